@@ -1,0 +1,76 @@
+"""`AudioBuffer`: the one shape in which sound travels between stages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lofigen_kit.errors import AudioError
+
+MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 384_000
+MAX_CHANNELS = 32
+
+
+@dataclass(frozen=True, eq=False)
+class AudioBuffer:
+    """Sound: float32, finite, read-only, full scale at +-1.
+
+    Attributes:
+        samples: np.ndarray [shape=(channels, frames), dtype=float32].
+        sample_rate_hz: Frames a second.
+
+    Raises:
+        AudioError: for another shape, a rate outside 1 to 384 kHz, or samples that are not finite.
+    """
+
+    samples: np.ndarray
+    sample_rate_hz: int
+
+    def __post_init__(self) -> None:
+        samples = np.asarray(self.samples)
+        if samples.ndim != 2 or not 1 <= samples.shape[0] <= MAX_CHANNELS:
+            raise AudioError(
+                f"audio must have the shape (channels, frames) with 1 to {MAX_CHANNELS} channels, "
+                f"not {samples.shape}"
+            )
+        if not MIN_RATE_HZ <= self.sample_rate_hz <= MAX_RATE_HZ:
+            raise AudioError(f"a sample rate of {self.sample_rate_hz} Hz is outside 1 to 384 kHz")
+        samples = np.ascontiguousarray(samples, dtype=np.float32)
+        if not np.isfinite(samples).all():
+            raise AudioError("the audio holds samples that are not numbers (NaN or infinity)")
+        if samples is self.samples:
+            samples = samples.view()  # the caller's own array stays writeable
+        samples.flags.writeable = False
+        object.__setattr__(self, "samples", samples)
+
+    @property
+    def channels(self) -> int:
+        """The number of channels."""
+        return int(self.samples.shape[0])
+
+    @property
+    def frames(self) -> int:
+        """The length in samples of one channel."""
+        return int(self.samples.shape[1])
+
+    @property
+    def duration_s(self) -> float:
+        """The length in seconds."""
+        return self.frames / self.sample_rate_hz
+
+    def with_samples(self, samples: np.ndarray) -> AudioBuffer:
+        """Return other samples at the same rate."""
+        return AudioBuffer(samples, self.sample_rate_hz)
+
+    def mono(self) -> AudioBuffer:
+        """Return the mean of all channels as one."""
+        if self.channels == 1:
+            return self
+        return self.with_samples(self.samples.mean(axis=0, keepdims=True, dtype=np.float64))
+
+    def stereo(self) -> AudioBuffer:
+        """Return two channels: a mono signal is doubled, more than two are mixed to mono first."""
+        if self.channels == 2:
+            return self
+        return self.with_samples(np.repeat(self.mono().samples, 2, axis=0))

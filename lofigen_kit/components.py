@@ -1,0 +1,157 @@
+"""The four kinds of component: a component is its parameters and one method.
+
+Each is a frozen pydantic model with a literal `use`, its name in a preset, so that a chain file
+parses straight into runnable objects. Run-time state lives in what a method returns, never on the
+component.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.sampling import DrawLaw, HeadKind, draw
+from lofigen_kit.score import BeatGrid, Score
+
+if TYPE_CHECKING:
+    from lofigen_kit.nn.checkpoint import Network
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a stage may know of the run around it.
+
+    Attributes:
+        rng: This stage's own stream of randomness.
+        grid: Where the beats fall.
+        device: `cpu` or `cuda`.
+        root: The folder against which relative paths stand (the preset's own).
+    """
+
+    rng: np.random.Generator
+    grid: BeatGrid = field(default_factory=BeatGrid)
+    device: str = "cpu"
+    root: Path | None = None
+
+
+@dataclass(frozen=True)
+class Take:
+    """What a source gives: audio that primes the network, and the score that guides it.
+
+    Attributes:
+        audio: The reference rendering, or the recording.
+        score: What it plays.
+        licence: Under which terms its audio may be used (an SPDX name, or `unknown`).
+        title: A few words for file names and listings.
+    """
+
+    audio: AudioBuffer
+    score: Score
+    licence: str
+    title: str
+
+
+class Component(BaseModel, ABC):
+    """The base of all four kinds; its docstring's first line is its summary in listings.
+
+    Subclasses declare `use: Literal["their-name"] = "their-name"` and their parameters, with
+    units in the names and bounds on every number.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    kind: ClassVar[str]
+    use: str
+
+    @classmethod
+    def name(cls) -> str:
+        """The component's name in a preset."""
+        return str(cls.model_fields["use"].default)
+
+    @classmethod
+    def summary(cls) -> str:
+        """The first line of the docstring."""
+        return (cls.__doc__ or "").strip().splitlines()[0]
+
+
+class Source(Component):
+    """Where a take comes from: an arranger, a recording, a folder of recordings."""
+
+    kind = "source"
+
+    @abstractmethod
+    def make_take(self, ctx: Context) -> Take:
+        """Return one take; the same generator state gives the same take, bit for bit."""
+
+
+class Model(Component):
+    """A causal Conv1d network of one shape, with its trained weights."""
+
+    kind = "model"
+
+    @abstractmethod
+    def load(self, ctx: Context) -> Network:
+        """Return the network as plain arrays, checked against its declared shape."""
+
+
+class Sampler(Component):
+    """How the next sample is drawn from the network's distribution.
+
+    A sampler in Python is called once for every sample. One that can say what it does as a
+    `DrawLaw` subclasses `LawSampler` and runs inside the compiled engine.
+    """
+
+    kind = "sampler"
+    heads: ClassVar[tuple[HeadKind, ...]] = ("mol", "mulaw")
+    """The heads that this sampler can draw from."""
+
+    @abstractmethod
+    def draw(self, outputs: np.ndarray, head: HeadKind, uniforms: np.ndarray) -> np.ndarray:
+        """Return the next sample of each track.
+
+        Args:
+            outputs: The head's numbers [shape=(tracks, head outputs)].
+            head: `mse`, `mol` or `mulaw`.
+            uniforms: Two random numbers in [0, 1) for each track [shape=(tracks, 2)].
+
+        Returns:
+            np.ndarray [shape=(tracks,)], within [-1, 1].
+        """
+
+
+class LawSampler(Sampler):
+    """A sampler that is a `DrawLaw` and nothing else."""
+
+    @abstractmethod
+    def law(self) -> DrawLaw:
+        """Return the law that this sampler's parameters mean."""
+
+    def draw(self, outputs: np.ndarray, head: HeadKind, uniforms: np.ndarray) -> np.ndarray:
+        """Draw by the law, in numpy."""
+        return draw(outputs, head, self.law(), uniforms)
+
+
+class Effect(Component):
+    """A transformation of sound that keeps its length, rate and number of channels.
+
+    Attributes:
+        mix: How much of the processed sound is heard, 0 to 1. The runner applies it, not the
+            effect; at 0 the dry sound passes bit for bit.
+    """
+
+    kind = "effect"
+    mix: float = Field(default=1.0, ge=0, le=1)
+
+    @abstractmethod
+    def apply(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:
+        """Return the processed sound, of the same length, rate and number of channels."""
+
+
+KINDS: Sequence[type[Component]] = (Source, Model, Sampler, Effect)

@@ -1,0 +1,63 @@
+"""Everything that can go wrong, as one tree.
+
+    LofigenError              exit code 1: the run failed
+    ├── RenderError           a stage broke while it ran (non-finite samples, a full disk)
+    └── InputError            exit code 2: what was given cannot be used
+        ├── PresetError       a chain file: syntax, an unknown name, a value out of range
+        ├── AudioError        an audio file: unreadable, empty, of an impossible shape
+        ├── CheckpointError   a model file: wrong shape, wrong hash, not safetensors
+        └── PluginError       a plugin: broken, doubled, misspelt
+
+The command line catches the root alone and prints it as one line.
+"""
+
+from __future__ import annotations
+
+
+class LofigenError(Exception):
+    """The root: what happened, where, and what to do about it.
+
+    Args:
+        message: What is wrong, in a musician's words.
+        where: The place: a file, `file:line:column`, a field.
+        remedy: What to do, as an imperative.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, where: object = None, remedy: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.where = None if where is None else str(where)
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        advice = f"; {self.remedy}" if self.remedy else ""
+        return f"{place}{self.message}{advice}"
+
+
+class RenderError(LofigenError):
+    """A stage broke while it ran."""
+
+
+class InputError(LofigenError):
+    """What was given cannot be used."""
+
+    exit_code = 2
+
+
+class PresetError(InputError):
+    """A chain file or an override of one of its fields."""
+
+
+class AudioError(InputError):
+    """An audio file, or audio of an impossible shape."""
+
+
+class CheckpointError(InputError):
+    """A model file."""
+
+
+class PluginError(InputError):
+    """A plugin, or a component that no plugin provides."""

@@ -1,0 +1,105 @@
+"""`Score`: what is played and when; the network's guide and every judgement are drawn from it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+Part = Literal["chords", "bass"]
+Drum = Literal["kick", "snare", "hat"]
+PITCH_CLASSES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+
+
+class _Event(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Note(_Event):
+    """One pitched note: `midi` 60 is middle C, velocity 0 to 1, times in seconds."""
+
+    part: Part
+    midi: float = Field(ge=0, le=127)
+    onset_s: float = Field(ge=0)
+    duration_s: float = Field(gt=0)
+    velocity: float = Field(default=0.7, ge=0, le=1)
+
+    @property
+    def frequency_hz(self) -> float:
+        """The fundamental in equal temperament, A4 = 440 Hz."""
+        return float(440.0 * 2.0 ** ((self.midi - 69.0) / 12.0))
+
+
+class Hit(_Event):
+    """One drum stroke; a ghost note is a hit of low velocity."""
+
+    drum: Drum
+    onset_s: float = Field(ge=0)
+    velocity: float = Field(default=0.7, ge=0, le=1)
+
+
+class Score(_Event):
+    """A piece in 4/4: tempo, key, swing and every note and hit, in seconds from bar 1.
+
+    A score with `loop` set is circular: what rings past the last bar rings into the first.
+
+    Attributes:
+        tempo_bpm: Quarter notes a minute.
+        key: Tonic and mode, as in `D minor`; empty where unknown.
+        swing_pct: Where the off-beat sixteenth falls within its eighth; 50 is straight.
+        bars: How many bars of four beats.
+        start_s: Where the first beat falls (0 but for a recording with a lead-in).
+        duration_s: The piece's length; `bars` bars exactly where it is not a recording.
+    """
+
+    tempo_bpm: float = Field(gt=0, le=400)
+    key: str = ""
+    swing_pct: float = Field(default=50.0, ge=50, le=75)
+    bars: int = Field(ge=0, le=10_000)
+    start_s: float = Field(default=0.0, ge=0)
+    duration_s: float = Field(gt=0)
+    loop: bool = False
+    notes: tuple[Note, ...] = ()
+    hits: tuple[Hit, ...] = ()
+
+    @property
+    def grid(self) -> BeatGrid:
+        """The beat grid that tempo-locked effects follow."""
+        return BeatGrid(tempo_bpm=self.tempo_bpm, start_s=self.start_s)
+
+    def onsets_s(self, drum: Drum, *, min_velocity: float = 0.0) -> np.ndarray:
+        """Return the onsets of one drum in seconds, sorted, without strokes below a velocity."""
+        times = [h.onset_s for h in self.hits if h.drum == drum and h.velocity >= min_velocity]
+        return np.sort(np.asarray(times, dtype=np.float64))
+
+    def chroma(self, times_s: np.ndarray) -> np.ndarray:
+        """Return which pitch classes sound at each time, weighted by velocity.
+
+        Returns:
+            np.ndarray [shape=(12, len(times_s))].
+        """
+        chroma = np.zeros((12, len(times_s)))
+        for note in self.notes:
+            elapsed = times_s - note.onset_s
+            if self.loop:
+                elapsed = elapsed % self.duration_s
+            sounding = (elapsed >= 0) & (elapsed < note.duration_s)
+            chroma[round(note.midi) % 12, sounding] += note.velocity
+        return chroma
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the score as plain data; `Score.model_validate` reads it back."""
+        return self.model_dump(mode="json")
+
+
+class BeatGrid(_Event):
+    """Where the beats fall: `start_s + n * 60 / tempo_bpm`."""
+
+    tempo_bpm: float = Field(default=120.0, gt=0, le=400)
+    start_s: float = Field(default=0.0, ge=0)
+
+    @property
+    def beat_s(self) -> float:
+        """The length of one quarter note in seconds."""
+        return 60.0 / self.tempo_bpm
