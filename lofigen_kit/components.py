@@ -50,12 +50,15 @@ class Take:
         score: What it plays.
         licence: Under which terms its audio may be used (an SPDX name, or `unknown`).
         title: A few words for file names and listings.
+        group: What it has in common with other takes (a progression, an album): a corpus never
+            splits a group between training and judgement.
     """
 
     audio: AudioBuffer
     score: Score
     licence: str
     title: str
+    group: str = ""
 
 
 class Component(BaseModel, ABC):

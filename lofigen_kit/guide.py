@@ -1,0 +1,134 @@
+"""From a score to the network's guide: what it hears, at sample rate, beside its own past.
+
+Pitch is given as excitation: the sum over sounding notes of envelope * sin(2 pi f t), the same
+with cos, and the envelope alone. This is the idea of the neural source-filter model (Wang, Takaki
+and Yamagishi, 2019): the network shapes a signal that already has the right pitch, instead of
+finding the pitch by itself. Drums are two decays for each kind, which tell it how long ago the
+stroke fell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from lofigen_kit.errors import CheckpointError
+from lofigen_kit.score import Drum, Hit, Note, Part, Score
+
+PART_DECAY_S: dict[Part, float] = {"chords": 1.1, "bass": 0.6}
+"""How fast a held note of each part fades; instruments that follow these are easiest to learn."""
+
+DRUM_DECAYS_S: dict[Drum, tuple[float, float]] = {
+    "kick": (0.02, 0.12),
+    "snare": (0.02, 0.10),
+    "hat": (0.01, 0.05),
+}
+ATTACK_S, RELEASE_S = 0.004, 0.05
+GAIN = 0.4
+
+CHANNELS = (
+    *(f"{drum}.{speed}" for drum in DRUM_DECAYS_S for speed in ("fast", "slow")),
+    *(f"{part}.{wave}" for part in PART_DECAY_S for wave in ("sin", "cos", "env")),
+)
+"""Every channel there is, in the order in which shipped networks take them."""
+
+_WAVES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "sin": np.sin,
+    "cos": np.cos,
+    "env": np.ones_like,
+}
+
+
+def envelope(elapsed_s: np.ndarray, duration_s: float, decay_s: float) -> np.ndarray:
+    """Return a plucked note's level: a short attack, exponential decay, and a short release.
+
+    Args:
+        elapsed_s: Time since the note began [shape=(frames,)]; not negative.
+        duration_s: How long the key is held; the release follows.
+        decay_s: The time in which a held note falls by a factor of e.
+    """
+    attack = np.minimum(elapsed_s / ATTACK_S, 1.0)
+    release = np.clip(1.0 - (elapsed_s - duration_s) / RELEASE_S, 0.0, 1.0)
+    return np.asarray(attack * release * np.exp(-elapsed_s / decay_s))
+
+
+def guide_channels(
+    score: Score, names: tuple[str, ...], *, start: int, frames: int, sample_rate_hz: int
+) -> np.ndarray:
+    """Return the guide of a stretch of a score.
+
+    Args:
+        score: What is played. A looped score is circular: its guide goes round.
+        names: Which channels, of `CHANNELS`.
+        start: The first sample, counted from bar 1; negative is what comes before it.
+        frames: How many samples.
+        sample_rate_hz: The network's rate.
+
+    Returns:
+        np.ndarray [shape=(len(names), frames), dtype=float32].
+
+    Raises:
+        CheckpointError: for a channel that this version does not know.
+    """
+    if unknown := [name for name in names if name not in CHANNELS]:
+        raise CheckpointError(
+            f"the network wants the guide channel {unknown[0]!r}, which is not known here",
+            remedy="install the version of lofigen-kit that trained it",
+        )
+    length = round(score.duration_s * sample_rate_hz) if score.loop else max(start + frames, 0)
+    canvas = np.zeros((len(names), length), dtype=np.float64)
+    for row, name in enumerate(names):
+        instrument, shape = name.split(".")
+        for onset_s, wave in _events(score, instrument, shape, sample_rate_hz):
+            _add(canvas[row], wave, onset_s, sample_rate_hz, wrap=score.loop)
+    index = np.arange(start, start + frames)
+    if score.loop:
+        return canvas[:, index % length].astype(np.float32)
+    out = np.zeros((len(names), frames), dtype=np.float32)
+    out[:, index >= 0] = canvas[:, index[index >= 0]]
+    return out
+
+
+def _events(
+    score: Score, instrument: str, shape: str, rate: int
+) -> Iterator[tuple[float, np.ndarray]]:
+    """Yield each event's onset and its waveform on the channel."""
+    for hit in score.hits:
+        if hit.drum == instrument:
+            yield hit.onset_s, _drum_wave(hit, shape, rate)
+    for note in score.notes:
+        if note.part == instrument:
+            yield note.onset_s, _note_wave(note, shape, rate)
+
+
+def _elapsed_s(onset_s: float, duration_s: float, rate: int) -> np.ndarray:
+    """Return the time since an onset at every whole sample after it: onsets fall between them."""
+    first = np.ceil(onset_s * rate)
+    return (first + np.arange(round(duration_s * rate))) / rate - onset_s
+
+
+def _drum_wave(hit: Hit, shape: str, rate: int) -> np.ndarray:
+    decay_s = DRUM_DECAYS_S[hit.drum][("fast", "slow").index(shape)]
+    elapsed = _elapsed_s(hit.onset_s, 7.0 * decay_s, rate)
+    return np.asarray(hit.velocity * np.exp(-elapsed / decay_s))
+
+
+def _note_wave(note: Note, shape: str, rate: int) -> np.ndarray:
+    elapsed = _elapsed_s(note.onset_s, note.duration_s + RELEASE_S, rate)
+    level = GAIN * note.velocity * envelope(elapsed, note.duration_s, PART_DECAY_S[note.part])
+    return np.asarray(level * _WAVES[shape](2.0 * np.pi * note.frequency_hz * elapsed))
+
+
+def _add(row: np.ndarray, wave: np.ndarray, onset_s: float, rate: int, *, wrap: bool) -> None:
+    """Add a waveform where it begins; what runs past the end goes round, or is cut."""
+    first = int(np.ceil(onset_s * rate))
+    if not wrap:
+        count = min(len(wave), max(len(row) - first, 0))
+        row[first : first + count] += wave[:count]
+        return
+    first %= len(row)
+    wave = wave[: len(row)]
+    head = min(len(wave), len(row) - first)
+    row[first : first + head] += wave[:head]
+    row[: len(wave) - head] += wave[head:]

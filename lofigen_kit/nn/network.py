@@ -1,0 +1,103 @@
+"""The network: a stack of causal Conv1d with ReLU between, guided by a 1x1 Conv1d a layer.
+
+    x (batch, 1, frames) * input_scale
+      -> causal Conv1d + guide -> ReLU -> ... -> causal Conv1d -> (batch, head outputs, frames)
+
+The output at frame t speaks of the sample at t + 1; so does the guide given at frame t.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lofigen_kit.nn.checkpoint import Network
+from lofigen_kit.nn.fftconv import causal_conv1d
+from lofigen_kit.nn.heads import initial_bias
+from lofigen_kit.nn.spec import Layer, NetworkSpec
+
+
+class CausalConv(nn.Module):
+    """One causal Conv1d, stride 1, left-padded with kernel - 1 zeros."""
+
+    def __init__(self, layer: Layer, *, gain: float, generator: torch.Generator) -> None:
+        super().__init__()
+        shape = (layer.out_channels, layer.in_channels, layer.kernel)
+        # Fan-in over channels and taps: PyTorch's default starts a 256-tap layer far too loud.
+        deviation = (gain / (layer.in_channels * layer.kernel)) ** 0.5
+        self.weight = nn.Parameter(torch.randn(shape, generator=generator) * deviation)
+        self.bias = nn.Parameter(torch.zeros(layer.out_channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (batch, in, frames) to (batch, out, frames)."""
+        return causal_conv1d(x, self.weight) + self.bias[:, None]
+
+
+class CausalStack(nn.Module):
+    """The whole network, for training; generation runs its weights in `engine`.
+
+    Args:
+        spec: The shape.
+        seed: Of the initial weights.
+    """
+
+    def __init__(self, spec: NetworkSpec, *, seed: int = 0) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(seed)
+        last = len(spec.layers) - 1
+        self.spec = spec
+        self.layers = nn.ModuleList(
+            # He's gain before a ReLU; the head starts at a tenth, near its bias.
+            CausalConv(layer, gain=2.0 if i < last else 0.1, generator=generator)
+            for i, layer in enumerate(spec.layers)
+        )
+        with torch.no_grad():
+            self.layers[last].bias.copy_(initial_bias(spec))
+        self.guides = nn.ModuleList()
+        for layer in spec.layers[:last] if spec.guide else ():
+            guide = nn.Conv1d(len(spec.guide), layer.out_channels, 1, bias=False)
+            deviation = (1.0 / len(spec.guide)) ** 0.5
+            with torch.no_grad():
+                guide.weight.normal_(0.0, deviation, generator=generator)
+            self.guides.append(guide)
+
+    def forward(self, x: Tensor, guide: Tensor | None = None) -> Tensor:
+        """Return what the network says of each next sample.
+
+        Args:
+            x: The waveform [shape=(batch, 1, frames)].
+            guide: [shape=(batch, guide channels, frames)], frame t belonging to sample t + 1.
+
+        Returns:
+            [shape=(batch, head outputs, frames)].
+        """
+        x = x * self.spec.input_scale
+        for index, layer in enumerate(self.layers):
+            x = layer(x)
+            if index == len(self.layers) - 1:
+                break
+            if guide is not None and self.spec.guide:
+                x = x + self.guides[index](guide)
+            x = torch.relu(x)
+        return x
+
+
+def to_tensors(stack: CausalStack) -> dict[str, np.ndarray]:
+    """Return the weights by the names that a checkpoint gives them."""
+    state = {name: t.detach().cpu().numpy() for name, t in stack.state_dict().items()}
+    return {
+        name: t[:, :, 0] if name.startswith("guides.") else t for name, t in state.items()
+    }
+
+
+def from_network(network: Network) -> CausalStack:
+    """Return a trainable stack with a checkpoint's weights."""
+    stack = CausalStack(network.spec)
+    with torch.no_grad():
+        for index, layer in enumerate(stack.layers):
+            layer.weight.copy_(torch.from_numpy(network.weights[index]))
+            layer.bias.copy_(torch.from_numpy(network.biases[index]))
+        for guide, weight in zip(stack.guides, network.guide_weights, strict=True):
+            guide.weight.copy_(torch.from_numpy(weight)[:, :, None])
+    return stack

@@ -1,0 +1,172 @@
+"""A corpus: a folder of songs at the network's rate, their scores, and a manifest.
+
+    corpus/
+        manifest.json    what made it, and for each song: file, hash, split, group, licence
+        0000.flac        mono, 8 kHz
+        0000.json        its score
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.components import Context, Source, Take
+from lofigen_kit.dsp.resample import resample
+from lofigen_kit.errors import InputError
+from lofigen_kit.io import read_audio, write_atomic, write_audio
+from lofigen_kit.score import Score
+from lofigen_kit.seeding import stream
+
+Split = Literal["train", "valid", "test"]
+SAMPLE_RATE_HZ = 8000
+HELD_OUT_SHARE = 0.1
+"""The share of groups in each of the two held-out splits."""
+
+WRAP_S = 0.1
+"""A loop is resampled with this much of its other end on both sides."""
+
+
+@dataclass(frozen=True, eq=False)
+class Song:
+    """One song of a corpus: mono samples at 8 kHz, and its score."""
+
+    samples: np.ndarray
+    score: Score
+    split: Split
+    title: str
+
+
+def at_network_rate(take: Take, rate_hz: int = SAMPLE_RATE_HZ) -> np.ndarray:
+    """Return a take's audio, mono, at the network's rate [shape=(frames,), dtype=float32].
+
+    A loop goes round: it is resampled with its own ends beside it, so that no edge is heard.
+    """
+    audio = take.audio.mono()
+    frames = round(take.score.duration_s * rate_hz)
+    if not take.score.loop:
+        return resample(audio, rate_hz).samples[0, :frames]
+    pad = round(WRAP_S * audio.sample_rate_hz)
+    around = np.pad(audio.samples[0], pad, mode="wrap")
+    resampled = resample(audio.with_samples(around[None]), rate_hz).samples[0]
+    first = round(WRAP_S * rate_hz)
+    return resampled[first : first + frames]
+
+
+def make_corpus(
+    folder: Path,
+    source: Source,
+    *,
+    minutes: float,
+    seed: int,
+    progress: Callable[[float], None] | None = None,
+) -> dict[str, Any]:
+    """Render takes of a source until there are so many minutes, and return the manifest.
+
+    Raises:
+        InputError: where the folder already holds something.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise InputError("the folder is not empty", where=folder, remedy="choose another")
+    folder.mkdir(parents=True, exist_ok=True)
+    songs: list[dict[str, Any]] = []
+    seconds = 0.0
+    while seconds < minutes * 60.0:
+        entry = _write_song(folder, source, seed, len(songs))
+        songs.append(entry)
+        seconds += entry["frames"] / SAMPLE_RATE_HZ
+        if progress:
+            progress(seconds / 60.0)
+    splits = split_groups(song["group"] for song in songs)
+    manifest = {
+        "made_by": "lofigen-kit corpus make",
+        "source": source.model_dump(mode="json"),
+        "seed": seed,
+        "minutes": round(seconds / 60.0, 2),
+        "sample_rate_hz": SAMPLE_RATE_HZ,
+        "songs": [{**song, "split": splits[song["group"]]} for song in songs],
+    }
+    write_atomic(folder / "manifest.json", json.dumps(manifest, indent=1).encode())
+    return manifest
+
+
+def _write_song(folder: Path, source: Source, seed: int, take_number: int) -> dict[str, Any]:
+    take = source.make_take(Context(rng=stream(seed, take_number, "source")))
+    samples = at_network_rate(take)
+    path = folder / f"{take_number:04d}.flac"
+    write_audio(
+        path,
+        AudioBuffer(samples[None], SAMPLE_RATE_HZ),
+        format="flac",
+        bit_depth=16,
+        comment="",
+        rng=stream(seed, take_number, "dither"),
+    )
+    score = json.dumps(take.score.to_json()).encode()
+    write_atomic(path.with_suffix(".json"), score)
+    return {
+        "file": path.name,
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "frames": len(samples),
+        "title": take.title,
+        "group": take.group or take.title,
+        "licence": take.licence,
+    }
+
+
+def split_groups(groups: Iterable[str]) -> dict[str, Split]:
+    """Return the split of each group: a tenth for test, a tenth for validation, at least one.
+
+    The order is by hash, so that it depends on nothing but the groups' names.
+    """
+    ordered = sorted(set(groups), key=lambda group: hashlib.sha256(group.encode()).digest())
+    held_out = max(1, round(HELD_OUT_SHARE * len(ordered)))
+    splits: dict[str, Split] = dict.fromkeys(ordered, "train")
+    splits |= dict.fromkeys(ordered[:held_out], "test")
+    splits |= dict.fromkeys(ordered[held_out : 2 * held_out], "valid")
+    return splits
+
+
+def read_manifest(folder: Path) -> tuple[dict[str, Any], str]:
+    """Return a corpus's manifest and its sha256.
+
+    Raises:
+        InputError: where there is none, or it cannot be read.
+    """
+    path = folder / "manifest.json"
+    try:
+        text = path.read_bytes()
+        manifest = json.loads(text)
+        if not isinstance(manifest, dict) or not isinstance(manifest.get("songs"), list):
+            raise ValueError("it lists no songs")
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"no corpus here ({error})", where=path, remedy="make one with `lofigen-kit corpus make`"
+        ) from None
+    return manifest, hashlib.sha256(text).hexdigest()
+
+
+def read_songs(folder: Path, split: Split) -> list[Song]:
+    """Return the songs of one split.
+
+    Raises:
+        InputError: where a song is missing, or is not the one that the manifest lists.
+    """
+    manifest, _ = read_manifest(folder)
+    songs = []
+    for entry in manifest["songs"]:
+        if entry["split"] != split:
+            continue
+        path = folder / Path(entry["file"]).name
+        if hashlib.sha256(path.read_bytes()).hexdigest() != entry["sha256"]:
+            raise InputError("the song is not the one the manifest lists", where=path)
+        score = Score.model_validate_json(path.with_suffix(".json").read_bytes())
+        songs.append(Song(read_audio(path).samples[0], score, split, entry["title"]))
+    return songs

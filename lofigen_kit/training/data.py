@@ -1,0 +1,77 @@
+"""Crops of songs with their guides, drawn by a seeded generator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lofigen_kit.guide import guide_channels
+from lofigen_kit.nn.spec import NetworkSpec
+from lofigen_kit.training.corpus import Song
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """One batch: the output at frame t of `x` is judged by frame t of `target`, x's frame t + 1."""
+
+    x: Tensor
+    target: Tensor
+    guide: Tensor | None
+
+
+class Crops:
+    """Songs in memory, their guides in half precision, and crops of a fixed length.
+
+    Args:
+        songs: At least one.
+        spec: Says which guide channels are wanted, and at which rate.
+        frames: Length of a crop.
+    """
+
+    def __init__(self, songs: Sequence[Song], spec: NetworkSpec, *, frames: int) -> None:
+        self.frames = frames
+        self._audio = [song.samples for song in songs]
+        self._guides = [_guide(song, spec) for song in songs]
+        lengths = np.array([len(samples) for samples in self._audio], dtype=np.float64)
+        self._weights = lengths / lengths.sum()
+
+    def draw(self, rng: np.random.Generator, count: int) -> Batch:
+        """Return a batch of crops; a crop that passes a song's end goes on at its beginning."""
+        picks = rng.choice(len(self._audio), size=count, p=self._weights)
+        starts = [int(rng.integers(len(self._audio[pick]))) for pick in picks]
+        return self.crops(list(zip(picks.tolist(), starts, strict=True)))
+
+    def crops(self, places: Sequence[tuple[int, int]]) -> Batch:
+        """Return the crops at given places (song, first frame)."""
+        stretch = np.arange(self.frames + 1)
+        audio, guides = [], []
+        for song, start in places:
+            index = (start + stretch) % len(self._audio[song])
+            audio.append(self._audio[song][index])
+            guides.append(self._guides[song][:, index[1:]])
+        waves = torch.from_numpy(np.stack(audio))[:, None]
+        guide = torch.from_numpy(np.stack(guides)).float() if guides[0].size else None
+        return Batch(x=waves[..., :-1], target=waves[..., 1:], guide=guide)
+
+    def every(self, stride: int) -> list[tuple[int, int]]:
+        """Return places at a fixed stride through every song."""
+        return [
+            (song, start)
+            for song, samples in enumerate(self._audio)
+            for start in range(0, len(samples), stride)
+        ]
+
+
+def _guide(song: Song, spec: NetworkSpec) -> np.ndarray:
+    guide = guide_channels(
+        song.score,
+        spec.guide,
+        start=0,
+        frames=len(song.samples),
+        sample_rate_hz=spec.sample_rate_hz,
+    )
+    return guide.astype(np.float16)

@@ -1,0 +1,161 @@
+"""The training loop: from a corpus and a spec to a checkpoint."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lofigen_kit.errors import RenderError
+from lofigen_kit.nn import heads
+from lofigen_kit.nn.checkpoint import save
+from lofigen_kit.nn.network import CausalStack, to_tensors
+from lofigen_kit.nn.spec import NetworkSpec
+from lofigen_kit.seeding import stream
+from lofigen_kit.training.corpus import Song
+from lofigen_kit.training.data import Batch, Crops
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train. The defaults are what trains a guided mixture well.
+
+    Attributes:
+        steps: Updates.
+        batch: Crops in an update.
+        window: Frames of a crop that are judged; the receptive field comes before them.
+        learning_rate: Adam's peak rate, reached after `warm_up` updates, then a cosine.
+        input_noise: The largest deviation of the noise on the input, drawn per crop; it teaches
+            the network to pull its own errors back.
+        average: Decay of the averaged weights, which are what is kept.
+        seed: Of the initial weights, the crops and the noise.
+    """
+
+    steps: int = 10_000
+    batch: int = 8
+    window: int = 4096
+    learning_rate: float = 2e-3
+    warm_up: int = 100
+    input_noise: float = 1.5e-2
+    clip: float = 1.0
+    average: float = 0.999
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where the training stands."""
+
+    step: int
+    steps: int
+    loss: float
+    seconds: float
+
+
+def train(
+    spec: NetworkSpec,
+    songs: Sequence[Song],
+    recipe: Recipe,
+    path: Path,
+    *,
+    facts: dict[str, Any],
+    save_every_s: float = 300.0,
+    progress: Callable[[Progress], None] | None = None,
+) -> dict[str, Any]:
+    """Train a network and write its averaged weights, also on a timer while it runs.
+
+    Args:
+        spec: The network's shape.
+        songs: The training split.
+        recipe: How.
+        path: The checkpoint to write.
+        facts: What the caller knows of the data and the licence; kept in the checkpoint.
+        save_every_s: The timer's period.
+        progress: Called after every update.
+
+    Returns:
+        The facts as they stand in the checkpoint.
+
+    Raises:
+        RenderError: when the loss is no longer a number; the last good checkpoint stays.
+    """
+    stack = CausalStack(spec, seed=recipe.seed)
+    crops = Crops(songs, spec, frames=recipe.window + spec.receptive_field - 1)
+    optimiser = torch.optim.Adam(stack.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.99))
+    average = {name: t.detach().clone() for name, t in stack.state_dict().items()}
+    began = saved = time.monotonic()
+    smooth = math.nan
+    for step in range(recipe.steps):
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate(recipe, step)
+        value = _update(stack, optimiser, crops, recipe, step)
+        if not math.isfinite(value):
+            raise RenderError(
+                f"the loss is not a number at step {step}",
+                where=path,
+                remedy="lower the learning rate; the last checkpoint is kept",
+            )
+        smooth = value if step == 0 else 0.99 * smooth + 0.01 * value
+        _blend(average, stack.state_dict(), min(recipe.average, (1 + step) / (10 + step)))
+        now = time.monotonic()
+        last = step == recipe.steps - 1
+        if last or now - saved > save_every_s:
+            saved = now
+            trained = {"steps": step + 1, "loss": smooth, "seconds": round(now - began)}
+            facts = {**facts, "recipe": asdict(recipe), **trained}
+            _save(path, stack, average, facts)
+        if progress:
+            progress(Progress(step + 1, recipe.steps, smooth, now - began))
+    return facts
+
+
+def learning_rate(recipe: Recipe, step: int) -> float:
+    """Return the rate of an update: a linear warm-up, then a cosine to a hundredth."""
+    warm = min(1.0, (step + 1) / recipe.warm_up)
+    cosine = 0.5 * (1.0 + math.cos(math.pi * step / recipe.steps))
+    return recipe.learning_rate * warm * (0.01 + 0.99 * cosine)
+
+
+def _update(
+    stack: CausalStack, optimiser: torch.optim.Adam, crops: Crops, recipe: Recipe, step: int
+) -> float:
+    """Take one step down the gradient, and return the loss before it."""
+    rng = stream(recipe.seed, step, "crops")
+    batch = crops.draw(rng, recipe.batch)
+    noise = rng.standard_normal(tuple(batch.x.shape), dtype="float32")
+    depth = recipe.input_noise * rng.random((recipe.batch, 1, 1), dtype="float32")
+    x = batch.x + torch.from_numpy(noise * depth)
+    loss = judged_loss(stack, Batch(x, batch.target, batch.guide))
+    optimiser.zero_grad()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(stack.parameters(), recipe.clip)
+    optimiser.step()
+    return float(loss.detach())
+
+
+def judged_loss(stack: CausalStack, batch: Batch) -> Tensor:
+    """Return the loss over the frames whose whole receptive field lies within the crop."""
+    first = stack.spec.receptive_field - 1
+    outputs = stack(batch.x, batch.guide)
+    return heads.loss(outputs[..., first:], batch.target[..., first:], stack.spec)
+
+
+def _blend(average: dict[str, Tensor], current: dict[str, Tensor], decay: float) -> None:
+    with torch.no_grad():
+        for name, tensor in current.items():
+            average[name].lerp_(tensor, 1.0 - decay)
+
+
+def _save(
+    path: Path, stack: CausalStack, average: dict[str, Tensor], facts: dict[str, Any]
+) -> None:
+    """Write the averaged weights."""
+    averaged = CausalStack(stack.spec)
+    averaged.load_state_dict(average)
+    save(path, stack.spec, to_tensors(averaged), facts, half=True)

@@ -1,0 +1,78 @@
+"""`beatmaker`: a seeded arranger and its reference rendering."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import field_validator
+
+from lofigen_kit.api import Context, Field, InputError, Source, Take, hookimpl
+
+from lofigen_kit_plugins.beatmaker.arranger import Brief, arrange
+from lofigen_kit_plugins.beatmaker.harmony import PROGRESSION_NAMES, parse_key
+from lofigen_kit_plugins.beatmaker.instruments import KITS
+
+
+class Beatmaker(Source):
+    """Writes a lofi beat from its seed: chords, bass and drums as a score and a plain rendering.
+
+    Whatever is left out is drawn from the seed: the tempo from 65 to 92 BPM, the key, the swing
+    from 54 to 66 %, one of 24 progressions, and one of the drum kits.
+    """
+
+    use: Literal["beatmaker"] = "beatmaker"
+    bars: int = Field(default=8, ge=1, le=64, description="Length in bars of four beats.")
+    tempo_bpm: float | None = Field(default=None, ge=50, le=140)
+    key: str | None = Field(default=None, description="A tonic and a mode, such as 'D minor'.")
+    swing_pct: float | None = Field(
+        default=None, ge=50, le=75, description="Place of the off-beat sixteenth; 50 is straight."
+    )
+    progression: str | None = Field(default=None, description="One of the named progressions.")
+    kit: str | None = Field(default=None, description="One of the drum kits.")
+
+    @field_validator("key")
+    @classmethod
+    def _key_reads(cls, key: str | None) -> str | None:
+        if key is not None:
+            parse_key(key)
+        return key
+
+    @field_validator("progression")
+    @classmethod
+    def _progression_exists(cls, name: str | None) -> str | None:
+        return _one_of(name, PROGRESSION_NAMES)
+
+    @field_validator("kit")
+    @classmethod
+    def _kit_exists(cls, name: str | None) -> str | None:
+        return _one_of(name, tuple(KITS))
+
+    def make_take(self, ctx: Context) -> Take:
+        """Arrange and render one beat."""
+        from lofigen_kit_plugins.beatmaker.render import render
+
+        brief = Brief(**self.model_dump(exclude={"use"}))
+        try:
+            arrangement = arrange(brief, ctx.rng)
+        except ValueError as error:
+            raise InputError(str(error), where="source") from None
+        score = arrangement.score
+        return Take(
+            audio=render(arrangement, ctx.rng),
+            score=score,
+            licence="CC0-1.0",
+            title=f"{arrangement.progression} {arrangement.kit}",
+            group=arrangement.progression,
+        )
+
+
+def _one_of(name: str | None, names: tuple[str, ...]) -> str | None:
+    if name is not None and name not in names:
+        raise ValueError(f"{name!r} is not one of {', '.join(names)}")
+    return name
+
+
+@hookimpl
+def lofigen_sources() -> list[type[Source]]:
+    """Provide the beatmaker."""
+    return [Beatmaker]
