@@ -1,0 +1,1 @@
+"""Signal processing on `AudioBuffer`s and plain arrays; import it where it is used."""

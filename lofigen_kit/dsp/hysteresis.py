@@ -1,0 +1,98 @@
+"""Magnetisation of tape by the Jiles-Atherton model."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+SHAPE = 1.0 / 3.0
+COERCIVITY = 0.47875
+REVERSIBILITY = 0.697
+COUPLING = 1.6e-3
+
+_TABLE_END = 16.0
+_TABLE_STEPS = 8192
+_MAX_FIELD_STEP = COERCIVITY / 8.0
+_MAX_SUBSTEPS = 512  # reached only by a jump of 30 times full saturation
+
+
+def magnetise(field: np.ndarray, bias: float = 0.0) -> np.ndarray:
+    """Return the magnetisation that a field leaves on tape.
+
+    The model is D. C. Jiles and D. L. Atherton's ("Theory of ferromagnetic hysteresis", JMMM 61,
+    1986) in the normalised form and with the tape parameters of J. Chowdhury ("Real-time physical
+    modelling for analog tape machines", DAFx 2019): saturation 1, shape a = 1/3, coercivity
+    k = 0.479, reversibility c = 0.697, coupling alpha = 0.0016. It depends on the path of the
+    field and not on its speed, so it is integrated over the field itself: the field runs straight
+    from sample to sample, by the midpoint rule (Runge-Kutta of order 2), in as many equal steps
+    as keep each one small against the coercivity. That is stable at any drive.
+
+    Args:
+        field: np.ndarray [shape=(channels, frames), dtype=float32]; the tape saturates near 1.
+        bias: A steady field under it. The tape starts at rest on it (on the anhysteretic curve).
+
+    Returns:
+        np.ndarray [shape=(channels, frames), dtype=float32], within [-1, 1].
+    """
+    out = np.empty_like(field)
+    _magnetise(field, bias, _langevin_table(), out)
+    return out
+
+
+def _langevin_table() -> np.ndarray:
+    """Return coth(x) - 1/x and its derivative at even steps from 0 [shape=(steps + 1, 2)]."""
+    x = np.linspace(0.0, _TABLE_END, _TABLE_STEPS + 1)
+    small = x < 1e-2
+    safe = np.where(small, 1.0, x)
+    langevin = np.where(small, x / 3.0 - x**3 / 45.0, 1.0 / np.tanh(safe) - 1.0 / safe)
+    slope = np.where(small, 1.0 / 3.0 - x**2 / 15.0, 1.0 / safe**2 - 1.0 / np.sinh(safe) ** 2)
+    return np.stack([langevin, slope], axis=1)
+
+
+@numba.njit(cache=True, nogil=True, inline="always", error_model="numpy")
+def _langevin(x: float, table: np.ndarray) -> tuple[float, float]:
+    size = abs(x)
+    if size >= _TABLE_END:  # coth(16) is 1 within 3e-14
+        value = 1.0 - 1.0 / size
+        slope = 1.0 / (size * size)
+    else:
+        place = size * (_TABLE_STEPS / _TABLE_END)
+        row = np.uint32(place)
+        blend = place - row
+        value = table[row, 0] + blend * (table[row + np.uint32(1), 0] - table[row, 0])
+        slope = table[row, 1] + blend * (table[row + np.uint32(1), 1] - table[row, 1])
+    return (value if x >= 0.0 else -value), slope
+
+
+@numba.njit(cache=True, nogil=True, inline="always", error_model="numpy")
+def _susceptibility(m: float, h: float, direction: float, table: np.ndarray) -> float:
+    """dM/dH; walls that are pinned move only towards the anhysteretic curve."""
+    anhysteretic, slope = _langevin((h + COUPLING * m) * (1.0 / SHAPE), table)
+    lag = anhysteretic - m
+    reversible = REVERSIBILITY / SHAPE * slope
+    if lag * direction > 0.0:
+        pinning = COERCIVITY * direction - COUPLING / (1.0 - REVERSIBILITY) * lag
+        # (lag / pinning + reversible) / (1 - coupling * reversible), with one division
+        return (lag + reversible * pinning) / (pinning * (1.0 - COUPLING * reversible))
+    return reversible / (1.0 - COUPLING * reversible)
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _magnetise(field: np.ndarray, bias: float, table: np.ndarray, out: np.ndarray) -> None:
+    channels, frames = field.shape
+    fields = np.full(channels, bias)
+    states = np.full(channels, _langevin(bias / SHAPE, table)[0])
+    for n in range(frames):
+        for channel in range(channels):
+            h, m = fields[channel], states[channel]
+            target = field[channel, n] + bias
+            direction = 1.0 if target > h else -1.0
+            steps = min(int(abs(target - h) * (1.0 / _MAX_FIELD_STEP)) + 1, _MAX_SUBSTEPS)
+            dh = (target - h) / steps
+            for _ in range(steps):
+                half = 0.5 * dh * _susceptibility(m, h, direction, table)
+                m += dh * _susceptibility(m + half, h + 0.5 * dh, direction, table)
+                h += dh
+            m = min(1.0, max(-1.0, m))
+            fields[channel], states[channel] = target, m
+            out[channel, n] = m

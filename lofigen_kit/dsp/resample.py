@@ -1,0 +1,62 @@
+"""Changes of sample rate, all by soxr's best quality (linear phase, images below -150 dB)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import soxr
+
+from lofigen_kit.audio import MAX_RATE_HZ, MIN_RATE_HZ, AudioBuffer
+from lofigen_kit.errors import AudioError
+
+
+def resample(audio: AudioBuffer, rate_hz: int) -> AudioBuffer:
+    """Return the sound at another sample rate, aligned with the old one at its first frame.
+
+    The length is `frames * rate_hz / sample_rate_hz` rounded to the nearest frame, halves up.
+    Silence is assumed before the start and after the end.
+
+    Args:
+        audio: Any number of channels.
+        rate_hz: The new rate, 1 to 384 kHz.
+
+    Raises:
+        AudioError: for a rate outside that range.
+    """
+    if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
+        raise AudioError(f"a sample rate of {rate_hz} Hz is outside 1 to 384 kHz")
+    old_hz = audio.sample_rate_hz
+    if rate_hz == old_hz:
+        return audio
+    frames = (2 * audio.frames * rate_hz + old_hz) // (2 * old_hz)
+    return AudioBuffer(convert(audio.samples, old_hz, rate_hz, frames), rate_hz)
+
+
+def oversampled(
+    samples: np.ndarray, factor: int, shape: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """Run a memoryless or slow waveshaper at a multiple of the rate, so that it aliases less.
+
+    Args:
+        samples: np.ndarray [shape=(channels, frames), dtype=float32].
+        factor: How many times the rate; 1 is no oversampling.
+        shape: From samples to as many samples; it may work in place on what it is given.
+
+    Returns:
+        np.ndarray [shape=(channels, frames), dtype=float32].
+    """
+    if factor == 1:
+        return shape(samples.copy())
+    frames = samples.shape[1]
+    return convert(shape(convert(samples, 1, factor, factor * frames)), factor, 1, frames)
+
+
+def convert(samples: np.ndarray, old_hz: int, new_hz: int, frames: int) -> np.ndarray:
+    """Resample float32 samples [shape=(channels, frames)] to exactly `frames` frames."""
+    converted = np.empty((samples.shape[0], frames), dtype=np.float32)
+    # soxr may round its length down: a little silence behind lets it finish the last frame.
+    silence = np.zeros(old_hz // new_hz + 2, dtype=np.float32)
+    for old, new in zip(samples, converted, strict=True):
+        new[:] = soxr.resample(np.concatenate([old, silence]), old_hz, new_hz, "VHQ")[:frames]
+    return converted

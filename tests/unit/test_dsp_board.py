@@ -1,0 +1,50 @@
+"""The pedalboard adapter: the layouts that pedalboard guesses wrong, and clean state."""
+
+from typing import cast
+
+import numpy as np
+import pedalboard
+import pytest
+
+from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.dsp.board import run_board
+from lofigen_kit.errors import RenderError
+
+RATE_HZ = 44_100
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("frames", [0, 1, 2, 3, 40, 20_000])
+def test_every_shape_keeps_its_layout(channels: int, frames: int) -> None:
+    samples = np.arange(1, channels + 1)[:, None] * np.full((channels, frames), 0.1)
+    louder = run_board([pedalboard.Gain(6.0)], AudioBuffer(samples, RATE_HZ))
+    assert louder.samples == pytest.approx(samples * 10 ** (6 / 20), rel=1e-5)
+
+
+def test_plugins_run_in_order_from_a_clean_state() -> None:
+    click = AudioBuffer(np.eye(1, 5000), RATE_HZ)
+    delay = pedalboard.Delay(delay_seconds=0.01, feedback=0.5, mix=1.0)
+    gain = pedalboard.Gain(-6.0)
+    first = run_board([delay, gain], click)
+    assert np.array_equal(run_board([delay, gain], click).samples, first.samples)
+    assert first.samples.max() == pytest.approx(10 ** (-6 / 20), rel=1e-3)
+
+
+def test_a_long_sound_equals_one_chunk() -> None:
+    noise = np.random.default_rng(0).uniform(-1, 1, (2, 30_000)).astype(np.float32)
+    reverb = run_board([pedalboard.Reverb()], AudioBuffer(noise, RATE_HZ))
+    whole = pedalboard.Reverb().process(noise, RATE_HZ, buffer_size=30_000)
+    assert np.array_equal(reverb.samples, whole)
+
+
+class Broken:
+    """Stands for a plugin whose filter has blown up."""
+
+    def process(self, samples: np.ndarray, *_: float, **__: bool) -> np.ndarray:
+        return samples * np.float32(np.nan)
+
+
+def test_broken_samples_are_an_error_that_names_the_plugin() -> None:
+    sound = AudioBuffer(np.ones((1, 2000)), RATE_HZ)
+    with pytest.raises(RenderError, match="Broken gave samples that are not numbers"):
+        run_board([cast("pedalboard.Plugin", Broken())], sound)

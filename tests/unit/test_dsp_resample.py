@@ -1,0 +1,59 @@
+"""Resampling: exact lengths, alignment, purity."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.dsp.resample import oversampled, resample
+from lofigen_kit.errors import AudioError
+
+RATES_HZ = (8000, 16_000, 22_050, 32_000, 44_100, 48_000, 96_000)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.integers(0, 3000), st.sampled_from(RATES_HZ), st.sampled_from(RATES_HZ), st.integers(1, 3)
+)
+def test_length_is_the_rounded_ratio(frames: int, old_hz: int, new_hz: int, channels: int) -> None:
+    audio = AudioBuffer(np.ones((channels, frames)), old_hz)
+    resampled = resample(audio, new_hz)
+    assert resampled.samples.shape == (channels, int(frames * new_hz / old_hz + 0.5))
+    assert resampled.sample_rate_hz == new_hz
+
+
+@pytest.mark.parametrize(("old_hz", "new_hz"), [(8000, 44_100), (44_100, 48_000), (48_000, 8000)])
+def test_a_sine_stays_the_same_sine_in_place(old_hz: int, new_hz: int) -> None:
+    def sine(rate_hz: int) -> np.ndarray:
+        return np.asarray(0.5 * np.sin(2 * np.pi * 997 * np.arange(2 * rate_hz) / rate_hz))
+
+    resampled = resample(AudioBuffer(sine(old_hz)[None], old_hz), new_hz).samples[0]
+    middle = slice(new_hz // 2, -new_hz // 2)
+    error = resampled[middle] - sine(new_hz)[middle]
+    assert 20 * np.log10(np.abs(error).max() / 0.5) < -110
+
+
+def test_what_lies_above_the_new_nyquist_is_gone() -> None:
+    tone = np.sin(2 * np.pi * 5000 * np.arange(88_200) / 44_100)[None]
+    alias = resample(AudioBuffer(tone, 44_100), 8000).samples[0, 4000:-4000]
+    assert 20 * np.log10(np.abs(alias).max()) < -120
+
+
+def test_the_same_rate_is_the_same_sound() -> None:
+    audio = AudioBuffer(np.ones((1, 5)), 8000)
+    assert resample(audio, 8000) is audio
+
+
+def test_an_impossible_rate_is_refused() -> None:
+    with pytest.raises(AudioError, match="outside 1 to 384 kHz"):
+        resample(AudioBuffer(np.ones((1, 5)), 8000), 0)
+
+
+@pytest.mark.parametrize("factor", [1, 2, 4, 8])
+def test_oversampling_nothing_changes_nothing(factor: int) -> None:
+    rate_hz = 44_100
+    sine = np.sin(2 * np.pi * 3000 * np.arange(rate_hz) / rate_hz)
+    samples = sine[None].astype(np.float32)
+    through = oversampled(samples, factor, lambda x: x)
+    assert np.abs(through - samples)[:, 500:-500].max() < 1e-6
