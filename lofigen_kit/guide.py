@@ -4,12 +4,13 @@ Pitch is given as excitation: the sum over sounding notes of envelope * sin(2 pi
 with cos, and the envelope alone. This is the idea of the neural source-filter model (Wang, Takaki
 and Yamagishi, 2019): the network shapes a signal that already has the right pitch, instead of
 finding the pitch by itself. Drums are two decays for each kind, which tell it how long ago the
-stroke fell.
+stroke fell. Who plays is a channel for each instrument that the network was trained on, held
+through the piece, and silent where the instruments are unknown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -31,13 +32,25 @@ CHANNELS = (
     *(f"{drum}.{speed}" for drum in DRUM_DECAYS_S for speed in ("fast", "slow")),
     *(f"{part}.{wave}" for part in PART_DECAY_S for wave in ("sin", "cos", "env")),
 )
-"""Every channel there is, in the order in which shipped networks take them."""
+"""What is played, in the order in which shipped networks take it."""
+
+PLAYS = "plays."
+"""How the channels of instruments begin: `plays.kit:jazz`."""
+
+PLAYS_LEVEL = 0.25
+"""Small: a constant at full level works as a second bias and unsettles the first updates."""
 
 _WAVES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "sin": np.sin,
     "cos": np.cos,
     "env": np.ones_like,
 }
+
+
+def channel_names(scores: Iterable[Score]) -> tuple[str, ...]:
+    """Return the channels for a corpus: what is played, and every instrument that plays in it."""
+    instruments = {name for score in scores for name in score.instruments}
+    return (*CHANNELS, *(PLAYS + name for name in sorted(instruments)))
 
 
 def envelope(elapsed_s: np.ndarray, duration_s: float, decay_s: float) -> np.ndarray:
@@ -60,7 +73,7 @@ def guide_channels(
 
     Args:
         score: What is played. A looped score is circular: its guide goes round.
-        names: Which channels, of `CHANNELS`.
+        names: Which channels: of `CHANNELS`, or an instrument's.
         start: The first sample, counted from bar 1; negative is what comes before it.
         frames: How many samples.
         sample_rate_hz: The network's rate.
@@ -71,7 +84,7 @@ def guide_channels(
     Raises:
         CheckpointError: for a channel that this version does not know.
     """
-    if unknown := [name for name in names if name not in CHANNELS]:
+    if unknown := [n for n in names if n not in CHANNELS and not n.startswith(PLAYS)]:
         raise CheckpointError(
             f"the network wants the guide channel {unknown[0]!r}, which is not known here",
             remedy="install the version of lofigen-kit that trained it",
@@ -79,6 +92,9 @@ def guide_channels(
     length = round(score.duration_s * sample_rate_hz) if score.loop else max(start + frames, 0)
     canvas = np.zeros((len(names), length), dtype=np.float64)
     for row, name in enumerate(names):
+        if name.startswith(PLAYS):
+            canvas[row] = PLAYS_LEVEL * (name.removeprefix(PLAYS) in score.instruments)
+            continue
         instrument, shape = name.split(".")
         for onset_s, wave in _events(score, instrument, shape, sample_rate_hz):
             _add(canvas[row], wave, onset_s, sample_rate_hz, wrap=score.loop)

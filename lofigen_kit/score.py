@@ -51,6 +51,8 @@ class Score(_Event):
         bars: How many bars of four beats.
         start_s: Where the first beat falls (0 but for a recording with a lead-in).
         duration_s: The piece's length; `bars` bars exactly where it is not a recording.
+        instruments: Who plays, as `kit:jazz`; empty where unknown. A network that knows the
+            names keeps to one sound through a piece.
     """
 
     tempo_bpm: float = Field(gt=0, le=400)
@@ -60,6 +62,7 @@ class Score(_Event):
     start_s: float = Field(default=0.0, ge=0)
     duration_s: float = Field(gt=0)
     loop: bool = False
+    instruments: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
     hits: tuple[Hit, ...] = ()
 

@@ -113,7 +113,7 @@ def _write_song(folder: Path, source: Source, seed: int, take_number: int) -> di
     write_atomic(path.with_suffix(".json"), score)
     return {
         "file": path.name,
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "sha256": _hash(read_audio(path).samples[0]),
         "frames": len(samples),
         "title": take.title,
         "group": take.group or take.title,
@@ -165,8 +165,14 @@ def read_songs(folder: Path, split: Split) -> list[Song]:
         if entry["split"] != split:
             continue
         path = folder / Path(entry["file"]).name
-        if hashlib.sha256(path.read_bytes()).hexdigest() != entry["sha256"]:
+        samples = read_audio(path).samples[0]
+        if _hash(samples) != entry["sha256"]:
             raise InputError("the song is not the one the manifest lists", where=path)
         score = Score.model_validate_json(path.with_suffix(".json").read_bytes())
-        songs.append(Song(read_audio(path).samples[0], score, split, entry["title"]))
+        songs.append(Song(samples, score, split, entry["title"]))
     return songs
+
+
+def _hash(samples: np.ndarray) -> str:
+    """Return the sha256 of the samples as little-endian float32, whatever the file around them."""
+    return hashlib.sha256(samples.astype("<f4").tobytes()).hexdigest()

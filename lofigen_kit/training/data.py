@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lofigen_kit.guide import guide_channels
+from lofigen_kit.guide import PLAYS, guide_channels
 from lofigen_kit.nn.spec import NetworkSpec
 from lofigen_kit.training.corpus import Song
 
@@ -34,6 +34,7 @@ class Crops:
 
     def __init__(self, songs: Sequence[Song], spec: NetworkSpec, *, frames: int) -> None:
         self.frames = frames
+        self.instruments = [i for i, name in enumerate(spec.guide) if name.startswith(PLAYS)]
         self._audio = [song.samples for song in songs]
         self._guides = [_guide(song, spec) for song in songs]
         lengths = np.array([len(samples) for samples in self._audio], dtype=np.float64)

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -31,8 +32,11 @@ class Recipe:
         batch: Crops in an update.
         window: Frames of a crop that are judged; the receptive field comes before them.
         learning_rate: Adam's peak rate, reached after `warm_up` updates, then a cosine.
-        input_noise: The largest deviation of the noise on the input, drawn per crop; it teaches
-            the network to pull its own errors back.
+        least_noise: The smallest deviation of the noise on the input.
+        most_noise: The largest. It is drawn for each crop, evenly in decibels, and teaches the
+            network to pull errors of its own back, whatever their size.
+        anonymous: The share of crops that are not told their instruments, so that the network also
+            plays for scores that name none.
         average: Decay of the averaged weights, which are what is kept.
         seed: Of the initial weights, the crops and the noise.
     """
@@ -41,8 +45,10 @@ class Recipe:
     batch: int = 8
     window: int = 4096
     learning_rate: float = 2e-3
-    warm_up: int = 100
-    input_noise: float = 1.5e-2
+    warm_up: int = 300
+    least_noise: float = 3e-4
+    most_noise: float = 1.5e-2
+    anonymous: float = 0.15
     clip: float = 1.0
     average: float = 0.999
     seed: int = 0
@@ -128,10 +134,13 @@ def _update(
     """Take one step down the gradient, and return the loss before it."""
     rng = stream(recipe.seed, step, "crops")
     batch = crops.draw(rng, recipe.batch)
-    noise = rng.standard_normal(tuple(batch.x.shape), dtype="float32")
-    depth = recipe.input_noise * rng.random((recipe.batch, 1, 1), dtype="float32")
-    x = batch.x + torch.from_numpy(noise * depth)
-    loss = judged_loss(stack, Batch(x, batch.target, batch.guide))
+    bounds = np.log(recipe.least_noise), np.log(recipe.most_noise)
+    depth = np.exp(rng.uniform(*bounds, size=(recipe.batch, 1, 1)))
+    noise = (depth * rng.standard_normal(tuple(batch.x.shape))).astype(np.float32)
+    if batch.guide is not None:
+        told = torch.from_numpy(rng.random((recipe.batch, 1, 1)) >= recipe.anonymous)
+        batch.guide[:, crops.instruments] *= told
+    loss = judged_loss(stack, Batch(batch.x + torch.from_numpy(noise), batch.target, batch.guide))
     optimiser.zero_grad()
     loss.backward()
     torch.nn.utils.clip_grad_norm_(stack.parameters(), recipe.clip)

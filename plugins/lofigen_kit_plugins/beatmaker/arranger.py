@@ -69,7 +69,8 @@ def arrange(brief: Brief, rng: np.random.Generator) -> Arrangement:
     tempo_bpm = _or(brief.tempo_bpm, round(float(settings.uniform(65, 92)), 1))
     swing_pct = _or(brief.swing_pct, round(float(settings.uniform(54, 66)), 1))
     tonic, mode, progression = _key_and_progression(brief, settings)
-    instruments = [str(settings.choice(list(table))) for table in (KITS, KEYS, BASSES)]
+    kit, keys, bass = (str(settings.choice(list(table))) for table in (KITS, KEYS, BASSES))
+    kit = _or(brief.kit, kit)
     clock = _Clock(tempo_bpm, swing_pct, brief.bars)
     chords = [PROGRESSIONS[mode][progression][bar % 4] for bar in range(brief.bars)]
     score = Score(
@@ -79,13 +80,14 @@ def arrange(brief: Brief, rng: np.random.Generator) -> Arrangement:
         bars=brief.bars,
         duration_s=clock.duration_s,
         loop=True,
+        instruments=(f"kit:{kit}", f"keys:{keys}", f"bass:{bass}"),
         notes=(
             *_play_chords(chords, tonic, clock, harmony),
             *_play_bass(chords, tonic, clock, harmony),
         ),
         hits=tuple(_play_drums(clock, drums)),
     )
-    return Arrangement(score, progression, _or(brief.kit, instruments[0]), *instruments[1:])
+    return Arrangement(score, progression, kit, keys, bass)
 
 
 def _or(asked: T | None, drawn: T) -> T:

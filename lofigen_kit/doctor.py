@@ -1,0 +1,120 @@
+"""The collapse doctor: has a network stopped playing?
+
+Autoregressive networks fail in a few well-known ways: they fall silent, settle on a constant or a
+hum, run away into noise, lock into a short loop, or stick to full scale. Each is looked for in
+windows, so that a take that dies in its last ten seconds is found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from lofigen_kit.audio import AudioBuffer
+
+WINDOW_S = 2.0
+"""Longer than any rest of a beat at 65 BPM, so that a window always holds a stroke."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is wrong, and from when to when."""
+
+    fault: str
+    start_s: float
+    end_s: float
+
+
+def examine(audio: AudioBuffer) -> list[Finding]:
+    """Return every stretch in which the sound has collapsed; neighbours of one fault are joined.
+
+    Args:
+        audio: What a network played, before any effect.
+    """
+    samples = audio.mono().samples[0].astype(np.float64)
+    size = min(round(WINDOW_S * audio.sample_rate_hz), len(samples))
+    findings: list[Finding] = []
+    for start in range(0, len(samples) - size + 1, max(size, 1)):
+        window = samples[start : start + size]
+        for fault, is_present in FAULTS.items():
+            if is_present(window, audio.sample_rate_hz):
+                begin_s = start / audio.sample_rate_hz
+                _append(findings, Finding(fault, begin_s, begin_s + size / audio.sample_rate_hz))
+                break
+    return findings
+
+
+def _append(findings: list[Finding], new: Finding) -> None:
+    last = findings[-1] if findings else None
+    if last and last.fault == new.fault and abs(last.end_s - new.start_s) < 1e-6:
+        findings[-1] = Finding(new.fault, last.start_s, new.end_s)
+    else:
+        findings.append(new)
+
+
+def _is_silent(window: np.ndarray, _rate: int) -> bool:
+    """Below -55 dBFS, which a room's noise alone stays under."""
+    return bool(np.sqrt(np.mean(window**2)) < 10 ** (-55 / 20))
+
+
+def _is_constant(window: np.ndarray, _rate: int) -> bool:
+    """A mean larger than all that moves around it."""
+    return bool(abs(window.mean()) > window.std())
+
+
+def _is_clipping(window: np.ndarray, _rate: int) -> bool:
+    """One sample in fifty at full scale."""
+    return bool(np.mean(np.abs(window) > 0.99) > 0.02)
+
+
+def _is_hum(window: np.ndarray, rate: int) -> bool:
+    """Nine tenths of the energy within 6 Hz of one line, and a level that stands still."""
+    power = np.abs(np.fft.rfft(window * np.hanning(len(window)))) ** 2
+    reach = max(1, round(6.0 * len(window) / rate))
+    peak = int(power[reach:].argmax()) + reach
+    around = power[max(peak - reach, 0) : peak + reach + 1].sum()
+    return bool(around > 0.9 * power[1:].sum() and _level_spread_db(window, rate) < 1.0)
+
+
+def _is_noise(window: np.ndarray, rate: int) -> bool:
+    """A flat spectrum (Wiener entropy over 0.25; white noise has 0.56) that stands still."""
+    frames = _frames(window, max(rate // 16, 2))
+    power = np.abs(np.fft.rfft(frames * np.hanning(frames.shape[1]))) ** 2 + 1e-20
+    flatness = np.exp(np.log(power).mean(axis=1)) / power.mean(axis=1)
+    return bool(np.median(flatness) > 0.25 and _level_spread_db(window, rate) < 3.0)
+
+
+def _is_locked(window: np.ndarray, rate: int) -> bool:
+    """A repetition within 50 ms, exact to -30 dB, of a level that stands still."""
+    centred = window - window.mean()
+    padded = np.fft.rfft(centred, 2 * len(window))
+    correlation = np.fft.irfft(np.abs(padded) ** 2)[: len(window)]
+    correlation /= correlation[0] * (1.0 - np.arange(len(window)) / len(window)) + 1e-20
+    shortest, longest = max(rate // 400, 1), max(rate // 20, 2)
+    return bool(
+        correlation[shortest:longest].max() > 0.999 and _level_spread_db(window, rate) < 0.5
+    )
+
+
+FAULTS: dict[str, Callable[[np.ndarray, int], bool]] = {
+    "silence": _is_silent,
+    "DC": _is_constant,
+    "clipping": _is_clipping,
+    "hum": _is_hum,
+    "noise": _is_noise,
+    "periodic lock": _is_locked,
+}
+"""Each fault and its test, in the order in which one excludes the next."""
+
+
+def _frames(window: np.ndarray, size: int) -> np.ndarray:
+    count = max(len(window) // size, 1)
+    return window[: count * size].reshape(count, -1)
+
+
+def _level_spread_db(window: np.ndarray, rate: int) -> float:
+    """Return how much the level moves: the deviation over 60 ms frames in dB; music has over 2."""
+    levels = np.sqrt((_frames(window, max(rate * 6 // 100, 1)) ** 2).mean(axis=1)) + 1e-9
+    return float(np.std(20.0 * np.log10(levels)))
