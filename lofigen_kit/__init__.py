@@ -1,0 +1,62 @@
+"""Lofi beats played by a small causal Conv1d network, and the tape they are recorded on.
+
+    from lofigen_kit import load_preset, render
+
+    rendering = render(load_preset("lofi-tape"), take=3)
+    rendering.audio.samples  # np.ndarray [shape=(2, frames), dtype=float32]
+
+Names are imported when they are first used: `import lofigen_kit` itself costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lofigen_kit.audio import AudioBuffer
+    from lofigen_kit.chain import Rendering, render, render_takes
+    from lofigen_kit.errors import LofigenError
+    from lofigen_kit.plugins import load_plugins
+    from lofigen_kit.preset import Preset, load_preset
+    from lofigen_kit.recipe import save
+    from lofigen_kit.score import Score
+
+    __version__: str
+
+__all__ = [
+    "AudioBuffer",
+    "LofigenError",
+    "Preset",
+    "Rendering",
+    "Score",
+    "__version__",
+    "load_plugins",
+    "load_preset",
+    "render",
+    "render_takes",
+    "save",
+]
+
+_HOMES = {
+    "AudioBuffer": "audio",
+    "LofigenError": "errors",
+    "Preset": "preset",
+    "Rendering": "chain",
+    "Score": "score",
+    "load_plugins": "plugins",
+    "load_preset": "preset",
+    "render": "chain",
+    "render_takes": "chain",
+    "save": "recipe",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("lofigen-kit")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

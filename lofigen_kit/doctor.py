@@ -34,9 +34,11 @@ def examine(audio: AudioBuffer) -> list[Finding]:
         audio: What a network played, before any effect.
     """
     samples = audio.mono().samples[0].astype(np.float64)
-    size = min(round(WINDOW_S * audio.sample_rate_hz), len(samples))
     findings: list[Finding] = []
-    for start in range(0, len(samples) - size + 1, max(size, 1)):
+    if not len(samples):
+        return findings
+    size = min(round(WINDOW_S * audio.sample_rate_hz), len(samples))
+    for start in range(0, len(samples) - size + 1, size):
         window = samples[start : start + size]
         for fault, is_present in FAULTS.items():
             if is_present(window, audio.sample_rate_hz):

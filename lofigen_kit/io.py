@@ -1,21 +1,420 @@
-"""The only place that reads and writes files."""
+"""The only place that reads and writes files.
+
+What is read is not trusted: content decides the format and never the name, no allocation follows
+a header's word, and every refusal is one line. What is written appears whole or not at all.
+"""
 
 from __future__ import annotations
 
-import os
-import tempfile
+import hashlib
+import io
+import logging
+import re
+import secrets
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from os import fsync
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Literal
+
+import numpy as np
+
+from lofigen_kit.audio import MAX_CHANNELS, MAX_RATE_HZ, MIN_RATE_HZ, AudioBuffer
+from lofigen_kit.errors import AudioError, InputError, RenderError
+
+if TYPE_CHECKING:
+    import soundfile
+
+Format = Literal["wav", "flac", "ogg"]
+BitDepth = Literal[16, 24, 32]
+
+MAX_SAMPLES = 1 << 30
+"""Over all channels: 4 GiB of float32, three hours of stereo at 48 kHz."""
+MAX_COMMENT_BYTES = 1 << 20
+MAX_CHUNKS = 1000
+MAX_WAV_BYTES = (1 << 32) - 2 * MAX_COMMENT_BYTES
+
+_BLOCK_FRAMES = 4096
+_UNKNOWN_FRAMES = 1 << 62
+"""libsndfile gives the greatest count there is where a stream does not say how long it is."""
+_FORMATS_OF = {
+    ".wav": ("WAV", "WAVEX", "RF64"),
+    ".flac": ("FLAC",),
+    ".ogg": ("OGG",),
+    ".mp3": ("MP3",),
+    ".aif": ("AIFF",),
+    ".aiff": ("AIFF",),
+}
+_logger = logging.getLogger(__name__)
 
 
-def write_atomic(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all: temporary file beside it, fsync, rename."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+def read_audio(
+    path: Path | str, *, max_duration_s: float = 3600.0, strict: bool = False
+) -> AudioBuffer:
+    """Read any sound file that libsndfile knows, whatever its name.
+
+    A file that is cut short, that lies about its length, or whose name belongs to another format
+    is read as far as it goes, with a warning in the log.
+
+    Args:
+        path: The file.
+        max_duration_s: How long it may be.
+        strict: Refuse a file that is cut short or lies about its length.
+
+    Raises:
+        AudioError: if there is no such file, it is no audio, or its shape, rate, length or
+            samples are impossible.
+    """
+    path = Path(path)
+    with _open(path) as sound:
+        _check_shape(sound, path)
+        _check_suffix(sound, path)
+        samples, broken = _read_blocks(sound, path, max_duration_s)
+        if broken or _falls_short(sound, samples.shape[1]):
+            _report_cut(path, samples.shape[1] / sound.samplerate, strict=strict)
+        if samples.shape[1] == 0:
+            raise AudioError("the file holds no sound", where=path, remedy="choose another one")
+        rate_hz = sound.samplerate
     try:
-        with os.fdopen(handle, "wb") as file:
+        return AudioBuffer(samples, rate_hz)
+    except AudioError as error:
+        raise AudioError(error.message, where=path, remedy="export the file again") from None
+
+
+def write_audio(
+    path: Path,
+    audio: AudioBuffer,
+    *,
+    format: Format,  # noqa: A002 -- the word that a preset uses
+    bit_depth: BitDepth,
+    comment: str,
+    rng: np.random.Generator,
+    force: bool = False,
+) -> None:
+    """Write a sound file whole or not at all.
+
+    Integer samples are rounded here, with triangular dither at 16 bits: libsndfile would round
+    down. Samples past full scale clip, but not in 32-bit WAV, which is float.
+
+    Args:
+        path: The file, in a folder that exists.
+        audio: What to write.
+        format: `wav`, `flac` or `ogg` (Vorbis).
+        bit_depth: 16, 24, or, for WAV alone, 32; nothing to OGG, which has none.
+        comment: A text to embed, of up to 1 MiB; `read_comment` gives it back.
+        rng: Where the dither comes from.
+        force: Overwrite what is there.
+
+    Raises:
+        InputError: if the file is there already, the place cannot be written to, or the format
+            cannot hold such audio.
+        RenderError: if the disk is full or breaks; what was there before stays as it was.
+    """
+    if not force and path.exists():
+        raise InputError(
+            "the file is there already",
+            where=path,
+            remedy="overwrite it with --force, or choose another name",
+        )
+    encoded = _encode(path, audio, format=format, bit_depth=bit_depth, comment=comment, rng=rng)
+    try:
+        write_atomic(path, encoded)
+    except (PermissionError, FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        raise InputError(
+            f"cannot be written ({error.strerror})", where=path, remedy="choose another place"
+        ) from None
+    except OSError as error:
+        raise RenderError(
+            f"writing failed ({error.strerror or error})",
+            where=path,
+            remedy="make room on the disk and render again",
+        ) from error
+
+
+def write_atomic(path: Path, data: bytes | memoryview) -> None:
+    """Write a file whole or not at all: temporary file beside it, fsync, rename.
+
+    Raises:
+        OSError: as the system says it; the temporary file is gone by then.
+    """
+    # Its own name and not the file's, which may be as long as names can be; and opened plainly,
+    # since `tempfile` makes files that nobody else may read.
+    temporary = path.with_name(f".lofigen-{secrets.token_hex(8)}")
+    try:
+        with temporary.open("xb") as file:
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
+            fsync(file.fileno())
+        temporary.replace(path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
+
+
+def read_comment(path: Path | str) -> str | None:
+    """Return the comment that is embedded in a sound file, or None where there is none.
+
+    Raises:
+        AudioError: if the file cannot be read or is no audio.
+    """
+    path = Path(path)
+    with _open(path) as sound:
+        if sound.format in _FORMATS_OF[".wav"]:
+            with path.open("rb") as file:
+                return _riff_comment(file)
+        return sound.comment or None
+
+
+def audio_sha256(audio: AudioBuffer) -> str:
+    """Return a hash of what is heard: rate, channels and every sample, and no tag.
+
+    Two files with the same samples agree, whatever their format: FLAC and WAV of 24 bits do.
+    """
+    digest = hashlib.sha256(f"{audio.sample_rate_hz} Hz {audio.channels} channels\n".encode())
+    # + 0 makes -0.0, which no integer format can hold, the same as 0.0.
+    digest.update(np.ascontiguousarray(audio.samples + np.float32(0), dtype="<f4").data)
+    return digest.hexdigest()
+
+
+class _ForCallbacks(io.BufferedReader):
+    """A file that libsndfile reads through soundfile's callbacks, which must not raise."""
+
+    name = ""
+    """soundfile takes a file whose name ends in .raw for headerless samples."""
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Stay in place where a damaged header sends the reader before the file's start."""
+        try:
+            return super().seek(offset, whence)
+        except (OSError, ValueError):
+            return self.tell()
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[soundfile.SoundFile]:
+    """Open a sound file for reading from front to back, by its content alone."""
+    import soundfile
+
+    class Stream(soundfile.SoundFile):  # type: ignore[misc]
+        def seekable(self) -> bool:
+            """Say no: soundfile seeks after each block, which a FLAC of untrue length refuses."""
+            return False
+
+    with _opened(path) as file:
+        try:
+            sound = Stream(file)
+        except soundfile.LibsndfileError:
+            raise AudioError(
+                "this is not audio that can be read",
+                where=path,
+                remedy="give a WAV, FLAC, OGG, MP3 or AIFF file",
+            ) from None
+        with sound:
+            yield sound
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    try:
+        if path.is_dir():
+            raise AudioError("this is a folder", where=path, remedy="name a file in it")
+        if path.exists() and not path.is_file():
+            raise AudioError("this is a device", where=path, remedy="name a file")
+        file = _ForCallbacks(path.open("rb", buffering=0))
+    except FileNotFoundError:
+        raise AudioError("there is no such file", where=path, remedy="check the path") from None
+    except PermissionError:
+        raise AudioError(
+            "the file may not be read", where=path, remedy="check its permissions"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise AudioError(f"the file cannot be opened ({error})", where=str(path)) from None
+    with file:
+        if path.stat().st_size == 0:
+            raise AudioError("the file is empty", where=path, remedy="choose another one")
+        yield file
+
+
+def _check_shape(sound: soundfile.SoundFile, path: Path) -> None:
+    if sound.channels > MAX_CHANNELS:
+        raise AudioError(
+            f"{sound.channels} channels are more than {MAX_CHANNELS}",
+            where=path,
+            remedy="mix it to stereo",
+        )
+    if not MIN_RATE_HZ <= sound.samplerate <= MAX_RATE_HZ:
+        raise AudioError(
+            f"a sample rate of {sound.samplerate} Hz is outside 1 to 384 kHz",
+            where=path,
+            remedy="export it at 44.1 or 48 kHz",
+        )
+
+
+def _check_suffix(sound: soundfile.SoundFile, path: Path) -> None:
+    expected = _FORMATS_OF.get(path.suffix.lower())
+    if expected and sound.format not in expected:
+        _logger.warning("%s: the name says %s, it is %s", path, path.suffix, sound.format)
+
+
+def _read_blocks(
+    sound: soundfile.SoundFile, path: Path, max_duration_s: float
+) -> tuple[np.ndarray, bool]:
+    """Return all samples [shape=(channels, frames)], and whether the stream broke off."""
+    import soundfile
+
+    max_frames = min(int(max_duration_s * sound.samplerate), MAX_SAMPLES // sound.channels)
+    blocks = [np.zeros((0, sound.channels), dtype=np.float32)]
+    frames, broken = 0, False
+    while True:
+        try:
+            block = sound.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)
+        except soundfile.LibsndfileError:
+            broken = True
+            break
+        if len(block) == 0:
+            break
+        frames += len(block)
+        if frames > max_frames:
+            raise AudioError(
+                f"the file is longer than {max_frames / sound.samplerate:.0f} s",
+                where=path,
+                remedy="cut it into shorter ones",
+            )
+        blocks.append(block)
+    return np.concatenate(blocks).T, broken
+
+
+def _falls_short(sound: soundfile.SoundFile, frames: int) -> bool:
+    """Return whether the header promised more than there was.
+
+    libsndfile corrects a RIFF or AIFF header silently and says so in its log alone, as in
+    `data : 88200 (should be 43956)`; streams of unknown length carry a size near 2**32.
+    """
+    if frames < sound.frames < _UNKNOWN_FRAMES:
+        return True
+    sizes = re.findall(r": (\d+) \(should be (\d+)\)", sound.extra_info)
+    # An odd chunk's padding byte is miscounted by many programs: 1 byte is no lie.
+    return any(int(real) + 1 < int(said) < 0xFFFF_0000 for said, real in sizes)
+
+
+def _report_cut(path: Path, duration_s: float, *, strict: bool) -> None:
+    message = f"the file is damaged: only {duration_s:.1f} s of it can be read"
+    if strict:
+        raise AudioError(message, where=path, remedy="export it again")
+    _logger.warning("%s: %s", path, message)
+
+
+def _encode(
+    path: Path,
+    audio: AudioBuffer,
+    *,
+    format: Format,  # noqa: A002
+    bit_depth: BitDepth,
+    comment: str,
+    rng: np.random.Generator,
+) -> memoryview:
+    """Return the file's bytes; encoding in memory leaves one place where a disk can fail."""
+    import soundfile
+
+    if len(comment.encode()) > MAX_COMMENT_BYTES:
+        raise InputError("the comment is longer than 1 MiB", where=path)
+    if format == "wav" and audio.samples.size * bit_depth // 8 > MAX_WAV_BYTES:
+        raise InputError("a WAV file holds no more than 4 GB", where=path, remedy="write FLAC")
+    subtype, prepare = _coding(path, format, bit_depth, rng)
+    file = io.BytesIO()
+    try:
+        with soundfile.SoundFile(
+            file, "w", audio.sample_rate_hz, audio.channels, subtype, format=format.upper()
+        ) as sound:
+            if format != "wav":
+                sound.software = _software()
+                if comment:  # libsndfile refuses an empty tag
+                    sound.comment = comment
+            # In blocks: libvorbis keeps a whole write on the stack.
+            for start in range(0, audio.frames, _BLOCK_FRAMES):
+                sound.write(prepare(audio.samples[:, start : start + _BLOCK_FRAMES]).T)
+    except soundfile.LibsndfileError as error:
+        raise InputError(
+            f"{format.upper()} cannot hold {audio.channels} channels at "
+            f"{audio.sample_rate_hz} Hz ({error.error_string.strip().rstrip('.')})",
+            where=path,
+            remedy="write a WAV file",
+        ) from None
+    if format == "wav":
+        _append_info(file, comment)
+    return file.getbuffer()
+
+
+def _coding(
+    path: Path,
+    format: Format,  # noqa: A002
+    bit_depth: BitDepth,
+    rng: np.random.Generator,
+) -> tuple[str, Callable[[np.ndarray], np.ndarray]]:
+    """Return libsndfile's name of a coding, and how to prepare float samples for it."""
+    from lofigen_kit.dsp.dither import to_pcm16, to_pcm24
+
+    if format == "ogg":
+        return "VORBIS", np.asarray
+    if bit_depth == 16:
+        return "PCM_16", lambda samples: to_pcm16(samples, rng)
+    if bit_depth == 24:
+        # libsndfile takes the upper 24 bits of an int32.
+        return "PCM_24", lambda samples: to_pcm24(samples) << 8
+    if format == "flac":
+        raise InputError(
+            "FLAC holds 16 or 24 bits", where=path, remedy="set bit_depth to 24, or write WAV"
+        )
+    return "FLOAT", np.asarray
+
+
+def _software() -> str:
+    from importlib.metadata import version
+
+    return f"lofigen-kit {version('lofigen-kit')}"
+
+
+def _append_info(file: io.BytesIO, comment: str) -> None:
+    """Append a RIFF `INFO` list to a finished WAV file.
+
+    libsndfile writes one too, but leaves a text of over 50 kB out without a word, and reads none
+    of over 2 kB back: a recipe needs more.
+    """
+    tags = {b"ISFT": _software(), b"ICMT": comment}
+    chunks = (_chunk(tag, text.encode() + b"\0") for tag, text in tags.items() if text)
+    info = b"INFO" + b"".join(chunks)
+    file.seek(0, io.SEEK_END)
+    file.write(_chunk(b"LIST", info))
+    size = file.tell() - 8
+    file.seek(4)
+    file.write(struct.pack("<I", size))
+
+
+def _chunk(name: bytes, payload: bytes) -> bytes:
+    return name + struct.pack("<I", len(payload)) + payload + b"\0" * (len(payload) % 2)
+
+
+def _riff_comment(file: BinaryIO) -> str | None:
+    """Return the `ICMT` text of a WAV file's `INFO` list."""
+    file.seek(12)
+    for name, size in islice(_chunks(file), MAX_CHUNKS):
+        if name == b"LIST" and 4 < size <= 2 * MAX_COMMENT_BYTES:
+            payload = io.BytesIO(file.read(size))
+            if payload.read(4) != b"INFO":
+                continue
+            for tag, length in _chunks(payload):
+                if tag == b"ICMT":
+                    text = payload.read(length).split(b"\0", 1)[0]
+                    return text.decode("utf-8", "replace") or None
+    return None
+
+
+def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
+    """Yield the name and size of each chunk, the file standing at its payload."""
+    while len(head := file.read(8)) == 8:
+        name, size = struct.unpack("<4sI", head)
+        payload = file.tell()
+        yield name, size
+        file.seek(payload + size + size % 2)

@@ -1,5 +1,84 @@
-"""The command line."""
+"""The command line: `lofigen-kit`.
+
+One module for each group of commands; each has `register(app)`. They import what they need inside
+their functions, so that `--help` stays fast.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lofigen_kit.cli import chain, files, models, plugins, training
+from lofigen_kit.cli.common import Settings
+from lofigen_kit.errors import LofigenError
+
+GROUPS = (chain, files, training, models, plugins)
 
 
-def main() -> None:
-    """Placeholder until the commands land."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; every error of ours becomes one line and an exit code.
+
+    Args:
+        arguments: What was typed after `lofigen-kit`; by default the process's own.
+    """
+    try:
+        build_app()(args=None if arguments is None else list(arguments), prog_name="lofigen-kit")
+    except LofigenError as error:
+        # A name from a stranger's file must not break the line or turn its direction.
+        line = "".join(c if c.isprintable() else " " for c in str(error))
+        print(f"lofigen-kit: {' '.join(line.split())}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+
+
+def build_app() -> typer.Typer:
+    """Return the commands, those of installed plugins among them."""
+    app = typer.Typer(
+        name="lofigen-kit",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,  # plain help starts twice as fast
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    for group in GROUPS:
+        group.register(app)
+    for name, commands in plugins.installed_commands().items():
+        app.add_typer(commands, name=name)
+    return app
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from lofigen_kit import __version__
+
+        typer.echo(f"lofigen-kit {__version__}")
+        raise typer.Exit
+
+
+def _root(
+    ctx: typer.Context,
+    plugin_dir: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="LOFIGEN_PLUGIN_DIR", help="A folder of .py files, one plugin of yours each."
+        ),
+    ] = None,
+    strict_plugins: Annotated[
+        bool, typer.Option("--strict-plugins", help="Stop at a plugin that does not load.")
+    ] = False,
+    version: Annotated[  # noqa: ARG001 - its callback does the work
+        bool,
+        typer.Option(
+            "--version", help="Print the version and stop.", is_eager=True, callback=_print_version
+        ),
+    ] = False,
+) -> None:
+    """Lofi beats played by a small neural network, through a chain of tape effects."""
+    ctx.obj = Settings(plugin_dir=plugin_dir, strict_plugins=strict_plugins)

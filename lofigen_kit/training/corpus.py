@@ -2,7 +2,7 @@
 
     corpus/
         manifest.json    what made it, and for each song: file, hash, split, group, licence
-        0000.flac        mono, 8 kHz
+        0000.flac        mono, 8 kHz, 24 bits
         0000.json        its score
 """
 
@@ -105,8 +105,8 @@ def _write_song(folder: Path, source: Source, seed: int, take_number: int) -> di
         path,
         AudioBuffer(samples[None], SAMPLE_RATE_HZ),
         format="flac",
-        bit_depth=16,
-        comment="",
+        bit_depth=24,
+        comment=f"{take.title}, {take.licence}",
         rng=stream(seed, take_number, "dither"),
     )
     score = json.dumps(take.score.to_json()).encode()

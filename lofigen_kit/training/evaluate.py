@@ -27,9 +27,9 @@ from lofigen_kit.score import Drum
 from lofigen_kit.seeding import stream
 from lofigen_kit.training.corpus import Song
 from lofigen_kit.training.data import Crops
+from lofigen_kit.training.linear import linear_predictor, residual
 from lofigen_kit.training.loop import judged_loss
 
-LPC_ORDER = 32
 PRIME_FRAMES = 8192
 AUDIBLE_VELOCITY = 0.35
 """Ghost notes below it are neither asked for nor held against a detector."""
@@ -87,32 +87,16 @@ def predict_nats(
 
 
 def linear_prediction_nats(
-    train: Sequence[Song], held_out: Sequence[Song], *, order: int = LPC_ORDER
+    train: Sequence[Song], held_out: Sequence[Song]
 ) -> tuple[float, float]:
     """Return nats a sample of linear prediction with a Gaussian and with a Laplace residual."""
-    normal = np.zeros((order, order))
-    moment = np.zeros(order)
-    for song in train:
-        past, present = _lags(song.samples, order)
-        normal += past @ past.T
-        moment += past @ present
-    weights = np.linalg.solve(normal + 1e-9 * np.trace(normal) * np.eye(order), moment)
-    fitted = np.concatenate([_residual(song.samples, weights) for song in train])
-    judged = np.concatenate([_residual(song.samples, weights) for song in held_out])
+    weights, _ = linear_predictor([song.samples for song in train], noise=1e-6)
+    fitted = np.concatenate([residual(song.samples, weights) for song in train])
+    judged = np.concatenate([residual(song.samples, weights) for song in held_out])
     variance, width = np.mean(fitted**2), np.mean(np.abs(fitted))
     gaussian = 0.5 * math.log(2.0 * math.pi * variance) + np.mean(judged**2) / (2.0 * variance)
     laplace = math.log(2.0 * width) + np.mean(np.abs(judged)) / width
     return float(gaussian), float(laplace)
-
-
-def _lags(samples: np.ndarray, order: int) -> tuple[np.ndarray, np.ndarray]:
-    windows = np.lib.stride_tricks.sliding_window_view(samples.astype(np.float64), order + 1)
-    return windows[:, :order].T, windows[:, order]
-
-
-def _residual(samples: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    past, present = _lags(samples, len(weights))
-    return np.asarray(present - weights @ past)
 
 
 def play(

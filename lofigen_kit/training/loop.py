@@ -16,11 +16,18 @@ from torch import Tensor
 from lofigen_kit.errors import RenderError
 from lofigen_kit.nn import heads
 from lofigen_kit.nn.checkpoint import save
-from lofigen_kit.nn.network import CausalStack, to_tensors
+from lofigen_kit.nn.network import CausalStack, start_linear, to_tensors
 from lofigen_kit.nn.spec import NetworkSpec
 from lofigen_kit.seeding import stream
 from lofigen_kit.training.corpus import Song
 from lofigen_kit.training.data import Batch, Crops
+from lofigen_kit.training.linear import linear_predictor
+
+
+CURVE_EVERY = 100
+STRAY_TONES = 2
+STRAY_HZ = (40.0, 1600.0)
+"""Where the notes are that a network might let ring."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +39,10 @@ class Recipe:
         batch: Crops in an update.
         window: Frames of a crop that are judged; the receptive field comes before them.
         learning_rate: Adam's peak rate, reached after `warm_up` updates, then a cosine.
-        least_noise: The smallest deviation of the noise on the input.
-        most_noise: The largest. It is drawn for each crop, evenly in decibels, and teaches the
-            network to pull errors of its own back, whatever their size.
+        least_error: The smallest level of the errors that are laid upon the input: white noise
+            and stray tones, each level drawn for each crop, evenly in decibels.
+        most_error: The largest. They teach the network to pull errors of its own back, and to
+            take pitch from the guide, not from what happens to ring.
         anonymous: The share of crops that are not told their instruments, so that the network also
             plays for scores that name none.
         average: Decay of the averaged weights, which are what is kept.
@@ -46,8 +54,8 @@ class Recipe:
     window: int = 4096
     learning_rate: float = 2e-3
     warm_up: int = 300
-    least_noise: float = 3e-4
-    most_noise: float = 1.5e-2
+    least_error: float = 3e-4
+    most_error: float = 3e-2
     anonymous: float = 0.15
     clip: float = 1.0
     average: float = 0.999
@@ -76,6 +84,8 @@ def train(
 ) -> dict[str, Any]:
     """Train a network and write its averaged weights, also on a timer while it runs.
 
+    Beside the checkpoint stands its curve, `.csv`: step, smoothed loss, seconds.
+
     Args:
         spec: The network's shape.
         songs: The training split.
@@ -92,11 +102,15 @@ def train(
         RenderError: when the loss is no longer a number; the last good checkpoint stays.
     """
     stack = CausalStack(spec, seed=recipe.seed)
+    if spec.head == "mol":
+        start_linear(stack, *linear_predictor([song.samples for song in songs]))
     crops = Crops(songs, spec, frames=recipe.window + spec.receptive_field - 1)
     optimiser = torch.optim.Adam(stack.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.99))
     average = {name: t.detach().clone() for name, t in stack.state_dict().items()}
     began = saved = time.monotonic()
     smooth = math.nan
+    curve = path.with_suffix(".csv")
+    curve.write_text("step,loss,seconds\n")
     for step in range(recipe.steps):
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(recipe, step)
@@ -111,6 +125,9 @@ def train(
         _blend(average, stack.state_dict(), min(recipe.average, (1 + step) / (10 + step)))
         now = time.monotonic()
         last = step == recipe.steps - 1
+        if last or (step + 1) % CURVE_EVERY == 0:
+            with curve.open("a") as file:
+                file.write(f"{step + 1},{smooth:.5f},{now - began:.1f}\n")
         if last or now - saved > save_every_s:
             saved = now
             trained = {"steps": step + 1, "loss": smooth, "seconds": round(now - began)}
@@ -134,18 +151,32 @@ def _update(
     """Take one step down the gradient, and return the loss before it."""
     rng = stream(recipe.seed, step, "crops")
     batch = crops.draw(rng, recipe.batch)
-    bounds = np.log(recipe.least_noise), np.log(recipe.most_noise)
-    depth = np.exp(rng.uniform(*bounds, size=(recipe.batch, 1, 1)))
-    noise = (depth * rng.standard_normal(tuple(batch.x.shape))).astype(np.float32)
+    errors = torch.from_numpy(_errors(rng, recipe, batch.x.shape[-1], stack.spec.sample_rate_hz))
     if batch.guide is not None:
         told = torch.from_numpy(rng.random((recipe.batch, 1, 1)) >= recipe.anonymous)
         batch.guide[:, crops.instruments] *= told
-    loss = judged_loss(stack, Batch(batch.x + torch.from_numpy(noise), batch.target, batch.guide))
+    loss = judged_loss(stack, Batch(batch.x + errors, batch.target, batch.guide))
     optimiser.zero_grad()
     loss.backward()
     torch.nn.utils.clip_grad_norm_(stack.parameters(), recipe.clip)
     optimiser.step()
     return float(loss.detach())
+
+
+def _errors(rng: np.random.Generator, recipe: Recipe, frames: int, rate_hz: int) -> np.ndarray:
+    """Return errors such as a network makes [shape=(batch, 1, frames), dtype=float32]."""
+
+    def levels() -> np.ndarray:
+        bounds = np.log(recipe.least_error), np.log(recipe.most_error)
+        return np.exp(rng.uniform(*bounds, size=(recipe.batch, 1, 1)))
+
+    noise = levels() * rng.standard_normal((recipe.batch, 1, frames))
+    time_s = np.arange(frames) / rate_hz
+    for _ in range(STRAY_TONES):
+        pitch_hz = np.exp(rng.uniform(*np.log(STRAY_HZ), size=(recipe.batch, 1, 1)))
+        phase = rng.uniform(0.0, 2.0 * np.pi, size=(recipe.batch, 1, 1))
+        noise += levels() * np.sin(2.0 * np.pi * pitch_hz * time_s + phase)
+    return noise.astype(np.float32)
 
 
 def judged_loss(stack: CausalStack, batch: Batch) -> Tensor:

@@ -1,0 +1,312 @@
+"""Run a preset: source, network, effects, master. Reads and writes no files of its own.
+
+Every stage draws from its own stream of (seed, take, stage), so a take sounds the same alone or
+among 500, and an effect that is added leaves the noise of the others as it was.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.components import Context, Effect, Sampler, Take
+from lofigen_kit.errors import AudioError, LofigenError, PresetError, RenderError
+from lofigen_kit.preset import Preset
+from lofigen_kit.score import BeatGrid, Score
+from lofigen_kit.seeding import stream
+
+if TYPE_CHECKING:
+    from lofigen_kit.nn.checkpoint import Network
+
+PRIME_FRAMES = 8192
+"""How much of the past the network hears before it plays, unless its receptive field is longer."""
+
+TAKES_AT_ONCE = 16
+"""How many takes are generated together: enough to fill the engine, few enough for memory."""
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and how much there is."""
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """A finished take.
+
+    Attributes:
+        audio: Stereo, at the output's rate, mastered.
+        preset: What made it.
+        take: Its number.
+        title: The source's words for it.
+        score: What is played in it.
+        loudness_lufs: Measured on the result.
+        true_peak_dbtp: Measured on the result.
+        target_unreached: Why the loudness is not what the preset asks for, if so.
+        network_sha256: The weights that played; None where no network did.
+        licences: The terms of the source's audio and of the weights.
+        stems: The sound after each stage, in order, if asked for.
+    """
+
+    audio: AudioBuffer
+    preset: Preset
+    take: int
+    title: str
+    score: Score
+    loudness_lufs: float
+    true_peak_dbtp: float
+    target_unreached: str | None
+    network_sha256: str | None
+    licences: dict[str, str]
+    stems: dict[str, AudioBuffer] = field(default_factory=dict)
+
+
+def render(preset: Preset, take: int = 0, *, device: str = "cpu", stems: bool = False) -> Rendering:
+    """Render one take; see `render_takes`."""
+    return next(render_takes(preset, [take], device=device, stems=stems))
+
+
+def render_takes(
+    preset: Preset,
+    takes: Iterable[int],
+    *,
+    device: str = "cpu",
+    threads: int = 1,
+    stems: bool = False,
+    on_take: Callable[[int, Take], None] | None = None,
+    progress: Progress | None = None,
+) -> Iterator[Rendering]:
+    """Render takes, several at once where a network plays them.
+
+    Args:
+        preset: What to run.
+        takes: Their numbers, from 0.
+        device: `cpu` or `cuda`, for the components that can choose.
+        threads: How many cores the engine may use.
+        stems: Keep the sound after each stage.
+        on_take: Called with each take before anything slow is done with it; it may raise.
+        progress: Called while the network plays.
+
+    Raises:
+        InputError: if the preset, a file that it names, or its checkpoint cannot be used.
+        RenderError: naming the stage that broke.
+    """
+    runner = _Runner(preset, device, threads, stems, progress)
+    remaining = iter(takes)
+    while numbers := list(islice(remaining, TAKES_AT_ONCE)):
+        batch = []
+        for number in numbers:
+            take = runner.make_take(number)
+            if on_take:
+                on_take(number, take)
+            batch.append((number, take))
+        for (number, take), played in zip(batch, runner.play(batch), strict=True):
+            yield runner.finish(number, take, played)
+
+
+class _Runner:
+    """A preset with its network loaded."""
+
+    def __init__(
+        self, preset: Preset, device: str, threads: int, stems: bool, progress: Progress | None
+    ) -> None:
+        self._preset = preset
+        self._device = device
+        self._threads = threads
+        self._stems = stems
+        self._progress = progress
+        self._network = self._load_network()
+
+    def _context(self, take: int, stage: str, grid: BeatGrid, root: Path | None = None) -> Context:
+        rng = stream(self._preset.seed, take, stage)
+        return Context(rng=rng, grid=grid, device=self._device, root=root)
+
+    def _load_network(self) -> Network | None:
+        preset = self._preset
+        if preset.model is None or preset.sampler is None:
+            return None
+        with _stage(f"model {preset.model.use}", reads=True):
+            network = preset.model.load(self._context(0, "model", BeatGrid(), preset.root))
+        if network.spec.head not in preset.sampler.heads:
+            raise PresetError(
+                f"sampler {preset.sampler.use!r} draws from {_list(preset.sampler.heads)} heads, "
+                f"the checkpoint of {preset.model.use} has {network.spec.head!r}",
+                remedy="choose another sampler or checkpoint; `mean` takes every head",
+            )
+        return network
+
+    def make_take(self, number: int) -> Take:
+        preset = self._preset
+        with _stage(f"source {preset.source.use}", reads=True):
+            return preset.source.make_take(
+                self._context(number, "source", BeatGrid(), preset.source_root)
+            )
+
+    def play(self, batch: list[tuple[int, Take]]) -> list[AudioBuffer]:
+        """Return what is heard before the effects: the network's audio, the source's, or both."""
+        rate_hz, dry_mix = self._preset.output.sample_rate_hz, self._preset.dry_mix
+        network, sampler = self._network, self._preset.sampler
+        if network is None or sampler is None:
+            return [_resampled(take.audio, rate_hz, take.score).stereo() for _, take in batch]
+        played = []
+        for (_, take), samples in zip(batch, self._generate(network, sampler, batch), strict=True):
+            mono = AudioBuffer(samples[None, :], network.spec.sample_rate_hz)
+            audio = _resampled(mono, rate_hz, take.score).stereo()
+            if dry_mix:
+                source = _resampled(take.audio, rate_hz, take.score).stereo()
+                audio = _crossfaded(audio, source, dry_mix)
+            played.append(audio)
+        return played
+
+    def _generate(
+        self, network: Network, sampler: Sampler, batch: list[tuple[int, Take]]
+    ) -> list[np.ndarray]:
+        from lofigen_kit.engine import Track, generate
+
+        tracks = []
+        for number, take in batch:
+            prime = _prime(take, network)
+            frames = round(take.score.duration_s * network.spec.sample_rate_hz)
+            guide = _guide(take.score, network, len(prime), frames)
+            rng = stream(self._preset.seed, number, "sampler")
+            tracks.append(Track(frames=frames, prime=prime, guide=guide, rng=rng))
+
+        def report(done: int, total: int) -> None:
+            if self._progress:
+                self._progress("generating", done, total)
+
+        with _stage(f"sampler {sampler.use}"):
+            return generate(network, sampler, tracks, threads=self._threads, progress=report)
+
+    def finish(self, number: int, take: Take, audio: AudioBuffer) -> Rendering:
+        """Run the effects and the master."""
+        from lofigen_kit.dsp.mastering import master
+
+        preset, network = self._preset, self._network
+        stems = {"model" if network else "source": audio}
+        for stage, effect in _stages(preset.effects):
+            ctx = self._context(number, stage, take.score.grid, preset.root)
+            audio = stems[stage] = _applied(effect, audio, ctx, stage)
+        with _stage("master"):
+            mastered = master(
+                audio,
+                loudness_lufs=preset.master.loudness_lufs,
+                true_peak_dbtp=preset.master.true_peak_dbtp,
+            )
+        licences = {"source": take.licence}
+        if network:
+            licences["model"] = network.licence
+        return Rendering(
+            audio=mastered.audio,
+            preset=preset,
+            take=number,
+            title=take.title,
+            score=take.score,
+            loudness_lufs=mastered.loudness_lufs,
+            true_peak_dbtp=mastered.true_peak_dbtp,
+            target_unreached=mastered.target_unreached,
+            network_sha256=network.sha256 if network else None,
+            licences=licences,
+            stems=stems if self._stems else {},
+        )
+
+
+@contextmanager
+def _stage(name: str, *, reads: bool = False) -> Iterator[None]:
+    """Name the stage in whatever goes wrong within it.
+
+    An exception of a plugin's is a RenderError, and so is impossible audio, unless the stage
+    reads it from a file: then it was given wrongly.
+    """
+    try:
+        yield
+    except AudioError as error:
+        kind = type(error) if reads else RenderError
+        raise kind(error.message, where=error.where or name, remedy=error.remedy) from error
+    except LofigenError as error:
+        error.where = error.where or name
+        raise
+    except Exception as error:
+        raise RenderError(f"{type(error).__name__}: {error}", where=name) from error
+
+
+def _stages(effects: Iterable[Effect]) -> Iterator[tuple[str, Effect]]:
+    """Yield each effect with its stage's name, numbered among those of the same name."""
+    count: Counter[str] = Counter()
+    for effect in effects:
+        yield f"effects.{effect.use}#{count[effect.use]}", effect
+        count[effect.use] += 1
+
+
+def _applied(effect: Effect, dry: AudioBuffer, ctx: Context, stage: str) -> AudioBuffer:
+    if effect.mix == 0.0:
+        return dry
+    with _stage(stage):
+        wet = effect.apply(dry, ctx)
+        shape, rate_hz = wet.samples.shape, wet.sample_rate_hz
+        if (shape, rate_hz) != (dry.samples.shape, dry.sample_rate_hz):
+            raise RenderError(
+                f"it gave {shape} at {rate_hz} Hz for {dry.samples.shape} at "
+                f"{dry.sample_rate_hz} Hz",
+                where=stage,
+            )
+        return _crossfaded(dry, wet, effect.mix)
+
+
+def _crossfaded(dry: AudioBuffer, wet: AudioBuffer, mix: float) -> AudioBuffer:
+    """Mix linearly; at either end, one of the two passes bit for bit."""
+    if mix in (0.0, 1.0):
+        return wet if mix else dry
+    weight = np.float32(mix)
+    return dry.with_samples((1 - weight) * dry.samples + weight * wet.samples)
+
+
+def _resampled(audio: AudioBuffer, rate_hz: int, score: Score) -> AudioBuffer:
+    """Return audio at another rate, as long as its score to the sample.
+
+    A resampling filter looks past both ends: in a loop it finds the other end there, so that the
+    seam stays as smooth as the rest; else silence.
+    """
+    from lofigen_kit.dsp.resample import resample
+
+    around = audio.sample_rate_hz  # one second, which is whole in frames at any rate
+    padded = np.pad(
+        audio.samples, ((0, 0), (around, around)), mode="wrap" if score.loop else "constant"
+    )
+    converted = resample(audio.with_samples(padded), rate_hz).samples
+    frames = round(score.duration_s * rate_hz)
+    piece = converted[:, rate_hz : rate_hz + frames]
+    missing = frames - piece.shape[1]
+    return AudioBuffer(np.pad(piece, ((0, 0), (0, missing))), rate_hz)
+
+
+def _prime(take: Take, network: Network) -> np.ndarray:
+    """Return what the network hears first: what would sound before bar 1 as the loop repeats."""
+    rate_hz = network.spec.sample_rate_hz
+    past: np.ndarray = _resampled(take.audio.mono(), rate_hz, take.score).samples[0]
+    return past[-max(PRIME_FRAMES, network.spec.receptive_field) :]
+
+
+def _guide(score: Score, network: Network, before: int, frames: int) -> np.ndarray | None:
+    """Return the guide of the prime and of what is to be played."""
+    from lofigen_kit.guide import guide_channels
+
+    if not network.spec.guide:
+        return None
+    return guide_channels(
+        score,
+        network.spec.guide,
+        start=-before,
+        frames=before + frames,
+        sample_rate_hz=network.spec.sample_rate_hz,
+    )
+
+
+def _list(words: Iterable[str]) -> str:
+    return " and ".join(repr(word) for word in words)

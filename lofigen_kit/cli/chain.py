@@ -1,0 +1,189 @@
+"""`chain`: render presets, and look at them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lofigen_kit.cli.common import (
+    Force,
+    Json,
+    Overrides,
+    Quiet,
+    columns,
+    progress_bar,
+    registry_of,
+    show,
+)
+from lofigen_kit.cli.output import AUDIO_SUFFIXES, Destination, audio_file, report
+from lofigen_kit.errors import InputError, PresetError
+
+if TYPE_CHECKING:
+    from lofigen_kit.components import Take
+    from lofigen_kit.preset import Preset
+    from lofigen_kit.registry import Registry
+
+app = typer.Typer(no_args_is_help=True, help="Render presets, and look at them.")
+PresetArgument = Annotated[
+    str, typer.Argument(metavar="PRESET", help="A preset's name or path, or a rendered file.")
+]
+
+
+def register(root: typer.Typer) -> None:
+    """Add the group."""
+    root.add_typer(app, name="chain")
+
+
+@app.command("preset")
+def render(
+    ctx: typer.Context,
+    *,
+    preset: PresetArgument,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="PATH", help="A file (one take) or a folder."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Instead of the preset's seed.")] = None,
+    takes: Annotated[int, typer.Option(min=1, help="How many takes to render.")] = 1,
+    overrides: Overrides = None,
+    input_file: Annotated[
+        Path | None,
+        typer.Option("--input", metavar="AUDIO", help="Begin from this file, not the source."),
+    ] = None,
+    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda")] = "auto",
+    stems: Annotated[
+        bool, typer.Option("--stems", help="Write the sound after each stage.")
+    ] = False,
+    force: Force = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Render a preset: one audio file for each take, its recipe inside and beside it."""
+    from lofigen_kit import chain, recipe
+    from lofigen_kit.device import choose_device
+
+    registry = registry_of(ctx)
+    place = Destination.of(output, takes)
+    changes = [*(overrides or []), *place.overrides]
+    if seed is not None:
+        changes.append(f"seed={seed}")
+    chosen, first = _load(preset, registry, changes)
+    if input_file:
+        chosen = chosen.with_source(audio_file(registry, input_file))
+    paths: dict[int, Path] = {}
+
+    def check(number: int, take: Take) -> None:
+        stem = recipe.stem(chosen, number, take.score.tempo_bpm, take.score.key)
+        paths[number] = place.file(stem, chosen)
+        recipe.check_free(*recipe.files_of(paths[number]), force=force)
+
+    files = []
+    with progress_bar(quiet=quiet or as_json) as progress:
+        for rendering in chain.render_takes(
+            chosen,
+            range(first, first + takes),
+            device=choose_device(device),
+            threads=os.cpu_count() or 1,
+            stems=stems,
+            on_take=check,
+            progress=progress,
+        ):
+            path = paths[rendering.take]
+            facts = recipe.save(rendering, path, registry, force=force)
+            files.append({"path": str(path), "recipe": facts})
+            report(path, facts, quiet=quiet or as_json)
+    show({"files": files}, (), as_json=as_json)
+
+
+@app.command("list")
+def list_(as_json: Json = False, quiet: Quiet = False) -> None:
+    """List your own and the bundled presets."""
+    from lofigen_kit import preset
+
+    found = [
+        {"name": name, "description": _description(path), "path": str(path)}
+        for name, path in preset.list_presets().items()
+    ]
+    rows = [[p["name"], p["description"]] for p in found]
+    show(found, columns(rows), as_json=as_json, quiet=quiet)
+
+
+@app.command("show")
+def show_(
+    ctx: typer.Context,
+    preset: PresetArgument,
+    overrides: Overrides = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Print a preset in full, every default written out."""
+    import yaml
+
+    chosen, _ = _load(preset, registry_of(ctx), overrides or [])
+    data = chosen.model_dump(mode="json", serialize_as_any=True)
+    text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, default_flow_style=None)
+    show(data, [text.rstrip()], as_json=as_json, quiet=quiet)
+
+
+@app.command()
+def validate(
+    ctx: typer.Context,
+    presets: Annotated[list[str], typer.Argument(metavar="FILE...")],
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Check presets; exit with 2 if one of them is wrong."""
+    registry = registry_of(ctx)
+    results: list[dict[str, Any]] = []
+    for preset in presets:
+        try:
+            _load(preset, registry, [])
+        except InputError as error:  # every file is checked, so errors are results here
+            results.append({"preset": preset, "valid": False, "error": str(error)})
+        else:
+            results.append({"preset": preset, "valid": True})
+    lines = (f"{r['preset']}: valid" if r["valid"] else f"{r['error']}" for r in results)
+    show(results, lines, as_json=as_json, quiet=quiet)
+    if not all(r["valid"] for r in results):
+        raise typer.Exit(2)
+
+
+@app.command()
+def schema(ctx: typer.Context) -> None:
+    """Print the JSON Schema of presets, for editors that complete and check as one types."""
+    from lofigen_kit.preset import json_schema
+
+    show(json_schema(registry_of(ctx)), (), as_json=True)
+
+
+def _load(preset: str, registry: Registry, overrides: list[str]) -> tuple[Preset, int]:
+    """Return a preset and its first take's number, from a chain file or a rendered one."""
+    from lofigen_kit import preset as presets
+    from lofigen_kit import recipe
+    from lofigen_kit.yaml_loader import Document
+
+    path = Path(preset)
+    if path.suffix.lower() not in AUDIO_SUFFIXES:
+        return presets.load_preset(preset, registry=registry, overrides=overrides), 0
+    facts = recipe.read(path)
+    if facts is None:
+        raise PresetError(
+            "the file carries no recipe", where=path, remedy="give a preset, or a rendered file"
+        )
+    document = Document(facts.get("preset"), str(path))
+    take = facts.get("take")
+    chosen = presets.parse(document, root=path.parent, registry=registry, overrides=overrides)
+    return chosen, take if isinstance(take, int) and take >= 0 else 0
+
+
+def _description(path: Path) -> str:
+    from lofigen_kit import yaml_loader
+
+    try:
+        data = yaml_loader.load(path.read_bytes(), str(path)).data
+    except (PresetError, OSError) as error:
+        return f"(cannot be read: {error})"
+    return str(data.get("description", "")) if isinstance(data, dict) else ""

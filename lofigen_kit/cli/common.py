@@ -1,0 +1,88 @@
+"""What commands share: their options, the plugins they load, and how they print."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from lofigen_kit.chain import Progress
+    from lofigen_kit.registry import Registry
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors alone.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Change a field: effects.lowpass.cutoff_hz=4000."
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The options before the command."""
+
+    plugin_dir: Path | None = None
+    strict_plugins: bool = False
+
+
+def registry_of(ctx: typer.Context) -> Registry:
+    """Load the plugins, with one line on stderr for each that fails."""
+    from lofigen_kit.plugins import load_plugins
+
+    settings: Settings = ctx.obj
+    registry = load_plugins(settings.plugin_dir, strict=settings.strict_plugins)
+    for plugin in registry.plugins:
+        if plugin.status == "failed":
+            warn(f"plugin {plugin.name!r} does not load: {plugin.error} (see `plugins doctor`)")
+    return registry
+
+
+def warn(text: str) -> None:
+    """Print one line on stderr."""
+    print(f"lofigen-kit: {text}", file=sys.stderr)
+
+
+def show(data: Any, lines: Iterable[str], *, as_json: bool, quiet: bool = False) -> None:
+    """Print data as JSON, or lines for a person, or nothing."""
+    if as_json:
+        typer.echo(json.dumps(data, ensure_ascii=False, indent=2))
+    elif not quiet:
+        for line in lines:
+            typer.echo(line)
+
+
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows of text as aligned lines; the last column is as wide as it likes."""
+    if not rows:
+        return []
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+@contextmanager
+def progress_bar(*, quiet: bool) -> Iterator[Progress | None]:
+    """Show a bar with the time left on stderr, if a person is watching."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    with Bar(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("preparing", total=None)
+        yield lambda stage, done, total: bar.update(
+            task, description=stage, completed=done, total=total
+        )

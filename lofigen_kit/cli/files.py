@@ -1,0 +1,141 @@
+"""`process` and `inspect`: audio files that are there already."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lofigen_kit.cli.common import Force, Json, Overrides, Quiet, columns, registry_of, show
+from lofigen_kit.cli.output import Destination, audio_file, levels, report
+from lofigen_kit.errors import InputError
+
+if TYPE_CHECKING:
+    from lofigen_kit.audio import AudioBuffer
+
+
+def register(root: typer.Typer) -> None:
+    """Add the commands."""
+    root.command()(process)
+    root.command()(inspect)
+
+
+def process(
+    ctx: typer.Context,
+    *,
+    audio: Annotated[list[Path], typer.Argument(metavar="AUDIO...")],
+    preset: Annotated[str, typer.Option("--preset", "-p", help="A preset's name or path.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="PATH", help="A file (for one) or a folder."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Instead of the preset's seed.")] = None,
+    overrides: Overrides = None,
+    force: Force = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run a preset's effects and master, without its network, on existing files."""
+    from lofigen_kit import chain, recipe
+    from lofigen_kit.preset import load_preset
+
+    registry = registry_of(ctx)
+    place = Destination.of(output, len(audio))
+    changes = [*(overrides or []), *place.overrides]
+    if seed is not None:
+        changes.append(f"seed={seed}")
+    chosen = load_preset(preset, registry=registry, overrides=changes).without_model()
+    paths = [place.file(f"{path.stem}_{recipe.safe_name(chosen.name)}", chosen) for path in audio]
+    if len(set(paths)) < len(paths):
+        raise InputError("two of the files have the same name", remedy="process them one by one")
+    for path in paths:
+        recipe.check_free(*recipe.files_of(path), force=force)
+    files = []
+    for source, path in zip(audio, paths, strict=True):
+        # Each file is take 0: processed alone or among others, it sounds the same.
+        rendering = chain.render(chosen.with_source(audio_file(registry, source)))
+        facts = recipe.save(rendering, path, registry, force=force)
+        files.append({"path": str(path), "recipe": facts})
+        report(path, facts, quiet=quiet or as_json)
+    show({"files": files}, (), as_json=as_json)
+
+
+def inspect(
+    file: Annotated[Path, typer.Argument(metavar="FILE")],
+    picture: Annotated[
+        Path | None,
+        typer.Option(metavar="PNG", help="Draw waveform and spectrogram into this file."),
+    ] = None,
+    force: Force = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show what an audio file is, and how it was made if it says so."""
+    from lofigen_kit import recipe
+    from lofigen_kit.io import read_audio
+
+    audio = read_audio(file)
+    made = recipe.read(file)
+    facts = {**_measured(audio), "recipe": made}
+    if picture:
+        _draw(audio, file.name, picture, force=force)
+    show(facts, columns(_rows(facts, made or {})), as_json=as_json, quiet=quiet)
+
+
+def _measured(audio: AudioBuffer) -> dict[str, Any]:
+    from lofigen_kit.dsp.loudness import integrated_lufs, true_peak_dbtp
+
+    loudness, peak = integrated_lufs(audio), true_peak_dbtp(audio)
+    silent = float("-inf") in (loudness, peak)
+    return {
+        "sample_rate_hz": audio.sample_rate_hz,
+        "channels": audio.channels,
+        "duration_s": audio.duration_s,
+        "loudness_lufs": None if silent else loudness,
+        "true_peak_dbtp": None if silent else peak,
+    }
+
+
+def _rows(facts: dict[str, Any], made: dict[str, Any]) -> list[list[str]]:
+    channels = {1: "mono", 2: "stereo"}.get(facts["channels"], f"{facts['channels']} channels")
+    sound = f"{facts['sample_rate_hz']} Hz, {channels}"
+    rows = [
+        ["sound", f"{sound}, {facts['duration_s']:.3f} s"],
+        ["level", levels(facts)],
+    ]
+    if not made:
+        return [*rows, ["recipe", "none"]]
+    keys = ("disclosure", "tempo_bpm", "key", "seed", "take", "network_sha256", "licences")
+    rows += [[key.replace("_", " "), str(made[key])] for key in keys if made.get(key) is not None]
+    return [*rows, ["recipe", "complete: print it with --json"]]
+
+
+def _draw(audio: AudioBuffer, title: str, path: Path, *, force: bool) -> None:
+    """Write a picture of the waveform and the spectrogram, as PNG."""
+    from io import BytesIO
+
+    import numpy as np
+
+    from lofigen_kit.io import write_atomic
+    from lofigen_kit.recipe import check_free, writing
+
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise InputError(
+            "pictures need matplotlib", remedy="pip install 'lofigen-kit[plots]'"
+        ) from None
+    check_free(path, force=force)
+    mono, rate_hz = audio.mono().samples[0], audio.sample_rate_hz
+    figure = Figure(figsize=(10, 6), layout="constrained")
+    wave, spectrogram = figure.subplots(2, 1, sharex=True)
+    wave.plot(np.arange(audio.frames) / rate_hz, mono, linewidth=0.3)
+    wave.set(title=title, ylabel="amplitude", ylim=(-1, 1))
+    with np.errstate(divide="ignore"):  # silence is minus infinity dB, which is drawn as the floor
+        spectrogram.specgram(mono, NFFT=2048, Fs=rate_hz, noverlap=1536, vmin=-140, vmax=-30)
+    spectrogram.set(xlabel="time in s", ylabel="frequency in Hz")
+    png = BytesIO()
+    figure.savefig(png, format="png", dpi=120)
+    with writing(path):
+        write_atomic(path, png.getvalue())

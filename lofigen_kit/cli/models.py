@@ -1,0 +1,76 @@
+"""`models`: the trained networks at hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lofigen_kit.cli.common import Json, Quiet, columns, show
+from lofigen_kit.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from lofigen_kit.nn.checkpoint import Network
+
+app = typer.Typer(no_args_is_help=True, help="See the trained networks at hand.")
+
+
+def register(root: typer.Typer) -> None:
+    """Add the group."""
+    root.add_typer(app, name="models")
+
+
+@app.command("list")
+def list_(as_json: Json = False, quiet: Quiet = False) -> None:
+    """List the bundled checkpoints."""
+    from lofigen_kit import resources
+
+    found: dict[str, dict[str, Any]] = {
+        name: {"path": str(path), "bytes": path.stat().st_size}
+        for name, path in resources.checkpoints().items()
+    }
+    rows = [[name, f"{facts['bytes'] / 1e6:.1f} MB"] for name, facts in found.items()]
+    lines = columns(rows) or ["none is bundled: name your own by its path"]
+    show(found, lines, as_json=as_json, quiet=quiet)
+
+
+@app.command("show")
+def show_(
+    name: Annotated[str, typer.Argument(help="A bundled name, or a path to .safetensors.")],
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Check a checkpoint and show its shape, licence and training."""
+    from lofigen_kit.nn import checkpoint
+
+    facts = _facts(checkpoint.load(_find(name)))
+    rows = [[key.replace("_", " "), str(value)] for key, value in facts.items()]
+    show(facts, columns(rows), as_json=as_json, quiet=quiet)
+
+
+def _find(name: str) -> Path:
+    from lofigen_kit import resources
+    from lofigen_kit.registry import did_you_mean
+
+    bundled = resources.checkpoints()
+    path = bundled.get(name, Path(name))
+    if name not in bundled and path.suffix != resources.CHECKPOINT_SUFFIX:
+        remedy = did_you_mean(name, bundled, otherwise="see `lofigen-kit models list`")
+        raise CheckpointError(f"there is no checkpoint {name!r}", remedy=remedy)
+    return path
+
+
+def _facts(network: Network) -> dict[str, Any]:
+    spec = network.spec
+    return {
+        "layers": " ".join(f"({t.in_channels},{t.out_channels},{t.kernel})" for t in spec.layers),
+        "head": spec.head,
+        "guide": ", ".join(spec.guide) or "none",
+        "sample_rate_hz": spec.sample_rate_hz,
+        "parameters": network.parameters,
+        "receptive_field": spec.receptive_field,
+        "licence": network.licence,
+        "sha256": network.sha256,
+        **{key: value for key, value in network.facts.items() if key != "licence"},
+    }

@@ -1,0 +1,86 @@
+"""Where results go, and what is said about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from lofigen_kit.cli.common import warn
+from lofigen_kit.errors import InputError
+
+if TYPE_CHECKING:
+    from lofigen_kit.components import Source
+    from lofigen_kit.preset import Preset
+    from lofigen_kit.registry import Registry
+
+AUDIO_SUFFIXES = (".wav", ".flac", ".ogg")
+
+
+@dataclass(frozen=True)
+class Destination:
+    """A folder in which files get names of their own, or one file.
+
+    Attributes:
+        path: The folder or file.
+        is_file: Which of the two it is.
+    """
+
+    path: Path
+    is_file: bool
+
+    @classmethod
+    def of(cls, option: Path | None, count: int) -> Destination:
+        """Read `-o PATH`: what ends in an audio format's name is a file.
+
+        Raises:
+            InputError: for a format that cannot be written, or one file for several results.
+        """
+        if option is None or option.is_dir() or not option.suffix:
+            return cls(option or Path(), is_file=False)
+        if option.suffix.lower() not in AUDIO_SUFFIXES:
+            raise InputError(
+                f"{option.suffix} is no format that can be written",
+                where=option,
+                remedy=f"name it {', '.join(AUDIO_SUFFIXES)}; for a folder, make it first",
+            )
+        if count > 1:
+            raise InputError(
+                f"one file cannot hold {count} results", where=option, remedy="give -o a folder"
+            )
+        return cls(option, is_file=True)
+
+    @property
+    def overrides(self) -> list[str]:
+        """What the file's name asks of the preset: its format."""
+        return [f"output.format={self.path.suffix.lower()[1:]}"] if self.is_file else []
+
+    def file(self, stem: str, preset: Preset) -> Path:
+        """Return the file for a result of this name."""
+        return self.path if self.is_file else self.path / f"{stem}.{preset.output.format}"
+
+
+def audio_file(registry: Registry, path: Path) -> Source:
+    """Return the source that plays a file which the user named."""
+    from typing import cast
+
+    cls = registry.find("source", "audio-file")
+    return cast("Source", cls.model_validate({"path": str(path.absolute())}))
+
+
+def report(path: Path, facts: dict[str, Any], *, quiet: bool) -> None:
+    """Say that a file was written, and warn where its loudness is not the one asked for."""
+    if facts["target_unreached"]:
+        warn(f"{path}: {facts['target_unreached']}")
+    if not quiet:
+        typer.echo(f"{path}  {facts['duration_s']:.1f} s  {levels(facts)}")
+
+
+def levels(facts: dict[str, Any]) -> str:
+    """Return loudness and true peak for a person to read."""
+    loudness, peak = facts["loudness_lufs"], facts["true_peak_dbtp"]
+    if loudness is None or peak is None:
+        return "silence"
+    return f"{loudness:.1f} LUFS  {peak:.1f} dBTP"

@@ -1,0 +1,138 @@
+"""`plugins`: what is installed, and what is wrong with it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lofigen_kit.cli.common import Json, Quiet, columns, registry_of, show
+from lofigen_kit.errors import PluginError
+
+if TYPE_CHECKING:
+    from lofigen_kit.components import Component
+    from lofigen_kit.registry import Plugin, Registry
+
+GROUP, OWN = "lofigen_kit", "lofigen-kit"
+
+app = typer.Typer(no_args_is_help=True, help="See what plugins there are.")
+
+
+def register(root: typer.Typer) -> None:
+    """Add the group."""
+    root.add_typer(app, name="plugins")
+
+
+def installed_commands() -> dict[str, typer.Typer]:
+    """Return the command groups of other people's packages.
+
+    The toolkit's own plugins bring none, so `--help` imports no plugin at all on a plain install.
+    A plugin that fails here is reported by the command that needs it.
+    """
+    from importlib.metadata import entry_points
+
+    if all(point.dist and point.dist.name == OWN for point in entry_points(group=GROUP)):
+        return {}
+    from lofigen_kit.plugins import load_plugins
+
+    return load_plugins(builtin=False).commands
+
+
+@app.command("list")
+def list_(ctx: typer.Context, as_json: Json = False, quiet: Quiet = False) -> None:
+    """List every plugin, loaded or not."""
+    plugins = registry_of(ctx).plugins
+    rows = [[p.name, p.version, p.origin, p.status, provides(p)] for p in plugins]
+    data = [_facts(plugin) for plugin in plugins]
+    show(data, columns(rows), as_json=as_json, quiet=quiet)
+
+
+@app.command("show")
+def show_(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="A plugin's or a component's name.")],
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show a plugin and the parameters of its components."""
+    registry = registry_of(ctx)
+    plugin = _find(registry, name)
+    components = [
+        registry.find(kind, component)
+        for kind, names in plugin.provides.items()
+        if kind != "command"
+        for component in names
+    ]
+    data = {**_facts(plugin), "components": [c.model_json_schema() for c in components]}
+    lines = [f"{plugin.name} {plugin.version} ({plugin.distribution}), {plugin.status}"]
+    for component in components:
+        lines += ["", f"{component.kind} {component.name()}: {component.summary()}"]
+        lines += [f"  {line}" for line in columns(_parameters(component))]
+    show(data, lines, as_json=as_json, quiet=quiet)
+
+
+@app.command()
+def doctor(ctx: typer.Context, as_json: Json = False, quiet: Quiet = False) -> None:
+    """Say why plugins fail, with their tracebacks; exit with 1 if one does."""
+    plugins = registry_of(ctx).plugins
+    failed = [p for p in plugins if p.status == "failed"]
+    lines = [f"{len(plugins)} plugins, {len(failed)} failed"]
+    for plugin in failed:
+        lines += ["", f"{plugin.name} ({plugin.distribution}): {plugin.error}", plugin.traceback]
+    show([asdict(p) for p in plugins], lines, as_json=as_json, quiet=quiet)
+    if failed:
+        raise typer.Exit(1)
+
+
+def provides(plugin: Plugin) -> str:
+    """Return what a plugin provides, or why it provides nothing."""
+    if plugin.status == "failed":
+        return plugin.error
+    return ", ".join(f"{kind} {name}" for kind, names in plugin.provides.items() for name in names)
+
+
+def _facts(plugin: Plugin) -> dict[str, Any]:
+    facts = asdict(plugin)
+    del facts["traceback"]
+    return facts
+
+
+def _find(registry: Registry, name: str) -> Plugin:
+    from lofigen_kit.registry import did_you_mean
+
+    for plugin in registry.plugins:
+        if name == plugin.name or any(name in names for names in plugin.provides.values()):
+            return plugin
+    remedy = did_you_mean(
+        name, [p.name for p in registry.plugins], otherwise="see `lofigen-kit plugins list`"
+    )
+    raise PluginError(f"there is no plugin {name!r}", remedy=remedy)
+
+
+def _parameters(component: type[Component]) -> list[list[str]]:
+    """Return a row for each parameter: name, default, range or choices, description."""
+    properties = component.model_json_schema()["properties"]
+    return [
+        [name, _default(facts), _range(facts), facts.get("description", "")]
+        for name, facts in properties.items()
+        if name != "use"
+    ]
+
+
+def _default(facts: dict[str, Any]) -> str:
+    if "default" not in facts:
+        return "(required)"
+    return "null" if facts["default"] is None else str(facts["default"])
+
+
+def _range(facts: dict[str, Any]) -> str:
+    """Return a parameter's bounds, which stand one level deeper if it may be null."""
+    for part in (facts, *facts.get("anyOf", ())):
+        if "enum" in part:
+            return "|".join(map(str, part["enum"]))
+        low = part.get("minimum", part.get("exclusiveMinimum"))
+        high = part.get("maximum", part.get("exclusiveMaximum"))
+        if low is not None and high is not None:
+            return f"{low:g} to {high:g}"
+    return ""

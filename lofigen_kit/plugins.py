@@ -1,0 +1,199 @@
+"""Find plugins and load each on its own, so that a broken one breaks nothing else.
+
+Plugins are the entry points of the group `lofigen_kit`, and the Python files of a folder that the
+user names. pluggy checks what a plugin's functions are called; they are called here, one by one,
+because a hook call of pluggy's loses every result when one implementation raises.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+from lofigen_kit import hookspecs
+from lofigen_kit.components import KINDS, Component
+from lofigen_kit.errors import LofigenError, PluginError
+from lofigen_kit.registry import Origin, Plugin, Registry
+
+if TYPE_CHECKING:
+    import typer
+
+GROUP = hookspecs.PROJECT
+OWN_DISTRIBUTION = "lofigen-kit"
+PLUGIN_DIR_VARIABLE = "LOFIGEN_PLUGIN_DIR"
+DISABLE_VARIABLE = "LOFIGEN_DISABLE_PLUGINS"
+NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A plugin that was found and not yet imported."""
+
+    name: str
+    version: str
+    distribution: str
+    origin: Origin
+    load: Callable[[], object]
+
+
+def load_plugins(
+    directory: Path | None = None, *, strict: bool = False, builtin: bool = True
+) -> Registry:
+    """Find and load every plugin.
+
+    A plugin that fails is recorded in `Registry.plugins` with its traceback, and its components
+    are left out. Plugins named in `LOFIGEN_DISABLE_PLUGINS` (separated by commas) are not imported.
+
+    Args:
+        directory: A folder of `.py` files, one plugin each; by default `LOFIGEN_PLUGIN_DIR`, never
+            the current directory.
+        strict: Raise at the first plugin that fails.
+        builtin: Load the toolkit's own plugins too.
+
+    Raises:
+        PluginError: if the folder does not exist or, with `strict`, for a broken plugin.
+    """
+    disabled = {n.strip() for n in os.environ.get(DISABLE_VARIABLE, "").split(",")}
+    if directory is None and (variable := os.environ.get(PLUGIN_DIR_VARIABLE)):
+        directory = Path(variable)
+    registry = Registry()
+    for candidate in [*_entry_points(builtin=builtin), *_files(directory)]:
+        record = (
+            _record(candidate, "disabled")
+            if candidate.name in disabled
+            else _load(candidate, registry, strict=strict)
+        )
+        registry.plugins.append(record)
+    return registry
+
+
+def _entry_points(*, builtin: bool) -> list[_Candidate]:
+    """Return the installed plugins, the toolkit's own first: nobody else takes their names."""
+    from importlib.metadata import entry_points
+
+    found = []
+    for point in entry_points(group=GROUP):
+        distribution = point.dist.name if point.dist else ""
+        own = distribution == OWN_DISTRIBUTION
+        if builtin or not own:
+            version = point.dist.version if point.dist else ""
+            origin: Origin = "builtin" if own else "package"
+            found.append(_Candidate(point.name, version, distribution, origin, point.load))
+    return sorted(found, key=lambda c: (c.origin != "builtin", c.distribution, c.name))
+
+
+def _files(directory: Path | None) -> Iterator[_Candidate]:
+    if directory is None:
+        return
+    if not directory.is_dir():
+        raise PluginError("there is no such plugin folder", where=directory)
+    for path in sorted(directory.glob("*.py")):
+        if not path.stem.startswith("_"):
+            name = path.stem.replace("_", "-")
+            yield _Candidate(name, "", str(path), "directory", partial(_import, path))
+
+
+def _import(path: Path) -> object:
+    """Import one file under a name of its own, which pydantic needs to resolve annotations."""
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    spec = spec_from_file_location(f"lofigen_kit_plugin_file_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is not importable")
+    module = module_from_spec(spec)
+    sys.modules[spec.name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[spec.name]
+        raise
+    return module
+
+
+def _load(candidate: _Candidate, registry: Registry, *, strict: bool) -> Plugin:
+    try:
+        if any(p.name == candidate.name and p.status == "loaded" for p in registry.plugins):
+            raise PluginError(f"a plugin named {candidate.name!r} is already loaded")
+        components, commands = _provided(candidate.load(), candidate.name)
+        registry.add(candidate.name, components, commands)
+    except (Exception, SystemExit) as error:
+        text = str(error).strip() or type(error).__name__
+        reason = text if isinstance(error, LofigenError) else f"{type(error).__name__}: {text}"
+        line = " ".join(reason.split())
+        if strict:
+            raise PluginError(
+                f"plugin {candidate.name!r} does not load: {line}", where=candidate.distribution
+            ) from error
+        return _record(candidate, "failed", error=line, traceback=traceback.format_exc())
+    provides: dict[str, tuple[str, ...]] = {}
+    for cls in components:
+        provides[cls.kind] = (*provides.get(cls.kind, ()), cls.name())
+    if commands:
+        provides["command"] = tuple(commands)
+    return _record(candidate, "loaded", provides=provides)
+
+
+def _record(candidate: _Candidate, status: Any, **facts: Any) -> Plugin:
+    return Plugin(
+        name=candidate.name,
+        version=candidate.version,
+        distribution=candidate.distribution,
+        origin=candidate.origin,
+        status=status,
+        **{"provides": {}, **facts},
+    )
+
+
+def _provided(plugin: object, name: str) -> tuple[list[type[Component]], dict[str, typer.Typer]]:
+    """Call a plugin's hooks and return its components and commands.
+
+    The manager is thrown away: it is here to find the marked functions and to refuse a misspelt
+    one, which pluggy otherwise registers silently.
+    """
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    manager.register(plugin, name)
+    manager.check_pending()
+    if not manager.get_hookcallers(plugin):
+        raise PluginError("it provides nothing", remedy="mark its hook functions with @hookimpl")
+    components = [
+        _checked(cls, kind)
+        for kind in KINDS
+        for result in _results(manager, f"lofigen_{kind.kind}s")
+        for cls in result
+    ]
+    commands = {
+        group: app
+        for result in _results(manager, "lofigen_commands")
+        for group, app in result.items()
+    }
+    return components, commands
+
+
+def _results(manager: pluggy.PluginManager, hook: str) -> list[Any]:
+    return [impl.function() for impl in getattr(manager.hook, hook).get_hookimpls()]
+
+
+def _checked(cls: Any, kind: type[Component]) -> type[Component]:
+    """Return a class that a hook gave, if it is a component of the hook's kind."""
+    if not (isinstance(cls, type) and issubclass(cls, kind)):
+        raise PluginError(f"lofigen_{kind.kind}s gives {cls!r}, which is no {kind.__name__}")
+    if inspect.isabstract(cls):
+        missing = ", ".join(sorted(cls.__abstractmethods__))
+        raise PluginError(f"{cls.__name__} does not implement {missing}")
+    if not NAME.fullmatch(cls.name()):
+        raise PluginError(
+            f"{cls.__name__} is named {cls.name()!r}",
+            remedy='declare `use: Literal["a-kebab-name"] = "a-kebab-name"`',
+        )
+    return cls

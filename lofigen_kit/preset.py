@@ -1,0 +1,326 @@
+"""A chain file: found, read, overridden and validated into runnable components.
+
+Every mistake is a `PresetError` that names file, line, column and field, what is wrong there and
+what to do about it.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, create_model
+from pydantic import model_validator as validator
+from pydantic_core import core_schema
+
+from lofigen_kit import resources, yaml_loader
+from lofigen_kit.components import Effect, Model, Sampler, Source
+from lofigen_kit.errors import PresetError
+from lofigen_kit.explain import explain
+from lofigen_kit.registry import Registry, did_you_mean
+from lofigen_kit.seeding import MAX_SEED
+from lofigen_kit.yaml_loader import Document, Keys
+
+if TYPE_CHECKING:
+    from pydantic.annotated_handlers import GetCoreSchemaHandler
+
+MAX_EFFECTS = 64
+SUFFIXES = (".yaml", ".yml")
+OVERRIDE_EXAMPLE = "write `effects.wow-flutter.wow_depth_pct=0.8` or `seed=3`"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Master(_Part):
+    """How loud the result is.
+
+    Attributes:
+        loudness_lufs: Integrated loudness to reach, -40 to -6 LUFS.
+        true_peak_dbtp: What no peak between samples may pass, -12 to 0 dBTP.
+    """
+
+    loudness_lufs: float = Field(default=-14.0, ge=-40, le=-6)
+    true_peak_dbtp: float = Field(default=-1.0, ge=-12, le=0)
+
+
+class Output(_Part):
+    """The file to write.
+
+    Attributes:
+        format: `wav`, `flac` or `ogg`.
+        sample_rate_hz: 44100 or 48000.
+        bit_depth: 16, 24, or 32 (float, WAV alone). OGG has none and ignores it.
+    """
+
+    format: Literal["wav", "flac", "ogg"] = "wav"
+    sample_rate_hz: Literal[44100, 48000] = 44100
+    bit_depth: Literal[16, 24, 32] = 24
+
+    @validator(mode="after")
+    def _depth_fits(self) -> Self:
+        if self.format == "flac" and self.bit_depth == 32:
+            raise ValueError("FLAC holds 16 or 24 bits, not 32")
+        return self
+
+
+class Preset(_Part):
+    """One chain: source, network, sampler, effects, master and output.
+
+    Attributes:
+        version: Of this format: 1.
+        name: For listings and file names.
+        description: One line.
+        seed: Of every random stream, 0 to 2**64 - 1.
+        source: What is played, and what primes the network.
+        model: The network; left out, the effects process the source's own audio.
+        sampler: How the network's distribution is drawn from; given exactly when a model is.
+        dry_mix: How much of the source's own audio sounds beside the network's, 0 to 1.
+        effects: At most 64, in the order in which they sound.
+        master: Loudness and true peak.
+        output: Format, rate and depth of the file.
+    """
+
+    version: Literal[1]
+    name: str = Field(min_length=1, max_length=100)
+    description: str = Field(default="", max_length=1000)
+    seed: int = Field(default=0, ge=0, le=MAX_SEED)
+    source: Source
+    model: Model | None = None
+    sampler: Sampler | None = None
+    dry_mix: float = Field(default=0.0, ge=0, le=1)
+    effects: tuple[Effect, ...] = Field(default=(), max_length=MAX_EFFECTS)
+    master: Master = Master()
+    output: Output = Output()
+
+    _root: Path | None = PrivateAttr(default=None)
+    _source_root: Path | None = PrivateAttr(default=None)
+
+    @property
+    def root(self) -> Path | None:
+        """The folder that the preset's paths may not leave; None for one made in Python."""
+        return self._root
+
+    @property
+    def source_root(self) -> Path | None:
+        """The same for the source, which the user may have named instead."""
+        return self._source_root
+
+    def with_source(self, source: Source) -> Preset:
+        """Return the preset with a source that the user named: its path may lie anywhere."""
+        copy = self.model_copy(update={"source": source})
+        copy._source_root = None  # noqa: SLF001 - its own class
+        return copy
+
+    def model_post_init(self, context: Any) -> None:
+        """Take the folder from the validation's context."""
+        self._root = self._source_root = (context or {}).get("root")
+
+    def without_model(self) -> Preset:
+        """Return the preset as a processor: its effects and master alone."""
+        return self.model_copy(update={"model": None, "sampler": None})
+
+    @validator(mode="after")
+    def _model_has_sampler(self) -> Self:
+        if self.model is not None and self.sampler is None:
+            raise ValueError("a model needs a sampler: add `sampler: {use: truncated}`")
+        if self.sampler is not None and self.model is None:
+            raise ValueError("a sampler needs a model: leave both out to process the source")
+        return self
+
+
+class _OneOf:
+    """Any component of a kind that a plugin provides, told apart by `use`."""
+
+    def __init__(self, registry: Registry, kind: str) -> None:
+        self._classes = registry.classes(kind)
+
+    def __get_pydantic_core_schema__(
+        self, _source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        choices = {name: handler(cls) for name, cls in self._classes.items()}
+        if not choices:  # every plugin of the kind is disabled; pydantic wants one choice at least
+            choices[""] = core_schema.none_schema()
+        return core_schema.tagged_union_schema(choices, discriminator="use")
+
+
+def preset_type(registry: Registry) -> type[Preset]:
+    """Return `Preset` narrowed to the components that are installed."""
+    one_of = {kind: _OneOf(registry, kind) for kind in ("source", "model", "sampler", "effect")}
+    effects = tuple[Annotated[Effect, one_of["effect"]], ...]
+    narrowed: dict[str, Any] = {
+        "source": (Annotated[Source, one_of["source"]], ...),
+        "model": (Annotated[Model, one_of["model"]] | None, None),
+        "sampler": (Annotated[Sampler, one_of["sampler"]] | None, None),
+        "effects": (effects, Field(default=(), max_length=MAX_EFFECTS)),
+    }
+    return create_model("Preset", __base__=Preset, __doc__=Preset.__doc__, **narrowed)
+
+
+def json_schema(registry: Registry) -> dict[str, Any]:
+    """Return the JSON Schema of a chain file, for editors that complete and check as one types."""
+    schema = preset_type(registry).model_json_schema(mode="validation")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def find_preset(preset: str | Path) -> Path:
+    """Return the file of a preset given by path or by name, with or without `.yaml`.
+
+    Looked for in the current directory, then the user's preset folder, then the bundled ones.
+
+    Raises:
+        PresetError: if there is none, naming the nearest.
+    """
+    given = str(preset)
+    folders = [Path()]
+    if Path(given).name == given:
+        folders += _preset_folders()
+    for folder in folders:
+        for suffix in ("", *SUFFIXES):
+            path = folder / (given + suffix)
+            if path.is_file():
+                return path
+    remedy = did_you_mean(
+        Path(given).stem, list_presets(), otherwise="see `lofigen-kit chain list`"
+    )
+    raise PresetError("there is no such preset", where=given, remedy=remedy)
+
+
+def list_presets() -> dict[str, Path]:
+    """Return the user's and the bundled presets by name; the user's hide bundled ones."""
+    found: dict[str, Path] = {}
+    for folder in _preset_folders():
+        for path in sorted(p for p in folder.glob("*") if p.suffix in SUFFIXES):
+            found.setdefault(path.stem, path)
+    return dict(sorted(found.items()))
+
+
+def load_preset(
+    preset: str | Path, *, registry: Registry | None = None, overrides: Sequence[str] = ()
+) -> Preset:
+    """Find, read, override and validate a chain file.
+
+    Args:
+        preset: A path, or a name as `find_preset` takes it.
+        registry: The components to choose from; by default all that are installed.
+        overrides: `KEY=VALUE` texts: `seed=3`, `effects.wow-flutter.wow_depth_pct=0.8`.
+
+    Raises:
+        PresetError: for anything that is not a valid preset.
+    """
+    path = find_preset(preset)
+    try:
+        # One byte over the limit is enough to know that it is too long.
+        with path.open("rb") as file:
+            blob = file.read(yaml_loader.MAX_BYTES + 1)
+    except OSError as error:
+        raise PresetError(f"cannot be read ({error.strerror})", where=path) from None
+    document = yaml_loader.load(blob, str(path))
+    return parse(document, root=path.parent, registry=registry, overrides=overrides)
+
+
+def parse(
+    document: Document,
+    *,
+    root: Path | None,
+    registry: Registry | None = None,
+    overrides: Sequence[str] = (),
+) -> Preset:
+    """Validate a document into a preset; see `load_preset`.
+
+    Args:
+        document: Plain data with places.
+        root: The folder that the preset's paths may not leave.
+        registry: The components to choose from; by default all that are installed.
+        overrides: `KEY=VALUE` texts.
+    """
+    if registry is None:
+        from lofigen_kit.plugins import load_plugins
+
+        registry = load_plugins()
+    if not isinstance(document.data, dict):
+        raise PresetError(
+            "a preset is a mapping of fields",
+            where=document.place(()),
+            remedy="begin with `version: 1`",
+        )
+    for override in overrides:
+        document = _overridden(document, override)
+    try:
+        # As JSON, pydantic's strict mode refuses "5" for 5 and still takes 5 for 5.0.
+        text = json.dumps(document.data)
+        return preset_type(registry).model_validate_json(text, strict=True, context={"root": root})
+    except ValidationError as error:
+        raise explain(error.errors(include_url=False), document, Preset, registry) from None
+
+
+def _preset_folders() -> list[Path]:
+    return [resources.user_presets_dir(), resources.presets_dir()]
+
+
+def _overridden(document: Document, override: str) -> Document:
+    """Return the document with one `KEY=VALUE` applied; errors there are placed at `--set`."""
+    place = f"--set {override}"
+    name, equals, text = override.partition("=")
+    steps = name.strip().split(".")
+    if not equals or not all(steps):
+        raise PresetError("not of the form KEY=VALUE", where=place, remedy=OVERRIDE_EXAMPLE)
+    try:
+        value = yaml_loader.scalar(text.strip())
+    except ValueError as error:
+        raise PresetError(str(error), where=place) from None
+    data = copy.deepcopy(document.data)
+    keys = _set(data, steps, value, place)
+    return replace(
+        document,
+        data=data,
+        key_places={**document.key_places, keys: place},
+        value_places={**document.value_places, keys: place},
+    )
+
+
+def _set(data: dict[str, Any], steps: list[str], value: Any, place: str) -> Keys:
+    """Set one value in a preset's data and return the way to it."""
+    first, *rest = steps
+    if first not in Preset.model_fields:
+        remedy = did_you_mean(first, Preset.model_fields, otherwise=OVERRIDE_EXAMPLE)
+        raise PresetError(f"a preset has no field {first!r}", where=place, remedy=remedy)
+    if not rest:
+        data[first] = value
+        return (first,)
+    keys: Keys = (first,)
+    if first == "effects":
+        keys = (first, _effect_index(data.get(first), rest.pop(0), place))
+        target = data[first][keys[1]]
+    else:
+        target = data.setdefault(first, {})
+    if len(rest) != 1 or not isinstance(target, dict):
+        raise PresetError("not the name of a field", where=place, remedy=OVERRIDE_EXAMPLE)
+    if rest == ["use"]:
+        target.clear()  # another component has other fields
+    target[rest[0]] = value
+    return (*keys, rest[0])
+
+
+def _effect_index(effects: Any, step: str, place: str) -> int:
+    """Return which effect a step of an override means: a number, or a name that stands once."""
+    names = [e.get("use") if isinstance(e, dict) else None for e in effects or []]
+    if step.isdecimal() and int(step) < len(names):
+        return int(step)
+    if names.count(step) > 1:
+        first = names.index(step)
+        raise PresetError(
+            f"the preset has {names.count(step)} effects {step!r}",
+            where=place,
+            remedy=f"name one by its number, from 0: effects.{first}",
+        )
+    if step not in names:
+        known = [n for n in names if isinstance(n, str)]
+        remedy = did_you_mean(step, known, otherwise=f"it has {', '.join(known) or 'none'}")
+        raise PresetError(f"the preset has no effect {step!r}", where=place, remedy=remedy)
+    return names.index(step)

@@ -1,0 +1,255 @@
+"""The recipe: how a file was made, as plain JSON inside and beside it."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import platform
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from lofigen_kit.chain import Rendering
+from lofigen_kit.errors import InputError, RenderError
+from lofigen_kit.preset import Preset
+from lofigen_kit.registry import Registry
+from lofigen_kit.seeding import stream
+
+FORMAT = "lofigen-kit recipe 1"
+PACKAGES = ("lofigen-kit", "numpy", "numba", "scipy", "soxr", "pedalboard", "soundfile")
+MADE = "generated with AI by lofigen-kit"
+PROCESSED = "processed by lofigen-kit"
+MAX_NAME = 80
+
+
+def recipe(rendering: Rendering, registry: Registry, audio_sha256: str) -> dict[str, Any]:
+    """Return everything it takes to render the same again, and under which terms.
+
+    Bits are the same on one kind of CPU with one set of versions, so both are recorded.
+
+    Args:
+        rendering: The finished take.
+        registry: The plugins that its components came from.
+        audio_sha256: The hash of the samples as written.
+    """
+    score = rendering.score
+    return {
+        "format": FORMAT,
+        "disclosure": MADE if rendering.network_sha256 else PROCESSED,
+        "preset": _portable(rendering.preset),
+        "seed": rendering.preset.seed,
+        "take": rendering.take,
+        "title": rendering.title,
+        "tempo_bpm": score.tempo_bpm,
+        "key": score.key,
+        "bars": score.bars,
+        "duration_s": score.duration_s,
+        "loudness_lufs": _finite(rendering.loudness_lufs),
+        "true_peak_dbtp": _finite(rendering.true_peak_dbtp),
+        "target_unreached": rendering.target_unreached,
+        "licences": rendering.licences,
+        "network_sha256": rendering.network_sha256,
+        "audio_sha256": audio_sha256,
+        "versions": {"python": platform.python_version(), **_versions()},
+        "plugins": _plugins(rendering.preset, registry),
+        "cpu": cpu(),
+    }
+
+
+def save(
+    rendering: Rendering, path: Path, registry: Registry, *, force: bool = False
+) -> dict[str, Any]:
+    """Write a rendering with its recipe inside and beside it, and return the recipe.
+
+    Stems, where there are any, go into the folder `<name>_stems`, as 32-bit float WAV.
+
+    Args:
+        rendering: The finished take.
+        path: The audio file; missing folders are made. The recipe goes beside it, as `.json`.
+        registry: The plugins that its components came from.
+        force: Overwrite what is there.
+
+    Raises:
+        InputError: if a file is there already, or the place cannot be written to.
+        RenderError: if the system fails while writing; nothing half-written stays.
+    """
+    from lofigen_kit.io import audio_sha256, write_atomic, write_audio
+
+    check_free(*files_of(path), force=force)
+    preset = rendering.preset
+    facts = recipe(rendering, registry, audio_sha256(rendering.audio))
+    text = json.dumps(facts, ensure_ascii=False, indent=2) + "\n"
+    _, sidecar = files_of(path)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(sidecar, text.encode())
+        try:
+            write_audio(
+                path,
+                rendering.audio,
+                format=preset.output.format,
+                bit_depth=preset.output.bit_depth,
+                comment=json.dumps(facts, ensure_ascii=False, separators=(",", ":")),
+                rng=stream(preset.seed, rendering.take, "output"),
+                force=force,
+            )
+        except BaseException:
+            sidecar.unlink(missing_ok=True)
+            raise
+        _save_stems(rendering, path.with_name(f"{path.stem}_stems"), force=force)
+    return facts
+
+
+def check_free(*files: Path, force: bool) -> None:
+    """Refuse files that are there or cannot be made, before anything slow is done.
+
+    Raises:
+        InputError: if one of them is a folder, is there and `force` is not set, or would lie where
+            nothing can be written.
+    """
+    for file in files:
+        with writing(file):
+            folder = next(p for p in file.absolute().parents if p.exists())
+            if not folder.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+            if not os.access(folder, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            if file.is_dir():
+                raise InputError("a folder of that name is there", where=file)
+            if not force and file.exists():
+                raise InputError(
+                    "the file is there already",
+                    where=file,
+                    remedy="overwrite it with --force, or write elsewhere with -o",
+                )
+
+
+def files_of(path: Path) -> tuple[Path, Path]:
+    """Return what `save` writes: the audio file, and the recipe beside it."""
+    return path, path.with_suffix(".json")
+
+
+def _save_stems(rendering: Rendering, folder: Path, *, force: bool) -> None:
+    from lofigen_kit.io import write_audio
+
+    if not rendering.stems:
+        return
+    folder.mkdir(exist_ok=True)
+    for number, (stage, audio) in enumerate(rendering.stems.items(), start=1):
+        write_audio(
+            folder / f"{number:02}_{safe_name(stage)}.wav",
+            audio,
+            format="wav",
+            bit_depth=32,
+            comment="",
+            rng=stream(rendering.preset.seed, rendering.take, f"output.{stage}"),
+            force=force,
+        )
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Say in one line why the system will not write.
+
+    Raises:
+        InputError: for a place that cannot be written to.
+        RenderError: for a disk that is full or broken.
+    """
+    try:
+        yield
+    except (PermissionError, NotADirectoryError, FileExistsError) as error:
+        raise InputError(
+            f"cannot be written ({error.strerror})",
+            where=path,
+            remedy="choose another place with -o",
+        ) from None
+    except OSError as error:
+        raise RenderError(f"writing failed ({error.strerror or error})", where=path) from error
+
+
+def read(path: Path) -> dict[str, Any] | None:
+    """Return the recipe inside an audio file, or None where there is none.
+
+    Raises:
+        AudioError: if the file is not readable audio.
+    """
+    from lofigen_kit.io import read_comment
+
+    try:
+        data = json.loads(read_comment(path) or "")
+    except (ValueError, RecursionError):
+        return None
+    return data if isinstance(data, dict) and data.get("format") == FORMAT else None
+
+
+def file_stem(rendering: Rendering) -> str:
+    """Return a file name without suffix: `lofi-tape_78bpm_Dmin_seed7_take0`."""
+    return stem(rendering.preset, rendering.take, rendering.score.tempo_bpm, rendering.score.key)
+
+
+def stem(preset: Preset, take: int, tempo_bpm: float, key: str) -> str:
+    """Return a file name without suffix, safe on every system."""
+    tonic, _, mode = key.partition(" ")
+    parts = [safe_name(preset.name), f"{tempo_bpm:.6g}bpm"]
+    if tonic:
+        parts.append(safe_name(tonic.replace("#", "s") + mode[:3]))
+    return "_".join([*parts, f"seed{preset.seed}", f"take{take}"])
+
+
+def safe_name(text: str) -> str:
+    """Return a text as part of a file name: letters, digits, dots, dashes and underscores."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", text)[:MAX_NAME].strip(".-_")
+    return name or "untitled"
+
+
+def cpu() -> str:
+    """Return what kind of CPU this is, as exactly as the system says."""
+    try:
+        with Path("/proc/cpuinfo").open(encoding="utf-8") as file:
+            for line in file:
+                if line.startswith("model name"):
+                    return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _portable(preset: Preset) -> dict[str, Any]:
+    """Return the preset as plain data, without folders of the machine that ran it."""
+    data: dict[str, Any] = preset.model_dump(mode="json", serialize_as_any=True)
+    source = data["source"]
+    for name, value in source.items():
+        if isinstance(value, str) and Path(value).is_absolute():
+            source[name] = Path(value).name
+    return data
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _plugins(preset: Preset, registry: Registry) -> dict[str, str]:
+    """Return the packages and versions of the plugins in use, by component."""
+    chosen = [preset.source, preset.model, preset.sampler, *preset.effects]
+    found = {}
+    for component in chosen:
+        if component is not None:
+            owner = registry.owner(component.kind, component.use)
+            label = owner.distribution if owner.origin != "directory" else owner.name
+            found[component.use] = f"{label} {owner.version}".strip()
+    return found
+
+
+def _finite(value: float) -> float | None:
+    """Return a level, or None for that of silence, which JSON cannot hold."""
+    return value if value > float("-inf") else None

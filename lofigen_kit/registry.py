@@ -1,0 +1,113 @@
+"""From a component's name to its class, and back to the plugin it came from."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from lofigen_kit.components import KINDS, Component
+from lofigen_kit.errors import PluginError
+
+if TYPE_CHECKING:
+    import typer
+
+Origin = Literal["builtin", "package", "directory"]
+Status = Literal["loaded", "disabled", "failed"]
+
+
+def did_you_mean(name: str, known: Iterable[str], *, otherwise: str | None = None) -> str | None:
+    """Return a remedy that names the nearest known name, if any is near."""
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"did you mean {near[0]!r}?" if near else otherwise
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """What became of one plugin.
+
+    Attributes:
+        name: Its entry point's name, or its file's.
+        version: Its distribution's version; empty for a file.
+        distribution: The package that brought it, or the file's path.
+        origin: `builtin`, `package` or `directory`.
+        status: `loaded`, `disabled` or `failed`.
+        provides: Names of its components and commands, by kind.
+        error: Why it failed, in one line.
+        traceback: The whole story, for `plugins doctor`.
+    """
+
+    name: str
+    version: str
+    distribution: str
+    origin: Origin
+    status: Status
+    provides: dict[str, tuple[str, ...]]
+    error: str = ""
+    traceback: str = ""
+
+
+class Registry:
+    """The components of every loaded plugin, by kind and name.
+
+    Attributes:
+        plugins: A record of each plugin that was found, loaded or not.
+        commands: Groups of commands that plugins add, by name.
+    """
+
+    def __init__(self) -> None:
+        self.plugins: list[Plugin] = []
+        self.commands: dict[str, typer.Typer] = {}
+        self._classes: dict[str, dict[str, type[Component]]] = {k.kind: {} for k in KINDS}
+        self._owners: dict[tuple[str, str], str] = {}
+
+    def add(
+        self,
+        plugin: str,
+        components: Iterable[type[Component]],
+        commands: dict[str, typer.Typer] | None = None,
+    ) -> None:
+        """Take in what a plugin provides: all of it or, on a duplicate, nothing.
+
+        Raises:
+            PluginError: naming both plugins, if one of the names is taken.
+        """
+        classes = {(cls.kind, cls.name()): cls for cls in components}
+        groups = commands or {}
+        for kind, name in [*classes, *(("command", name) for name in groups)]:
+            if owner := self._owners.get((kind, name)):
+                raise PluginError(
+                    f"{kind} {name!r} of plugin {plugin!r} is already provided by {owner!r}",
+                    remedy=f"disable one: LOFIGEN_DISABLE_PLUGINS={plugin}",
+                )
+        for (kind, name), cls in classes.items():
+            self._classes[kind][name] = cls
+            self._owners[kind, name] = plugin
+        for name, group in groups.items():
+            self.commands[name] = group
+            self._owners["command", name] = plugin
+
+    def classes(self, kind: str) -> dict[str, type[Component]]:
+        """Return the components of one kind, by name, sorted."""
+        return dict(sorted(self._classes[kind].items()))
+
+    def find(self, kind: str, name: str) -> type[Component]:
+        """Return the component of a name.
+
+        Raises:
+            PluginError: if no plugin provides it, naming the nearest one that is there.
+        """
+        if name not in self._classes[kind]:
+            raise PluginError(
+                f"there is no {kind} {name!r}",
+                remedy=did_you_mean(
+                    name, self._classes[kind], otherwise="see `lofigen-kit plugins list`"
+                ),
+            )
+        return self._classes[kind][name]
+
+    def owner(self, kind: str, name: str) -> Plugin:
+        """Return the record of the plugin that provides a component."""
+        owner = self._owners[kind, name]
+        return next(p for p in self.plugins if p.name == owner and p.status == "loaded")

@@ -1,0 +1,186 @@
+"""Read YAML that strangers wrote: bounded, without surprises, every value with its place.
+
+PyYAML parses; this module builds plain data from its event stream, so that depth is known before
+anything is nested, aliases never exist, and scalars mean what a person means: `on`, `no` and
+`1:30` are text, `1e-3` is a number.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import yaml
+
+from lofigen_kit.errors import PresetError
+
+MAX_BYTES = 256 * 1024
+MAX_DEPTH = 16
+MAX_DIGITS = 100
+
+Keys = tuple[str | int, ...]
+"""The way to a value: `("effects", 1, "wow_depth_pct")`."""
+
+_NULL = re.compile(r"(~|null|Null|NULL)?")
+_TRUE = re.compile(r"true|True|TRUE")
+_FALSE = re.compile(r"false|False|FALSE")
+_INT = re.compile(r"[-+]?[0-9]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+
+
+@dataclass(frozen=True)
+class Document:
+    """Plain data, and where each key and value stood.
+
+    Attributes:
+        data: Dictionaries, lists, text, numbers, booleans and None.
+        name: What the document is called in messages.
+        key_places: `name:line:column` of each mapping's key.
+        value_places: `name:line:column` of each value.
+    """
+
+    data: Any
+    name: str
+    key_places: dict[Keys, str] = field(default_factory=dict)
+    value_places: dict[Keys, str] = field(default_factory=dict)
+
+    def place(self, keys: Keys, *, key: bool = False) -> str:
+        """Return where a value (or its key) stands, or the nearest thing around it that does."""
+        if key and keys in self.key_places:
+            return self.key_places[keys]
+        while keys and keys not in self.value_places:
+            keys = keys[:-1]
+        return self.value_places.get(keys, self.name)
+
+
+def load(blob: bytes, name: str) -> Document:
+    """Read one document.
+
+    Args:
+        blob: UTF-8 text, at most 256 kB.
+        name: What to call it in messages, usually the file's path.
+
+    Raises:
+        PresetError: with file, line and column, for anything but one document of plain data:
+            too large or deep, aliases, anchors, merges, tags, duplicate keys, NaN, infinity.
+    """
+    if len(blob) > MAX_BYTES:
+        raise PresetError(f"the file is over {MAX_BYTES // 1024} kB", where=name)
+    try:
+        text = blob.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise PresetError(
+            f"byte {error.start} is not UTF-8", where=name, remedy="save the file as UTF-8"
+        ) from None
+    try:
+        return _Builder(text, name).document()
+    except yaml.MarkedYAMLError as error:
+        where = _spot(name, error.problem_mark)
+        remedy = "indent with spaces" if "'\\t'" in str(error.problem) else None
+        raise PresetError(f"not YAML: {error.problem}", where=where, remedy=remedy) from None
+    except yaml.YAMLError as error:  # a character that YAML does not allow, NUL among them
+        line = text.count("\n", 0, getattr(error, "position", 0)) + 1
+        raise PresetError("not YAML: a control character", where=f"{name}:{line}") from None
+
+
+def scalar(text: str) -> str | int | float | bool | None:
+    """Return what an unquoted scalar means.
+
+    Raises:
+        ValueError: for NaN, infinity and numbers of over 100 digits.
+    """
+    if _NULL.fullmatch(text):
+        return None
+    if _TRUE.fullmatch(text) or _FALSE.fullmatch(text):
+        return text[0] in "tT"
+    if _NOT_FINITE.fullmatch(text):
+        raise ValueError(f"{text} is not a finite number")
+    if not _FLOAT.fullmatch(text):
+        return text
+    if len(text) > MAX_DIGITS:
+        raise ValueError(f"a number of {len(text)} digits is too long")
+    if _INT.fullmatch(text):
+        return int(text)
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is too large a number")
+    return number
+
+
+class _Builder:
+    """Builds one document from the parser's events, which arrive one at a time."""
+
+    def __init__(self, text: str, name: str) -> None:
+        self._document = Document(data=None, name=name)
+        self._events: Iterator[yaml.Event] = yaml.parse(text, Loader=yaml.SafeLoader)
+
+    def document(self) -> Document:
+        next(self._events)  # the stream's start
+        if isinstance(next(self._events), yaml.StreamEndEvent):
+            raise PresetError("the file is empty", where=self._document.name)
+        data = self._value(next(self._events), ())
+        next(self._events)  # the document's end
+        if not isinstance(after := next(self._events), yaml.StreamEndEvent):
+            raise self._error("a second document begins here", after, "keep one to a file")
+        return replace(self._document, data=data)
+
+    def _value(self, event: yaml.Event, keys: Keys) -> Any:
+        self._refuse_indirection(event)
+        self._document.value_places[keys] = self._place(event)
+        if isinstance(event, yaml.ScalarEvent):
+            return self._scalar(event)
+        if len(keys) >= MAX_DEPTH:
+            raise self._error(f"nested over {MAX_DEPTH} levels deep", event)
+        return self._list(keys) if isinstance(event, yaml.SequenceStartEvent) else self._dict(keys)
+
+    def _scalar(self, event: yaml.ScalarEvent) -> Any:
+        if event.style is not None:
+            return event.value
+        try:
+            return scalar(event.value)
+        except ValueError as error:
+            raise self._error(str(error), event) from None
+
+    def _list(self, keys: Keys) -> list[Any]:
+        items: list[Any] = []
+        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+            items.append(self._value(event, (*keys, len(items))))
+        return items
+
+    def _dict(self, keys: Keys) -> dict[str, Any]:
+        items: dict[str, Any] = {}
+        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+            self._refuse_indirection(event)
+            if not isinstance(event, yaml.ScalarEvent):
+                raise self._error("a key must be plain text", event)
+            key = event.value
+            if key == "<<" and event.style is None:
+                raise self._error("merge keys (`<<`) are not allowed", event, "write it out")
+            if key in items:
+                raise self._error(f"{key!r} is given twice", event, "keep one of them")
+            self._document.key_places[*keys, key] = self._place(event)
+            items[key] = self._value(next(self._events), (*keys, key))
+        return items
+
+    def _refuse_indirection(self, event: yaml.Event) -> None:
+        if isinstance(event, yaml.AliasEvent):
+            raise self._error(f"aliases (`*{event.anchor}`) are not allowed", event, "write it out")
+        anchor, tag = getattr(event, "anchor", None), getattr(event, "tag", None)
+        if anchor is not None:
+            raise self._error(f"anchors (`&{anchor}`) are not allowed", event, "write it out")
+        if tag is not None:
+            raise self._error(f"tags ({tag!r}) are not allowed", event, "give the bare value")
+
+    def _error(self, message: str, event: yaml.Event, remedy: str | None = None) -> PresetError:
+        return PresetError(message, where=self._place(event), remedy=remedy)
+
+    def _place(self, event: yaml.Event) -> str:
+        return _spot(self._document.name, event.start_mark)
+
+
+def _spot(name: str, mark: Any) -> str:
+    return f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name

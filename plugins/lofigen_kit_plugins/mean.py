@@ -1,0 +1,25 @@
+"""`mean`: the conditional expectation, as the reference implementation plays."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from lofigen_kit.api import DrawLaw, LawSampler, hookimpl
+from lofigen_kit.sampling import HeadKind
+
+
+class Mean(LawSampler):
+    """The expected next sample, with no chance in it; free-running, it fades or hums."""
+
+    use: Literal["mean"] = "mean"
+    heads: ClassVar[tuple[HeadKind, ...]] = ("mse", "mol", "mulaw")
+
+    def law(self) -> DrawLaw:
+        """Take the expectation."""
+        return DrawLaw(mean=True)
+
+
+@hookimpl
+def lofigen_samplers() -> list[type[Mean]]:
+    """Provide the sampler."""
+    return [Mean]

@@ -1,0 +1,30 @@
+"""`top-k`: the few likeliest components alone."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from lofigen_kit.api import DrawLaw, Field, LawSampler, hookimpl
+
+
+class TopK(LawSampler):
+    """Draws from the `k` likeliest components of a mixture, or levels of a mu-law head.
+
+    Attributes:
+        k: How many components or levels stay, 1 to 256.
+        temperature: 0 is the most likely sample, 1 the network's own spread, 0 to 2.
+    """
+
+    use: Literal["top-k"] = "top-k"
+    k: int = Field(default=4, ge=1, le=256)
+    temperature: float = Field(default=1.0, ge=0, le=2)
+
+    def law(self) -> DrawLaw:
+        """Keep the heaviest k."""
+        return DrawLaw(top_k=self.k, temperature=self.temperature)
+
+
+@hookimpl
+def lofigen_samplers() -> list[type[TopK]]:
+    """Provide the sampler."""
+    return [TopK]

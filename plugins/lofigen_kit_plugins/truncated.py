@@ -1,0 +1,30 @@
+"""`truncated`: the distribution without its far tails."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from lofigen_kit.api import DrawLaw, Field, LawSampler, hookimpl
+
+
+class Truncated(LawSampler):
+    """Draws with each logistic's far tails cut, where single samples would spike.
+
+    Attributes:
+        temperature: 0 is the most likely sample, 1 the network's own spread, 0 to 2.
+        tail: The quantile cut at either end, 0 to 0.49; 0 cuts nothing.
+    """
+
+    use: Literal["truncated"] = "truncated"
+    temperature: float = Field(default=0.8, ge=0, le=2)
+    tail: float = Field(default=0.01, ge=0, le=0.49)
+
+    def law(self) -> DrawLaw:
+        """Scale the spread and clamp the quantile."""
+        return DrawLaw(temperature=self.temperature, tail=self.tail)
+
+
+@hookimpl
+def lofigen_samplers() -> list[type[Truncated]]:
+    """Provide the sampler."""
+    return [Truncated]

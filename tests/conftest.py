@@ -1,0 +1,177 @@
+"""What tests share: small components that need no training, and a command line to call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from lofigen_kit.plugins import load_plugins
+from lofigen_kit.preset import Preset, load_preset
+from lofigen_kit.registry import Registry
+
+FAKES = '''
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from lofigen_kit.api import (
+    AudioBuffer, Context, Effect, Field, Hit, Model, Note, Score, Source, Take, hookimpl
+)
+from lofigen_kit.nn.checkpoint import Network, expected_shapes
+from lofigen_kit.nn.spec import stack
+
+
+class Bursts(Source):
+    """Bursts of noise on the beat, one bar of them."""
+
+    use: Literal["bursts"] = "bursts"
+    bars: int = Field(default=1, ge=1, le=8)
+    tempo_bpm: float = Field(default=200.0, ge=60, le=240)
+
+    def make_take(self, ctx: Context) -> Take:
+        duration_s = self.bars * 240.0 / self.tempo_bpm
+        samples = ctx.rng.uniform(-0.3, 0.3, (1, round(duration_s * 8000)))
+        score = Score(tempo_bpm=self.tempo_bpm, key="D minor", bars=self.bars, loop=True,
+                      duration_s=duration_s, hits=(Hit(drum="kick", onset_s=0.0),))
+        return Take(AudioBuffer(samples, 8000), score, licence="CC0-1.0", title="bursts")
+
+
+class Tiny(Model):
+    """Two small convolutions with random weights."""
+
+    use: Literal["tiny"] = "tiny"
+    head: Literal["mse", "mol", "mulaw"] = "mol"
+
+    def load(self, ctx: Context) -> Network:
+        spec = stack([(1, 8, 16), (8, 1, 16)], head=self.head, mixtures=3)
+        rng = np.random.default_rng(0)
+        t = {n: rng.normal(0, 0.1, s).astype(np.float32) for n, s in expected_shapes(spec).items()}
+        return Network(
+            spec, (t["layers.0.weight"], t["layers.1.weight"]),
+            (t["layers.0.bias"], t["layers.1.bias"]),
+            facts={"licence": "CC0-1.0"}, sha256="ab" * 32,
+        )
+
+
+class FakeNoise(Effect):
+    """Adds noise of its own."""
+
+    use: Literal["fake-noise"] = "fake-noise"
+    level: float = Field(default=0.01, ge=0, le=1)
+
+    def apply(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:
+        return audio.with_samples(
+            audio.samples + self.level * ctx.rng.standard_normal(audio.samples.shape)
+        )
+
+
+class Breaks(Effect):
+    """Goes wrong in the way that it is told."""
+
+    use: Literal["breaks"] = "breaks"
+    how: Literal["nan", "shape", "raise"] = "nan"
+
+    def apply(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:
+        if self.how == "raise":
+            raise ZeroDivisionError("by the plugin")
+        if self.how == "nan":
+            return audio.with_samples(audio.samples * np.nan)
+        return audio.with_samples(audio.samples[:, 1:])
+
+
+@hookimpl
+def lofigen_sources():
+    return [Bursts]
+
+
+@hookimpl
+def lofigen_models():
+    return [Tiny]
+
+
+@hookimpl
+def lofigen_effects():
+    return [FakeNoise, Breaks]
+'''
+
+PRESET = """\
+version: 1
+name: small
+description: For tests.
+seed: 7
+source: {use: bursts}
+model: {use: tiny}
+sampler: {use: temperature}
+effects:
+  - use: fake-noise
+    level: 0.01
+  - {use: fake-noise, mix: 0.5}
+"""
+
+
+@pytest.fixture(scope="session")
+def plugin_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A plugin folder with a source, a model and effects made for tests."""
+    folder = tmp_path_factory.mktemp("plugins")
+    (folder / "fakes.py").write_text(FAKES)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def registry(plugin_dir: Path) -> Registry:
+    """The built-in components and those made for tests."""
+    return load_plugins(plugin_dir)
+
+
+@pytest.fixture
+def preset_file(tmp_path: Path) -> Path:
+    """A small preset of the components made for tests."""
+    path = tmp_path / "small.yaml"
+    path.write_text(PRESET)
+    return path
+
+
+LoadPreset = Callable[..., Preset]
+
+
+@pytest.fixture
+def load(preset_file: Path, registry: Registry) -> LoadPreset:
+    """Load the small preset with overrides."""
+    return lambda *overrides: load_preset(preset_file, registry=registry, overrides=overrides)
+
+
+class Ran(NamedTuple):
+    """What a command did."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(
+    plugin_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Callable[..., Ran]:
+    """Call the command line in an empty directory, with the components made for tests."""
+    from lofigen_kit.cli import main
+
+    empty = tmp_path / "cwd"
+    empty.mkdir()
+    monkeypatch.chdir(empty)
+    monkeypatch.setenv("LOFIGEN_PLUGIN_DIR", str(plugin_dir))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+    def call(*arguments: object) -> Ran:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stopped:
+            main([str(a) for a in arguments])
+        out, err = capsys.readouterr()
+        return Ran(int(stopped.value.code or 0), out, err)
+
+    return call

@@ -1,0 +1,277 @@
+"""Bad input: one line with place and remedy, exit code 2, no traceback, nothing left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lofigen_kit.nn import checkpoint
+from lofigen_kit.nn.spec import stack
+
+Run = Callable[..., tuple[int, str, str]]
+
+BASE = "version: 1\nname: t\nsource: {use: bursts}\n"
+LAUGHS = "\n".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 30))
+
+
+def refused(run: Run, *arguments: object) -> str:
+    """Run a command that must be refused, and return its one line."""
+    before = sorted(Path().rglob("*"))
+    code, out, err = run(*arguments)
+    assert code == 2, err
+    assert out == ""
+    assert "Traceback" not in err
+    assert err.count("\n") == 1, err
+    assert err.startswith("lofigen-kit: ")
+    assert sorted(Path().rglob("*")) == before
+    return err.removeprefix("lofigen-kit: ").rstrip("\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param("", "bad.yaml: the file is empty", id="1 empty"),
+        pytest.param("- a\n- b", "bad.yaml:1:1: a preset is a mapping", id="2 list"),
+        pytest.param(BASE + "master:\n\tx: 1", "bad.yaml:5:1: not YAML", id="3 tab"),
+        pytest.param(BASE + "name: u", "bad.yaml:4:1: 'name' is given twice", id="4 duplicate"),
+        pytest.param("a: &a 1\nb: *a", "bad.yaml:1:4: anchors", id="5 anchor"),
+        pytest.param("a: *a", "bad.yaml:1:4: aliases", id="5 alias"),
+        pytest.param("<<: {}", "bad.yaml:1:1: merge keys", id="5 merge"),
+        pytest.param(LAUGHS, "bad.yaml:1:5: anchors", id="6 billion laughs"),
+        pytest.param("[" * 5000, "bad.yaml:1:17: nested over 16", id="7 deep"),
+        pytest.param("[" * 200_000, "bad.yaml:1:17: nested over 16", id="8 deeper"),
+        pytest.param("a: !!python/object:os.x 1", "bad.yaml:1:4: tags", id="9 python"),
+        pytest.param(BASE + "---\na: 1", "bad.yaml:4:1: a second document", id="10 two"),
+        pytest.param("a: \0", "bad.yaml:1: not YAML: a control character", id="11 NUL"),
+        pytest.param(b"a: \xff\xfe", "bad.yaml: byte 3 is not UTF-8", id="11 encoding"),
+        pytest.param(
+            BASE + "effects: [{use: tape-satration}]",
+            "bad.yaml:4:17: effects[0]: there is no effect 'tape-satration'; did you mean "
+            "'tape-saturation'?",
+            id="12 unknown effect",
+        ),
+        pytest.param(
+            BASE + "effects: [{use: wow-flutter, wow_depht_pct: 1}]",
+            "bad.yaml:4:30: effects[0].wow_depht_pct: there is no such field; did you mean "
+            "'wow_depth_pct'?",
+            id="13 misspelt field",
+        ),
+        pytest.param(
+            BASE + "effects: [{use: wow-flutter, wow_depth_pct: 30}]",
+            "bad.yaml:4:45: effects[0].wow_depth_pct: 30 is above the maximum 3; give 0 to 3",
+            id="14 out of range",
+        ),
+        pytest.param(BASE + "dry_mix: .nan", "bad.yaml:4:10: .nan is not a finite", id="15 nan"),
+        pytest.param(BASE + "dry_mix: -.inf", "bad.yaml:4:10: -.inf is not a fin", id="15 inf"),
+        pytest.param(
+            BASE + "seed: " + "9" * 5000, "bad.yaml:4:7: a number of 5000 digits", id="16 long seed"
+        ),
+        pytest.param(
+            BASE + "effects: [{use: no}]",
+            "bad.yaml:4:17: effects[0]: there is no effect 'no'",
+            id="17 no is text",
+        ),
+        pytest.param(
+            BASE.replace("1", "7"),
+            "bad.yaml:1:10: version: version 7 is not known",
+            id="18 version",
+        ),
+        pytest.param(
+            BASE + "effects: [" + "{use: lowpass}, " * 10_000 + "]",
+            "bad.yaml:4:10: effects: too many of them: the limit is 64",
+            id="19 10,000 effects",
+        ),
+        pytest.param("#" * 300_000, "bad.yaml: the file is over 256 kB", id="large"),
+    ],
+)
+def test_a_bad_preset(run: Run, tmp_path: Path, text: str | bytes, message: str) -> None:
+    (tmp_path / "bad.yaml").write_bytes(text.encode() if isinstance(text, str) else text)
+    line = refused(run, "chain", "preset", tmp_path / "bad.yaml")
+    assert line.removeprefix(f"{tmp_path}/").startswith(message)
+
+
+def test_no_such_preset(run: Run) -> None:
+    assert refused(run, "chain", "preset", "lofi-tpe") == (
+        "lofi-tpe: there is no such preset; did you mean 'lofi-tape'?"
+    )
+
+
+def test_a_preset_that_is_a_folder(run: Run, tmp_path: Path) -> None:
+    assert "there is no such preset" in refused(run, "chain", "preset", tmp_path)
+
+
+def test_a_wrong_override(run: Run, preset_file: Path) -> None:
+    line = refused(run, "chain", "preset", preset_file, "--set", "effects.0.level=7")
+    assert line == (
+        "--set effects.0.level=7: effects[0].level: 7 is above the maximum 1; give 0 to 1"
+    )
+
+
+@pytest.mark.parametrize("path", ["../secret.wav", "/etc/passwd", "link.wav"])
+def test_a_preset_that_reaches_outside_its_folder(run: Run, tmp_path: Path, path: str) -> None:
+    """Cases 20 to 22."""
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    (tmp_path / "secret.wav").write_bytes(b"RIFF")
+    (inner / "link.wav").symlink_to(tmp_path / "secret.wav")
+    preset = inner / "out.yaml"
+    preset.write_text(f"version: 1\nname: out\nsource: {{use: audio-file, path: {path}}}\n")
+    refused(run, "chain", "preset", preset)
+
+
+@pytest.mark.parametrize(
+    "name", ["CON", "trailing.", "x" * 100, "right\u202eto-left", "-n", "../../up", "a/b"]
+)
+def test_a_name_that_is_unsafe_in_a_file_name(
+    run: Run, preset_file: Path, tmp_path: Path, name: str
+) -> None:
+    """Cases 23 to 25: the name is made safe."""
+    code, *_ = run("chain", "preset", preset_file, "--set", f"name={name}", "-o", tmp_path / "o")
+    assert code == 0
+    written = sorted((tmp_path / "o").iterdir())
+    assert len(written) == 2
+    assert all(p.name.isascii() and p.name[0].isalnum() for p in written)
+    assert all(len(p.name) < 120 for p in written)
+
+
+def test_an_output_that_is_there_is_kept(run: Run, preset_file: Path) -> None:
+    """Case 26."""
+    Path("out.wav").write_bytes(b"mine")
+    line = refused(run, "chain", "preset", preset_file, "-o", "out.wav")
+    assert line.startswith("out.wav: the file is there already; overwrite it with --force")
+    assert Path("out.wav").read_bytes() == b"mine"
+    assert run("chain", "preset", preset_file, "-o", "out.wav", "--force")[0] == 0
+    assert Path("out.wav").read_bytes().startswith(b"RIFF")
+    Path("out.wav").unlink()
+    assert "out.json: the file is there" in refused(
+        run, "chain", "preset", preset_file, "-o", "out.wav"
+    )
+
+
+def test_a_place_that_cannot_be_written_to(run: Run, preset_file: Path) -> None:
+    Path("file").write_text("")  # below a file nobody can write, not even root
+    for output in ("file/x.wav", "file/deep/folder"):
+        line = refused(run, "chain", "preset", preset_file, "-o", output)
+        assert "cannot be written (Not a directory); choose another place" in line
+
+
+def test_a_disk_that_fills_up_leaves_nothing(
+    run: Run, preset_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_args: object, **_kwargs: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("lofigen_kit.io.write_audio", full)
+    code, _, err = run("chain", "preset", preset_file, "-o", "x.wav")
+    assert code == 1
+    assert err == "lofigen-kit: x.wav: writing failed (No space left on device)\n"
+    assert not list(Path().iterdir())
+
+
+@pytest.mark.parametrize("output", ["out.mp3", "out.txt"])
+def test_a_format_that_cannot_be_written(run: Run, preset_file: Path, output: str) -> None:
+    line = refused(run, "chain", "preset", preset_file, "-o", output)
+    assert line.startswith(f"{output}: {output[3:]} is no format that can be written; name it .wav")
+
+
+def test_one_file_for_several_takes(run: Run, preset_file: Path) -> None:
+    line = refused(run, "chain", "preset", preset_file, "--takes", 2, "-o", "x.wav")
+    assert line == "x.wav: one file cannot hold 2 results; give -o a folder"
+
+
+NO_AUDIO = {
+    "text.wav": b"this is no audio at all\n",
+    "empty.wav": b"",
+    "cut.flac": b"fLaC\x00\x00\x00\x22",
+    "list.wav": b"#EXTM3U\n/etc/passwd\n",
+}
+
+
+@pytest.mark.parametrize("name", NO_AUDIO)
+@pytest.mark.parametrize("command", ["preset", "process", "inspect"])
+def test_a_file_that_is_no_audio(
+    run: Run, preset_file: Path, tmp_path: Path, command: str, name: str
+) -> None:
+    """Cases 27 and 35."""
+    path = tmp_path / name
+    path.write_bytes(NO_AUDIO[name])
+    arguments = {
+        "preset": ["chain", "preset", preset_file, "--input", path],
+        "process": ["process", path, "--preset", preset_file],
+        "inspect": ["inspect", path],
+    }
+    assert name in refused(run, *arguments[command])
+
+
+@pytest.mark.parametrize("command", ["process", "inspect"])
+def test_a_file_that_is_not_there(run: Run, preset_file: Path, command: str) -> None:
+    more = ["--preset", preset_file] if command == "process" else []
+    assert "nowhere.wav" in refused(run, command, "nowhere.wav", *more)
+
+
+def test_a_rendered_file_without_a_recipe(run: Run, preset_file: Path) -> None:
+    run("chain", "preset", preset_file, "--stems", "-o", "x.wav")
+    line = refused(run, "chain", "preset", "x_stems/01_model.wav")
+    assert line == (
+        "x_stems/01_model.wav: the file carries no recipe; give a preset, or a rendered file"
+    )
+
+
+@pytest.fixture
+def model_preset(tmp_path: Path) -> Path:
+    path = tmp_path / "model.yaml"
+    path.write_text(BASE + "model: {use: conv4, checkpoint: m.safetensors}\nsampler: {use: mean}\n")
+    return path
+
+
+def write_checkpoint(path: Path) -> None:
+    spec = stack([(1, 16, 128), (16, 64, 256), (64, 16, 256), (16, 1, 128)], mixtures=2)
+    tensors = {n: np.zeros(s, np.float32) for n, s in checkpoint.expected_shapes(spec).items()}
+    checkpoint.save(path, spec, tensors, {"licence": "CC0-1.0"})
+
+
+def test_a_checkpoint_that_was_edited(run: Run, model_preset: Path, tmp_path: Path) -> None:
+    """Case 38."""
+    path = tmp_path / "m.safetensors"
+    write_checkpoint(path)
+    blob = bytearray(path.read_bytes())
+    blob[-1] ^= 1
+    path.write_bytes(blob)
+    line = refused(run, "chain", "preset", model_preset)
+    assert "m.safetensors: the weights' hash is " in line
+
+
+@pytest.mark.parametrize("content", [b"", b"\x80\x04pickle", b"PK\x03\x04zip", b"\xff" * 64])
+def test_a_checkpoint_that_is_none(
+    run: Run, model_preset: Path, tmp_path: Path, content: bytes
+) -> None:
+    """Cases 36 to 38."""
+    (tmp_path / "m.safetensors").write_bytes(content)
+    line = refused(run, "chain", "preset", model_preset)
+    assert "m.safetensors: not a whole safetensors file" in line
+
+
+def test_a_checkpoint_of_another_shape(run: Run, model_preset: Path, tmp_path: Path) -> None:
+    """Case 39."""
+    spec = stack([(1, 16, 128), (16, 64, 200), (64, 16, 256), (16, 1, 128)], mixtures=2)
+    tensors = {n: np.zeros(s, np.float32) for n, s in checkpoint.expected_shapes(spec).items()}
+    checkpoint.save(tmp_path / "m.safetensors", spec, tensors, {})
+    line = refused(run, "chain", "preset", model_preset)
+    assert "tensor 'layers.1.weight' is (64, 16, 200), conv4 has (64, 16, 256)" in line
+    line = refused(run, "chain", "preset", model_preset, "--set", "model.use=conv6",
+                   "--set", "model.checkpoint=m.safetensors")  # fmt: skip
+    assert "it has 4 layers, conv6 has 6" in line
+
+
+def test_a_checkpoint_that_is_not_there(run: Run, model_preset: Path) -> None:
+    assert "there is no such checkpoint" in refused(run, "chain", "preset", model_preset)
+    line = refused(run, "chain", "preset", model_preset, "--set", "model.checkpoint=lofi-gided")
+    assert line.startswith("model conv4: there is no checkpoint 'lofi-gided' of conv4; ")
+
+
+def test_a_device_that_is_none(run: Run, preset_file: Path) -> None:
+    line = refused(run, "chain", "preset", preset_file, "--device", "tpu")
+    assert line == "there is no device 'tpu'; choose auto, cpu or cuda"

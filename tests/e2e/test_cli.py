@@ -1,0 +1,215 @@
+"""The command line from end to end, with components made for tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.io import audio_sha256, read_audio, write_audio
+
+Run = Callable[..., tuple[int, str, str]]
+
+NAME = "small_200bpm_Dmin_seed7_take0"
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    path = tmp_path / "piano.wav"
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, (1, 22_050))
+    write_audio(path, AudioBuffer(noise, 22_050), format="wav", bit_depth=16, comment="",
+                rng=np.random.default_rng(0), force=False)  # fmt: skip
+    return path
+
+
+def test_a_preset_becomes_a_file_that_knows_how_it_was_made(run: Run, preset_file: Path) -> None:
+    code, out, err = run("chain", "preset", preset_file)
+    assert (code, err) == (0, "")
+    assert out.startswith(f"{NAME}.wav  1.2 s  -14.0 LUFS")
+    audio = read_audio(Path(f"{NAME}.wav"))
+    assert audio.samples.shape == (2, round(1.2 * 44100))
+    facts = json.loads(Path(f"{NAME}.json").read_text())
+    assert facts["disclosure"] == "generated with AI by lofigen-kit"
+    assert facts["preset"]["sampler"] == {"use": "temperature", "temperature": 0.8}
+    assert facts["versions"]["lofigen-kit"]
+    assert facts["plugins"]["temperature"].startswith("lofigen-kit ")
+    inside = json.loads(run("inspect", f"{NAME}.wav", "--json")[1])["recipe"]
+    assert inside == facts
+
+
+def test_a_rendered_file_renders_itself_again(run: Run, preset_file: Path) -> None:
+    run("chain", "preset", preset_file, "-o", "first.wav", "--set", "effects.0.level=0.02")
+    code, *_ = run("chain", "preset", "first.wav", "-o", "second.wav")
+    assert code == 0
+    first, second = (read_audio(Path(n)) for n in ("first.wav", "second.wav"))
+    assert audio_sha256(first) == audio_sha256(second)
+
+
+def test_takes_differ_and_json_lists_them(run: Run, preset_file: Path, tmp_path: Path) -> None:
+    code, out, _ = run("chain", "preset", preset_file, "--takes", 3, "--json", "-o", tmp_path / "o")
+    files = json.loads(out)["files"]
+    assert code == 0
+    assert [Path(f["path"]).name for f in files] == [
+        f"small_200bpm_Dmin_seed7_take{n}.wav" for n in range(3)
+    ]
+    assert len({f["recipe"]["audio_sha256"] for f in files}) == 3
+
+
+def test_options_override_the_preset(run: Run, preset_file: Path) -> None:
+    code, out, _ = run(
+        "chain", "preset", preset_file, "--seed", 9, "--set", "source.tempo_bpm=180",
+        "--set", "output.sample_rate_hz=48000", "-o", "out.flac", "--json",
+    )  # fmt: skip
+    assert code == 0
+    preset = json.loads(out)["files"][0]["recipe"]["preset"]
+    assert (preset["seed"], preset["source"]["tempo_bpm"]) == (9, 180)
+    assert preset["output"]["format"] == "flac"
+    assert read_audio(Path("out.flac")).sample_rate_hz == 48000
+
+
+def test_quiet_says_nothing(run: Run, preset_file: Path) -> None:
+    assert run("chain", "preset", preset_file, "-q") == (0, "", "")
+
+
+def test_stems_are_written_in_order(run: Run, preset_file: Path) -> None:
+    assert run("chain", "preset", preset_file, "--stems", "-o", "x.wav")[0] == 0
+    assert sorted(p.name for p in Path("x_stems").iterdir()) == [
+        "01_model.wav",
+        "02_effects.fake-noise-0.wav",
+        "03_effects.fake-noise-1.wav",
+    ]
+
+
+def test_a_users_file_takes_the_place_of_the_source(
+    run: Run, preset_file: Path, recording: Path
+) -> None:
+    code, out, _ = run("chain", "preset", preset_file, "--input", recording, "--json")
+    recipe = json.loads(out)["files"][0]["recipe"]
+    assert code == 0
+    assert recipe["preset"]["source"]["path"] == "piano.wav"
+    assert recipe["duration_s"] == pytest.approx(1.0)
+
+
+def test_process_runs_the_effects_on_existing_files(
+    run: Run, preset_file: Path, recording: Path
+) -> None:
+    code, out, _ = run("process", recording, "--preset", preset_file, "-o", "done")
+    assert code == 0
+    assert out.startswith("done/piano_small.wav  1.0 s")
+    facts = json.loads(Path("done/piano_small.json").read_text())
+    assert facts["disclosure"] == "processed by lofigen-kit"
+    assert facts["network_sha256"] is None
+    assert read_audio(Path("done/piano_small.wav")).frames == 44100
+
+
+def test_inspect_draws_a_picture(run: Run, recording: Path) -> None:
+    code, out, _ = run("inspect", recording, "--picture", "p.png")
+    assert code == 0
+    assert "22050 Hz, mono, 1.000 s" in out
+    assert Path("p.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_inspect_without_matplotlib_says_how_to_get_it(
+    run: Run, recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    code, _, err = run("inspect", recording, "--picture", "p.png")
+    assert (code, err) == (
+        2,
+        "lofigen-kit: pictures need matplotlib; pip install 'lofigen-kit[plots]'\n",
+    )
+
+
+def test_presets_are_listed_shown_and_validated(run: Run, preset_file: Path) -> None:
+    assert "lofi-tape" in run("chain", "list")[1]
+    shown = json.loads(run("chain", "show", "lofi-tape", "--json")[1])
+    assert shown["source"]["tempo_bpm"] == 78
+    assert run("chain", "show", preset_file)[1].startswith("version: 1\nname: small\n")
+    assert run("chain", "validate", preset_file)[:2] == (0, f"{preset_file}: valid\n")
+    preset_file.with_name("bad.yaml").write_text("version: 1")
+    code, out, _ = run("chain", "validate", preset_file, preset_file.with_name("bad.yaml"))
+    assert code == 2
+    assert "bad.yaml:1:1: name: is missing" in out
+    assert "properties" in json.loads(run("chain", "schema")[1])
+
+
+def test_plugins_are_listed_and_shown(run: Run) -> None:
+    code, out, err = run("plugins", "list")
+    assert (code, err) == (0, "")
+    assert "effect fake-noise" in out
+    shown = run("plugins", "show", "truncated")[1]
+    assert "temperature  0.8" in shown
+    assert "0 to 2" in shown
+    assert run("plugins", "show", "truncted")[2].endswith("did you mean 'truncated'?\n")
+    assert run("plugins", "doctor")[0] == 0
+
+
+def test_a_broken_plugin_is_one_line_and_the_rest_works(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "bad.py").write_text("raise RuntimeError('two\\nlines')")
+    monkeypatch.delenv("LOFIGEN_PLUGIN_DIR")
+    code, out, err = run("--plugin-dir", broken, "plugins", "list")
+    assert code == 0
+    assert "sampler truncated" in out
+    assert err == (
+        "lofigen-kit: plugin 'bad' does not load: RuntimeError: two lines (see `plugins doctor`)\n"
+    )
+    code, out, _ = run("--plugin-dir", broken, "plugins", "doctor")
+    assert code == 1
+    assert "Traceback" in out
+    code, _, err = run("--plugin-dir", broken, "--strict-plugins", "plugins", "list")
+    assert code == 2
+    assert err.count("\n") == 1
+
+
+def test_checkpoints_are_shown(run: Run, tmp_path: Path) -> None:
+    from lofigen_kit.nn import checkpoint
+    from lofigen_kit.nn.spec import stack
+
+    spec = stack([(1, 4, 8), (4, 1, 8)], mixtures=2)
+    tensors = {n: np.zeros(s, np.float32) for n, s in checkpoint.expected_shapes(spec).items()}
+    path = tmp_path / "mine.safetensors"
+    checkpoint.save(path, spec, tensors, {"licence": "CC0-1.0"})
+    facts = json.loads(run("models", "show", path, "--json")[1])
+    assert facts["receptive_field"] == 15
+    assert facts["licence"] == "CC0-1.0"
+    assert run("models", "list")[0] == 0
+    assert run("models", "show", "nothing")[0] == 2
+
+
+def test_help_and_version(run: Run) -> None:
+    assert "chain" in run("--help")[1]
+    assert run("--version")[1].startswith("lofigen-kit 0.")
+    assert run("chain", "preset", "--takes", 0, "x")[0] == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to a child")
+def test_interrupting_leaves_quietly(tmp_path: Path) -> None:
+    code = (
+        "import time, lofigen_kit.plugins as p, lofigen_kit.cli as c\n"
+        "def hang(*a, **k):\n    print('ready', flush=True)\n    time.sleep(60)\n"
+        "p.load_plugins = hang\n"
+        "c.main(['chain', 'preset', 'lofi-tape'])\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert b"Traceback" not in err

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from lofigen_kit.chain import render, render_takes
+from lofigen_kit.errors import PresetError, RenderError
+from lofigen_kit.preset import Preset
+
+Load = Callable[..., Preset]
+
+
+def test_a_take_is_as_long_as_its_score_to_the_sample(load: Load) -> None:
+    for rate_hz in (44100, 48000):
+        rendering = render(load(f"output.sample_rate_hz={rate_hz}", "source.tempo_bpm=177"))
+        assert rendering.audio.sample_rate_hz == rate_hz
+        assert rendering.audio.samples.shape == (2, round(240 / 177 * rate_hz))
+
+
+def test_a_take_is_the_same_alone_and_among_others(load: Load) -> None:
+    together = list(render_takes(load(), range(5), threads=2))
+    alone = render(load(), 3)
+    assert np.array_equal(together[3].audio.samples, alone.audio.samples)
+    assert not np.array_equal(together[2].audio.samples, alone.audio.samples)
+
+
+def test_an_effect_added_leaves_the_others_noise_alone(load: Load) -> None:
+    few = render(load("effects.0.level=0"), stems=True).stems
+    many = render(load("effects.0.level=0.5"), stems=True).stems
+    noise = [s["effects.fake-noise#1"].samples - s["effects.fake-noise#0"].samples
+             for s in (few, many)]  # fmt: skip
+    assert np.allclose(noise[0], noise[1], atol=1e-6)
+
+
+def test_a_dry_effect_passes_bit_for_bit(load: Load) -> None:
+    stems = render(load("effects.0.mix=0"), stems=True).stems
+    assert np.array_equal(stems["effects.fake-noise#0"].samples, stems["model"].samples)
+
+
+def test_mix_is_a_linear_crossfade(load: Load) -> None:
+    dry, half, wet = (
+        render(load(f"effects.1.mix={mix}"), stems=True).stems["effects.fake-noise#1"].samples
+        for mix in (0, 0.5, 1)
+    )
+    assert np.allclose(half, (dry + wet) / 2, atol=1e-6)
+
+
+def test_without_a_model_the_source_is_processed(load: Load) -> None:
+    rendering = render(load("model=null", "sampler=null"), stems=True)
+    assert rendering.network_sha256 is None
+    assert rendering.licences == {"source": "CC0-1.0"}
+    assert list(rendering.stems) == ["source", "effects.fake-noise#0", "effects.fake-noise#1"]
+
+
+def test_dry_mix_lets_the_source_through(load: Load) -> None:
+    source = render(load("model=null", "sampler=null"), stems=True).stems["source"]
+    dry = render(load("dry_mix=1"), stems=True).stems["model"]
+    assert np.array_equal(dry.samples, source.samples)
+
+
+def test_the_master_reaches_its_loudness(load: Load) -> None:
+    rendering = render(load("model=null", "sampler=null", "master.loudness_lufs=-20"))
+    assert rendering.loudness_lufs == pytest.approx(-20, abs=0.1)
+    assert rendering.target_unreached is None
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("nan", "effects.breaks#0: the audio holds samples that are not numbers"),
+        ("shape", "effects.breaks#0: it gave "),
+        ("raise", "effects.breaks#0: ZeroDivisionError: by the plugin"),
+    ],
+)
+def test_the_stage_that_breaks_is_named(load: Load, how: str, message: str) -> None:
+    preset = load("effects.0.use=breaks", f"effects.0.how={how}")
+    with pytest.raises(RenderError) as error:
+        render(preset)
+    assert str(error.value).startswith(message)
+    assert error.value.exit_code == 1
+
+
+def test_a_sampler_that_cannot_draw_from_the_head_is_refused(load: Load) -> None:
+    with pytest.raises(PresetError, match=r"draws from 'mol' and 'mulaw' heads.*has 'mse'"):
+        render(load("model.head=mse"))
+    assert render(load("model.head=mse", "sampler.use=mean")).audio.frames
+
+
+def test_takes_are_shown_before_they_are_played(load: Load) -> None:
+    seen: list[int] = []
+    list(render_takes(load(), [4, 2], on_take=lambda number, _: seen.append(number)))
+    assert seen == [4, 2]

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lofigen_kit.errors import CheckpointError
+from lofigen_kit.guide import CHANNELS, PLAYS_LEVEL, channel_names, guide_channels
+from lofigen_kit.score import Hit, Note, Score
+
+RATE = 8000
+
+
+def score(*, loop: bool = True) -> Score:
+    return Score(
+        tempo_bpm=120,
+        bars=1,
+        duration_s=2.0,
+        loop=loop,
+        instruments=("kit:jazz",),
+        notes=(
+            Note(part="chords", midi=69, onset_s=0.5, duration_s=1.0, velocity=0.8),
+            Note(part="bass", midi=45, onset_s=1.8, duration_s=0.4, velocity=0.8),
+        ),
+        hits=(Hit(drum="kick", onset_s=0.25, velocity=1.0),),
+    )
+
+
+def channel(name: str, *, start: int = 0, frames: int = 2 * RATE, loop: bool = True) -> np.ndarray:
+    guide = guide_channels(
+        score(loop=loop), (name,), start=start, frames=frames, sample_rate_hz=RATE
+    )
+    assert guide.dtype == np.float32
+    return np.asarray(guide[0])
+
+
+def test_a_stroke_begins_on_its_sample_and_decays() -> None:
+    kick = channel("kick.slow")
+    assert np.flatnonzero(kick)[0] == 0.25 * RATE
+    assert kick[2000] == pytest.approx(1.0)
+    assert kick[2000 + round(0.12 * RATE)] == pytest.approx(np.exp(-1), abs=1e-3)
+
+
+def test_excitation_has_the_pitch_of_its_note() -> None:
+    tone = channel("chords.sin")[4000:12000]
+    assert np.fft.rfftfreq(8000, 1 / RATE)[np.abs(np.fft.rfft(tone)).argmax()] == 440
+
+
+def test_sine_and_cosine_are_the_same_note_a_quarter_turn_apart() -> None:
+    sine, cosine, level = (channel(f"chords.{wave}") for wave in ("sin", "cos", "env"))
+    np.testing.assert_allclose(np.hypot(sine, cosine), level, atol=1e-6)
+
+
+def test_a_loop_rings_into_its_own_beginning() -> None:
+    level = channel("bass.env")
+    assert level[0] > 0.1
+    assert level[round(0.3 * RATE)] == 0
+    assert channel("bass.env", loop=False)[0] == 0
+
+
+@given(start=st.integers(-40_000, 40_000), frames=st.integers(1, 5_000))
+def test_a_loop_is_the_same_wherever_it_is_cut(start: int, frames: int) -> None:
+    whole = guide_channels(score(), CHANNELS, start=0, frames=2 * RATE, sample_rate_hz=RATE)
+    piece = guide_channels(score(), CHANNELS, start=start, frames=frames, sample_rate_hz=RATE)
+    np.testing.assert_array_equal(piece, whole[:, np.arange(start, start + frames) % (2 * RATE)])
+
+
+@given(start=st.integers(-4_000, 12_000), frames=st.integers(1, 5_000))
+def test_a_recording_is_silent_before_it_begins(start: int, frames: int) -> None:
+    whole = guide_channels(score(loop=False), CHANNELS, start=0, frames=17_000, sample_rate_hz=RATE)
+    piece = guide_channels(
+        score(loop=False), CHANNELS, start=start, frames=frames, sample_rate_hz=RATE
+    )
+    before = min(max(-start, 0), frames)
+    assert not piece[:, :before].any()
+    first = max(start, 0)
+    np.testing.assert_array_equal(piece[:, before:], whole[:, first : first + frames - before])
+
+
+def test_instruments_are_channels_of_their_own() -> None:
+    names = channel_names([score(), score().model_copy(update={"instruments": ("kit:dusty",)})])
+    assert names == (*CHANNELS, "plays.kit:dusty", "plays.kit:jazz")
+    assert set(channel("plays.kit:jazz")) == {np.float32(PLAYS_LEVEL)}
+    assert set(channel("plays.kit:dusty")) == {np.float32(0)}
+
+
+def test_a_channel_from_the_future_is_named() -> None:
+    with pytest.raises(CheckpointError, match=r"'cowbell\.fast'"):
+        channel("cowbell.fast")

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn import functional
+
+from lofigen_kit.guide import CHANNELS
+from lofigen_kit.nn import heads
+from lofigen_kit.nn.checkpoint import load, save
+from lofigen_kit.nn.fftconv import BLOCK, _CausalFFTConv, causal_conv1d
+from lofigen_kit.nn.network import CausalStack, from_network, to_tensors
+from lofigen_kit.nn.spec import stack
+
+VARIANTS = {
+    "conv4": ([(1, 16, 128), (16, 64, 256), (64, 16, 256), (16, 1, 128)], 528_481, 765),
+    "conv6": (
+        [(1, 16, 128), (16, 64, 256), (64, 128, 256), (128, 64, 256), (64, 16, 256), (16, 1, 128)],
+        4_722_977,
+        1275,
+    ),
+}
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    batch=st.integers(1, 3),
+    channels=st.integers(1, 6),
+    outputs=st.integers(1, 6),
+    taps=st.integers(1, 301),
+    frames=st.integers(1, 1500),
+    seed=st.integers(0, 2**31),
+)
+def test_fft_convolution_equals_direct_in_value_and_gradient(
+    batch: int, channels: int, outputs: int, taps: int, frames: int, seed: int
+) -> None:
+    rng = torch.Generator().manual_seed(seed)
+    x = torch.randn(batch, channels, frames, generator=rng, dtype=torch.double, requires_grad=True)
+    w = torch.randn(outputs, channels, taps, generator=rng, dtype=torch.double, requires_grad=True)
+    fast = _CausalFFTConv.apply(x, w, max(BLOCK, 2 * taps))
+    direct = functional.conv1d(functional.pad(x, (taps - 1, 0)), w)
+    torch.testing.assert_close(fast, direct, rtol=1e-9, atol=1e-9)
+    upstream = torch.randn(direct.shape, generator=rng, dtype=torch.double)
+    for ours, theirs in zip(
+        torch.autograd.grad(fast, (x, w), upstream),
+        torch.autograd.grad(direct, (x, w), upstream),
+        strict=True,
+    ):
+        torch.testing.assert_close(ours, theirs, rtol=1e-8, atol=1e-8)
+
+
+def test_in_single_precision_fft_is_within_float32_rounding() -> None:
+    rng = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 16, 4096, generator=rng)
+    w = torch.randn(64, 16, 256, generator=rng) / 64
+    exact = functional.conv1d(functional.pad(x.double(), (255, 0)), w.double())
+    error = (causal_conv1d(x, w) - exact).std() / exact.std()
+    assert error < 1e-6
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_variants_are_those_of_the_reference(variant: str) -> None:
+    shapes, parameters, receptive_field = VARIANTS[variant]
+    spec = stack(shapes, head="mse")
+    network = CausalStack(spec)
+    assert sum(p.numel() for p in network.parameters()) == parameters
+    assert spec.receptive_field == receptive_field
+
+
+def test_the_output_knows_the_past_alone_and_no_more_than_its_receptive_field() -> None:
+    spec = stack([(1, 8, 20), (8, 1, 30)], mixtures=2)
+    network = CausalStack(spec, seed=1)
+    x = torch.randn(1, 1, 200, generator=torch.Generator().manual_seed(2), requires_grad=True)
+    network(x)[0, :, 120].sum().backward()
+    assert x.grad is not None
+    heard = torch.nonzero(x.grad[0, 0]).flatten()
+    assert heard.max() == 120
+    assert heard.min() >= 120 - spec.receptive_field + 1
+
+
+def test_the_guide_reaches_the_output_at_once() -> None:
+    spec = stack([(1, 8, 4), (8, 1, 4)], mixtures=2, guide=CHANNELS)
+    network = CausalStack(spec, seed=1)
+    x, guide = torch.zeros(1, 1, 50), torch.zeros(1, len(CHANNELS), 50)
+    struck = guide.clone()
+    struck[0, 0, 20] = 1.0
+    changed = (network(x, guide) != network(x, struck)).any(dim=1)[0]
+    assert torch.nonzero(changed).flatten().tolist() == [20, 21, 22, 23]
+
+
+def test_weights_pass_through_a_checkpoint_unchanged(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    network = CausalStack(stack([(1, 8, 4), (8, 1, 4)], guide=CHANNELS), seed=3)
+    path = tmp_path / "model.safetensors"
+    save(path, network.spec, to_tensors(network), {})
+    again = from_network(load(path))
+    for name, tensor in network.state_dict().items():
+        torch.testing.assert_close(again.state_dict()[name], tensor, rtol=0, atol=0)
+
+
+def test_a_mixture_is_a_density() -> None:
+    rng = np.random.default_rng(0)
+    outputs = torch.from_numpy(rng.normal(0, 1, (1, 12, 1))).expand(1, 12, 200_001)
+    grid = torch.linspace(-200, 200, 200_001, dtype=torch.double)[None, None]
+    log_density = torch.stack(
+        [-heads.mixture_nll(outputs[..., :1], grid[..., i : i + 1]) for i in range(0, 10)]
+    )
+    assert torch.isfinite(log_density).all()
+    logits, means, log_scales = outputs[0, :, 0].chunk(3)
+    z = (grid[0, 0][:, None] - means) * torch.exp(-log_scales)
+    density = (torch.softmax(logits, 0) * torch.exp(-log_scales) / (4 * torch.cosh(z / 2) ** 2)).sum(1)
+    assert torch.trapezoid(density, grid[0, 0]) == pytest.approx(1, abs=1e-3)
+    middle = 100_000
+    nll = heads.mixture_nll(outputs[..., :1], grid[..., middle : middle + 1])
+    assert -nll == pytest.approx(torch.log(density[middle]).item(), abs=1e-9)
+
+
+def test_a_mu_law_head_that_knows_nothing_costs_eight_bits() -> None:
+    spec = stack([(1, 4, 2), (4, 1, 2)], head="mulaw")
+    target = torch.rand(2, 1, 100, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    assert heads.loss(torch.zeros(2, 256, 100), target, spec).item() == pytest.approx(8 * np.log(2))

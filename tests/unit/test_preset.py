@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lofigen_kit.errors import PresetError
+from lofigen_kit.preset import (
+    Preset,
+    find_preset,
+    json_schema,
+    list_presets,
+    load_preset,
+    parse,
+)
+from lofigen_kit.registry import Registry
+from lofigen_kit.yaml_loader import Document
+from lofigen_kit.yaml_loader import load as load_yaml
+
+Load = Callable[..., Preset]
+
+BASE = "version: 1\nname: t\nsource: {use: bursts}\n"
+
+
+def refusal(text: str, registry: Registry) -> str:
+    with pytest.raises(PresetError) as error:
+        parse(load_yaml(text.encode(), "t.yaml"), root=None, registry=registry)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("- 1", "t.yaml:1:1: a preset is a mapping of fields; begin with `version: 1`"),
+        ("version: 1\nname: t", "t.yaml:1:1: source: is missing; add it"),
+        ("version: 9", "t.yaml:1:10: version: version 9 is not known (and 2 more); this"),
+        (BASE + "seeed: 3", "t.yaml:4:1: seeed: there is no such field; did you mean 'seed'?"),
+        (BASE + "seed: -1", "t.yaml:4:7: seed: -1 is below the minimum 0; give 0 to 184467"),
+        (BASE + "seed: '7'", "t.yaml:4:7: seed: '7' is not a whole number"),
+        (BASE + "seed: 7.5", "t.yaml:4:7: seed: 7.5 is not a whole number"),
+        (BASE + "description: 5", "t.yaml:4:14: description: 5 is not text; put it in quotes"),
+        (BASE + "dry_mix: 2", "t.yaml:4:10: dry_mix: 2 is above the maximum 1; give 0 to 1"),
+        (BASE + "dry_mix: yes", "t.yaml:4:10: dry_mix: 'yes' is not a number"),
+        (BASE + "effects: {}", "t.yaml:4:10: effects: {} is not a list"),
+        (BASE + "effects:\n- lowpass", "t.yaml:5:3: effects[0]: 'lowpass' is not a mapping of"),
+        (BASE + "effects:\n- {mix: 1}", "t.yaml:5:3: effects[0]: names no component; add `use:"),
+        (
+            BASE + "effects:\n- {use: fake-noise}\n- {use: fake-noize}",
+            "t.yaml:6:9: effects[1]: there is no effect 'fake-noize'; did you mean 'fake-noise'?",
+        ),
+        (BASE + "effects:\n- use: no", "t.yaml:5:8: effects[0]: there is no effect 'no'; see"),
+        (
+            BASE + "effects:\n- {use: fake-noise, levle: 1}",
+            "t.yaml:5:21: effects[0].levle: there is no such field; did you mean 'level'?",
+        ),
+        (
+            BASE + "effects:\n- use: fake-noise\n  level: 30",
+            "t.yaml:6:10: effects[0].level: 30 is above the maximum 1; give 0 to 1",
+        ),
+        (
+            BASE + "effects: [" + "{use: breaks}, " * 10_000 + "]",
+            "t.yaml:4:10: effects: too many of them: the limit is 64",
+        ),
+        (BASE + "model: {use: tiny}", "t.yaml:1:1: a model needs a sampler"),
+        (BASE + "sampler: {use: mean}", "t.yaml:1:1: a sampler needs a model"),
+        (BASE + "output: {format: mp3}", "t.yaml:4:18: output.format: 'mp3' is not one of 'wav'"),
+        (BASE + "output: {format: flac, bit_depth: 32}", "t.yaml:4:9: output: FLAC holds 16 or"),
+        (BASE + "master: {loudnes_lufs: -9}", "t.yaml:4:10: master.loudnes_lufs: there is no"),
+    ],
+)
+def test_a_mistake_is_one_line_with_place_and_remedy(
+    text: str, message: str, registry: Registry
+) -> None:
+    assert refusal(text, registry).startswith(message)
+
+
+def test_an_override_replaces_any_field(load: Load) -> None:
+    preset = load(
+        "seed=18446744073709551615",
+        "effects.0.level=0.25",
+        "source.bars=2",
+        "sampler.use=top-p",
+        "sampler.p=0.5",
+        "master.loudness_lufs=-20",
+        "output.format=flac",
+    )
+    assert preset.seed == 2**64 - 1
+    data = preset.model_dump(serialize_as_any=True)
+    assert data["effects"][0]["level"] == 0.25
+    assert data["source"]["bars"] == 2
+    assert data["sampler"] == {"use": "top-p", "p": 0.5, "temperature": 1.0}
+    assert preset.master.loudness_lufs == -20
+    assert preset.output.format == "flac"
+
+
+def test_an_effect_is_overridden_by_name_where_it_stands_once(load: Load) -> None:
+    preset = load("effects.1.use=breaks", "effects.breaks.how=raise")
+    assert preset.effects[1].model_dump()["how"] == "raise"
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("seed", "--set seed: not of the form KEY=VALUE; write `"),
+        ("sead=1", "--set sead=1: a preset has no field 'sead'; did you mean 'seed'?"),
+        ("seed=x", "--set seed=x: seed: 'x' is not a whole number"),
+        ("seed=.inf", "--set seed=.inf: .inf is not a finite number"),
+        ("seed.x=1", "--set seed.x=1: not the name of a field; write"),
+        ("effects.fake-noise.level=1", "--set effects.fake-noise.level=1: the preset has 2 effe"),
+        ("effects.breakz.how=nan", "--set effects.breakz.how=nan: the preset has no effect 'bre"),
+        ("effects.9.level=1", "--set effects.9.level=1: the preset has no effect '9'; it has fa"),
+        ("effects.0.level=9", "--set effects.0.level=9: effects[0].level: 9 is above the maximu"),
+        ("effects.0.levle=1", "--set effects.0.levle=1: effects[0].levle: there is no such fiel"),
+        ("sampler.use=top-q", "--set sampler.use=top-q: sampler: there is no sampler 'top-q'; d"),
+    ],
+)
+def test_a_wrong_override_is_one_line(load: Load, override: str, message: str) -> None:
+    with pytest.raises(PresetError) as error:
+        load(override)
+    assert str(error.value).startswith(message)
+
+
+def test_a_preset_survives_a_trip_through_json(load: Load, registry: Registry) -> None:
+    preset = load()
+    data = preset.model_dump(mode="json", serialize_as_any=True)
+    again = parse(Document(data, "again"), root=preset.root, registry=registry)
+    assert again.model_dump(mode="json", serialize_as_any=True) == data
+
+
+def test_paths_belong_to_the_presets_folder_unless_the_user_named_the_source(
+    load: Load, preset_file: Path
+) -> None:
+    preset = load()
+    assert preset.root == preset.source_root == preset_file.parent
+    named = preset.with_source(preset.source)
+    assert (named.root, named.source_root) == (preset_file.parent, None)
+
+
+def test_a_name_is_looked_up_here_then_in_the_users_folder_then_among_the_bundled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = tmp_path / "user"
+    monkeypatch.setattr("lofigen_kit.resources.user_presets_dir", lambda: user)
+    monkeypatch.chdir(tmp_path)
+    bundled = find_preset("lofi-tape")
+    assert find_preset("lofi-tape.yaml") == bundled
+    user.mkdir()
+    (user / "lofi-tape.yaml").write_text("")
+    assert find_preset("lofi-tape").parent == user
+    assert list_presets()["lofi-tape"].parent == user
+    (tmp_path / "lofi-tape.yaml").write_text("")
+    assert find_preset("lofi-tape").absolute().parent == tmp_path
+
+
+def test_a_preset_that_is_nowhere_names_the_nearest() -> None:
+    with pytest.raises(PresetError, match=r"lofi-tpe: there is no such preset; .* 'lofi-tape'"):
+        find_preset("lofi-tpe")
+
+
+def test_every_bundled_preset_is_valid(registry: Registry) -> None:
+    for name, path in list_presets().items():
+        preset = load_preset(path, registry=registry)
+        assert preset.name == name
+        assert preset.description
+
+
+def test_the_schema_offers_every_component(registry: Registry) -> None:
+    schema = json.loads(json.dumps(json_schema(registry)))
+    effects = schema["properties"]["effects"]["items"]["discriminator"]["mapping"]
+    assert "fake-noise" in effects
+    assert schema["properties"]["seed"]["maximum"] == 2**64 - 1
+
+
+def test_a_registry_without_components_refuses_them_by_name() -> None:
+    message = refusal(BASE + "effects: [{use: lowpass}]", Registry())
+    assert message.startswith("t.yaml:3:15: source: there is no source 'bursts' (and 1 more)")

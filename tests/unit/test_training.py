@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from lofigen_kit.components import Context
+from lofigen_kit.errors import InputError, RenderError
+from lofigen_kit.guide import channel_names
+from lofigen_kit.nn.checkpoint import load
+from lofigen_kit.nn.network import CausalStack
+from lofigen_kit.nn.spec import stack
+from lofigen_kit.seeding import stream
+from lofigen_kit.training.corpus import (
+    SAMPLE_RATE_HZ,
+    at_network_rate,
+    make_corpus,
+    read_manifest,
+    read_songs,
+    split_groups,
+)
+from lofigen_kit.training.data import Crops
+from lofigen_kit.training.evaluate import linear_prediction_nats
+from lofigen_kit.training.loop import Recipe, learning_rate, train
+from lofigen_kit_plugins.beatmaker import Beatmaker
+
+SMALL = [(1, 8, 32), (8, 8, 32), (8, 1, 16)]
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("corpus")
+    make_corpus(folder, Beatmaker(bars=1), minutes=1.0, seed=5)
+    return folder
+
+
+def test_a_corpus_holds_what_its_manifest_says(corpus: Path) -> None:
+    manifest, _ = read_manifest(corpus)
+    assert manifest["minutes"] >= 1.0
+    for number, entry in enumerate(manifest["songs"]):
+        take = Beatmaker(bars=1).make_take(Context(stream(5, number, "source")))
+        assert entry["title"] == take.title
+        assert entry["licence"] == "CC0-1.0"
+    train_songs = read_songs(corpus, "train")
+    assert len(train_songs) == sum(s["split"] == "train" for s in manifest["songs"])
+    take = Beatmaker(bars=1).make_take(Context(stream(5, 0, "source")))
+    first = next(s for split in ("train", "valid", "test") for s in read_songs(corpus, split) if s.score == take.score)  # type: ignore[arg-type] # fmt: skip
+    # Two LSB of 16 bits: triangular dither and rounding.
+    np.testing.assert_allclose(first.samples, at_network_rate(take), atol=2 / 2**15)
+
+
+def test_a_corpus_is_the_same_made_again(corpus: Path, tmp_path: Path) -> None:
+    make_corpus(tmp_path / "again", Beatmaker(bars=1), minutes=1.0, seed=5)
+    assert read_manifest(tmp_path / "again") == read_manifest(corpus)
+
+
+def test_no_group_stands_in_two_splits(corpus: Path) -> None:
+    manifest, _ = read_manifest(corpus)
+    splits: dict[str, set[str]] = {}
+    for song in manifest["songs"]:
+        splits.setdefault(song["group"], set()).add(song["split"])
+    assert all(len(found) == 1 for found in splits.values())
+    assert set().union(*splits.values()) == {"train", "valid", "test"}
+
+
+def test_the_split_does_not_depend_on_the_order() -> None:
+    names = [f"g{n}" for n in range(30)]
+    assert split_groups(names) == split_groups(reversed(names))
+    assert sum(split == "test" for split in split_groups(names).values()) == 3
+
+
+def test_a_song_that_was_changed_is_refused(corpus: Path, tmp_path: Path) -> None:
+    make_corpus(tmp_path / "c", Beatmaker(bars=1), minutes=0.05, seed=1)
+    manifest = json.loads((tmp_path / "c" / "manifest.json").read_text())
+    manifest["songs"][0]["sha256"] = "0" * 64
+    (tmp_path / "c" / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match=r"0000\.flac.*not the one"):
+        for split in ("train", "valid", "test"):
+            read_songs(tmp_path / "c", split)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="not empty"):
+        make_corpus(corpus, Beatmaker(), minutes=1, seed=1)
+
+
+def test_a_loop_is_resampled_around_its_seam() -> None:
+    take = Beatmaker(bars=1).make_take(Context(stream(2, 0, "source")))
+    samples = at_network_rate(take)
+    assert len(samples) == round(take.score.duration_s * SAMPLE_RATE_HZ)
+    assert abs(samples[0] - samples[-1]) <= np.abs(np.diff(samples)).max()
+
+
+def test_a_target_is_the_next_sample_and_its_guide_stands_beside_it(corpus: Path) -> None:
+    songs = read_songs(corpus, "train")
+    spec = stack(SMALL, guide=channel_names(s.score for s in songs))
+    crops = Crops(songs, spec, frames=64)
+    start = len(songs[0].samples) - 10  # around the seam
+    batch = crops.crops([(0, start)])
+    np.testing.assert_array_equal(batch.x[0, 0, 1:], batch.target[0, 0, :-1])
+    np.testing.assert_array_equal(batch.target[0, 0, :9], songs[0].samples[-9:])
+    np.testing.assert_array_equal(batch.target[0, 0, 9:], songs[0].samples[: 64 - 9])
+    kick_s = songs[0].score.onsets_s("kick")[0]
+    onset = int(np.ceil(kick_s * SAMPLE_RATE_HZ))
+    assert batch.guide is not None
+    struck = crops.crops([(0, onset - 1)])
+    assert struck.guide is not None
+    row = spec.guide.index("kick.fast")
+    assert struck.guide[0, row, 0] == struck.guide[0, row].max() > 0
+
+
+def test_training_learns_and_repeats_bit_for_bit(corpus: Path, tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    songs = read_songs(corpus, "train")
+    spec = stack(SMALL, mixtures=3, guide=channel_names(s.score for s in songs))
+    recipe = Recipe(steps=60, batch=2, window=512, warm_up=10)
+    losses: list[float] = []
+    hashes = []
+    for name in ("a", "b"):
+        losses.clear()
+        path = tmp_path / f"{name}.safetensors"
+        facts = train(spec, songs, recipe, path, facts={"licence": "CC0-1.0"}, progress=lambda p: losses.append(p.loss))  # fmt: skip
+        hashes.append(load(path).sha256)
+    assert hashes[0] == hashes[1]
+    assert losses[-1] < losses[0] - 0.2
+    assert load(path).facts["steps"] == facts["steps"] == 60
+    assert load(path).licence == "CC0-1.0"
+
+
+def test_a_loss_that_is_no_number_stops_and_names_the_step(corpus: Path, tmp_path: Path) -> None:
+    songs = read_songs(corpus, "train")
+    recipe = Recipe(steps=5, batch=1, window=64, learning_rate=float("inf"), warm_up=1)
+    with pytest.raises(RenderError, match="not a number at step"):
+        train(stack(SMALL), songs, recipe, tmp_path / "m.safetensors", facts={})
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_rate_warms_up_and_goes_down_to_a_hundredth() -> None:
+    recipe = Recipe(steps=1000, warm_up=100, learning_rate=1.0)
+    rates = [learning_rate(recipe, step) for step in range(1000)]
+    assert rates[0] == pytest.approx(0.01, rel=0.01)
+    assert int(np.argmax(rates)) == 99
+    assert rates[-1] == pytest.approx(0.01, abs=1e-3)
+
+
+def test_linear_prediction_of_white_noise_gains_nothing_and_of_a_tone_much(corpus: Path) -> None:
+    song = read_songs(corpus, "train")[0]
+    rng = np.random.default_rng(0)
+
+    def nats(samples: np.ndarray) -> float:
+        made = [type(song)(samples[half], song.score, "train", "") for half in (slice(0, 20_000), slice(20_000, None))]  # fmt: skip
+        return linear_prediction_nats(made[:1], made[1:])[0]
+
+    noise = 0.1 * rng.standard_normal(40_000)
+    assert nats(noise) == pytest.approx(0.5 * np.log(2 * np.pi * np.e * 0.01), abs=0.02)
+    tone = 0.1 * np.sin(np.arange(40_000) * 0.3) + 1e-3 * rng.standard_normal(40_000)
+    assert nats(tone) < nats(noise) - 3
+
+
+def test_seeds_make_networks() -> None:
+    weights = [CausalStack(stack(SMALL), seed=s).layers[0].weight for s in (1, 1, 2)]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
