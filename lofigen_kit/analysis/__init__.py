@@ -1,0 +1,19 @@
+"""Hearing: drums, beats, pitch and a whole score from finished audio."""
+
+from __future__ import annotations
+
+from lofigen_kit.analysis.agreement import drum_f_measure, onset_f_measure
+from lofigen_kit.analysis.beats import beat_track
+from lofigen_kit.analysis.drums import drum_onsets
+from lofigen_kit.analysis.pitch import chroma, chroma_similarity
+from lofigen_kit.analysis.transcription import extract_score
+
+__all__ = [
+    "beat_track",
+    "chroma",
+    "chroma_similarity",
+    "drum_f_measure",
+    "drum_onsets",
+    "extract_score",
+    "onset_f_measure",
+]

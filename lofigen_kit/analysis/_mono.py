@@ -1,0 +1,19 @@
+"""What every analysis hears: one channel at the network's rate."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lofigen_kit.audio import AudioBuffer
+
+RATE_HZ = 8_000
+
+
+def mono_8k(audio: AudioBuffer) -> np.ndarray:
+    """Return the mean of all channels at 8 kHz [shape=(frames,), dtype=float64].
+
+    A recording and what a network at 8 kHz makes of it are so heard alike.
+    """
+    from lofigen_kit.dsp.resample import resample
+
+    return np.asarray(resample(audio.mono(), RATE_HZ).samples[0], dtype=np.float64)

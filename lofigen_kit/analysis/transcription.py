@@ -1,0 +1,149 @@
+"""A score for a recording that has none, good enough to guide a network by."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import numpy as np
+
+from lofigen_kit.analysis.beats import beat_track
+from lofigen_kit.analysis.drums import drum_strokes
+from lofigen_kit.analysis.pitch import HOP_S, LOWEST_MIDI, constant_q, held_partials, tuning_st
+from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.errors import AudioError
+from lofigen_kit.score import PITCH_CLASSES, Drum, Hit, Note, Part, Score
+
+RANGES: dict[Part, range] = {"bass": range(28, 48), "chords": range(48, 85)}
+"""MIDI notes; a bass is looked for from E1 to B2, chords from C3 to C6."""
+MOST_NOTES: dict[Part, int] = {"bass": 1, "chords": 4}
+FAINTEST: dict[Part, float] = {"bass": 0.1, "chords": 0.05}
+"""The least level of a note, in parts of its part's loudest."""
+FAINTEST_OF_ALL = 0.02
+"""The same in parts of the piece's loudest note: below it there is no such part."""
+HARMONICS_ST = (12, 19, 24, 28, 31, 34, 36)
+"""Where the second to eighth harmonics of a note lie, in semitones above it."""
+HARMONIC_SHARES = 0.5 / np.arange(2, 9)
+"""How much of a note's level its harmonics may have without being notes themselves."""
+
+# How well each degree of the scale fits the key, from the tonic up (Krumhansl and Kessler, 1982).
+KEY_PROFILES = {
+    "major": (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88),
+    "minor": (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17),
+}
+LEAST_SURE_KEY = 0.5
+"""Below this correlation with every profile a piece has no key worth a name."""
+
+
+def extract_score(audio: AudioBuffer) -> Score:
+    """Return the score that a recording seems to follow.
+
+    Drums are heard stroke by stroke; the bass and up to four chord notes beat by beat, from the
+    partials of a constant-Q spectrum. Velocities are relative: a piece's median stroke of a drum
+    is 0.7. Swing is not estimated, and bars are counted from the first beat heard.
+
+    Args:
+        audio: Any rate and number of channels, in constant tempo.
+
+    Raises:
+        AudioError: if there is no audio.
+    """
+    if audio.frames == 0:
+        raise AudioError("there is no sound to take a score from")
+    audio = audio.mono()
+    tempo_bpm, start_s = beat_track(audio)
+    notes = _notes(audio, tempo_bpm, start_s)
+    bar_s = 4 * 60.0 / tempo_bpm
+    return Score(
+        tempo_bpm=tempo_bpm,
+        key=_key(notes),
+        bars=round(max(audio.duration_s - start_s, 0.0) / bar_s),
+        start_s=start_s,
+        duration_s=audio.duration_s,
+        notes=notes,
+        hits=_hits(audio),
+    )
+
+
+def _hits(audio: AudioBuffer) -> tuple[Hit, ...]:
+    hits = []
+    for drum in get_args(Drum):
+        times_s, heights = drum_strokes(audio, drum)
+        for time_s, height in zip(times_s, heights, strict=True):
+            velocity = 0.7 * height / np.median(heights)
+            hits.append(Hit(drum=drum, onset_s=time_s, velocity=np.clip(velocity, 0.1, 1.0)))
+    return tuple(sorted(hits, key=lambda hit: hit.onset_s))
+
+
+def _notes(audio: AudioBuffer, tempo_bpm: float, start_s: float) -> tuple[Note, ...]:
+    tuning = tuning_st(audio)
+    partials = held_partials(constant_q(audio, tuning_st=tuning))
+    edges_s = _slots(tempo_bpm, start_s, audio.duration_s)
+    frames = np.minimum(np.round(edges_s / HOP_S).astype(int), partials.shape[1] - 1)
+    slots = zip(frames[:-1], np.maximum(frames[1:], frames[:-1] + 1), strict=True)
+    levels = np.array([_sounding(partials[:, a:b].mean(axis=1)) for a, b in slots]).T
+    return tuple(n for part in RANGES for n in _held_notes(part, levels, edges_s, tuning))
+
+
+def _slots(tempo_bpm: float, start_s: float, duration_s: float) -> np.ndarray:
+    """Return the edges of the beats, with what comes before the first one and after the last."""
+    beats_s = np.arange(start_s, duration_s, 60.0 / tempo_bpm)
+    return np.unique(np.concatenate([[0.0], beats_s, [duration_s]]))
+
+
+def _sounding(partials: np.ndarray) -> np.ndarray:
+    """Return the level of each note, 0 where a partial is the harmonic of a lower one.
+
+    The strongest partial is a note; what its harmonics may explain is taken away, and the next
+    one is looked for in the rest (Klapuri, ISMIR 2006), the bass before the chords.
+    """
+    rest, levels = partials.copy(), np.zeros_like(partials)
+    for part, pitches in RANGES.items():
+        within = slice(pitches.start - LOWEST_MIDI, pitches.stop - LOWEST_MIDI)
+        for _ in range(MOST_NOTES[part]):
+            pitch = within.start + int(rest[within].argmax())
+            if rest[pitch] <= 0:
+                break
+            levels[pitch] = rest[pitch]
+            harmonics = np.array([pitch + step for step in HARMONICS_ST])
+            inside = harmonics < len(rest)
+            rest[harmonics[inside]] -= rest[pitch] * HARMONIC_SHARES[inside]
+            rest[pitch] = 0.0
+    return levels
+
+
+def _held_notes(part: Part, levels: np.ndarray, edges_s: np.ndarray, tuning: float) -> list[Note]:
+    """Return the notes of one part, one for each run of beats in which a pitch sounds."""
+    rows = levels[[midi - LOWEST_MIDI for midi in RANGES[part]]]
+    heard = rows > max(FAINTEST[part] * rows.max(), FAINTEST_OF_ALL * levels.max())
+    typical = float(np.median(rows[heard])) if heard.any() else 1.0
+    notes = []
+    for midi, row, on in zip(RANGES[part], rows, heard, strict=True):
+        changes = np.flatnonzero(np.diff(np.concatenate([[False], on, [False]])))
+        for first, last in zip(changes[::2], changes[1::2], strict=True):
+            velocity = 0.7 * row[first:last].mean() / typical
+            notes.append(
+                Note(
+                    part=part,
+                    midi=midi + tuning,
+                    onset_s=edges_s[first],
+                    duration_s=edges_s[last] - edges_s[first],
+                    velocity=np.clip(velocity, 0.1, 1.0),
+                )
+            )
+    return notes
+
+
+def _key(notes: tuple[Note, ...]) -> str:
+    """Return the key whose profile correlates best with how long each pitch class sounds."""
+    weights = np.zeros(12)
+    for note in notes:
+        weights[round(note.midi) % 12] += note.duration_s * note.velocity
+    if weights.std() == 0:
+        return ""
+    fits = {
+        f"{tonic} {mode}": np.corrcoef(np.roll(profile, shift), weights)[0, 1]
+        for mode, profile in KEY_PROFILES.items()
+        for shift, tonic in enumerate(PITCH_CLASSES)
+    }
+    best = max(fits, key=fits.__getitem__)
+    return best if fits[best] >= LEAST_SURE_KEY else ""
