@@ -1,0 +1,149 @@
+"""Many tracks: lanes that are refilled as tracks end, groups of lanes on threads."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lofigen_kit.components import Sampler
+from lofigen_kit.engine.plan import BLOCK, padded
+from lofigen_kit.engine.track import Track
+from lofigen_kit.errors import RenderError
+
+if TYPE_CHECKING:
+    from lofigen_kit.engine.stream import Stream
+    from lofigen_kit.nn.checkpoint import Network
+
+MAX_LANES = 8
+"""Enough to read each weight once for many tracks; the spectra of more would leave the cache."""
+
+CHUNK = 32 * BLOCK
+"""Steps, at most, from one report of progress to the next."""
+
+_log = logging.getLogger(__name__)
+
+Progress = Callable[[int, int], None]
+
+
+def generate(
+    network: Network,
+    sampler: Sampler,
+    tracks: Sequence[Track],
+    *,
+    threads: int = 1,
+    progress: Progress | None = None,
+) -> list[np.ndarray]:
+    """Generate every track.
+
+    Args:
+        network: The network.
+        sampler: How samples are drawn.
+        tracks: What to generate; each keeps its own stream of randomness.
+        threads: How many cores to use.
+        progress: Called with the frames done and the frames in all, from any thread.
+
+    Returns:
+        list[np.ndarray]: The audio of each track [shape=(frames,), dtype=float32].
+
+    Raises:
+        InputError: where a track does not fit the network.
+        RenderError: where the network's output is not finite.
+    """
+    for track in tracks:
+        track.check(network.spec)
+    job = _Job(tracks, progress)
+    try:
+        from lofigen_kit.engine.stream import Stream
+    except ImportError as error:  # numba does not know this Python, numpy or machine
+        _log.warning("the compiled engine is not to be had (%s): playing in slow motion", error)
+        return _generate_slowly(network, sampler, tracks, job)
+    groups = max(1, min(threads, len(tracks)))
+    lanes = max(1, min(MAX_LANES, -(-len(tracks) // groups)))
+    streams = [Stream(network, sampler, lanes=lanes) for _ in range(groups)]
+    with ThreadPoolExecutor(groups) as pool:
+        try:
+            list(pool.map(job.work, streams))
+        finally:
+            job.stop()  # an interrupt leaves no thread at work
+    return job.audio
+
+
+def _generate_slowly(
+    network: Network, sampler: Sampler, tracks: Sequence[Track], job: _Job
+) -> list[np.ndarray]:
+    """Generate every track by the ring buffer in numpy, hundreds of times slower."""
+    from lofigen_kit.engine.ring import generate_track
+
+    for track, audio in zip(tracks, job.audio, strict=True):
+        audio[:] = generate_track(network, sampler, track)
+        job.report(audio)
+    return job.audio
+
+
+class _Job:
+    """The tracks still to do, shared by the groups of lanes."""
+
+    def __init__(self, tracks: Sequence[Track], progress: Progress | None) -> None:
+        self.audio = [np.zeros(track.frames, np.float32) for track in tracks]
+        pairs = zip(tracks, self.audio, strict=True)
+        self._waiting = [(track, audio) for track, audio in pairs if track.frames][::-1]
+        self._progress = progress
+        self._done = 0
+        self._total = sum(track.frames for track in tracks)
+        self._stopped = False
+        self._lock = threading.Lock()
+
+    def stop(self) -> None:
+        """Let every group end after its current chunk."""
+        self._stopped = True
+
+    def work(self, stream: Stream) -> None:
+        """Generate waiting tracks in a stream's lanes until none is left."""
+        try:
+            self._work(stream)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _work(self, stream: Stream) -> None:
+        blanks: dict[int, np.ndarray] = {}  # by lane, what is still to be filled
+        while self._fill_lanes(stream, blanks) and not self._stopped:
+            if len(blanks) < stream.lanes:
+                stream.keep(blanks)
+                blanks = dict(enumerate(blanks.values()))
+            # Whole blocks, as a lane changes its track between blocks alone.
+            steps = padded(min(CHUNK, *(len(blank) for blank in blanks.values())), BLOCK)
+            drawn = stream.run(steps)
+            for lane, blank in list(blanks.items()):
+                frames = min(steps, len(blank))
+                blank[:frames] = drawn[lane, :frames]
+                self.report(blank[:frames])
+                blanks[lane] = blank[frames:]
+                if frames == len(blank):
+                    del blanks[lane]
+
+    def _fill_lanes(self, stream: Stream, blanks: dict[int, np.ndarray]) -> bool:
+        """Give free lanes a track while there are any; return whether a lane is busy."""
+        for lane in range(stream.lanes):
+            if lane not in blanks:
+                with self._lock:
+                    if not self._waiting:
+                        break
+                    track, audio = self._waiting.pop()
+                stream.prime(track, lane)
+                blanks[lane] = audio
+        return bool(blanks)
+
+    def report(self, drawn: np.ndarray) -> None:
+        """Check what was drawn, and count it."""
+        if not np.isfinite(drawn).all():
+            raise RenderError("the network's output is not a number")
+        with self._lock:
+            self._done += len(drawn)
+            if self._progress:
+                self._progress(self._done, self._total)

@@ -1,0 +1,692 @@
+"""The compiled kernels: relaxed convolution, step by step, and the draw.
+
+They are all in one file because numba's cache does not see edits in other files. Arrays are flat
+float32 addressed by offset: `weights` is the plan's, `state` a stream's; the records say where a
+layer finds its own in both (`plan.py` describes their fields). `like` is a value of as many
+vectors as a kernel carries lanes side by side, and fixes nothing but that.
+
+References: Gardner, "Efficient convolution without input-output delay", JAES 43(3), 1995;
+van der Hoeven, "Relax, but don't be too lazy", JSC 34(6), 2002; Oncescu et al., "Flash Inference",
+arXiv 2410.12982.
+"""
+
+# ruff: noqa: PLR0917 - compiled kernels take plain positional arguments
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import logging
+from collections.abc import Callable
+from math import exp, isnan, log, log1p
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar, cast
+
+import numba
+import numpy as np
+from numba import njit
+from platformdirs import user_cache_path
+
+from lofigen_kit.engine import simd
+from lofigen_kit.engine.simd import (
+    constant,
+    fma,
+    fnma,
+    load,
+    load_rows,
+    relu,
+    splat,
+    splat_rows,
+    store,
+    store_rows,
+    zeros,
+    zeros_like,
+)
+from lofigen_kit.sampling import MIN_LOG_SCALE, MULAW_LEVELS, mulaw_decode
+
+_config: Any = numba.config
+_log = logging.getLogger(__name__)
+
+Array: TypeAlias = np.ndarray
+Vectors: TypeAlias = Any
+Record: TypeAlias = Any
+
+MSE, MOL, MULAW = range(3)
+"""The heads, in the order of `plan.HEADS`."""
+
+ROWS = 4
+"""Lanes side by side: four rows of four chains of sums fill the registers and hide the latency."""
+
+LEVELS = mulaw_decode(np.arange(MULAW_LEVELS))
+HALF = np.float32(0.5)
+SIN_60 = np.float32(0.75**0.5)
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+# No fast-math: sums keep their order, and what is fused says so.
+_OPTIONS: dict[str, Any] = {"boundscheck": False, "error_model": "numpy"}
+_PART = {**_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
+
+def inner(function: _Function) -> _Function:
+    """Compile as a part of the kernels that call it; Python cannot."""
+    return cast("_Function", njit(**_PART)(function))
+
+
+def entry(function: _Function) -> _Function:
+    """Compile for this CPU once, on the first call, to run without the interpreter's lock.
+
+    The result is kept in the user's cache folder, or in `NUMBA_CACHE_DIR`. Where neither can be
+    written, every process compiles anew.
+    """
+    compiled = njit(**_OPTIONS, nogil=True)(function)
+    chosen = _config.CACHE_DIR
+    _config.CACHE_DIR = str(_cache_folder())
+    try:
+        compiled.enable_caching()
+    except RuntimeError:
+        _log.debug("the cache folder %s cannot be written", _config.CACHE_DIR)
+    finally:
+        _config.CACHE_DIR = chosen
+    return cast("_Function", compiled)
+
+
+def _cache_folder() -> Path:
+    """Return a folder that changes with `simd.py`, whose edits numba does not see."""
+    digest = hashlib.sha256(Path(simd.__file__).read_bytes()).hexdigest()
+    folder = Path(_config.CACHE_DIR or user_cache_path("lofigen-kit"))
+    return folder / f"engine-{digest[:12]}"
+
+
+@functools.cache
+def announce() -> None:
+    """Say once, before the first call, that it will compile."""
+    if not any(_cache_folder().rglob("kernels.run-*.nbi")):
+        _log.info("compiling the engine for this processor, once: it takes some ten seconds")
+
+
+# ------------------------------------------------------------------------------- the schedule
+
+
+@entry
+def run(
+    form: Record,
+    layers: Array,
+    tiles: Array,
+    weights: Array,
+    state: Array,
+    clock: Array,
+    samples: Array,
+    guide: Array,
+    outputs: Array,
+    drawing: bool,
+    uniforms: Array,
+    law: Record,
+    scratch: Array,
+) -> None:
+    """Advance every lane by one step for each row of `samples` but the last.
+
+    The outputs come in blocks. Before a block, the look-back sums over all inputs older than it.
+    Within it, step j takes the lags that reach back to the last multiple of `near`; when a run of
+    U = 2**k >= near inputs is complete (U is the largest power of two that divides j), a square
+    tile adds what they contribute to the next U outputs. So each pair of input and output meets
+    exactly once, and no input is needed before it exists.
+
+    Args:
+        form: The state's measures.
+        layers: One record for each layer.
+        tiles: One record for each layer and size of tile, the look-back last.
+        weights: The plan's numbers.
+        state: The stream's numbers.
+        clock: The row that the next inputs go to, and the step within the block.
+        samples: [shape=(steps + 1, lanes)]; row 0 is the first step's input. All rows are given,
+            or, when drawing, step t writes row t + 1.
+        guide: What conditions each step [shape=(steps * lanes * channels,)].
+        outputs: Takes the head's numbers [shape=(steps or 0, lanes, head outputs)].
+        drawing: Whether to draw samples.
+        uniforms: Two random numbers for each draw [shape=(steps or 0, lanes, 2)].
+        law: How to draw.
+        scratch: Room for the draw [shape=(2, head outputs), dtype=float64].
+    """
+    for t in range(len(samples) - 1):
+        catch_up(form, layers, tiles, weights, state, clock)
+        for lane in range(form.lanes):
+            state[layers[0].history + lane * layers[0].history_lane + clock[0]] = samples[t, lane]
+        if form.lanes == 1:
+            step(zeros(1), 0, t, form, layers, weights, state, clock, guide)
+        else:
+            for lane in range(0, form.lanes, ROWS):
+                step(zeros(ROWS), lane, t, form, layers, weights, state, clock, guide)
+        for lane in range(form.lanes):
+            start = form.head + lane * form.head_lane
+            if len(outputs) > 0:
+                for i in range(form.head_outputs):
+                    outputs[t, lane, i] = state[start + i]
+            if drawing:
+                u = uniforms[t, lane, 0]
+                v = uniforms[t, lane, 1]
+                samples[t + 1, lane] = draw(state, start, form, law, u, v, scratch)
+        clock[0] += 1
+        clock[1] = (clock[1] + 1) % form.block
+
+
+@inner
+def catch_up(
+    form: Record, layers: Array, tiles: Array, weights: Array, state: Array, clock: Array
+) -> None:
+    """Do what falls due before a step: the look-back, or the tiles whose inputs are complete."""
+    level = 0
+    if clock[1] == 0:
+        level = form.levels
+        make_room(form, layers, state, clock)
+    else:
+        size = clock[1] & -clock[1]
+        if size < form.near:
+            return
+        while form.near << level < size:
+            level += 1
+    for index in range(len(layers)):
+        if layers[index].relaxed:
+            apply_tile(form, layers[index], tiles[index, level], weights, state, clock)
+
+
+@inner
+def make_room(form: Record, layers: Array, state: Array, clock: Array) -> None:
+    """Where a block no longer fits, move the newest rows of every history to its front."""
+    shift = clock[0] - form.memory
+    if clock[0] + form.block <= form.rows:
+        return
+    for index in range(len(layers)):
+        layer = layers[index]
+        for lane in range(form.lanes):
+            to = layer.history + lane * layer.history_lane
+            for i in range(to, to + form.memory * layer.inputs):
+                state[i] = state[i + shift * layer.inputs]
+    clock[0] = form.memory
+
+
+# ----------------------------------------------------------------------------------- one step
+
+
+@inner
+def step(
+    like: Vectors,
+    lane: int,
+    t: int,
+    form: Record,
+    layers: Array,
+    weights: Array,
+    state: Array,
+    clock: Array,
+    guide: Array,
+) -> None:
+    """Run every layer once, for as many lanes as `like` has rows, from `lane` on."""
+    column = (t * form.lanes + lane) * form.channels
+    for index in range(len(layers)):
+        convolve(like, lane, form, layers[index], weights, state, clock, guide, column)
+
+
+@inner
+def convolve(
+    like: Vectors,
+    lane: int,
+    form: Record,
+    layer: Record,
+    weights: Array,
+    state: Array,
+    clock: Array,
+    guide: Array,
+    column: int,
+) -> None:
+    """Write a layer's outputs: bias and older inputs, the newest lags, the guide.
+
+    The lags are summed in four chains and the guide in a fifth: one chain alone would wait for
+    each multiply-add to end.
+    """
+    taps = layer.taps
+    if layer.relaxed:
+        taps = clock[1] % form.near + 1
+    stride = layer.history_lane
+    newest = layer.history + lane * stride + (clock[0] + 1) * layer.inputs
+    older = layer.sums + lane * layer.sums_lane + clock[1] * layer.blocks * 16
+    out = layer.out + lane * layer.out_lane + clock[0] * layer.out_row
+    for block in range(layer.blocks):
+        a = load_rows(like, weights, layer.bias + 16 * block, 0)
+        b = zeros_like(like)
+        c = zeros_like(like)
+        d = zeros_like(like)
+        g = zeros_like(like)
+        if layer.relaxed:
+            a = a + load_rows(like, state, older + 16 * block, layer.sums_lane)
+        if layer.hidden:
+            w = layer.guide + block * form.channels * 16
+            for i in range(column, column + form.channels):
+                g = fma(load(weights, w), splat_rows(like, guide, i, form.channels), g)
+                w += 16
+        w = layer.near + ((block + 1) * layer.taps - taps) * layer.inputs * 16
+        x = newest - taps * layer.inputs
+        while x < newest:
+            a = fma(load(weights, w), splat_rows(like, state, x, stride), a)
+            b = fma(load(weights, w + 16), splat_rows(like, state, x + 1, stride), b)
+            c = fma(load(weights, w + 32), splat_rows(like, state, x + 2, stride), c)
+            d = fma(load(weights, w + 48), splat_rows(like, state, x + 3, stride), d)
+            w += 64
+            x += 4
+        y = ((a + b) + (c + d)) + g
+        if layer.hidden:
+            y = relu(y)
+        store_rows(state, out + 16 * block, layer.out_lane, y)
+
+
+# --------------------------------------------------------------------------------- FFT tiles
+
+
+@inner
+def apply_tile(
+    form: Record, layer: Record, tile: Record, weights: Array, state: Array, clock: Array
+) -> None:
+    """Add what the newest `reads` rows contribute to the `writes` sums from this step on."""
+    row = clock[0]
+    for lane in range(form.lanes):
+        x = layer.history + lane * layer.history_lane + (row - tile.reads) * layer.inputs
+        transform(form, layer, tile, weights, state, x, form.spectra + lane * form.spectra_lane)
+    if form.lanes == 1:
+        multiply(zeros(1), form, layer, tile, weights, state)
+    else:
+        multiply(zeros(ROWS), form, layer, tile, weights, state)
+    for lane in range(form.lanes):
+        y = layer.sums + lane * layer.sums_lane + clock[1] * layer.blocks * 16
+        restore(form, layer, tile, weights, state, form.products + lane * form.products_lane, y)
+
+
+@inner
+def transform(
+    form: Record, layer: Record, tile: Record, weights: Array, state: Array, x: int, spectra: int
+) -> None:
+    """Write twice the real FFT of the rows at x, [group][bin][16 real | 16 imaginary].
+
+    Two rows make one complex row of an FFT of half the length, whose spectrum is then split
+    (Sorensen et al., IEEE TASSP 35(6), 1987). Bin 0 holds DC and Nyquist, not doubled.
+    """
+    half = tile.length // 2
+    for group in range(layer.inputs // 16):
+        source = x + 16 * group
+        for n in range(half):
+            if 2 * n < tile.reads:
+                store(state, form.work + 32 * n, load(state, source))
+                store(state, form.work + 32 * n + 16, load(state, source + layer.inputs))
+                source += 2 * layer.inputs
+            else:
+                store(state, form.work + 32 * n, zeros(1))
+                store(state, form.work + 32 * n + 16, zeros(1))
+        z = fft(state, form.work, form.work + 32 * half, half, weights, tile.twiddles)
+        f = spectra + group * 32 * (half + 1)
+        re = load(state, z)
+        im = load(state, z + 16)
+        store(state, f, re + im)
+        store(state, f + 16, re - im)
+        for k in range(1, half // 2 + 1):
+            split(state, z, f, k, half, weights, tile.twiddles)
+
+
+@inner
+def restore(
+    form: Record, layer: Record, tile: Record, weights: Array, state: Array, products: int, y: int
+) -> None:
+    """Inverse of `transform`: add the `writes` rows from `reads` on to the sums at y.
+
+    The look-back, which comes first in a block, sets them instead.
+    """
+    half = tile.length // 2
+    width = layer.blocks * 16
+    for block in range(layer.blocks):
+        f = products + block * 32 * (half + 1)
+        # With real and imaginary parts swapped, the forward transform computes the inverse.
+        re = load(state, f)
+        im = load(state, f + 16)
+        store(state, form.work, re - im)
+        store(state, form.work + 16, re + im)
+        for k in range(1, half // 2 + 1):
+            unsplit(state, f, form.work, k, half, weights, tile.twiddles)
+        z = fft(state, form.work, form.work + 32 * half, half, weights, tile.twiddles)
+        z += 16 * tile.reads
+        target = y + 16 * block
+        for _ in range(0, tile.writes, 2):
+            even = load(state, z + 16)
+            odd = load(state, z)
+            if not tile.first:
+                even = even + load(state, target)
+                odd = odd + load(state, target + width)
+            store(state, target, even)
+            store(state, target + width, odd)
+            target += 2 * width
+            z += 32
+
+
+@inner
+def split(
+    state: Array, source: int, to: int, k: int, half: int, weights: Array, turns: int
+) -> None:
+    """Turn bins k and half - k of a half-length spectrum into twice the real one's."""
+    m = 32 * (half - k)
+    c = splat(weights, turns + 2 * k)
+    s = splat(weights, turns + 2 * k + 1)
+    k *= 32
+    ar = load(state, source + k)
+    ai = load(state, source + k + 16)
+    br = load(state, source + m)
+    bi = load(state, source + m + 16)
+    er = ar + br
+    ei = ai - bi
+    dr = ar - br
+    di = ai + bi
+    pr = fma(c, di, s * dr)
+    pi = fnma(c, dr, s * di)
+    store(state, to + k, er + pr)
+    store(state, to + k + 16, ei + pi)
+    store(state, to + m, er - pr)
+    store(state, to + m + 16, pi - ei)
+
+
+@inner
+def unsplit(
+    state: Array, source: int, to: int, k: int, half: int, weights: Array, turns: int
+) -> None:
+    """Inverse of `split`, doubled once more, with real and imaginary parts swapped."""
+    m = 32 * (half - k)
+    c = splat(weights, turns + 2 * k)
+    s = splat(weights, turns + 2 * k + 1)
+    k *= 32
+    ar = load(state, source + k)
+    ai = load(state, source + k + 16)
+    br = load(state, source + m)
+    bi = load(state, source + m + 16)
+    er = ar + br
+    ei = ai - bi
+    dr = ar - br
+    di = ai + bi
+    pr = fnma(c, di, s * dr)
+    pi = fma(c, dr, s * di)
+    store(state, to + k, ei + pi)
+    store(state, to + k + 16, er + pr)
+    store(state, to + m, pi - ei)
+    store(state, to + m + 16, er - pr)
+
+
+@inner
+def multiply(
+    like: Vectors, form: Record, layer: Record, tile: Record, weights: Array, state: Array
+) -> None:
+    """Write products = weights @ spectra, bin by bin; bin 0 is two real numbers.
+
+    The weights are [bin][block][input][16 real | 16 imaginary]: each is read once for all lanes.
+    """
+    half = tile.length // 2
+    stride = form.spectra_lane
+    for k in range(half):
+        for lane in range(0, form.lanes, ROWS):
+            w = tile.spectrum + k * layer.blocks * layer.inputs * 32
+            for block in range(layer.blocks):
+                a = zeros_like(like)
+                b = zeros_like(like)
+                c = zeros_like(like)
+                d = zeros_like(like)
+                for group in range(layer.inputs // 16):
+                    x = form.spectra + lane * stride + 32 * (group * (half + 1) + k)
+                    for i in range(x, x + 16):
+                        wr = load(weights, w)
+                        wi = load(weights, w + 16)
+                        xr = splat_rows(like, state, i, stride)
+                        xi = splat_rows(like, state, i + 16, stride)
+                        a = fma(wr, xr, a)
+                        b = fma(wi, xi, b)
+                        c = fma(wr, xi, c)
+                        d = fma(wi, xr, d)
+                        w += 32
+                y = form.products + lane * form.products_lane + 32 * (block * (half + 1) + k)
+                if k > 0:
+                    a = a - b
+                    b = c + d
+                store_rows(state, y, form.products_lane, a)
+                store_rows(state, y + 16, form.products_lane, b)
+
+
+@inner
+def fft(state: Array, z: int, spare: int, length: int, weights: Array, turns: int) -> int:
+    """Transform `length` complex rows at z, and return where the result is: z or spare.
+
+    Stockham's autosort algorithm, decimation in frequency, radix 4, then 2 and 3, on 16 channels
+    at a time. `turns` is a table of exp(-2 pi i k / (2 length)).
+    """
+    n = length
+    while n > 1:
+        s = length // n
+        if n % 4 == 0:
+            pass_4(state, z, spare, n // 4, s, weights, turns)
+            n //= 4
+        elif n % 2 == 0:
+            pass_2(state, z, spare, n // 2, s, weights, turns)
+            n //= 2
+        else:
+            pass_3(state, z, spare, n // 3, s, weights, turns)
+            n //= 3
+        z, spare = spare, z
+    return z
+
+
+@inner
+def put(state: Array, o: int, re: Vectors, im: Vectors, c: Vectors, s: Vectors) -> None:
+    """Store (re + i im)(c + i s)."""
+    store(state, o, fnma(im, s, re * c))
+    store(state, o + 16, fma(im, c, re * s))
+
+
+@inner
+def pass_4(state: Array, z: int, out: int, m: int, s: int, weights: Array, turns: int) -> None:
+    """Do one radix-4 pass: m groups of s butterflies."""
+    d = 32 * s * m
+    o = 32 * s
+    for p in range(m):
+        t = turns + 4 * s * p
+        c1 = splat(weights, t)
+        s1 = splat(weights, t + 1)
+        t += 4 * s * p
+        c2 = splat(weights, t)
+        s2 = splat(weights, t + 1)
+        t += 4 * s * p
+        c3 = splat(weights, t)
+        s3 = splat(weights, t + 1)
+        i = z + 32 * s * p
+        j = out + 128 * s * p
+        for _ in range(s):
+            ar = load(state, i)
+            ai = load(state, i + 16)
+            br = load(state, i + d)
+            bi = load(state, i + d + 16)
+            cr = load(state, i + 2 * d)
+            ci = load(state, i + 2 * d + 16)
+            dr = load(state, i + 3 * d)
+            di = load(state, i + 3 * d + 16)
+            er = ar + cr
+            ei = ai + ci
+            fr = ar - cr
+            fi = ai - ci
+            gr = br + dr
+            gi = bi + di
+            hr = br - dr
+            hi = bi - di
+            store(state, j, er + gr)
+            store(state, j + 16, ei + gi)
+            put(state, j + o, fr + hi, fi - hr, c1, s1)
+            put(state, j + 2 * o, er - gr, ei - gi, c2, s2)
+            put(state, j + 3 * o, fr - hi, fi + hr, c3, s3)
+            i += 32
+            j += 32
+
+
+@inner
+def pass_2(state: Array, z: int, out: int, m: int, s: int, weights: Array, turns: int) -> None:
+    """Do one radix-2 pass."""
+    d = 32 * s * m
+    for p in range(m):
+        c = splat(weights, turns + 4 * s * p)
+        e = splat(weights, turns + 4 * s * p + 1)
+        i = z + 32 * s * p
+        j = out + 64 * s * p
+        for _ in range(s):
+            ar = load(state, i)
+            ai = load(state, i + 16)
+            br = load(state, i + d)
+            bi = load(state, i + d + 16)
+            store(state, j, ar + br)
+            store(state, j + 16, ai + bi)
+            put(state, j + 32 * s, ar - br, ai - bi, c, e)
+            i += 32
+            j += 32
+
+
+@inner
+def pass_3(state: Array, z: int, out: int, m: int, s: int, weights: Array, turns: int) -> None:
+    """Do one radix-3 pass."""
+    d = 32 * s * m
+    o = 32 * s
+    half = constant(HALF)
+    sin = constant(SIN_60)
+    for p in range(m):
+        t = turns + 4 * s * p
+        c1 = splat(weights, t)
+        s1 = splat(weights, t + 1)
+        t += 4 * s * p
+        c2 = splat(weights, t)
+        s2 = splat(weights, t + 1)
+        i = z + 32 * s * p
+        j = out + 96 * s * p
+        for _ in range(s):
+            ar = load(state, i)
+            ai = load(state, i + 16)
+            br = load(state, i + d)
+            bi = load(state, i + d + 16)
+            cr = load(state, i + 2 * d)
+            ci = load(state, i + 2 * d + 16)
+            er = br + cr
+            ei = bi + ci
+            fr = fnma(half, er, ar)
+            fi = fnma(half, ei, ai)
+            gr = sin * (br - cr)
+            gi = sin * (bi - ci)
+            store(state, j, ar + er)
+            store(state, j + 16, ai + ei)
+            put(state, j + o, fr + gi, fi - gr, c1, s1)
+            put(state, j + 2 * o, fr - gi, fi + gr, c2, s2)
+            i += 32
+            j += 32
+
+
+# ----------------------------------------------------------------------------------- the draw
+
+
+@inner
+def draw(
+    numbers: Array,
+    start: int,
+    form: Record,
+    law: Record,
+    which: float,
+    where: float,
+    scratch: Array,
+) -> float:
+    """Draw one sample as `sampling.draw` does, of which this is the compiled twin."""
+    if form.head_kind == MSE:
+        return clipped(np.float64(numbers[start]))
+    count = form.head_outputs
+    if form.head_kind == MOL:
+        count //= 3
+    total = weigh(numbers, start, count, law, scratch)
+    if isnan(total):
+        return total  # to be found by whoever checks, not hidden by a level
+    if law.top_k > 0 or law.top_p < 1.0:
+        total = truncate(count, law, total, scratch)
+    if law.mean:
+        mean = 0.0
+        for i in range(count):
+            mean += scratch[0, i] * centre(numbers, start + count + i, i, form)
+        return clipped(mean / total)
+    chosen = choose(count, which * total, scratch)
+    middle = centre(numbers, start + count + chosen, chosen, form)
+    if form.head_kind == MULAW:
+        return clipped(middle)
+    edge = law.tail if law.tail > 1e-7 else 1e-7
+    quantile = edge if where < edge else where
+    quantile = 1.0 - edge if quantile > 1.0 - edge else quantile
+    log_scale: float = np.float64(numbers[start + 2 * count + chosen])
+    log_scale = MIN_LOG_SCALE if log_scale < MIN_LOG_SCALE else log_scale
+    logistic = log(quantile) - log1p(-quantile)
+    return clipped(middle + exp(log_scale) * law.temperature * logistic)
+
+
+@inner
+def centre(numbers: Array, place: int, level: int, form: Record) -> float:
+    """Return a component's mean, or the amplitude of a mu-law level."""
+    if form.head_kind == MULAW:
+        return np.float64(LEVELS[level])
+    return np.float64(numbers[place])
+
+
+@inner
+def clipped(sample: float) -> float:
+    """Return the sample within [-1, 1]; what is not a number stays so."""
+    if sample > 1.0:
+        return 1.0
+    if sample < -1.0:
+        return -1.0
+    return sample
+
+
+@inner
+def weigh(numbers: Array, start: int, count: int, law: Record, scratch: Array) -> float:
+    """Write exp of the logits, at the law's temperature, to scratch[0], and return their sum."""
+    top = numbers[start]
+    for i in range(start + 1, start + count):
+        top = numbers[i] if numbers[i] > top else top
+    temperature = law.temperature if law.temperature > 1e-6 else 1e-6
+    sharpness = 1.0 if law.mean else 1.0 / temperature
+    total = 0.0
+    for i in range(count):
+        scratch[0, i] = exp((np.float64(numbers[start + i]) - top) * sharpness)
+        total += scratch[0, i]
+    return total
+
+
+@inner
+def truncate(count: int, law: Record, total: float, scratch: Array) -> float:
+    """Keep the heaviest weights that the law leaves, and return their sum."""
+    for i in range(count):
+        scratch[1, i] = 0.0
+    sum_kept = 0.0
+    kept = 0
+    while kept < count and sum_kept < law.top_p * total and (law.top_k == 0 or kept < law.top_k):
+        best = 0
+        for i in range(1, count):
+            if scratch[0, i] > scratch[0, best]:
+                best = i
+        scratch[1, best] = scratch[0, best]
+        sum_kept += scratch[0, best]
+        scratch[0, best] = -1.0
+        kept += 1
+    for i in range(count):
+        scratch[0, i] = scratch[1, i]
+    return sum_kept
+
+
+@inner
+def choose(count: int, mark: float, scratch: Array) -> int:
+    """Return where the running sum of the weights passes the mark."""
+    passed = 0.0
+    heavy = 0
+    for i in range(count):
+        passed += scratch[0, i]
+        if passed > mark:
+            return i
+        if scratch[0, i] > 0.0:
+            heavy = i
+    return heavy  # rounding left the sum short of the mark

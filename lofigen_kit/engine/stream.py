@@ -1,0 +1,327 @@
+"""Tracks side by side, generated in step: state, `prime`, `run`, `reset`, `copy`."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lofigen_kit.components import LawSampler, Sampler
+from lofigen_kit.engine import kernels
+from lofigen_kit.engine.plan import BLOCK, NEAR, Plan, aligned, padded, plan_for, record
+from lofigen_kit.engine.track import Track
+from lofigen_kit.sampling import DrawLaw
+
+if TYPE_CHECKING:
+    from lofigen_kit.nn.checkpoint import Network
+
+SLACK = 4 * BLOCK
+"""Rows that a history takes in before it slides back to the front."""
+
+FORM = record(
+    "lanes",
+    "rows",  # of a history
+    "memory",  # rows that survive a slide
+    "block",
+    "near",
+    "levels",  # sizes of tile within a block
+    "channels",  # of the guide
+    "head_kind",
+    "head_outputs",
+    "head",  # start of the head's numbers: [lane][output]
+    "head_lane",
+    "work",  # start of two buffers for one FFT of 16 channels
+    "spectra",  # start of the spectra of one layer's inputs: [lane][group][bin][32]
+    "spectra_lane",
+    "products",  # start of the spectra of its outputs: [lane][block][bin][32]
+    "products_lane",
+)
+"""The measures of a state; starts and strides count floats."""
+
+LAW = np.dtype(
+    [
+        ("mean", np.bool_),
+        ("temperature", np.float64),
+        ("top_k", np.int64),
+        ("top_p", np.float64),
+        ("tail", np.float64),
+    ]
+)
+"""A `DrawLaw` as the kernels read it."""
+
+_NO_UNIFORMS = np.zeros((0, 0, 2))
+
+
+def law_record(law: DrawLaw) -> np.ndarray:
+    """Return a law as the kernels read it [shape=(1,), dtype=LAW]."""
+    return np.array([(law.mean, law.temperature, law.top_k, law.top_p, law.tail)], LAW)
+
+
+_NO_LAW = law_record(DrawLaw())
+
+
+class Stream:
+    """The state of several tracks, its lanes, which advance together.
+
+    Args:
+        network: The network.
+        sampler: How samples are drawn; a `LawSampler` runs compiled.
+        lanes: How many tracks are carried side by side.
+    """
+
+    def __init__(self, network: Network, sampler: Sampler, *, lanes: int = 1) -> None:
+        self._network = network
+        self._sampler = sampler
+        self._law = law_record(sampler.law() if isinstance(sampler, LawSampler) else DrawLaw())
+        self._state = State(plan_for(network), lanes)
+        self._tracks = [Track(0)] * lanes
+        self._steps = [0] * lanes
+
+    @property
+    def lanes(self) -> int:
+        """How many tracks are carried side by side."""
+        return len(self._tracks)
+
+    @property
+    def aligned(self) -> bool:
+        """Whether the stream stands between two blocks, where a lane can take a new track."""
+        return self._state.aligned
+
+    def prime(self, track: Track, lane: int = 0) -> None:
+        """Put a track's start into a lane, forgetting what was there.
+
+        The lane is set to what the padded forward pass over the prime leaves behind; of a longer
+        prime, only what the next output can depend on is computed. Where there are other lanes,
+        the stream must be `aligned`.
+        """
+        track.check(self._network.spec)
+        plan = plan_for(self._network)
+        known = track.first_inputs
+        start = max(0, len(known) - plan.receptive_field)
+        before = known[start:-1]
+        primed = State(plan, 1, step=-len(before) % BLOCK)
+        guide = track.columns(start, len(known) - 1, plan.channels)
+        primed.force(before[:, None], guide[:, None])
+        primed.newest[0] = known[-1]
+        if len(self._tracks) == 1:
+            self._state = primed
+        else:
+            self._state.adopt(lane, primed)
+        self._tracks[lane] = track
+        self._steps[lane] = 0
+
+    def reset(self, lane: int = 0) -> None:
+        """Let a lane forget its track and start from silence."""
+        self.prime(Track(0), lane)
+
+    def keep(self, lanes: Iterable[int]) -> None:
+        """Keep these lanes alone, numbered anew; they go on as before. Needs to be `aligned`."""
+        kept = list(lanes)
+        state = State(plan_for(self._network), len(kept))
+        for lane, before in enumerate(kept):
+            state.adopt(lane, self._state, before)
+        self._state = state
+        self._tracks = [self._tracks[lane] for lane in kept]
+        self._steps = [self._steps[lane] for lane in kept]
+
+    def copy(self) -> Stream:
+        """Return an independent stream that will go on exactly as this one would."""
+        twin: Stream = copy.copy(self)
+        twin._state = self._state.copy()
+        twin._tracks = copy.deepcopy(self._tracks)
+        twin._steps = list(self._steps)
+        return twin
+
+    def left(self, lane: int) -> int:
+        """Return how many of the lane's frames are still to come."""
+        return max(0, self._tracks[lane].frames - self._steps[lane])
+
+    def run(self, steps: int) -> np.ndarray:
+        """Generate the next samples of every lane.
+
+        Returns:
+            np.ndarray [shape=(lanes, steps), dtype=float32]. What lies beyond a track's end means
+            nothing.
+        """
+        guide, uniforms = self._drives(steps)
+        if isinstance(self._sampler, LawSampler):
+            drawn = self._state.draw(guide, uniforms, self._law)
+        else:
+            drawn = self._draw_in_python(guide, uniforms)
+        self._steps = [before + steps for before in self._steps]
+        return drawn.T[: len(self._tracks)]
+
+    def _drives(self, steps: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return guide [shape=(steps, lanes, channels)] and uniforms [shape=(steps, lanes, 2)]."""
+        lanes, channels = len(self._state.newest), len(self._network.spec.guide)
+        guide = np.zeros((steps, lanes, channels), np.float32)
+        uniforms = np.zeros((steps, lanes, 2))
+        for lane, track in enumerate(self._tracks):
+            first = len(track.first_inputs) - 1 + self._steps[lane]
+            guide[:, lane] = track.columns(first, first + steps, channels)
+            live = min(steps, self.left(lane))
+            uniforms[:live, lane] = track.rng.random((live, 2))
+        return guide, uniforms
+
+    def _draw_in_python(self, guide: np.ndarray, uniforms: np.ndarray) -> np.ndarray:
+        drawn = np.empty(uniforms.shape[:2], np.float32)
+        newest = self._state.newest
+        for t, pair in enumerate(uniforms):
+            [outputs] = self._state.force(newest[None], guide[t : t + 1])
+            lanes, head = self.lanes, self._network.spec.head
+            newest[:lanes] = self._sampler.draw(outputs[:lanes], head, pair[:lanes])
+            drawn[t] = newest
+        return drawn
+
+
+def predict(network: Network, samples: np.ndarray, guide: np.ndarray | None = None) -> np.ndarray:
+    """Return what the head says after each sample of given audio (teacher forcing).
+
+    Args:
+        network: The network.
+        samples: Mono audio at the network's rate [shape=(n,)].
+        guide: As in a `Track` that continues the audio by one frame
+            [shape=(guide channels, n + 1)].
+
+    Returns:
+        np.ndarray [shape=(n, head outputs), dtype=float32]; row t predicts sample t + 1.
+    """
+    track = Track(1, np.asarray(samples, np.float32), guide)
+    track.check(network.spec)
+    plan = plan_for(network)
+    columns = track.columns(0, len(track.prime), plan.channels)
+    return State(plan, 1).force(track.prime[:, None], columns[:, None])[:, 0]
+
+
+class State:
+    """What the lanes remember, as the kernels read it. Lanes fill whole rows; spare ones idle.
+
+    Args:
+        plan: The network.
+        lanes: How many tracks.
+        step: Where in a block the first step falls.
+
+    Attributes:
+        newest: Each lane's newest sample, the next step's input [shape=(lanes,)].
+    """
+
+    def __init__(self, plan: Plan, lanes: int, step: int = 0) -> None:
+        kernels.announce()
+        lanes = 1 if lanes == 1 else padded(lanes, kernels.ROWS)
+        self._plan = plan
+        self._layers = plan.layers.copy()
+        self._form = np.zeros(1, FORM)
+        self._numbers = aligned(self._lay_out(lanes))
+        self._clock = np.array([plan.memory, step])
+        self._scratch = np.empty((2, plan.head_outputs))
+        self.newest = np.zeros(lanes, np.float32)
+
+    @property
+    def aligned(self) -> bool:
+        """Whether the next step begins a block."""
+        return int(self._clock[1]) == 0
+
+    def copy(self) -> State:
+        """Return an independent state."""
+        twin: State = copy.copy(self)
+        twin._numbers = aligned(self._numbers.size)
+        twin._numbers[:] = self._numbers
+        twin._clock, twin.newest = self._clock.copy(), self.newest.copy()
+        twin._scratch = self._scratch.copy()
+        return twin
+
+    def force(self, samples: np.ndarray, guide: np.ndarray) -> np.ndarray:
+        """Take given samples and return what the head says after each.
+
+        Args:
+            samples: [shape=(steps, lanes)].
+            guide: [shape=(steps, lanes, guide channels)].
+
+        Returns:
+            np.ndarray [shape=(steps, lanes, head outputs), dtype=float32].
+        """
+        outputs = np.empty((*samples.shape, self._plan.head_outputs), np.float32)
+        self._run(np.vstack([samples, samples[:1]]), guide, outputs, _NO_UNIFORMS, _NO_LAW)
+        return outputs
+
+    def draw(self, guide: np.ndarray, uniforms: np.ndarray, law: np.ndarray) -> np.ndarray:
+        """Draw as many samples as the guide has rows [shape=(steps, lanes), dtype=float32]."""
+        samples = np.empty((len(guide) + 1, len(self.newest)), np.float32)
+        samples[0] = self.newest
+        none = np.zeros((0, 0, 0), np.float32)
+        self._run(samples, guide, none, uniforms, law)
+        self.newest[:] = samples[-1]
+        return samples[1:]
+
+    def adopt(self, lane: int, other: State, source: int = 0) -> None:
+        """Replace a lane by a lane of another state; both stand between blocks."""
+        if not (self.aligned and other.aligned):
+            raise ValueError(f"a lane changes its track between blocks of {BLOCK} steps alone")
+        for mine, theirs in zip(self._layers, other._layers, strict=True):
+            size = self._plan.memory * int(mine["inputs"])
+            end = int(mine["history"] + lane * mine["history_lane"])
+            end += int(self._clock[0] * mine["inputs"])
+            theirs_end = int(theirs["history"] + source * theirs["history_lane"])
+            theirs_end += int(other._clock[0] * theirs["inputs"])
+            self._numbers[end - size : end] = other._numbers[theirs_end - size : theirs_end]
+        self.newest[lane] = other.newest[source]
+
+    def _lay_out(self, lanes: int) -> int:
+        """Give every array its place, and return how many floats there are in all."""
+        plan, form = self._plan, self._form[0]
+        form["lanes"], form["rows"], form["memory"] = lanes, plan.memory + SLACK, plan.memory
+        form["block"], form["near"], form["levels"] = BLOCK, NEAR, plan.tiles.shape[1] - 1
+        form["channels"] = plan.channels
+        form["head_kind"], form["head_outputs"] = plan.head_kind, plan.head_outputs
+        total = 0
+
+        def place(where: np.void, name: str, size: int) -> None:
+            nonlocal total
+            where[name], where[f"{name}_lane"] = total, _lane_stride(size)
+            total += lanes * _lane_stride(size)
+
+        for layer in self._layers:
+            place(layer, "history", int(form["rows"] * layer["inputs"]))
+            if layer["relaxed"]:
+                place(layer, "sums", int(BLOCK * layer["blocks"]) * 16)
+        place(form, "head", int(plan.layers["blocks"][-1]) * 16)
+        for layer, after in zip(self._layers[:-1], self._layers[1:], strict=True):
+            layer["out"], layer["out_lane"] = after["history"], after["history_lane"]
+            layer["out_row"] = after["inputs"]
+        self._layers[-1]["out"], self._layers[-1]["out_lane"] = form["head"], form["head_lane"]
+        longest = plan.tiles["length"].max(axis=1) + 2  # a spectrum is kept one bin apart
+        place(form, "spectra", int((longest * plan.layers["inputs"]).max()))
+        place(form, "products", int((longest * plan.layers["blocks"]).max()) * 16)
+        form["work"] = total
+        return total + 32 * int(longest.max())
+
+    def _run(
+        self,
+        samples: np.ndarray,
+        guide: np.ndarray,
+        outputs: np.ndarray,
+        uniforms: np.ndarray,
+        law: np.ndarray,
+    ) -> None:
+        kernels.run(
+            self._form[0],
+            self._layers,
+            self._plan.tiles,
+            self._plan.weights,
+            self._numbers,
+            self._clock,
+            samples,
+            guide.ravel(),
+            outputs,
+            len(uniforms) > 0,
+            uniforms,
+            law[0],
+            self._scratch,
+        )
+
+
+def _lane_stride(size: int) -> int:
+    """Return a stride that is no multiple of 4 KiB, at which lanes would share a cache set."""
+    return padded(size, 1024) + 144

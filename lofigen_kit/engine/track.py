@@ -1,0 +1,64 @@
+"""What is to be generated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from lofigen_kit.errors import InputError
+from lofigen_kit.nn.spec import NetworkSpec
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """One piece of audio to generate: what comes before it, what guides it, and its randomness.
+
+    Attributes:
+        frames: How many samples to generate.
+        prime: Audio that comes before, at the network's rate [shape=(n,), dtype=float32]. Before
+            it lies silence, of which every layer knows nothing (zero padding). Where it is empty,
+            a single zero sample stands in for it.
+        guide: What conditions each sample [shape=(guide channels, len(prime) + frames)]: column t
+            conditions the prediction of sample t, the one being generated. `None` is all zeros.
+        rng: The track's own stream; it gives two numbers for each frame, in time order. Where
+            none is given, every run is another.
+    """
+
+    frames: int
+    prime: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    guide: np.ndarray | None = None
+    rng: np.random.Generator = field(default_factory=np.random.default_rng)
+
+    def check(self, spec: NetworkSpec) -> None:
+        """Raise InputError where the track does not fit the network."""
+        if self.frames < 0:
+            raise InputError(f"cannot generate {self.frames} frames")
+        if self.prime.ndim != 1 or not np.isfinite(self.prime).all():
+            raise InputError(
+                f"the prime must be finite mono audio, not of shape {self.prime.shape}"
+            )
+        expected = (len(spec.guide), len(self.prime) + self.frames)
+        if self.guide is not None and self.guide.shape != expected:
+            raise InputError(
+                f"the guide has the shape {self.guide.shape}, the track needs {expected}",
+                remedy="give one row for each guide channel, one column for each sample",
+            )
+
+    @property
+    def first_inputs(self) -> np.ndarray:
+        """The known inputs of the first steps [shape=(max(len(prime), 1),), dtype=float32]."""
+        return self.prime.astype(np.float32) if len(self.prime) else np.zeros(1, np.float32)
+
+    def columns(self, start: int, stop: int, channels: int) -> np.ndarray:
+        """Return the guide of steps start to stop [shape=(steps, channels), dtype=float32].
+
+        Step s takes the known or drawn input s and predicts the sample after it; steps beyond the
+        track's end are unguided.
+        """
+        rows = np.zeros((stop - start, channels), np.float32)
+        if self.guide is not None:
+            shift = 1 if len(self.prime) else 0
+            columns = self.guide[:, start + shift : stop + shift]
+            rows[: columns.shape[1]] = columns.T
+        return rows
