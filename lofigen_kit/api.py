@@ -2,13 +2,17 @@
 
     from lofigen_kit.api import AudioBuffer, Context, Effect, hookimpl
 
-Signal helpers live in `lofigen_kit.dsp`; import them inside methods, so that listing plugins
-stays fast.
+Signal helpers live in `lofigen_kit.dsp`; import them, and numpy, inside methods, so that listing
+plugins stays fast. What stands in `_HOMES` is imported when its name is first used, for the same
+reason: a plugin that needs such a name in its annotations alone imports it under `TYPE_CHECKING`.
 """
 
 from __future__ import annotations
 
-from pydantic import Field
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field, field_validator
 
 from lofigen_kit.audio import AudioBuffer
 from lofigen_kit.components import (
@@ -23,10 +27,19 @@ from lofigen_kit.components import (
 )
 from lofigen_kit.errors import AudioError, CheckpointError, InputError, LofigenError, RenderError
 from lofigen_kit.hookspecs import hookimpl
-from lofigen_kit.sampling import DrawLaw
-from lofigen_kit.score import BeatGrid, Hit, Note, Score
+from lofigen_kit.law import DrawLaw, HeadKind
+from lofigen_kit.resources import Layers, inside, load_network
+
+if TYPE_CHECKING:
+    from lofigen_kit.analysis import extract_score
+    from lofigen_kit.guide import PART_DECAY_S, RELEASE_S, envelope
+    from lofigen_kit.io import read_audio
+    from lofigen_kit.nn.checkpoint import Network
+    from lofigen_kit.score import BeatGrid, Hit, Note, Score
 
 __all__ = [
+    "PART_DECAY_S",
+    "RELEASE_S",
     "AudioBuffer",
     "AudioError",
     "BeatGrid",
@@ -36,16 +49,45 @@ __all__ = [
     "DrawLaw",
     "Effect",
     "Field",
+    "HeadKind",
     "Hit",
     "InputError",
     "LawSampler",
+    "Layers",
     "LofigenError",
     "Model",
+    "Network",
     "Note",
     "RenderError",
     "Sampler",
     "Score",
     "Source",
     "Take",
+    "envelope",
+    "extract_score",
+    "field_validator",
     "hookimpl",
+    "inside",
+    "load_network",
+    "read_audio",
 ]
+
+_HOMES = {
+    "BeatGrid": "score",
+    "Hit": "score",
+    "Network": "nn.checkpoint",
+    "Note": "score",
+    "PART_DECAY_S": "guide",
+    "RELEASE_S": "guide",
+    "Score": "score",
+    "envelope": "guide",
+    "extract_score": "analysis",
+    "read_audio": "io",
+}
+
+if not TYPE_CHECKING:  # type checkers see the imports above, and refuse any other name
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"lofigen_kit.{_HOMES[name]}"), name)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from lofigen_kit.errors import AudioError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 384_000
 MAX_CHANNELS = 32
@@ -28,6 +30,8 @@ class AudioBuffer:
     sample_rate_hz: int
 
     def __post_init__(self) -> None:
+        import numpy as np
+
         samples = np.asarray(self.samples)
         if samples.ndim != 2 or not 1 <= samples.shape[0] <= MAX_CHANNELS:
             raise AudioError(
@@ -65,12 +69,16 @@ class AudioBuffer:
 
     def mono(self) -> AudioBuffer:
         """Return the mean of all channels as one."""
+        import numpy as np
+
         if self.channels == 1:
             return self
         return self.with_samples(self.samples.mean(axis=0, keepdims=True, dtype=np.float64))
 
     def stereo(self) -> AudioBuffer:
         """Return two channels: a mono signal is doubled, more than two are mixed to mono first."""
+        import numpy as np
+
         if self.channels == 2:
             return self
         return self.with_samples(np.repeat(self.mono().samples, 2, axis=0))

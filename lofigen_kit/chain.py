@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -192,7 +192,8 @@ class _Runner:
         stems = {"model" if network else "source": audio}
         for stage, effect in _stages(preset.effects):
             ctx = self._context(number, stage, take.score.grid, preset.root)
-            audio = stems[stage] = _applied(effect, audio, ctx, stage)
+            with _stage(stage):
+                audio = stems[stage] = _applied(effect, audio, ctx, loop=take.score.loop)
         with _stage("master"):
             mastered = master(
                 audio,
@@ -244,19 +245,23 @@ def _stages(effects: Iterable[Effect]) -> Iterator[tuple[str, Effect]]:
         count[effect.use] += 1
 
 
-def _applied(effect: Effect, dry: AudioBuffer, ctx: Context, stage: str) -> AudioBuffer:
+def _applied(effect: Effect, dry: AudioBuffer, ctx: Context, *, loop: bool) -> AudioBuffer:
+    """Return an effect's sound, mixed with what went in; a loop's end is heard before it."""
     if effect.mix == 0.0:
         return dry
-    with _stage(stage):
-        wet = effect.apply(dry, ctx)
-        shape, rate_hz = wet.samples.shape, wet.sample_rate_hz
-        if (shape, rate_hz) != (dry.samples.shape, dry.sample_rate_hz):
-            raise RenderError(
-                f"it gave {shape} at {rate_hz} Hz for {dry.samples.shape} at "
-                f"{dry.sample_rate_hz} Hz",
-                where=stage,
-            )
-        return _crossfaded(dry, wet, effect.mix)
+    before = min(round(effect.memory_s * dry.sample_rate_hz), dry.frames) if loop else 0
+    lead_in = dry.samples[:, dry.frames - before :]
+    heard = dry.with_samples(np.concatenate([lead_in, dry.samples], axis=1)) if before else dry
+    start_s = ctx.grid.start_s + before / dry.sample_rate_hz
+    grid = ctx.grid.model_copy(update={"start_s": start_s})
+    wet = effect.apply(heard, replace(ctx, grid=grid))
+    shape, rate_hz = wet.samples.shape, wet.sample_rate_hz
+    if (shape, rate_hz) != (heard.samples.shape, heard.sample_rate_hz):
+        raise RenderError(
+            f"it gave {shape} at {rate_hz} Hz for {heard.samples.shape} at "
+            f"{heard.sample_rate_hz} Hz"
+        )
+    return _crossfaded(dry, wet.with_samples(wet.samples[:, before:]), effect.mix)
 
 
 def _crossfaded(dry: AudioBuffer, wet: AudioBuffer, mix: float) -> AudioBuffer:

@@ -13,15 +13,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from lofigen_kit.audio import AudioBuffer
-from lofigen_kit.sampling import DrawLaw, HeadKind, draw
-from lofigen_kit.score import BeatGrid, Score
+from lofigen_kit.law import DrawLaw, HeadKind
+from lofigen_kit.resources import Layers
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from lofigen_kit.nn.checkpoint import Network
+    from lofigen_kit.score import BeatGrid, Score
+
+
+def _default_grid() -> BeatGrid:
+    from lofigen_kit.score import BeatGrid
+
+    return BeatGrid()
 
 
 @dataclass(frozen=True)
@@ -36,7 +44,7 @@ class Context:
     """
 
     rng: np.random.Generator
-    grid: BeatGrid = field(default_factory=BeatGrid)
+    grid: BeatGrid = field(default_factory=_default_grid)
     device: str = "cpu"
     root: Path | None = None
 
@@ -68,7 +76,8 @@ class Component(BaseModel, ABC):
     units in the names and bounds on every number.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    # Listing plugins needs no validator: each is built when its class is first used.
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
     kind: ClassVar[str]
     use: str
@@ -98,6 +107,8 @@ class Model(Component):
     """A causal Conv1d network of one shape, with its trained weights."""
 
     kind = "model"
+    layers: ClassVar[Layers]
+    """Channels in, channels out and taps of each layer; the last one's outputs are the head's."""
 
     @abstractmethod
     def load(self, ctx: Context) -> Network:
@@ -138,6 +149,8 @@ class LawSampler(Sampler):
 
     def draw(self, outputs: np.ndarray, head: HeadKind, uniforms: np.ndarray) -> np.ndarray:
         """Draw by the law, in numpy."""
+        from lofigen_kit.sampling import draw
+
         return draw(outputs, head, self.law(), uniforms)
 
 
@@ -147,9 +160,12 @@ class Effect(Component):
     Attributes:
         mix: How much of the processed sound is heard, 0 to 1. The runner applies it, not the
             effect; at 0 the dry sound passes bit for bit.
+        memory_s: How long what it does depends on what it heard. The runner lets it hear that
+            much of a loop's end before the loop's beginning, so that the seam stays smooth.
     """
 
     kind = "effect"
+    memory_s: ClassVar[float] = 0.0
     mix: float = Field(default=1.0, ge=0, le=1)
 
     @abstractmethod

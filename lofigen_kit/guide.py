@@ -121,7 +121,7 @@ def _events(
 def _elapsed_s(onset_s: float, duration_s: float, rate: int) -> np.ndarray:
     """Return the time since an onset at every whole sample after it: onsets fall between them."""
     first = np.ceil(onset_s * rate)
-    return (first + np.arange(round(duration_s * rate))) / rate - onset_s
+    return np.asarray((first + np.arange(round(duration_s * rate))) / rate - onset_s)
 
 
 def _drum_wave(hit: Hit, shape: str, rate: int) -> np.ndarray:

@@ -81,12 +81,15 @@ def _entry_points(*, builtin: bool) -> list[_Candidate]:
     """Return the installed plugins, the toolkit's own first: nobody else takes their names."""
     from importlib.metadata import entry_points
 
+    points = entry_points(group=GROUP)
+    # A distribution's metadata is parsed anew whenever it is asked for: once for each will do.
+    facts = {dist: dist.metadata for dist in {point.dist for point in points} if dist}
     found = []
-    for point in entry_points(group=GROUP):
-        distribution = point.dist.name if point.dist else ""
+    for point in points:
+        metadata = facts[point.dist] if point.dist else {"Name": "", "Version": ""}
+        distribution, version = metadata["Name"], metadata["Version"]
         own = distribution == OWN_DISTRIBUTION
         if builtin or not own:
-            version = point.dist.version if point.dist else ""
             origin: Origin = "builtin" if own else "package"
             found.append(_Candidate(point.name, version, distribution, origin, point.load))
     return sorted(found, key=lambda c: (c.origin != "builtin", c.distribution, c.name))

@@ -34,7 +34,7 @@ OVERRIDE_EXAMPLE = "write `effects.wow-flutter.wow_depth_pct=0.8` or `seed=3`"
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
 
 class Master(_Part):

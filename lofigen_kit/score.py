@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Part = Literal["chords", "bass"]
 Drum = Literal["kick", "snare", "hat"]
@@ -13,7 +15,7 @@ PITCH_CLASSES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"
 
 
 class _Event(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Note(_Event):
@@ -73,6 +75,8 @@ class Score(_Event):
 
     def onsets_s(self, drum: Drum, *, min_velocity: float = 0.0) -> np.ndarray:
         """Return the onsets of one drum in seconds, sorted, without strokes below a velocity."""
+        import numpy as np
+
         times = [h.onset_s for h in self.hits if h.drum == drum and h.velocity >= min_velocity]
         return np.sort(np.asarray(times, dtype=np.float64))
 
@@ -82,6 +86,8 @@ class Score(_Event):
         Returns:
             np.ndarray [shape=(12, len(times_s))].
         """
+        import numpy as np
+
         chroma = np.zeros((12, len(times_s)))
         for note in self.notes:
             elapsed = times_s - note.onset_s

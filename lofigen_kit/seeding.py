@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 MAX_SEED = 2**64 - 1
 
@@ -21,6 +23,8 @@ def stream(seed: int, take: int, stage: str) -> np.random.Generator:
         take: The take's number, from 0.
         stage: The stage's name within the chain.
     """
+    import numpy as np
+
     digest = hashlib.sha256(stage.encode()).digest()
     words = np.frombuffer(digest[:16], dtype="<u4").tolist()
     sequence = np.random.SeedSequence(seed, spawn_key=(take, *words))

@@ -19,9 +19,9 @@ from pydantic import ValidationError
 from lofigen_kit.audio import AudioBuffer
 from lofigen_kit.components import Component, Context, Effect, Model, Sampler, Source
 from lofigen_kit.errors import CheckpointError
+from lofigen_kit.law import MULAW_LEVELS, HeadKind
 from lofigen_kit.nn.checkpoint import expected_shapes
 from lofigen_kit.plugins import NAME
-from lofigen_kit.sampling import MULAW_LEVELS, HeadKind
 from lofigen_kit.seeding import stream
 
 RATES_HZ = (44_100, 48_000)

@@ -91,21 +91,23 @@ def chroma(audio: AudioBuffer) -> np.ndarray:
     return np.asarray(partials.reshape(-1, 12, partials.shape[1]).sum(axis=0))
 
 
-def chroma_similarity(a: np.ndarray, b: np.ndarray) -> float:
+def chroma_similarity(heard: np.ndarray, written: np.ndarray) -> float:
     """Return the mean cosine of two chromas over the frames in which both sound, 0 to 1.
 
     Args:
-        a: np.ndarray [shape=(12, frames)].
-        b: Likewise; the longer one's end is not compared.
+        heard: np.ndarray [shape=(12, frames)].
+        written: Likewise; the longer one's end is not compared. Each frame counts by how loud it
+            is here: in a chord's last breath there is little to be right or wrong about.
 
     Returns:
         1 for the same harmony throughout; 0 where no frame of one sounds with one of the other.
     """
-    frames = min(a.shape[1], b.shape[1])
-    a, b = a[:, :frames], b[:, :frames]
-    norms = np.linalg.norm(a, axis=0) * np.linalg.norm(b, axis=0)
+    frames = min(heard.shape[1], written.shape[1])
+    heard, written = heard[:, :frames], written[:, :frames]
+    level = np.linalg.norm(written, axis=0)
+    norms = np.linalg.norm(heard, axis=0) * level
     sounding = norms > 1e-9
     if not sounding.any():
         return 0.0
-    cosines = (a * b).sum(axis=0)[sounding] / norms[sounding]
-    return float(cosines.mean())
+    cosines = (heard * written).sum(axis=0)[sounding] / norms[sounding]
+    return float(np.average(cosines, weights=level[sounding]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import gc
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -41,6 +41,8 @@ def registry_of(ctx: typer.Context) -> Registry:
 
     settings: Settings = ctx.obj
     registry = load_plugins(settings.plugin_dir, strict=settings.strict_plugins)
+    # What is loaded by now stays to the end: the collector need not look through it, at exit least.
+    gc.freeze()
     for plugin in registry.plugins:
         if plugin.status == "failed":
             warn(f"plugin {plugin.name!r} does not load: {plugin.error} (see `plugins doctor`)")
@@ -55,6 +57,8 @@ def warn(text: str) -> None:
 def show(data: Any, lines: Iterable[str], *, as_json: bool, quiet: bool = False) -> None:
     """Print data as JSON, or lines for a person, or nothing."""
     if as_json:
+        import json
+
         typer.echo(json.dumps(data, ensure_ascii=False, indent=2))
     elif not quiet:
         for line in lines:

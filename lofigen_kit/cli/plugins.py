@@ -32,7 +32,8 @@ def installed_commands() -> dict[str, typer.Typer]:
     """
     from importlib.metadata import entry_points
 
-    if all(point.dist and point.dist.name == OWN for point in entry_points(group=GROUP)):
+    distributions = {point.dist for point in entry_points(group=GROUP)}
+    if all(dist and dist.name == OWN for dist in distributions):
         return {}
     from lofigen_kit.plugins import load_plugins
 

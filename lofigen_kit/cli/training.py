@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
 from lofigen_kit.cli.common import Json, Quiet, columns, progress_bar, registry_of, show
 from lofigen_kit.errors import InputError, PresetError
+
+if TYPE_CHECKING:
+    from lofigen_kit.components import Model, Sampler, Source
 
 corpus_app = typer.Typer(no_args_is_help=True, help="Make material to train on.")
 Head = Literal["mol", "mulaw", "mse"]
@@ -35,7 +37,6 @@ def make(
     quiet: Quiet = False,
 ) -> None:
     """Render a training corpus: songs at 8 kHz, their scores, and a manifest."""
-    from lofigen_kit.components import Source
     from lofigen_kit.training.corpus import make_corpus
 
     player = cast("type[Source]", registry_of(ctx).find("source", source)).model_validate({})
@@ -67,7 +68,7 @@ def train(
     steps: Annotated[int, typer.Option(min=1, help="Updates.")] = 10_000,
     batch: Annotated[int, typer.Option(min=1, help="Crops in an update.")] = 8,
     window: Annotated[int, typer.Option(min=1, help="Frames of a crop that are judged.")] = 4096,
-    learning_rate: Annotated[float, typer.Option(min=0, help="Adam's peak rate.")] = 2e-3,
+    learning_rate: Annotated[float, typer.Option(min=0, help="Adam's peak rate.")] = 1e-3,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     threads: Annotated[int, typer.Option(min=1, help="Cores to use.")] = 1,
     licence: Annotated[str, typer.Option(help="The licence of the weights.")] = "CC0-1.0",
@@ -85,7 +86,7 @@ def train(
     from lofigen_kit.training.loop import train as run
 
     _check_output(output, force=force)
-    variant = registry_of(ctx).find("model", model)
+    variant = cast("type[Model]", registry_of(ctx).find("model", model))
     torch.set_num_threads(threads)
     _, sha256 = read_manifest(corpus)
     songs = read_songs(corpus, "train")
@@ -127,14 +128,16 @@ def evaluate(
     quiet: Quiet = False,
 ) -> None:
     """Judge a checkpoint on songs it never saw: what it predicts, and what it plays."""
-    from lofigen_kit.components import Sampler
+    import torch
+
     from lofigen_kit.nn.checkpoint import load
     from lofigen_kit.training import evaluate as judging
     from lofigen_kit.training.corpus import read_songs
 
+    torch.set_num_threads(threads)
     name, *fields = sampler.split(",")
     kind = registry_of(ctx).find("sampler", name)
-    chosen = cast(Sampler, kind.model_validate(_fields(fields)))
+    chosen = cast("Sampler", kind.model_validate(_fields(fields)))
     network = load(model)
     train_songs, held_out = read_songs(corpus, "train"), read_songs(corpus, split)
     with progress_bar(quiet=quiet or as_json) as bar:
@@ -175,6 +178,8 @@ def _check_output(output: Path, *, force: bool) -> None:
 
 def _fields(pairs: list[str]) -> dict[str, Any]:
     """Read `temperature=0.7` as fields of a component."""
+    import json
+
     fields = {}
     for pair in pairs:
         key, separator, value = pair.partition("=")

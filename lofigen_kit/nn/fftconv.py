@@ -7,7 +7,8 @@ overlap-save). The gradients are convolutions too and reuse the spectra.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -34,10 +35,10 @@ class _CausalFFTConv(torch.autograd.Function):
         y = torch.fft.irfft(y_spec.permute(1, 3, 2, 0), n=block)[..., :hop]
         ctx.save_for_backward(x_spec, w_spec)
         ctx.shape = (batch, channels, outputs, taps, frames, block)
-        return y.reshape(batch, outputs, blocks * hop)[..., :frames]
+        return cast("Tensor", y.reshape(batch, outputs, blocks * hop)[..., :frames])
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor, None]:
         x_spec, w_spec = ctx.saved_tensors
         batch, channels, outputs, taps, frames, block = ctx.shape
         hop = block - taps + 1
@@ -47,9 +48,7 @@ class _CausalFFTConv(torch.autograd.Function):
         g_spec = torch.fft.rfft(hops, n=block).permute(3, 0, 2, 1)
         g_spec = g_spec.reshape(-1, batch * blocks, outputs)
         # weight[k] saw x[t + k]: the correlation of x with the gradient.
-        w_grad = torch.fft.irfft(
-            torch.bmm(g_spec.mH, x_spec).permute(1, 2, 0), n=block
-        )[..., :taps]
+        w_grad = torch.fft.irfft(torch.bmm(g_spec.mH, x_spec).permute(1, 2, 0), n=block)[..., :taps]
         x_grad = None
         if ctx.needs_input_grad[0]:
             spread = torch.bmm(g_spec, w_spec.mH).reshape(-1, batch, blocks, channels)
@@ -82,5 +81,6 @@ def causal_conv1d(x: Tensor, weight: Tensor, *, block: int = BLOCK) -> Tensor:
     """
     outputs, channels, taps = weight.shape
     if x.device.type == "cpu" and outputs * channels >= 256 and taps >= 32:
-        return _CausalFFTConv.apply(x, weight, max(block, 2 * taps))  # type: ignore[no-any-return]
+        apply = cast("Callable[[Tensor, Tensor, int], Tensor]", _CausalFFTConv.apply)
+        return apply(x, weight, max(block, 2 * taps))
     return functional.conv1d(functional.pad(x, (taps - 1, 0)), weight)

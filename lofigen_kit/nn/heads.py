@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from lofigen_kit.law import MIN_LOG_SCALE
 from lofigen_kit.nn.spec import NetworkSpec
-from lofigen_kit.sampling import MIN_LOG_SCALE, mulaw_encode
+from lofigen_kit.sampling import mulaw_encode
 
 
 def loss(outputs: Tensor, target: Tensor, spec: NetworkSpec) -> Tensor:

@@ -8,6 +8,8 @@ The output at frame t speaks of the sample at t + 1; so does the guide given at 
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -53,7 +55,7 @@ class CausalStack(nn.Module):
             for i, layer in enumerate(spec.layers)
         )
         with torch.no_grad():
-            self.layers[last].bias.copy_(initial_bias(spec))
+            self.convolutions[last].bias.copy_(initial_bias(spec))
         self.guides = nn.ModuleList()
         for layer in spec.layers[:last] if spec.guide else ():
             guide = nn.Conv1d(len(spec.guide), layer.out_channels, 1, bias=False)
@@ -61,6 +63,16 @@ class CausalStack(nn.Module):
             with torch.no_grad():
                 guide.weight.normal_(0.0, deviation, generator=generator)
             self.guides.append(guide)
+
+    @property
+    def convolutions(self) -> list[CausalConv]:
+        """The trunk's layers, the head last."""
+        return cast("list[CausalConv]", list(self.layers))
+
+    @property
+    def guide_weights(self) -> list[Tensor]:
+        """For each hidden layer [shape=(out, guide channels, 1)]; empty if unguided."""
+        return [cast("nn.Conv1d", guide).weight for guide in self.guides]
 
     def forward(self, x: Tensor, guide: Tensor | None = None) -> Tensor:
         """Return what the network says of each next sample.
@@ -73,14 +85,13 @@ class CausalStack(nn.Module):
             [shape=(batch, head outputs, frames)].
         """
         x = x * self.spec.input_scale
-        for index, layer in enumerate(self.layers):
+        *hidden, head = self.layers
+        for index, layer in enumerate(hidden):
             x = layer(x)
-            if index == len(self.layers) - 1:
-                break
             if guide is not None and self.spec.guide:
                 x = x + self.guides[index](guide)
             x = torch.relu(x)
-        return x
+        return cast("Tensor", head(x))
 
 
 def start_linear(stack: CausalStack, coefficients: np.ndarray, deviation: float) -> None:
@@ -99,7 +110,7 @@ def start_linear(stack: CausalStack, coefficients: np.ndarray, deviation: float)
     Raises:
         ValueError: for another head, or too many coefficients.
     """
-    *hidden, head = stack.layers
+    *hidden, head = stack.convolutions
     mixtures, order = stack.spec.mixtures, len(coefficients)
     if stack.spec.head != "mol" or order > head.weight.shape[2]:
         raise ValueError("a linear start needs a mol head with a tap for each coefficient")
@@ -109,8 +120,8 @@ def start_linear(stack: CausalStack, coefficients: np.ndarray, deviation: float)
             layer.weight[:2] = 0.0
             layer.weight[0, 0, -1] = 1.0
             layer.weight[1, min(index, 1), -1] = 1.0 if index else -1.0
-            if stack.guides:
-                stack.guides[index].weight[:2] = 0.0
+        for weight in stack.guide_weights:
+            weight[:2] = 0.0
         means = slice(mixtures, 2 * mixtures)
         head.weight[means, 0, -order:] = taps
         head.weight[means, 1, -order:] = -taps
@@ -121,18 +132,16 @@ def start_linear(stack: CausalStack, coefficients: np.ndarray, deviation: float)
 def to_tensors(stack: CausalStack) -> dict[str, np.ndarray]:
     """Return the weights by the names that a checkpoint gives them."""
     state = {name: t.detach().cpu().numpy() for name, t in stack.state_dict().items()}
-    return {
-        name: t[:, :, 0] if name.startswith("guides.") else t for name, t in state.items()
-    }
+    return {name: t[:, :, 0] if name.startswith("guides.") else t for name, t in state.items()}
 
 
 def from_network(network: Network) -> CausalStack:
     """Return a trainable stack with a checkpoint's weights."""
     stack = CausalStack(network.spec)
     with torch.no_grad():
-        for index, layer in enumerate(stack.layers):
+        for index, layer in enumerate(stack.convolutions):
             layer.weight.copy_(torch.from_numpy(network.weights[index]))
             layer.bias.copy_(torch.from_numpy(network.biases[index]))
-        for guide, weight in zip(stack.guides, network.guide_weights, strict=True):
-            guide.weight.copy_(torch.from_numpy(weight)[:, :, None])
+        for ours, theirs in zip(stack.guide_weights, network.guide_weights, strict=True):
+            ours.copy_(torch.from_numpy(theirs)[:, :, None])
     return stack

@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from lofigen_kit.sampling import MULAW_LEVELS, HeadKind
+from lofigen_kit.law import MULAW_LEVELS, HeadKind
 
 
 class _Shape(BaseModel):

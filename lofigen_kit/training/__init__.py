@@ -1,0 +1,1 @@
+"""From a corpus to a checkpoint, and what the checkpoint is worth."""

@@ -1,9 +1,7 @@
 """A corpus: a folder of songs at the network's rate, their scores, and a manifest.
 
-    corpus/
-        manifest.json    what made it, and for each song: file, hash, split, group, licence
-        0000.flac        mono, 8 kHz, 24 bits
-        0000.json        its score
+`manifest.json` says what made it, and lists for each song its file, hash, split, group and
+licence; `0000.flac` is a song, mono at 8 kHz and 24 bits, and `0000.json` its score.
 """
 
 from __future__ import annotations
@@ -57,7 +55,7 @@ def at_network_rate(take: Take, rate_hz: int = SAMPLE_RATE_HZ) -> np.ndarray:
     around = np.pad(audio.samples[0], pad, mode="wrap")
     resampled = resample(audio.with_samples(around[None]), rate_hz).samples[0]
     first = round(WRAP_S * rate_hz)
-    return resampled[first : first + frames]
+    return np.asarray(resampled[first : first + frames])
 
 
 def make_corpus(
@@ -148,7 +146,9 @@ def read_manifest(folder: Path) -> tuple[dict[str, Any], str]:
             raise ValueError("it lists no songs")
     except (OSError, ValueError) as error:
         raise InputError(
-            f"no corpus here ({error})", where=path, remedy="make one with `lofigen-kit corpus make`"
+            f"no corpus here ({error})",
+            where=path,
+            remedy="make one with `lofigen-kit corpus make`",
         ) from None
     return manifest, hashlib.sha256(text).hexdigest()
 

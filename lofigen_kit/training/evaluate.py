@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from lofigen_kit.analysis import chroma, chroma_similarity, drum_onsets, onset_f_measure
+from lofigen_kit.analysis import chroma, chroma_similarity, drum_f_measure
 from lofigen_kit.audio import AudioBuffer
 from lofigen_kit.components import Sampler
 from lofigen_kit.doctor import Finding, examine
@@ -23,7 +23,7 @@ from lofigen_kit.engine import Track, generate
 from lofigen_kit.guide import guide_channels
 from lofigen_kit.nn.checkpoint import Network
 from lofigen_kit.nn.network import from_network
-from lofigen_kit.score import Drum
+from lofigen_kit.score import Score
 from lofigen_kit.seeding import stream
 from lofigen_kit.training.corpus import Song
 from lofigen_kit.training.data import Crops
@@ -31,8 +31,8 @@ from lofigen_kit.training.linear import linear_predictor, residual
 from lofigen_kit.training.loop import judged_loss
 
 PRIME_FRAMES = 8192
-AUDIBLE_VELOCITY = 0.35
-"""Ghost notes below it are neither asked for nor held against a detector."""
+BASS_LEVEL = 2.5
+"""How much louder than a chord's note a bass note is, in the tones that stand for a score."""
 
 
 @dataclass(frozen=True)
@@ -86,9 +86,7 @@ def predict_nats(
     return Prediction(total / frames, gaussian, laplace, int(frames))
 
 
-def linear_prediction_nats(
-    train: Sequence[Song], held_out: Sequence[Song]
-) -> tuple[float, float]:
+def linear_prediction_nats(train: Sequence[Song], held_out: Sequence[Song]) -> tuple[float, float]:
     """Return nats a sample of linear prediction with a Gaussian and with a Laplace residual."""
     weights, _ = linear_predictor([song.samples for song in train], noise=1e-6)
     fitted = np.concatenate([residual(song.samples, weights) for song in train])
@@ -140,48 +138,41 @@ def judge(song: Song, played: np.ndarray, rate_hz: int) -> Performance:
     """Return the measures of one played song."""
     reference = np.resize(song.samples, len(played))  # round and round, as the guide goes
     ours, theirs = AudioBuffer(played[None], rate_hz), AudioBuffer(reference[None], rate_hz)
-    kick = _onset_pair(song, "kick", ours, theirs)
-    snare = _onset_pair(song, "snare", ours, theirs)
-    heard, ceiling = chroma(ours), chroma(theirs)
-    times_s = (np.arange(heard.shape[1]) + 0.5) * ours.duration_s / heard.shape[1]
-    written = song.score.chroma(times_s)
+    score = repeated(song.score, ours.duration_s)
+    written = chroma(_tones(song.score, len(played), rate_hz))
     return Performance(
         title=song.title,
         seconds=ours.duration_s,
         level_db=_level_db(played) - _level_db(reference),
-        kick_f=kick[0],
-        kick_f_reference=kick[1],
-        snare_f=snare[0],
-        snare_f_reference=snare[1],
-        chroma=chroma_similarity(heard, written),
-        chroma_reference=chroma_similarity(ceiling, written),
+        kick_f=drum_f_measure(ours, score, "kick"),
+        kick_f_reference=drum_f_measure(theirs, score, "kick"),
+        snare_f=drum_f_measure(ours, score, "snare"),
+        snare_f_reference=drum_f_measure(theirs, score, "snare"),
+        chroma=chroma_similarity(chroma(ours), written),
+        chroma_reference=chroma_similarity(chroma(theirs), written),
         mel_distance_db=mel_distance_db(ours, theirs),
         findings=tuple(examine(ours)),
     )
 
 
-def _onset_pair(
-    song: Song, drum: Drum, ours: AudioBuffer, theirs: AudioBuffer
-) -> tuple[float, float]:
-    """Return the F-measure of the played and of the reference audio against the score."""
-    once = song.score.onsets_s(drum, min_velocity=AUDIBLE_VELOCITY)
-    ghosts = np.setdiff1d(song.score.onsets_s(drum), once)
-    rounds = math.ceil(ours.duration_s / song.score.duration_s)
-    asked = _rounds(once, song, rounds, ours.duration_s)
-    optional = _rounds(ghosts, song, rounds, ours.duration_s)
-    scores = []
-    for audio in (ours, theirs):
-        found = drum_onsets(audio, drum)
-        on_ghost = [np.any(np.abs(optional - t) <= 0.05) and not np.any(np.abs(asked - t) <= 0.05)
-                    for t in found]
-        scores.append(onset_f_measure(asked, found[~np.array(on_ghost, dtype=bool)]))
-    return scores[0], scores[1]
+def repeated(score: Score, duration_s: float) -> Score:
+    """Return the hits of a looped score as they come round and round, up to a duration."""
+    rounds = math.ceil(duration_s / score.duration_s)
+    hits = [
+        hit.model_copy(update={"onset_s": hit.onset_s + n * score.duration_s})
+        for n in range(rounds)
+        for hit in score.hits
+    ]
+    kept = tuple(hit for hit in hits if hit.onset_s < duration_s)
+    return score.model_copy(update={"hits": kept, "duration_s": duration_s, "loop": False})
 
 
-def _rounds(onsets_s: np.ndarray, song: Song, rounds: int, duration_s: float) -> np.ndarray:
-    """Return onsets repeated as the loop goes round, up to a duration."""
-    repeated = np.concatenate([onsets_s + n * song.score.duration_s for n in range(rounds)])
-    return repeated[repeated < duration_s]
+def _tones(score: Score, frames: int, rate_hz: int) -> AudioBuffer:
+    """Return the score as plain decaying sines, which have the chroma that is written."""
+    chords, bass = guide_channels(
+        score, ("chords.sin", "bass.sin"), start=0, frames=frames, sample_rate_hz=rate_hz
+    )
+    return AudioBuffer((chords + BASS_LEVEL * bass)[None], rate_hz)
 
 
 def mel_distance_db(ours: AudioBuffer, theirs: AudioBuffer) -> float:
@@ -213,7 +204,7 @@ def summarise(performances: Sequence[Performance]) -> dict[str, Any]:
     return {
         "songs": len(rows),
         "seconds": round(sum(row["seconds"] for row in rows), 1),
-        "worst_level_db": round(max((row["level_db"] for row in rows), key=abs), 2),
+        "worst_level_db": round(max(abs(row["level_db"]) for row in rows), 2),
         "mean_level_db": mean("level_db"),
         **{name: mean(name) for name in names},
         "collapsed": sum(bool(row["findings"]) for row in rows),

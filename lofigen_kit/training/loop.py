@@ -23,7 +23,6 @@ from lofigen_kit.training.corpus import Song
 from lofigen_kit.training.data import Batch, Crops
 from lofigen_kit.training.linear import linear_predictor
 
-
 CURVE_EVERY = 100
 STRAY_TONES = 2
 STRAY_HZ = (40.0, 1600.0)
@@ -52,10 +51,10 @@ class Recipe:
     steps: int = 10_000
     batch: int = 8
     window: int = 4096
-    learning_rate: float = 2e-3
+    learning_rate: float = 1e-3
     warm_up: int = 300
     least_error: float = 3e-4
-    most_error: float = 3e-2
+    most_error: float = 0.15
     anonymous: float = 0.15
     clip: float = 1.0
     average: float = 0.999
@@ -157,7 +156,7 @@ def _update(
         batch.guide[:, crops.instruments] *= told
     loss = judged_loss(stack, Batch(batch.x + errors, batch.target, batch.guide))
     optimiser.zero_grad()
-    loss.backward()
+    torch.autograd.backward(loss)
     torch.nn.utils.clip_grad_norm_(stack.parameters(), recipe.clip)
     optimiser.step()
     return float(loss.detach())
@@ -167,16 +166,20 @@ def _errors(rng: np.random.Generator, recipe: Recipe, frames: int, rate_hz: int)
     """Return errors such as a network makes [shape=(batch, 1, frames), dtype=float32]."""
 
     def levels() -> np.ndarray:
-        bounds = np.log(recipe.least_error), np.log(recipe.most_error)
-        return np.exp(rng.uniform(*bounds, size=(recipe.batch, 1, 1)))
+        return _even_in_octaves(rng, recipe.least_error, recipe.most_error, recipe.batch)
 
     noise = levels() * rng.standard_normal((recipe.batch, 1, frames))
     time_s = np.arange(frames) / rate_hz
     for _ in range(STRAY_TONES):
-        pitch_hz = np.exp(rng.uniform(*np.log(STRAY_HZ), size=(recipe.batch, 1, 1)))
+        pitch_hz = _even_in_octaves(rng, *STRAY_HZ, recipe.batch)
         phase = rng.uniform(0.0, 2.0 * np.pi, size=(recipe.batch, 1, 1))
         noise += levels() * np.sin(2.0 * np.pi * pitch_hz * time_s + phase)
     return noise.astype(np.float32)
+
+
+def _even_in_octaves(rng: np.random.Generator, low: float, high: float, count: int) -> np.ndarray:
+    """Draw numbers whose logarithm is uniform [shape=(count, 1, 1)]."""
+    return np.asarray(np.exp(rng.uniform(math.log(low), math.log(high), size=(count, 1, 1))))
 
 
 def judged_loss(stack: CausalStack, batch: Batch) -> Tensor:

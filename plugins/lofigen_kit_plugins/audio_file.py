@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Literal
 
-from lofigen_kit.api import AudioBuffer, Context, Field, InputError, Source, Take, hookimpl
+from lofigen_kit.api import (
+    AudioBuffer,
+    Context,
+    Field,
+    InputError,
+    Source,
+    Take,
+    hookimpl,
+    inside,
+)
 
 
 class AudioFile(Source):
@@ -25,9 +34,7 @@ class AudioFile(Source):
 
     def make_take(self, ctx: Context) -> Take:
         """Read the recording, in all its channels, and extract its score."""
-        from lofigen_kit.analysis import extract_score
-        from lofigen_kit.io import read_audio
-        from lofigen_kit.resources import inside
+        from lofigen_kit.api import extract_score, read_audio
 
         path = inside(ctx.root, self.path)
         audio = self._excerpt(read_audio(path))

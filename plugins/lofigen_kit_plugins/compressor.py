@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-import numpy as np
+from typing import ClassVar, Literal
 
 from lofigen_kit.api import AudioBuffer, Context, Effect, Field, hookimpl
 
-_QUIETEST = np.float32(1e-9)
+_QUIETEST = 1e-9
 
 
 class Compressor(Effect):
@@ -25,13 +23,15 @@ class Compressor(Effect):
     """
 
     use: Literal["compressor"] = "compressor"
+    memory_s: ClassVar[float] = 1.0
     threshold_db: float = Field(default=-18.0, ge=-60, le=0)
     ratio: float = Field(default=2.0, ge=1, le=20)
     attack_ms: float = Field(default=10.0, ge=0.1, le=500)
     release_ms: float = Field(default=120.0, ge=5, le=2000)
 
-    def apply(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:  # noqa: ARG002
+    def apply(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:
         """Return the compressed sound."""
+        import numpy as np
         import pedalboard
 
         from lofigen_kit.dsp.board import run_board

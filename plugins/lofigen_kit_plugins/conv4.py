@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from lofigen_kit.api import Context, Field, Model, hookimpl
-from lofigen_kit.nn.checkpoint import Network
-from lofigen_kit.resources import Layers, load_network
+from lofigen_kit.api import Context, Field, Layers, Model, hookimpl, load_network
+
+if TYPE_CHECKING:
+    from lofigen_kit.api import Network
 
 
 class Conv4(Model):

@@ -6,7 +6,16 @@ import logging
 from pathlib import Path
 from typing import Literal
 
-from lofigen_kit.api import AudioError, Context, Field, InputError, Source, Take, hookimpl
+from lofigen_kit.api import (
+    AudioError,
+    Context,
+    Field,
+    InputError,
+    Source,
+    Take,
+    hookimpl,
+    inside,
+)
 
 _logger = logging.getLogger(__name__)
 
@@ -26,7 +35,6 @@ class Folder(Source):
 
     def make_take(self, ctx: Context) -> Take:
         """Draw a file; one that is no audio is noted in the log, and another is drawn."""
-        from lofigen_kit.resources import inside
         from lofigen_kit_plugins.audio_file import AudioFile
 
         names = _names(inside(ctx.root, self.path))

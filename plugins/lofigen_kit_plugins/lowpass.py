@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from lofigen_kit.api import AudioBuffer, Context, Effect, Field, hookimpl
 
@@ -19,10 +19,11 @@ class Lowpass(Effect):
     """
 
     use: Literal["lowpass"] = "lowpass"
+    memory_s: ClassVar[float] = 0.1
     cutoff_hz: float = Field(default=6000.0, ge=20, le=20_000)
     order: Literal[2, 4, 6, 8] = 4
 
-    def apply(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:  # noqa: ARG002
+    def apply(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:
         """Return the sound without what lies above the cutoff."""
         from scipy import signal
 

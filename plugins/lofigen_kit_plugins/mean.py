@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from lofigen_kit.api import DrawLaw, LawSampler, hookimpl
-from lofigen_kit.sampling import HeadKind
+from lofigen_kit.api import DrawLaw, HeadKind, LawSampler, hookimpl
 
 
 class Mean(LawSampler):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-import numpy as np
+import math
+from typing import TYPE_CHECKING, Literal
 
 from lofigen_kit.api import AudioBuffer, Context, Effect, Field, hookimpl
 
+if TYPE_CHECKING:
+    import numpy as np
+
 _LOWEST_HZ = 20.0
-_DB_OF_AN_OCTAVE = 20.0 * np.log10(2.0)
+_DB_OF_AN_OCTAVE = 20.0 * math.log10(2.0)
 
 
 class TapeHiss(Effect):
@@ -26,6 +28,8 @@ class TapeHiss(Effect):
 
     def apply(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:
         """Return the sound with the noise over it."""
+        import numpy as np
+
         from lofigen_kit.dsp.levels import gain_of
 
         noise = ctx.rng.standard_normal(audio.samples.shape, dtype=np.float32)
@@ -36,6 +40,7 @@ class TapeHiss(Effect):
 
     def _tilted(self, white: np.ndarray, rate_hz: int) -> np.ndarray:
         """Tilt the spectrum and keep the power that is to be expected."""
+        import numpy as np
         from scipy import fft
 
         frames = white.shape[1]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-import numpy as np
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from lofigen_kit.api import AudioBuffer, Context, Effect, Field, hookimpl
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _REFERENCE_DBFS = -12.0
 _HEAD_HZ = 10.0
@@ -27,12 +28,13 @@ class TapeSaturation(Effect):
     """
 
     use: Literal["tape-saturation"] = "tape-saturation"
+    memory_s: ClassVar[float] = 0.5
     mode: Literal["tanh", "hysteresis"] = "tanh"
     drive_db: float = Field(default=6.0, ge=0, le=24)
     bias: float = Field(default=0.1, ge=0, le=0.5)
     oversample: Literal[1, 2, 4, 8] = 4
 
-    def apply(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:  # noqa: ARG002
+    def apply(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:
         """Return the sound from tape."""
         from scipy import signal
 
@@ -45,6 +47,8 @@ class TapeSaturation(Effect):
 
     def _shape(self, samples: np.ndarray) -> np.ndarray:
         """Return what stays on tape of samples [shape=(channels, frames)]; silence of silence."""
+        import numpy as np
+
         from lofigen_kit.dsp.levels import gain_of
 
         field = samples * np.float32(gain_of(self.drive_db))
@@ -62,6 +66,8 @@ class TapeSaturation(Effect):
 
     def _alignment(self) -> np.float32:
         """Return the gain that brings the reference sine back to its level."""
+        import numpy as np
+
         from lofigen_kit.dsp.levels import gain_of
 
         cycles, frames = 8, 256

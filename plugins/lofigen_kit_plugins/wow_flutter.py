@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Literal
-
-import numpy as np
+from typing import TYPE_CHECKING, Literal
 
 from lofigen_kit.api import AudioBuffer, Context, Effect, Field, hookimpl
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _FASTEST_DRIFT_HZ = 0.3
 _FEWEST_WHOLE_CYCLES = 2
@@ -48,6 +49,8 @@ class WowFlutter(Effect):
 
     def _positions(self, frames: int, rate_hz: int, rng: np.random.Generator) -> np.ndarray:
         """Return where on the tape the head is at each frame: the integral of the speed."""
+        import numpy as np
+
         if frames == 0:
             return np.zeros(0)
         cycles_hz, depths = np.transpose(list(self._oscillations(frames / rate_hz, rng)))
@@ -86,6 +89,8 @@ def _sum_of_sines(
     By sin(a + b) = sin a cos b + cos a sin b, a being the start of a block and b the place
     within it, all of it is one product of two small matrices.
     """
+    import numpy as np
+
     block = math.isqrt(frames) + 1
     starts = np.outer(np.arange(0, frames, block), turns) + phases
     within = np.outer(turns, np.arange(block))

@@ -42,7 +42,7 @@ class Good(Effect):
     use: Literal["good"] = "good"
     level: float = Field(default=0.5, ge=0, le=1)
 
-    def apply(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:  # noqa: ARG002
+    def apply(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:
         return audio.with_samples(audio.samples * self.level)
 
 
@@ -55,14 +55,14 @@ class Unbounded(Good):
 class Shortens(Good):
     """Loses a frame."""
 
-    def apply(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:  # noqa: ARG002
+    def apply(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:
         return audio.with_samples(audio.samples[:, 1:])
 
 
 class Forgetful(Good):
     """Draws from a generator of its own."""
 
-    def apply(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:  # noqa: ARG002
+    def apply(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:
         return audio.with_samples(np.random.default_rng().random(audio.samples.shape))
 
 

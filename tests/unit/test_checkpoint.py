@@ -52,7 +52,8 @@ def test_what_is_saved_is_loaded(file: Path) -> None:
 def test_half_precision_is_half_the_size_and_rounds_by_half_a_bit_in_eleven(tmp_path: Path) -> None:
     path = tmp_path / "half.safetensors"
     save(path, SPEC, tensors(), {}, half=True)
-    for found, exact in zip(load(path).weights, (tensors()[f"layers.{i}.weight"] for i in (0, 1)), strict=True):  # fmt: skip
+    for index, found in enumerate(load(path).weights):
+        exact = tensors()[f"layers.{index}.weight"]
         assert found.dtype == np.float32
         np.testing.assert_allclose(found, exact, rtol=2**-11)
 
@@ -122,6 +123,9 @@ def test_somebody_elses_safetensors_is_told_apart(tmp_path: Path) -> None:
 
 
 def test_layers_that_do_not_fit_are_no_spec() -> None:
-    layers = [{"in_channels": 1, "out_channels": 4, "kernel": 2}, {"in_channels": 3, "out_channels": 1, "kernel": 2}]  # fmt: skip
+    layers = [
+        {"in_channels": 1, "out_channels": 4, "kernel": 2},
+        {"in_channels": 3, "out_channels": 1, "kernel": 2},
+    ]
     with pytest.raises(ValueError, match="layer 1 takes 3 channels but gets 4"):
         NetworkSpec.model_validate({"layers": layers, "head": "mse"})

@@ -1,19 +1,25 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import cast
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor
 from torch.nn import functional
 
 from lofigen_kit.guide import CHANNELS
 from lofigen_kit.nn import heads
 from lofigen_kit.nn.checkpoint import load, save
 from lofigen_kit.nn.fftconv import BLOCK, _CausalFFTConv, causal_conv1d
-from lofigen_kit.nn.network import CausalStack, from_network, to_tensors
+from lofigen_kit.nn.network import CausalStack, from_network, start_linear, to_tensors
 from lofigen_kit.nn.spec import stack
+from lofigen_kit.training.linear import linear_predictor, residual
 
+fft_conv = cast("Callable[[Tensor, Tensor, int], Tensor]", _CausalFFTConv.apply)
 VARIANTS = {
     "conv4": ([(1, 16, 128), (16, 64, 256), (64, 16, 256), (16, 1, 128)], 528_481, 765),
     "conv6": (
@@ -34,12 +40,12 @@ VARIANTS = {
     seed=st.integers(0, 2**31),
 )
 def test_fft_convolution_equals_direct_in_value_and_gradient(
-    batch: int, channels: int, outputs: int, taps: int, frames: int, seed: int
+    *, batch: int, channels: int, outputs: int, taps: int, frames: int, seed: int
 ) -> None:
     rng = torch.Generator().manual_seed(seed)
     x = torch.randn(batch, channels, frames, generator=rng, dtype=torch.double, requires_grad=True)
     w = torch.randn(outputs, channels, taps, generator=rng, dtype=torch.double, requires_grad=True)
-    fast = _CausalFFTConv.apply(x, w, max(BLOCK, 2 * taps))
+    fast = fft_conv(x, w, max(BLOCK, 2 * taps))
     direct = functional.conv1d(functional.pad(x, (taps - 1, 0)), w)
     torch.testing.assert_close(fast, direct, rtol=1e-9, atol=1e-9)
     upstream = torch.randn(direct.shape, generator=rng, dtype=torch.double)
@@ -103,13 +109,11 @@ def test_a_mixture_is_a_density() -> None:
     rng = np.random.default_rng(0)
     outputs = torch.from_numpy(rng.normal(0, 1, (1, 12, 1))).expand(1, 12, 200_001)
     grid = torch.linspace(-200, 200, 200_001, dtype=torch.double)[None, None]
-    log_density = torch.stack(
-        [-heads.mixture_nll(outputs[..., :1], grid[..., i : i + 1]) for i in range(0, 10)]
-    )
-    assert torch.isfinite(log_density).all()
     logits, means, log_scales = outputs[0, :, 0].chunk(3)
     z = (grid[0, 0][:, None] - means) * torch.exp(-log_scales)
-    density = (torch.softmax(logits, 0) * torch.exp(-log_scales) / (4 * torch.cosh(z / 2) ** 2)).sum(1)
+    density = (
+        torch.softmax(logits, 0) * torch.exp(-log_scales) / (4 * torch.cosh(z / 2) ** 2)
+    ).sum(1)
     assert torch.trapezoid(density, grid[0, 0]) == pytest.approx(1, abs=1e-3)
     middle = 100_000
     nll = heads.mixture_nll(outputs[..., :1], grid[..., middle : middle + 1])
@@ -120,3 +124,30 @@ def test_a_mu_law_head_that_knows_nothing_costs_eight_bits() -> None:
     spec = stack([(1, 4, 2), (4, 1, 2)], head="mulaw")
     target = torch.rand(2, 1, 100, generator=torch.Generator().manual_seed(0)) * 2 - 1
     assert heads.loss(torch.zeros(2, 256, 100), target, spec).item() == pytest.approx(8 * np.log(2))
+
+
+def test_a_linear_start_is_the_linear_predictor() -> None:
+    rng = np.random.default_rng(0)
+    song = np.convolve(rng.standard_normal(20_000), np.hanning(40), "same") * 0.02
+    coefficients, deviation = linear_predictor([song], order=8, noise=1e-4)
+    spec = stack([(1, 8, 20), (8, 8, 30), (8, 1, 16)], mixtures=4, guide=CHANNELS)
+    network = CausalStack(spec, seed=1)
+    start_linear(network, coefficients, deviation)
+    x = torch.from_numpy(song[:500]).float()[None, None]
+    guide = torch.rand(1, len(CHANNELS), 500, generator=torch.Generator().manual_seed(0))
+    _, means, _ = network(x, guide).detach().chunk(3, dim=1)
+    predicted = song[8:500] - residual(song[:500], coefficients)
+    # The head's other weights are small, not nothing: the prediction shows through them.
+    error = means[0].mean(dim=0).numpy()[7:499] - predicted
+    hidden = [layer.weight[2:] for layer in network.convolutions[:-1]]
+    assert all(weights.abs().max() > 0 for weights in hidden)
+    with torch.no_grad():
+        network.convolutions[-1].weight[:, 2:] = 0
+    exact = network(x, guide).detach().chunk(3, dim=1)[1][0].mean(dim=0).numpy()[7:499]
+    np.testing.assert_allclose(exact, predicted, atol=2e-6)
+    assert error.std() < song.std()
+
+
+def test_a_linear_start_needs_a_tap_for_each_coefficient() -> None:
+    with pytest.raises(ValueError, match="a tap for each coefficient"):
+        start_linear(CausalStack(stack([(1, 4, 8), (4, 1, 4)])), np.ones(5), 0.1)

@@ -14,7 +14,7 @@ class Plain(Effect):
 
     use: Literal["plain"] = "plain"
 
-    def apply(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:  # noqa: ARG002
+    def apply(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:
         return audio
 
 

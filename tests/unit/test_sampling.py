@@ -34,7 +34,9 @@ def test_temperature_narrows_and_zero_is_the_mode() -> None:
 
 
 def test_the_mean_draws_nothing() -> None:
-    drawn = draw(mixture([0.25, 0.75], [-0.4, 0.4], [0.01, 0.01]), "mol", DrawLaw(mean=True), UNIFORMS)
+    drawn = draw(
+        mixture([0.25, 0.75], [-0.4, 0.4], [0.01, 0.01]), "mol", DrawLaw(mean=True), UNIFORMS
+    )
     np.testing.assert_allclose(drawn, 0.2, atol=1e-6)
 
 
@@ -47,8 +49,14 @@ def test_a_tail_bounds_the_spikes() -> None:
 
 @pytest.mark.parametrize(
     ("law", "kept"),
-    [(DrawLaw(top_k=1), {3}), (DrawLaw(top_k=2), {1, 3}), (DrawLaw(top_p=0.55), {1, 3}), (DrawLaw(top_p=0.5), {3}), (DrawLaw(), {0, 1, 2, 3})],
-)  # fmt: skip
+    [
+        (DrawLaw(top_k=1), {3}),
+        (DrawLaw(top_k=2), {1, 3}),
+        (DrawLaw(top_p=0.55), {1, 3}),
+        (DrawLaw(top_p=0.5), {3}),
+        (DrawLaw(), {0, 1, 2, 3}),
+    ],
+)
 def test_top_k_and_top_p_keep_the_heaviest(law: DrawLaw, kept: set[int]) -> None:
     weights = np.full(256, 1e-30)
     weights[:4] = [0.1, 0.3, 0.1, 0.5]
@@ -70,7 +78,7 @@ def test_mu_law_levels_survive_the_way_there_and_back() -> None:
     seed=st.integers(0, 2**32 - 1),
 )
 def test_every_draw_is_a_sample_of_sound(
-    kind: HeadKind, temperature: float, top_k: int, top_p: float, tail: float, seed: int
+    *, kind: HeadKind, temperature: float, top_k: int, top_p: float, tail: float, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
     outputs = rng.normal(0, 5, (64, {"mse": 1, "mol": 30, "mulaw": 256}[kind]))

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import field_validator
-
-from lofigen_kit.api import Context, Field, InputError, Source, Take, hookimpl
-
-from lofigen_kit_plugins.beatmaker.arranger import Brief, arrange
+from lofigen_kit.api import Context, Field, InputError, Source, Take, field_validator, hookimpl
 from lofigen_kit_plugins.beatmaker.harmony import PROGRESSION_NAMES, parse_key
-from lofigen_kit_plugins.beatmaker.instruments import KITS
+from lofigen_kit_plugins.beatmaker.kits import KITS
 
 
 class Beatmaker(Source):
@@ -49,6 +45,7 @@ class Beatmaker(Source):
 
     def make_take(self, ctx: Context) -> Take:
         """Arrange and render one beat."""
+        from lofigen_kit_plugins.beatmaker.arranger import Brief, arrange
         from lofigen_kit_plugins.beatmaker.render import render
 
         brief = Brief(**self.model_dump(exclude={"use"}))

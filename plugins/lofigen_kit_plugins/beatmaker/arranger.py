@@ -11,13 +11,12 @@ from lofigen_kit.api import Hit, Note, Score
 from lofigen_kit_plugins.beatmaker.harmony import (
     MODE_OF,
     PROGRESSIONS,
-    TONICS,
     Chord,
     Mode,
     parse_key,
-    voice,
 )
-from lofigen_kit_plugins.beatmaker.instruments import BASSES, KEYS, KITS
+from lofigen_kit_plugins.beatmaker.instruments import BASSES, KEYS
+from lofigen_kit_plugins.beatmaker.kits import KITS
 from lofigen_kit_plugins.beatmaker.patterns import (
     BASS_LINES,
     COMPING,
@@ -25,6 +24,7 @@ from lofigen_kit_plugins.beatmaker.patterns import (
     STEPS_PER_BAR,
     DrumPattern,
 )
+from lofigen_kit_plugins.beatmaker.voicing import voice
 
 T = TypeVar("T")
 
@@ -96,7 +96,7 @@ def _or(asked: T | None, drawn: T) -> T:
 
 def _key_and_progression(brief: Brief, rng: np.random.Generator) -> tuple[int, Mode, str]:
     """Return the tonic, the mode and the progression; what was asked for binds the rest."""
-    drawn_tonic, drawn_mode = int(rng.integers(12)), cast(Mode, str(rng.choice(get_args(Mode))))
+    drawn_tonic, drawn_mode = int(rng.integers(12)), cast("Mode", str(rng.choice(get_args(Mode))))
     tonic, mode = drawn_tonic, drawn_mode
     if brief.key is not None:
         tonic, mode = parse_key(brief.key)
@@ -147,7 +147,8 @@ def _play_chords(
     rhythms = [COMPING[str(name)] for name in rng.choice(list(COMPING), 2, replace=False)]
     roll_s = rng.uniform(0.0, 0.018)
     touch = rng.uniform(0.55, 0.8)
-    notes, hand = [], ()
+    notes: list[Note] = []
+    hand: tuple[int, ...] = ()
     for bar, chord in enumerate(chords):
         hand = voice(chord, tonic, hand, rng)
         for beat, length, accent in rhythms[(bar // 2) % 2]:

@@ -1,11 +1,9 @@
-"""Keys, progressions and voicings."""
+"""Keys and progressions."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
-
-import numpy as np
 
 Mode = Literal["major", "minor"]
 
@@ -83,9 +81,6 @@ PROGRESSIONS: dict[Mode, dict[str, tuple[Chord, ...]]] = {
 PROGRESSION_NAMES = tuple(name for table in PROGRESSIONS.values() for name in table)
 MODE_OF: dict[str, Mode] = {name: mode for mode, table in PROGRESSIONS.items() for name in table}
 
-CHORD_LOW, CHORD_HIGH = 52, 77
-"""The hand stays between E3 and F5, above the bass and below what 8 kHz makes shrill."""
-
 
 def parse_key(key: str) -> tuple[int, Mode]:
     """Return the tonic's pitch class and the mode of a key such as `D minor` or `F# major`.
@@ -97,36 +92,3 @@ def parse_key(key: str) -> tuple[int, Mode]:
     if tonic not in TONICS or mode not in ("major", "minor"):
         raise ValueError("a key is a tonic and a mode, such as 'D minor' or 'Bb major'")
     return TONICS[tonic], "major" if mode == "major" else "minor"
-
-
-def voice(
-    chord: Chord, tonic: int, previous: tuple[int, ...], rng: np.random.Generator
-) -> tuple[int, ...]:
-    """Return the MIDI notes of a chord, each hand position as near to the last as can be.
-
-    Args:
-        chord: Which chord.
-        tonic: The key's pitch class.
-        previous: The last voicing; empty for the first.
-        rng: Draws among positions about as near.
-    """
-    classes = [(tonic + chord.root + interval) % 12 for interval in QUALITIES[chord.quality]]
-    candidates = [v for v in _positions(classes) if CHORD_LOW <= v[0] and v[-1] <= CHORD_HIGH]
-    centre = np.mean(previous) if previous else rng.uniform(60, 67)
-    top = previous[-1] if previous else centre + 5
-    cost = [
-        abs(np.mean(v) - centre) + 0.5 * abs(v[-1] - top) + rng.uniform(0, 1.5) for v in candidates
-    ]
-    return candidates[int(np.argmin(cost))]
-
-
-def _positions(classes: list[int]) -> list[tuple[int, ...]]:
-    """Return every close and drop-2 position of a set of pitch classes, in all octaves."""
-    found = []
-    for bottom in range(CHORD_LOW, CHORD_HIGH):
-        if bottom % 12 not in classes:
-            continue
-        close = sorted(bottom + (pitch - bottom) % 12 for pitch in classes)
-        found.append(tuple(close))
-        found.append(tuple(sorted((*close[:-2], close[-2] - 12, close[-1]))))
-    return [v for v in found if np.diff(v).min() >= 1]

@@ -1,4 +1,4 @@
-"""Instruments: the CC0 one-shots as drum kits, and an electric piano and a bass in numpy."""
+"""Instruments: the CC0 one-shots, and an electric piano and a bass in numpy."""
 
 from __future__ import annotations
 
@@ -8,21 +8,10 @@ from importlib.resources import files
 
 import numpy as np
 
-from lofigen_kit.api import Note
-from lofigen_kit.guide import PART_DECAY_S, RELEASE_S, envelope
+from lofigen_kit.api import PART_DECAY_S, RELEASE_S, Note, envelope
 
 SAMPLE_RATE_HZ = 22_050
 """The rate of the one-shots, and so of the rendering."""
-
-KITS: dict[str, dict[str, str]] = {
-    "dusty": {"kick": "bd_fat", "snare": "sn_generic", "hat": "hat_tap"},
-    "jazz": {"kick": "bd_jazz", "snare": "drum_snare_soft", "hat": "drum_cymbal_closed"},
-    "boom-bap": {"kick": "drum_heavy_kick", "snare": "sn_dolf", "hat": "hat_cab"},
-    "bedroom": {"kick": "drum_bass_soft", "snare": "sn_generic", "hat": "hat_snap"},
-}
-
-DRUM_PEAK = {"kick": 0.62, "snare": 0.42, "hat": 0.16}
-"""The peak of a stroke of velocity 1, of full scale."""
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,14 @@ from lofigen_kit.api import AudioBuffer, Hit, Note
 from lofigen_kit_plugins.beatmaker.arranger import Arrangement
 from lofigen_kit_plugins.beatmaker.instruments import (
     BASSES,
-    DRUM_PEAK,
     KEYS,
-    KITS,
     SAMPLE_RATE_HZ,
     note_tail_s,
     one_shot,
     play_bass,
     play_keys,
 )
+from lofigen_kit_plugins.beatmaker.kits import DRUM_PEAK, KITS
 
 RUMBLE_HZ = 25.0
 """Below this there is only DC and what eats headroom."""
