@@ -246,13 +246,14 @@ def _stages(effects: Iterable[Effect]) -> Iterator[tuple[str, Effect]]:
 
 
 def _applied(effect: Effect, dry: AudioBuffer, ctx: Context, *, loop: bool) -> AudioBuffer:
-    """Return an effect's sound, mixed with what went in; a loop's end is heard before it."""
+    """Return an effect's sound, mixed with what went in; a loop is heard as it goes round."""
     if effect.mix == 0.0:
         return dry
-    before = min(round(effect.memory_s * dry.sample_rate_hz), dry.frames) if loop else 0
-    lead_in = dry.samples[:, dry.frames - before :]
-    heard = dry.with_samples(np.concatenate([lead_in, dry.samples], axis=1)) if before else dry
-    start_s = ctx.grid.start_s + before / dry.sample_rate_hz
+    around = round(effect.memory_s * dry.sample_rate_hz) if loop else 0
+    heard = dry
+    if around:
+        heard = dry.with_samples(np.pad(dry.samples, ((0, 0), (around, around)), mode="wrap"))
+    start_s = ctx.grid.start_s + around / dry.sample_rate_hz
     grid = ctx.grid.model_copy(update={"start_s": start_s})
     wet = effect.apply(heard, replace(ctx, grid=grid))
     shape, rate_hz = wet.samples.shape, wet.sample_rate_hz
@@ -261,7 +262,8 @@ def _applied(effect: Effect, dry: AudioBuffer, ctx: Context, *, loop: bool) -> A
             f"it gave {shape} at {rate_hz} Hz for {heard.samples.shape} at "
             f"{heard.sample_rate_hz} Hz"
         )
-    return _crossfaded(dry, wet.with_samples(wet.samples[:, before:]), effect.mix)
+    piece = wet.samples[:, around : around + dry.frames]
+    return _crossfaded(dry, wet.with_samples(piece), effect.mix)
 
 
 def _crossfaded(dry: AudioBuffer, wet: AudioBuffer, mix: float) -> AudioBuffer:

@@ -160,8 +160,8 @@ class Effect(Component):
     Attributes:
         mix: How much of the processed sound is heard, 0 to 1. The runner applies it, not the
             effect; at 0 the dry sound passes bit for bit.
-        memory_s: How long what it does depends on what it heard. The runner lets it hear that
-            much of a loop's end before the loop's beginning, so that the seam stays smooth.
+        memory_s: How long what it does depends on what it heard. The runner lets it hear a loop
+            for that long before it begins and after it ends, so that the seam stays smooth.
     """
 
     kind = "effect"

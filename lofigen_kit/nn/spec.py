@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -67,7 +68,7 @@ class NetworkSpec(_Shape):
 
 
 def stack(
-    shapes: list[tuple[int, int, int]],
+    shapes: Sequence[tuple[int, int, int]],
     *,
     head: HeadKind = "mol",
     mixtures: int = 10,
