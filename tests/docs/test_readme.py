@@ -1,0 +1,115 @@
+"""Every command, preset and plugin of the README works as it stands."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.components import Context
+from lofigen_kit.io import read_audio, write_audio
+from lofigen_kit.plugins import load_plugins
+from lofigen_kit.seeding import stream
+from lofigen_kit.testing import check_component
+from lofigen_kit_plugins.beatmaker import Beatmaker
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+TRAINING = ("corpus", "train", "evaluate")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+COMMANDS = [line for block in blocks("sh") for line in block.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with all that the README's commands name."""
+    folder = tmp_path_factory.mktemp("readme")
+    take = Beatmaker(bars=2).make_take(Context(stream(4, 0, "source")))
+    write_audio(
+        folder / "take.wav",
+        AudioBuffer(take.audio.samples, take.audio.sample_rate_hz),
+        format="wav",
+        bit_depth=16,
+        comment="",
+        rng=stream(4, 0, "dither"),
+    )
+    (folder / "my-tape.yaml").write_text(blocks("yaml")[0])
+    (folder / "plugins-of-mine").mkdir()
+    (folder / "plugins-of-mine" / "tremolo.py").write_text(blocks("python")[0])
+    trembling = blocks("yaml")[0].replace(
+        "effects:\n", "effects:\n  - {use: tremolo, depth_db: 6}\n"
+    )
+    (folder / "trembling.yaml").write_text(trembling)
+    for name in ("beats", "processed"):
+        (folder / name).mkdir()
+    return folder
+
+
+def run(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    words = shlex.split(line)
+    assert words[0] == "lofigen-kit"
+    program = Path(sys.executable).with_name("lofigen-kit")
+    return subprocess.run(
+        [program, *words[1:]], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def test_commands_work_in_the_order_in_which_they_stand(folder: Path) -> None:
+    for line in COMMANDS:
+        if shlex.split(line)[1] in TRAINING:
+            continue
+        done = run(line, folder)
+        assert done.returncode == 0, f"{line}\n{done.stderr}"
+    made = {path.relative_to(folder).as_posix() for path in folder.rglob("*.*")}
+    assert {"wobbly.flac", "wobbly.json", "wobbly.png", "following.wav"} <= made
+    assert len(list((folder / "beats").glob("worn-walkman_*_take[01].wav"))) == 2
+    assert len(list((folder / "processed").glob("take*.wav"))) == 1
+    following = read_audio(folder / "following.wav")
+    assert following.samples.std() > 0.01
+
+
+def test_training_commands_have_the_options_that_they_are_given(folder: Path) -> None:
+    for line in COMMANDS:
+        words = shlex.split(line)
+        if words[1] not in TRAINING:
+            continue
+        command = words[1:3] if words[1] == "corpus" else words[1:2]
+        helped = run(shlex.join(["lofigen-kit", *command, "--help"]), folder).stdout
+        for word in words:
+            if word.startswith("-"):
+                assert word in helped
+
+
+def test_the_plugin_is_the_example_and_keeps_the_contract(folder: Path) -> None:
+    example = (ROOT / "examples" / "tremolo.py").read_text()
+    assert blocks("python")[0] == example
+    assert len([line for line in example.splitlines() if line.strip()]) <= 20
+    registry = load_plugins(folder / "plugins-of-mine")
+    check_component(registry.find("effect", "tremolo"))
+
+
+def test_the_preset_is_valid(folder: Path) -> None:
+    assert run("lofigen-kit chain validate my-tape.yaml", folder).returncode == 0
+
+
+def test_the_setup_is_two_commands() -> None:
+    ci = (ROOT / ".ci" / "run").read_text()
+    assert "pip install -c constraints.txt -e . && lofigen-kit chain preset lofi-tape.yaml" in README
+    assert "pip install -c constraints.txt -e '.[dev]' && pytest" in README
+    assert "-c constraints.txt -e ." in ci
+    assert "-c constraints.txt -e '.[dev]'" in ci
+
+
+def test_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
