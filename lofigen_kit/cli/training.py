@@ -70,6 +70,13 @@ def train(
     window: Annotated[int, typer.Option(min=1, help="Frames of a crop that are judged.")] = 4096,
     learning_rate: Annotated[float, typer.Option(min=0, help="Adam's peak rate.")] = 1e-3,
     seed: Annotated[int, typer.Option(min=0)] = 0,
+    start: Annotated[
+        Path | None, typer.Option("--from", metavar="MODEL", help="Go on from this model.")
+    ] = None,
+    rehearse_every: Annotated[
+        int,
+        typer.Option(min=0, help="Updates between two rounds of learning from its own playing."),
+    ] = 0,
     threads: Annotated[int, typer.Option(min=1, help="Cores to use.")] = 1,
     licence: Annotated[str, typer.Option(help="The licence of the weights.")] = "CC0-1.0",
     force: Annotated[bool, typer.Option("--force", help="Overwrite the model.")] = False,
@@ -80,6 +87,7 @@ def train(
     import torch
 
     from lofigen_kit.guide import channel_names
+    from lofigen_kit.nn.checkpoint import load
     from lofigen_kit.nn.spec import stack
     from lofigen_kit.training.corpus import read_manifest, read_songs
     from lofigen_kit.training.loop import Progress, Recipe
@@ -90,9 +98,20 @@ def train(
     torch.set_num_threads(threads)
     _, sha256 = read_manifest(corpus)
     songs = read_songs(corpus, "train")
-    names = channel_names(song.score for song in songs) if guide else ()
-    spec = stack(variant.layers, head=head, mixtures=mixtures, guide=names)
-    recipe = Recipe(steps=steps, batch=batch, window=window, learning_rate=learning_rate, seed=seed)
+    begun = load(start) if start else None
+    if begun:
+        spec = begun.spec
+    else:
+        names = channel_names(song.score for song in songs) if guide else ()
+        spec = stack(variant.layers, head=head, mixtures=mixtures, guide=names)
+    recipe = Recipe(
+        steps=steps,
+        batch=batch,
+        window=window,
+        learning_rate=learning_rate,
+        rehearse_every=rehearse_every,
+        seed=seed,
+    )
     with progress_bar(quiet=quiet or as_json) as bar:
 
         def report(now: Progress) -> None:
@@ -104,7 +123,12 @@ def train(
             songs,
             recipe,
             output,
-            facts={"licence": licence, "corpus_sha256": sha256},
+            facts={
+                "licence": licence,
+                "corpus_sha256": sha256,
+                **({"from": {"sha256": begun.sha256, **begun.facts}} if begun else {}),
+            },
+            start=begun,
             progress=report,
         )
     line = f"{output}  loss {facts['loss']:.4f} after {facts['steps']} steps"
@@ -133,6 +157,7 @@ def evaluate(
     from lofigen_kit.nn.checkpoint import load
     from lofigen_kit.training import evaluate as judging
     from lofigen_kit.training.corpus import read_songs
+    from lofigen_kit.training.playing import play
 
     torch.set_num_threads(threads)
     name, *fields = sampler.split(",")
@@ -148,7 +173,7 @@ def evaluate(
                 bar("playing", done, total)
 
         chosen_songs = [held_out[i % len(held_out)] for i in range(songs)]
-        played = judging.play(
+        played = play(
             network, chosen, chosen_songs,
             seconds=seconds, seed=seed, threads=threads, progress=report,
         )  # fmt: skip

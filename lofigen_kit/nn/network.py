@@ -135,6 +135,18 @@ def to_tensors(stack: CausalStack) -> dict[str, np.ndarray]:
     return {name: t[:, :, 0] if name.startswith("guides.") else t for name, t in state.items()}
 
 
+def to_network(stack: CausalStack) -> Network:
+    """Return a stack's weights as the plain arrays that generation takes."""
+    tensors = to_tensors(stack)
+    count = len(stack.spec.layers)
+    return Network(
+        spec=stack.spec,
+        weights=tuple(tensors[f"layers.{i}.weight"] for i in range(count)),
+        biases=tuple(tensors[f"layers.{i}.bias"] for i in range(count)),
+        guide_weights=tuple(tensors[f"guides.{i}.weight"] for i in range(len(stack.guides))),
+    )
+
+
 def from_network(network: Network) -> CausalStack:
     """Return a trainable stack with a checkpoint's weights."""
     stack = CausalStack(network.spec)

@@ -36,15 +36,38 @@ class Crops:
         self.frames = frames
         self.instruments = [i for i, name in enumerate(spec.guide) if name.startswith(PLAYS)]
         self._audio = [song.samples for song in songs]
+        self._played: dict[int, np.ndarray] = {}
         self._guides = [_guide(song, spec) for song in songs]
         lengths = np.array([len(samples) for samples in self._audio], dtype=np.float64)
         self._weights = lengths / lengths.sum()
 
-    def draw(self, rng: np.random.Generator, count: int) -> Batch:
-        """Return a batch of crops; a crop that passes a song's end goes on at its beginning."""
+    def rehearse(self, played: dict[int, np.ndarray]) -> None:
+        """Take what the network played of some songs, by index, as the past in place of theirs."""
+        self._played = played
+
+    def draw(self, rng: np.random.Generator, count: int, *, rehearsed_share: float = 0.0) -> Batch:
+        """Return a batch of crops; a crop that passes a song's end goes on at its beginning.
+
+        Args:
+            rng: Draws songs and places.
+            count: How many crops.
+            rehearsed_share: How many of them, of 1, have a past that the network itself played,
+                if it has played. What comes next is the song's own: the network learns the way
+                back from where its errors lead it (DAgger: Ross, Gordon and Bagnell, 2011).
+        """
         picks = rng.choice(len(self._audio), size=count, p=self._weights)
+        if rehearsed_share and self._played:
+            rehearsed = rng.random(count) < rehearsed_share
+            picks = np.where(rehearsed, rng.choice(sorted(self._played), size=count), picks)
+        else:
+            rehearsed = np.zeros(count, dtype=bool)
         starts = [int(rng.integers(len(self._audio[pick]))) for pick in picks]
-        return self.crops(list(zip(picks.tolist(), starts, strict=True)))
+        batch = self.crops(list(zip(picks.tolist(), starts, strict=True)))
+        for row in np.flatnonzero(rehearsed):
+            past = self._played[int(picks[row])]
+            index = (starts[row] + np.arange(self.frames)) % len(past)
+            batch.x[row, 0] = torch.from_numpy(past[index])
+        return batch
 
     def crops(self, places: Sequence[tuple[int, int]]) -> Batch:
         """Return the crops at given places (song, first frame)."""
@@ -56,7 +79,7 @@ class Crops:
             guides.append(self._guides[song][:, index[1:]])
         waves = torch.from_numpy(np.stack(audio))[:, None]
         guide = torch.from_numpy(np.stack(guides)).float() if guides[0].size else None
-        return Batch(x=waves[..., :-1], target=waves[..., 1:], guide=guide)
+        return Batch(x=waves[..., :-1].clone(), target=waves[..., 1:], guide=guide)
 
     def every(self, stride: int) -> list[tuple[int, int]]:
         """Return places at a fixed stride through every song."""

@@ -8,7 +8,7 @@ the ceiling that a detector gives.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,20 +17,16 @@ import torch
 
 from lofigen_kit.analysis import chroma, chroma_similarity, drum_f_measure
 from lofigen_kit.audio import AudioBuffer
-from lofigen_kit.components import Sampler
 from lofigen_kit.doctor import Finding, examine
-from lofigen_kit.engine import Track, generate
 from lofigen_kit.guide import guide_channels
 from lofigen_kit.nn.checkpoint import Network
 from lofigen_kit.nn.network import from_network
 from lofigen_kit.score import Score
-from lofigen_kit.seeding import stream
 from lofigen_kit.training.corpus import Song
 from lofigen_kit.training.data import Crops
 from lofigen_kit.training.linear import linear_predictor, residual
 from lofigen_kit.training.loop import judged_loss
 
-PRIME_FRAMES = 8192
 BASS_LEVEL = 2.5
 """How much louder than a chord's note a bass note is, in the tones that stand for a score."""
 
@@ -95,43 +91,6 @@ def linear_prediction_nats(train: Sequence[Song], held_out: Sequence[Song]) -> t
     gaussian = 0.5 * math.log(2.0 * math.pi * variance) + np.mean(judged**2) / (2.0 * variance)
     laplace = math.log(2.0 * width) + np.mean(np.abs(judged)) / width
     return float(gaussian), float(laplace)
-
-
-def play(
-    network: Network,
-    sampler: Sampler,
-    songs: Sequence[Song],
-    *,
-    seconds: float | None,
-    seed: int,
-    threads: int = 1,
-    progress: Callable[[int, int], None] | None = None,
-) -> list[np.ndarray]:
-    """Return each song as the network plays it, primed by the reference's end, then free.
-
-    Args:
-        network: The network.
-        sampler: How it draws.
-        songs: Whose scores to follow, round and round.
-        seconds: How long; None is each song's own length.
-        seed: Of the sampling noise.
-        threads: Cores to use.
-        progress: Frames done and frames in all.
-    """
-    rate = network.spec.sample_rate_hz
-    tracks = []
-    for index, song in enumerate(songs):
-        frames = len(song.samples) if seconds is None else round(seconds * rate)
-        prime = song.samples[-PRIME_FRAMES:]
-        guide = guide_channels(
-            song.score,
-            network.spec.guide,
-            start=-len(prime),
-            frames=len(prime) + frames,
-            sample_rate_hz=rate,
-        )
-        tracks.append(Track(frames, prime, guide, stream(seed, index, "sampler")))
-    return generate(network, sampler, tracks, threads=threads, progress=progress)
 
 
 def judge(song: Song, played: np.ndarray, rate_hz: int) -> Performance:

@@ -7,21 +7,30 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from lofigen_kit.components import LawSampler
 from lofigen_kit.errors import RenderError
+from lofigen_kit.law import DrawLaw
 from lofigen_kit.nn import heads
-from lofigen_kit.nn.checkpoint import save
-from lofigen_kit.nn.network import CausalStack, start_linear, to_tensors
+from lofigen_kit.nn.checkpoint import Network, save
+from lofigen_kit.nn.network import (
+    CausalStack,
+    from_network,
+    start_linear,
+    to_network,
+    to_tensors,
+)
 from lofigen_kit.nn.spec import NetworkSpec
 from lofigen_kit.seeding import stream
 from lofigen_kit.training.corpus import Song
 from lofigen_kit.training.data import Batch, Crops
-from lofigen_kit.training.linear import linear_predictor
+from lofigen_kit.training.linear import ORDER, linear_predictor
+from lofigen_kit.training.playing import play
 
 CURVE_EVERY = 100
 STRAY_TONES = 2
@@ -44,6 +53,10 @@ class Recipe:
             take pitch from the guide, not from what happens to ring.
         anonymous: The share of crops that are not told their instruments, so that the network also
             plays for scores that name none.
+        rehearse_every: After so many updates the network plays some of the songs, and trains on
+            its own playing as the past of what should come next; 0 never does.
+        rehearsed_songs: How many it plays.
+        rehearsed_share: The share of crops that follow its own playing.
         average: Decay of the averaged weights, which are what is kept.
         seed: Of the initial weights, the crops and the noise.
     """
@@ -58,6 +71,9 @@ class Recipe:
     anonymous: float = 0.15
     clip: float = 1.0
     average: float = 0.999
+    rehearse_every: int = 0
+    rehearsed_songs: int = 24
+    rehearsed_share: float = 0.5
     seed: int = 0
 
 
@@ -78,6 +94,7 @@ def train(
     path: Path,
     *,
     facts: dict[str, Any],
+    start: Network | None = None,
     save_every_s: float = 300.0,
     progress: Callable[[Progress], None] | None = None,
 ) -> dict[str, Any]:
@@ -91,6 +108,7 @@ def train(
         recipe: How.
         path: The checkpoint to write.
         facts: What the caller knows of the data and the licence; kept in the checkpoint.
+        start: A network of the same shape to go on from; None begins anew.
         save_every_s: The timer's period.
         progress: Called after every update.
 
@@ -100,9 +118,10 @@ def train(
     Raises:
         RenderError: when the loss is no longer a number; the last good checkpoint stays.
     """
-    stack = CausalStack(spec, seed=recipe.seed)
-    if spec.head == "mol":
-        start_linear(stack, *linear_predictor([song.samples for song in songs]))
+    stack = from_network(start) if start else CausalStack(spec, seed=recipe.seed)
+    if spec.head == "mol" and not start:
+        order = min(ORDER, spec.layers[-1].kernel)
+        start_linear(stack, *linear_predictor([song.samples for song in songs], order=order))
     crops = Crops(songs, spec, frames=recipe.window + spec.receptive_field - 1)
     optimiser = torch.optim.Adam(stack.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.99))
     average = {name: t.detach().clone() for name, t in stack.state_dict().items()}
@@ -111,6 +130,8 @@ def train(
     curve = path.with_suffix(".csv")
     curve.write_text("step,loss,seconds\n")
     for step in range(recipe.steps):
+        if recipe.rehearse_every and step % recipe.rehearse_every == 0:
+            crops.rehearse(_rehearsal(stack, average, songs, recipe, step))
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(recipe, step)
         value = _update(stack, optimiser, crops, recipe, step)
@@ -149,7 +170,7 @@ def _update(
 ) -> float:
     """Take one step down the gradient, and return the loss before it."""
     rng = stream(recipe.seed, step, "crops")
-    batch = crops.draw(rng, recipe.batch)
+    batch = crops.draw(rng, recipe.batch, rehearsed_share=recipe.rehearsed_share)
     errors = torch.from_numpy(_errors(rng, recipe, batch.x.shape[-1], stack.spec.sample_rate_hz))
     if batch.guide is not None:
         told = torch.from_numpy(rng.random((recipe.batch, 1, 1)) >= recipe.anonymous)
@@ -175,6 +196,38 @@ def _errors(rng: np.random.Generator, recipe: Recipe, frames: int, rate_hz: int)
         phase = rng.uniform(0.0, 2.0 * np.pi, size=(recipe.batch, 1, 1))
         noise += levels() * np.sin(2.0 * np.pi * pitch_hz * time_s + phase)
     return noise.astype(np.float32)
+
+
+def _rehearsal(
+    stack: CausalStack,
+    average: dict[str, Tensor],
+    songs: Sequence[Song],
+    recipe: Recipe,
+    step: int,
+) -> dict[int, np.ndarray]:
+    """Return some songs, by index, as the averaged network plays them now."""
+    rng = stream(recipe.seed, step, "rehearsal")
+    count = min(recipe.rehearsed_songs, len(songs))
+    picks = rng.choice(len(songs), size=count, replace=False).tolist()
+    averaged = CausalStack(stack.spec)
+    averaged.load_state_dict(average)
+    played = play(
+        to_network(averaged),
+        _Rehearsal(),
+        [songs[pick] for pick in picks],
+        seconds=None,
+        seed=int(rng.integers(2**32)),
+    )
+    return dict(zip(picks, played, strict=True))
+
+
+class _Rehearsal(LawSampler):
+    """The network's own distribution, but for the farthest tails."""
+
+    use: Literal["rehearsal"] = "rehearsal"
+
+    def law(self) -> DrawLaw:
+        return DrawLaw(temperature=0.9, tail=0.01)
 
 
 def _even_in_octaves(rng: np.random.Generator, low: float, high: float, count: int) -> np.ndarray:

@@ -33,7 +33,7 @@ class TapeHiss(Effect):
         from lofigen_kit.dsp.levels import gain_of
 
         noise = ctx.rng.standard_normal(audio.samples.shape, dtype=np.float32)
-        if self.slope_db_oct:
+        if self.slope_db_oct and audio.frames:
             noise = self._tilted(noise, audio.sample_rate_hz)
         noise *= np.float32(gain_of(self.level_dbfs))
         return audio.with_samples(audio.samples + noise)

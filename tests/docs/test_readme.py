@@ -104,7 +104,9 @@ def test_the_preset_is_valid(folder: Path) -> None:
 
 def test_the_setup_is_two_commands() -> None:
     ci = (ROOT / ".ci" / "run").read_text()
-    assert "pip install -c constraints.txt -e . && lofigen-kit chain preset lofi-tape.yaml" in README
+    assert (
+        "pip install -c constraints.txt -e . && lofigen-kit chain preset lofi-tape.yaml" in README
+    )
     assert "pip install -c constraints.txt -e '.[dev]' && pytest" in README
     assert "-c constraints.txt -e ." in ci
     assert "-c constraints.txt -e '.[dev]'" in ci

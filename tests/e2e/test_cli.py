@@ -198,13 +198,18 @@ def test_help_and_version(run: Run) -> None:
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to a child")
 def test_interrupting_leaves_quietly(tmp_path: Path) -> None:
     code = (
-        "import time, lofigen_kit.plugins as p, lofigen_kit.cli as c\n"
+        "import signal, time, lofigen_kit.plugins as p, lofigen_kit.cli as c\n"
+        # What runs in the background of a shell ignores Ctrl-C, and so do its children.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "def hang(*a, **k):\n    print('ready', flush=True)\n    time.sleep(60)\n"
         "p.load_plugins = hang\n"
         "c.main(['chain', 'preset', 'lofi-tape'])\n"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=tmp_path,
     ) as process:
         assert process.stdout is not None
         process.stdout.readline()

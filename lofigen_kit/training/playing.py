@@ -1,0 +1,53 @@
+"""Letting a network play the songs of a corpus, free-running."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from lofigen_kit.components import Sampler
+from lofigen_kit.engine import Track, generate
+from lofigen_kit.guide import guide_channels
+from lofigen_kit.nn.checkpoint import Network
+from lofigen_kit.seeding import stream
+from lofigen_kit.training.corpus import Song
+
+PRIME_FRAMES = 8192
+
+
+def play(
+    network: Network,
+    sampler: Sampler,
+    songs: Sequence[Song],
+    *,
+    seconds: float | None,
+    seed: int,
+    threads: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[np.ndarray]:
+    """Return each song as the network plays it, primed by the reference's end, then free.
+
+    Args:
+        network: The network.
+        sampler: How it draws.
+        songs: Whose scores to follow, round and round.
+        seconds: How long; None is each song's own length.
+        seed: Of the sampling noise.
+        threads: Cores to use.
+        progress: Frames done and frames in all.
+    """
+    rate = network.spec.sample_rate_hz
+    tracks = []
+    for index, song in enumerate(songs):
+        frames = len(song.samples) if seconds is None else round(seconds * rate)
+        prime = song.samples[-PRIME_FRAMES:]
+        guide = guide_channels(
+            song.score,
+            network.spec.guide,
+            start=-len(prime),
+            frames=len(prime) + frames,
+            sample_rate_hz=rate,
+        )
+        tracks.append(Track(frames, prime, guide, stream(seed, index, "sampler")))
+    return generate(network, sampler, tracks, threads=threads, progress=progress)
