@@ -49,8 +49,9 @@ def inside(root: Path | None, path: str) -> Path:
     if root is None:
         return Path(path)
     folder = root.resolve()
-    resolved = (folder / path).resolve()
-    if "\0" in path or Path(path).is_absolute() or not resolved.is_relative_to(folder):
+    # A NUL is no part of any path, and resolving one raises.
+    resolved = None if "\0" in path else (folder / path).resolve()
+    if resolved is None or Path(path).is_absolute() or not resolved.is_relative_to(folder):
         raise InputError(
             f"{path!r} lies outside the preset's folder",
             remedy="put the file beside the preset and name it by a relative path",
