@@ -331,7 +331,6 @@ def _encode(
             if format != "wav":
                 sound.software = _software()
                 if comment:  # libsndfile refuses an empty tag
-                    if comment:  # libsndfile refuses an empty one
                     sound.comment = comment
             # In blocks: libvorbis keeps a whole write on the stack.
             for start in range(0, audio.frames, _BLOCK_FRAMES):
