@@ -77,6 +77,9 @@ def train(
         int,
         typer.Option(min=0, help="Updates between two rounds of learning from its own playing."),
     ] = 0,
+    rehearsal_temperature: Annotated[
+        float, typer.Option(min=0, max=2, help="Of its sampling while it plays.")
+    ] = 0.9,
     threads: Annotated[int, typer.Option(min=1, help="Cores to use.")] = 1,
     licence: Annotated[str, typer.Option(help="The licence of the weights.")] = "CC0-1.0",
     force: Annotated[bool, typer.Option("--force", help="Overwrite the model.")] = False,
@@ -110,6 +113,7 @@ def train(
         window=window,
         learning_rate=learning_rate,
         rehearse_every=rehearse_every,
+        rehearsal_temperature=rehearsal_temperature,
         seed=seed,
     )
     with progress_bar(quiet=quiet or as_json) as bar:

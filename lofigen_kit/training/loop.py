@@ -57,6 +57,7 @@ class Recipe:
             its own playing as the past of what should come next; 0 never does.
         rehearsed_songs: How many it plays.
         rehearsed_share: The share of crops that follow its own playing.
+        rehearsal_temperature: Of its sampling while it plays; the one at which it will be used.
         average: Decay of the averaged weights, which are what is kept.
         seed: Of the initial weights, the crops and the noise.
     """
@@ -74,6 +75,7 @@ class Recipe:
     rehearse_every: int = 0
     rehearsed_songs: int = 24
     rehearsed_share: float = 0.5
+    rehearsal_temperature: float = 0.9
     seed: int = 0
 
 
@@ -213,7 +215,7 @@ def _rehearsal(
     averaged.load_state_dict(average)
     played = play(
         to_network(averaged),
-        _Rehearsal(),
+        _Rehearsal(temperature=recipe.rehearsal_temperature),
         [songs[pick] for pick in picks],
         seconds=None,
         seed=int(rng.integers(2**32)),
@@ -225,9 +227,10 @@ class _Rehearsal(LawSampler):
     """The network's own distribution, but for the farthest tails."""
 
     use: Literal["rehearsal"] = "rehearsal"
+    temperature: float
 
     def law(self) -> DrawLaw:
-        return DrawLaw(temperature=0.9, tail=0.01)
+        return DrawLaw(temperature=self.temperature, tail=0.01)
 
 
 def _even_in_octaves(rng: np.random.Generator, low: float, high: float, count: int) -> np.ndarray:
