@@ -187,7 +187,7 @@ def read(path: Path) -> dict[str, Any] | None:
 
 
 def file_stem(rendering: Rendering) -> str:
-    """Return a file name without suffix: `lofi-tape_78bpm_Dmin_seed7_take0`."""
+    """Return a file name without suffix: `lofi-tape_78bpm_Dmin_seed3_take0`."""
     return stem(rendering.preset, rendering.take, rendering.score.tempo_bpm, rendering.score.key)
 
 
