@@ -2,7 +2,7 @@
 
     python benchmarks/startup.py
 
-The aim is under 3; measured on two cores of an EPYC: `--help` 1.6 to 1.8, `plugins list` 2.6 to 3.1,
+The aim is under 3; measured on an EPYC core: `--help` 1.6 to 1.8, `plugins list` 2.6 to 3.1,
 `chain list` about 3.5. A typer command that does nothing already takes 2.4 to 2.9.
 """
 
