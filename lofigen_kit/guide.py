@@ -3,8 +3,8 @@
 Pitch is given as excitation: the sum over sounding notes of envelope * sin(2 pi f t), the same
 with cos, and the envelope alone. This is the idea of the neural source-filter model (Wang, Takaki
 and Yamagishi, 2019): the network shapes a signal that already has the right pitch, instead of
-finding the pitch by itself. Drums are two decays for each kind, which tell it how long ago the
-stroke fell. Who plays is a channel for each instrument that the network was trained on, held
+finding the pitch by itself. Drums are a pulse for each kind, from which its layers can draw a
+stroke as filters do, and two decays, which tell how long ago it fell. Who plays is a channel for each instrument that the network was trained on, held
 through the piece, and silent where the instruments are unknown.
 """
 
@@ -27,9 +27,11 @@ DRUM_DECAYS_S: dict[Drum, tuple[float, float]] = {
 }
 ATTACK_S, RELEASE_S = 0.004, 0.05
 GAIN = 0.4
+PULSE_LEVEL = 4.0
+"""High: one sample has to say as much as a decay of hundreds."""
 
 CHANNELS = (
-    *(f"{drum}.{speed}" for drum in DRUM_DECAYS_S for speed in ("fast", "slow")),
+    *(f"{drum}.{shape}" for drum in DRUM_DECAYS_S for shape in ("fast", "slow", "pulse")),
     *(f"{part}.{wave}" for part in PART_DECAY_S for wave in ("sin", "cos", "env")),
 )
 """What is played, in the order in which shipped networks take it."""
@@ -96,8 +98,8 @@ def guide_channels(
             canvas[row] = PLAYS_LEVEL * (name.removeprefix(PLAYS) in score.instruments)
             continue
         instrument, shape = name.split(".")
-        for onset_s, wave in _events(score, instrument, shape, sample_rate_hz):
-            _add(canvas[row], wave, onset_s, sample_rate_hz, wrap=score.loop)
+        for first, wave in _events(score, instrument, shape, sample_rate_hz):
+            _add(canvas[row], wave, first, wrap=score.loop)
     index = np.arange(start, start + frames)
     if score.loop:
         return canvas[:, index % length].astype(np.float32)
@@ -108,23 +110,36 @@ def guide_channels(
 
 def _events(
     score: Score, instrument: str, shape: str, rate: int
-) -> Iterator[tuple[float, np.ndarray]]:
-    """Yield each event's onset and its waveform on the channel."""
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield the first sample of each event and its waveform on the channel."""
     for hit in score.hits:
-        if hit.drum == instrument:
-            yield hit.onset_s, _drum_wave(hit, shape, rate)
+        if hit.drum == instrument and shape == "pulse":
+            yield int(hit.onset_s * rate), _pulse(hit, rate)
+        elif hit.drum == instrument:
+            yield _first_sample(hit.onset_s, rate), _drum_decay(hit, shape, rate)
     for note in score.notes:
         if note.part == instrument:
-            yield note.onset_s, _note_wave(note, shape, rate)
+            yield _first_sample(note.onset_s, rate), _note_wave(note, shape, rate)
+
+
+def _first_sample(onset_s: float, rate: int) -> int:
+    """Return the first whole sample that is not before an onset."""
+    return int(np.ceil(onset_s * rate))
 
 
 def _elapsed_s(onset_s: float, duration_s: float, rate: int) -> np.ndarray:
     """Return the time since an onset at every whole sample after it: onsets fall between them."""
-    first = np.ceil(onset_s * rate)
+    first = _first_sample(onset_s, rate)
     return np.asarray((first + np.arange(round(duration_s * rate))) / rate - onset_s)
 
 
-def _drum_wave(hit: Hit, shape: str, rate: int) -> np.ndarray:
+def _pulse(hit: Hit, rate: int) -> np.ndarray:
+    """Return a pulse that the two samples around the onset share, the nearer more of it."""
+    late = hit.onset_s * rate % 1.0
+    return np.asarray(PULSE_LEVEL * hit.velocity * np.array([1.0 - late, late]))
+
+
+def _drum_decay(hit: Hit, shape: str, rate: int) -> np.ndarray:
     decay_s = DRUM_DECAYS_S[hit.drum][("fast", "slow").index(shape)]
     elapsed = _elapsed_s(hit.onset_s, 7.0 * decay_s, rate)
     return np.asarray(hit.velocity * np.exp(-elapsed / decay_s))
@@ -136,9 +151,8 @@ def _note_wave(note: Note, shape: str, rate: int) -> np.ndarray:
     return np.asarray(level * _WAVES[shape](2.0 * np.pi * note.frequency_hz * elapsed))
 
 
-def _add(row: np.ndarray, wave: np.ndarray, onset_s: float, rate: int, *, wrap: bool) -> None:
-    """Add a waveform where it begins; what runs past the end goes round, or is cut."""
-    first = int(np.ceil(onset_s * rate))
+def _add(row: np.ndarray, wave: np.ndarray, first: int, *, wrap: bool) -> None:
+    """Add a waveform from a sample on; what runs past the end goes round, or is cut."""
     if not wrap:
         count = min(len(wave), max(len(row) - first, 0))
         row[first : first + count] += wave[:count]

@@ -13,7 +13,7 @@ HEAVY = (
 
 
 def command(*arguments: str) -> str:
-    return f"from lofigen_kit.cli import main; main({list(arguments)!r})"
+    return f"from lofigen_kit.__main__ import main; main({list(arguments)!r})"
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("plugins", "list"), ("chain", "list")])
