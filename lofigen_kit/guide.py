@@ -4,8 +4,9 @@ Pitch is given as excitation: the sum over sounding notes of envelope * sin(2 pi
 with cos, and the envelope alone. This is the idea of the neural source-filter model (Wang, Takaki
 and Yamagishi, 2019): the network shapes a signal that already has the right pitch, instead of
 finding the pitch by itself. Drums are a pulse for each kind, from which its layers can draw a
-stroke as filters do, and two decays, which tell how long ago it fell. Who plays is a channel for each instrument that the network was trained on, held
-through the piece, and silent where the instruments are unknown.
+stroke as filters do, and two decays, which tell how long ago it fell. Who plays is a channel for
+each instrument that the network was trained on, held through the piece, and silent where the
+instruments are unknown.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lofigen_kit.errors import CheckpointError
-from lofigen_kit.guide import CHANNELS, PLAYS_LEVEL, channel_names, guide_channels
+from lofigen_kit.guide import CHANNELS, PLAYS_LEVEL, PULSE_LEVEL, channel_names, guide_channels
 from lofigen_kit.score import Hit, Note, Score
 
 RATE = 8000
@@ -40,6 +40,15 @@ def test_a_stroke_begins_on_its_sample_and_decays() -> None:
     assert np.flatnonzero(kick)[0] == 0.25 * RATE
     assert kick[2000] == pytest.approx(1.0)
     assert kick[2000 + round(0.12 * RATE)] == pytest.approx(np.exp(-1), abs=1e-3)
+
+
+@pytest.mark.parametrize("onset_s", [0.25, 0.25003125, 0.25009, 0.0])
+def test_a_pulse_stands_at_its_stroke_between_the_samples(onset_s: float) -> None:
+    song = score().model_copy(update={"hits": (Hit(drum="kick", onset_s=onset_s, velocity=0.5),)})
+    pulse = guide_channels(song, ("kick.pulse",), start=0, frames=4000, sample_rate_hz=RATE)[0]
+    assert pulse.sum() == pytest.approx(PULSE_LEVEL * 0.5)
+    assert pulse @ np.arange(4000) / pulse.sum() == pytest.approx(onset_s * RATE, abs=1e-3)
+    assert np.count_nonzero(pulse) <= 2
 
 
 def test_excitation_has_the_pitch_of_its_note() -> None:
