@@ -6,11 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 
+from lofigen_kit.engine import Track, generate
+from lofigen_kit.nn.checkpoint import Network
+from lofigen_kit.nn.spec import stack
 from lofigen_kit.plugins import load_plugins
 from lofigen_kit.preset import Preset, load_preset
 from lofigen_kit.registry import Registry
+from lofigen_kit_plugins.mean import Mean
 
 FAKES = '''
 from typing import ClassVar, Literal
@@ -151,8 +156,16 @@ class Ran(NamedTuple):
     err: str
 
 
+@pytest.fixture(scope="session")
+def engine() -> None:
+    """Compile the engine, so that no command of a test has to, and say so."""
+    network = Network(stack([(1, 1, 2)], head="mse"), (np.zeros((1, 1, 2)),), (np.zeros(1),))
+    generate(network, Mean(), [Track(1)])
+
+
 @pytest.fixture
 def run(
+    engine: None,  # noqa: ARG001 - compiled by now
     plugin_dir: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

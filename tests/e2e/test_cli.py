@@ -76,6 +76,21 @@ def test_options_override_the_preset(run: Run, preset_file: Path) -> None:
     assert read_audio(Path("out.flac")).sample_rate_hz == 48000
 
 
+def test_the_first_run_says_that_it_compiles(preset_file: Path, plugin_dir: Path) -> None:
+    folder = preset_file.parent
+    command = [sys.executable, "-m", "lofigen_kit", "--plugin-dir", str(plugin_dir)]
+    command += ["chain", "preset", str(preset_file), "--force"]
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(folder / "cache")}
+    first, second = (
+        subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, check=True
+        )
+        for _ in range(2)
+    )
+    assert "compiling the engine for this processor, once" in first.stderr
+    assert second.stderr == ""
+
+
 def test_quiet_says_nothing(run: Run, preset_file: Path) -> None:
     assert run("chain", "preset", preset_file, "-q") == (0, "", "")
 
