@@ -275,22 +275,9 @@ def _crossfaded(dry: AudioBuffer, wet: AudioBuffer, mix: float) -> AudioBuffer:
 
 
 def _resampled(audio: AudioBuffer, rate_hz: int, score: Score) -> AudioBuffer:
-    """Return audio at another rate, as long as its score to the sample.
+    from lofigen_kit.dsp.resample import resample_piece
 
-    A resampling filter looks past both ends: in a loop it finds the other end there, so that the
-    seam stays as smooth as the rest; else silence.
-    """
-    from lofigen_kit.dsp.resample import resample
-
-    around = audio.sample_rate_hz  # one second, which is whole in frames at any rate
-    padded = np.pad(
-        audio.samples, ((0, 0), (around, around)), mode="wrap" if score.loop else "constant"
-    )
-    converted = resample(audio.with_samples(padded), rate_hz).samples
-    frames = round(score.duration_s * rate_hz)
-    piece = converted[:, rate_hz : rate_hz + frames]
-    missing = frames - piece.shape[1]
-    return AudioBuffer(np.pad(piece, ((0, 0), (0, missing))), rate_hz)
+    return resample_piece(audio, rate_hz, duration_s=score.duration_s, loop=score.loop)
 
 
 def _prime(take: Take, network: Network) -> np.ndarray:

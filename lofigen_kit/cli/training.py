@@ -92,11 +92,14 @@ def train(
     from lofigen_kit.guide import channel_names
     from lofigen_kit.nn.checkpoint import load
     from lofigen_kit.nn.spec import stack
+    from lofigen_kit.recipe import check_free
     from lofigen_kit.training.corpus import read_manifest, read_songs
     from lofigen_kit.training.loop import Progress, Recipe
     from lofigen_kit.training.loop import train as run
 
-    _check_output(output, force=force)
+    if output.suffix != ".safetensors":
+        raise InputError("a model's name ends in .safetensors", where=output)
+    check_free(output, force=force)
     variant = cast("type[Model]", registry_of(ctx).find("model", model))
     torch.set_num_threads(threads)
     _, sha256 = read_manifest(corpus)
@@ -194,15 +197,6 @@ def evaluate(
     }
     rows = [[k, str(v)] for k, v in {**result["prediction"], **result["playing"]}.items()]
     show(result, columns(rows), as_json=as_json, quiet=quiet)
-
-
-def _check_output(output: Path, *, force: bool) -> None:
-    if output.suffix != ".safetensors":
-        raise InputError("a model's name ends in .safetensors", where=output)
-    if output.exists() and not force:
-        raise InputError("the file is there already", where=output, remedy="pass --force")
-    if not output.parent.is_dir():
-        raise InputError("there is no such folder", where=output.parent)
 
 
 def _fields(pairs: list[str]) -> dict[str, Any]:

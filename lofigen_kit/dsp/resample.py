@@ -33,6 +33,29 @@ def resample(audio: AudioBuffer, rate_hz: int) -> AudioBuffer:
     return AudioBuffer(convert(audio.samples, old_hz, rate_hz, frames), rate_hz)
 
 
+def resample_piece(
+    audio: AudioBuffer, rate_hz: int, *, duration_s: float, loop: bool
+) -> AudioBuffer:
+    """Return a piece of music at another sample rate, as long as its score to the sample.
+
+    A resampling filter looks past both ends: in a loop it finds the other end there, so that the
+    seam stays as smooth as the rest; else silence.
+
+    Args:
+        audio: Any number of channels; what is missing at its end becomes silence.
+        rate_hz: The new rate, 1 to 384 kHz.
+        duration_s: The score's length.
+        loop: Whether the end leads into the beginning.
+    """
+    around = audio.sample_rate_hz  # one second, which is whole in frames at any rate
+    padded = np.pad(audio.samples, ((0, 0), (around, around)), mode="wrap" if loop else "constant")
+    converted = resample(audio.with_samples(padded), rate_hz).samples
+    frames = round(duration_s * rate_hz)
+    piece = converted[:, rate_hz : rate_hz + frames]
+    missing = frames - piece.shape[1]
+    return AudioBuffer(np.pad(piece, ((0, 0), (0, missing))), rate_hz)
+
+
 def oversampled(
     samples: np.ndarray, factor: int, shape: Callable[[np.ndarray], np.ndarray]
 ) -> np.ndarray:

@@ -17,7 +17,7 @@ import numpy as np
 
 from lofigen_kit.audio import AudioBuffer
 from lofigen_kit.components import Context, Source, Take
-from lofigen_kit.dsp.resample import resample
+from lofigen_kit.dsp.resample import resample_piece
 from lofigen_kit.errors import InputError
 from lofigen_kit.io import read_audio, write_atomic, write_audio
 from lofigen_kit.score import Score
@@ -27,9 +27,6 @@ Split = Literal["train", "valid", "test"]
 SAMPLE_RATE_HZ = 8000
 HELD_OUT_SHARE = 0.1
 """The share of groups in each of the two held-out splits."""
-
-WRAP_S = 0.1
-"""A loop is resampled with this much of its other end on both sides."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,19 +40,11 @@ class Song:
 
 
 def at_network_rate(take: Take, rate_hz: int = SAMPLE_RATE_HZ) -> np.ndarray:
-    """Return a take's audio, mono, at the network's rate [shape=(frames,), dtype=float32].
-
-    A loop goes round: it is resampled with its own ends beside it, so that no edge is heard.
-    """
-    audio = take.audio.mono()
-    frames = round(take.score.duration_s * rate_hz)
-    if not take.score.loop:
-        return resample(audio, rate_hz).samples[0, :frames]
-    pad = round(WRAP_S * audio.sample_rate_hz)
-    around = np.pad(audio.samples[0], pad, mode="wrap")
-    resampled = resample(audio.with_samples(around[None]), rate_hz).samples[0]
-    first = round(WRAP_S * rate_hz)
-    return np.asarray(resampled[first : first + frames])
+    """Return a take's audio, mono, at the network's rate [shape=(frames,), dtype=float32]."""
+    score = take.score
+    mono = take.audio.mono()
+    piece = resample_piece(mono, rate_hz, duration_s=score.duration_s, loop=score.loop)
+    return np.asarray(piece.samples[0])
 
 
 def make_corpus(

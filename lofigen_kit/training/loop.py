@@ -129,6 +129,7 @@ def train(
     average = {name: t.detach().clone() for name, t in stack.state_dict().items()}
     began = saved = time.monotonic()
     smooth = math.nan
+    path.parent.mkdir(parents=True, exist_ok=True)
     curve = path.with_suffix(".csv")
     curve.write_text("step,loss,seconds\n")
     for step in range(recipe.steps):
