@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
@@ -12,6 +12,7 @@ from lofigen_kit.errors import InputError
 
 if TYPE_CHECKING:
     from lofigen_kit.components import Model
+    from lofigen_kit.nn.checkpoint import Network
 
 Head = Literal["mol", "mulaw", "mse"]
 
@@ -26,7 +27,10 @@ def train(
     *,
     corpus: Annotated[Path, typer.Argument(metavar="CORPUS", help="A folder of `corpus make`.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="MODEL.safetensors")],
-    model: Annotated[str, typer.Option(help="Which variant: conv4, conv6 or conv8.")] = "conv4",
+    model: Annotated[
+        str | None,
+        typer.Option(help="Which variant: conv4 (the default), conv6 or conv8."),
+    ] = None,
     head: Annotated[Head, typer.Option(help="What the network says of a sample.")] = "mol",
     mixtures: Annotated[int, typer.Option(min=1, max=64, help="Logistics of a mol head.")] = 10,
     guide: Annotated[bool, typer.Option(help="Follow the scores.")] = True,
@@ -36,7 +40,12 @@ def train(
     learning_rate: Annotated[float, typer.Option(min=0, help="Adam's peak rate.")] = 1e-3,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     start: Annotated[
-        Path | None, typer.Option("--from", metavar="MODEL", help="Go on from this model.")
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="MODEL",
+            help="Go on from this model; with a deeper --model, put new layers into it.",
+        ),
     ] = None,
     rehearse_every: Annotated[
         int,
@@ -65,12 +74,16 @@ def train(
     if output.suffix != ".safetensors":
         raise InputError("a model's name ends in .safetensors", where=output)
     check_free(output, force=force)
-    variant = cast("type[Model]", registry_of(ctx).find("model", model))
+    variant = cast("type[Model]", registry_of(ctx).find("model", model or "conv4"))
     torch.set_num_threads(threads)
     _, sha256 = read_manifest(corpus)
     songs = read_songs(corpus, "train")
+    origin: dict[str, Any] = {}
     begun = load(start) if start else None
     if begun:
+        origin = {"from": {"sha256": begun.sha256, **begun.facts}}
+        if model:
+            begun = _as_deep_as(begun, variant, seed)
         spec = begun.spec
     else:
         names = channel_names(song.score for song in songs) if guide else ()
@@ -95,13 +108,19 @@ def train(
             songs,
             recipe,
             output,
-            facts={
-                "licence": licence,
-                "corpus_sha256": sha256,
-                **({"from": {"sha256": begun.sha256, **begun.facts}} if begun else {}),
-            },
+            facts={"licence": licence, "corpus_sha256": sha256, **origin},
             start=begun,
             progress=report,
         )
     line = f"{output}  loss {facts['loss']:.4f} after {facts['steps']} steps"
     show(facts, [line], as_json=as_json, quiet=quiet)
+
+
+def _as_deep_as(network: Network, variant: type[Model], seed: int) -> Network:
+    """Return a network in the shape of a variant, deepened where it has fewer layers."""
+    from lofigen_kit.nn.deepen import deepen
+    from lofigen_kit.nn.spec import stack
+
+    shape = stack(variant.layers, head=network.spec.head, mixtures=network.spec.mixtures)
+    spec = network.spec.model_copy(update={"layers": shape.layers})
+    return network if spec == network.spec else deepen(network, spec, seed=seed)

@@ -11,15 +11,24 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
+from lofigen_kit.errors import CheckpointError
 from lofigen_kit.guide import CHANNELS
 from lofigen_kit.nn import heads
 from lofigen_kit.nn.checkpoint import load, save
+from lofigen_kit.nn.deepen import deepen
 from lofigen_kit.nn.fftconv import BLOCK, _CausalFFTConv, causal_conv1d
-from lofigen_kit.nn.network import CausalStack, from_network, start_linear, to_tensors
+from lofigen_kit.nn.network import (
+    CausalStack,
+    from_network,
+    start_linear,
+    to_network,
+    to_tensors,
+)
 from lofigen_kit.nn.spec import stack
 from lofigen_kit.training.linear import linear_predictor, residual
 
 fft_conv = cast("Callable[[Tensor, Tensor, int], Tensor]", _CausalFFTConv.apply)
+Shape = tuple[int, int, int]
 VARIANTS = {
     "conv4": ([(1, 16, 128), (16, 64, 256), (64, 16, 256), (16, 1, 128)], 528_481, 765),
     "conv6": (
@@ -103,6 +112,40 @@ def test_weights_pass_through_a_checkpoint_unchanged(tmp_path) -> None:  # type:
     again = from_network(load(path))
     for name, tensor in network.state_dict().items():
         torch.testing.assert_close(again.state_dict()[name], tensor, rtol=0, atol=0)
+
+
+SHALLOW = ((1, 8, 20), (8, 8, 30), (8, 1, 16))
+
+
+@pytest.mark.parametrize("between", [[(8, 8, 5)], [(8, 12, 5), (12, 9, 7), (9, 8, 3)]])
+def test_a_deeper_network_begins_as_the_shallower_one(between: list[Shape]) -> None:
+    shallow = CausalStack(stack(SHALLOW, mixtures=4, guide=CHANNELS), seed=1)
+    shape = [*SHALLOW[:2], *between, *SHALLOW[2:]]
+    deeper = deepen(to_network(shallow), stack(shape, mixtures=4, guide=CHANNELS), seed=2)
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(1, 1, 300, generator=generator)
+    guide = torch.rand(1, len(CHANNELS), 300, generator=generator)
+    stack_of_both = shallow(x, guide), from_network(deeper)(x, guide)
+    torch.testing.assert_close(*stack_of_both, rtol=1e-5, atol=1e-5)
+    assert deeper.spec.receptive_field == shallow.spec.receptive_field + sum(
+        kernel - 1 for *_, kernel in between
+    )
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        SHALLOW,
+        [*SHALLOW[:2], (8, 4, 5), (4, 8, 5), SHALLOW[2]],
+        [(1, 8, 20), (8, 8, 31), (8, 8, 31), (8, 1, 16)],
+        [(1, 1, 5), *SHALLOW],
+    ],
+    ids=["as deep", "too narrow", "of other layers", "before the first"],
+)
+def test_what_is_not_deeper_is_refused(shape: list[Shape]) -> None:
+    shallow = to_network(CausalStack(stack(SHALLOW), seed=1))
+    with pytest.raises(CheckpointError, match="other layers"):
+        deepen(shallow, stack(shape))
 
 
 def test_a_mixture_is_a_density() -> None:
