@@ -480,7 +480,7 @@ class _State:
             self._plan.add_product(sums[step], window, layer.near[-window.shape[1] :])
             if index + 1 < len(self._histories):
                 following = self._plan.layers[index + 1].memory + step
-                self._histories[index + 1][:, following] = sums[step].clamp(min=0.0)
+                torch.clamp(sums[step], min=0.0, out=self._histories[index + 1][:, following])
         return self._sums[-1][step]
 
     def _layers(self) -> Iterator[tuple[_Layer, Tensor, Tensor]]:
@@ -512,11 +512,11 @@ def _pack(network: Network, device: torch.device, precision: Precision) -> _Plan
 def _held(device: torch.device, dtype: torch.dtype, numbers: np.ndarray) -> Tensor:
     """Return numbers rounded to a type, and held in it where float32 products of it are to be had.
 
-    That is on CUDA devices, from torch 2.8 on; elsewhere float32 holds the rounded numbers.
+    That is off the CPU, from torch 2.8 on; elsewhere float32 holds the rounded numbers.
     """
     rounded = torch.from_numpy(np.ascontiguousarray(numbers, np.float32)).to(device, dtype)
     version = tuple(int(part) for part in torch.__version__.split(".")[:2])
-    return rounded if device.type == "cuda" and version >= (2, 8) else rounded.float()
+    return rounded if device.type != "cpu" and version >= (2, 8) else rounded.float()
 
 
 def _pack_layer(

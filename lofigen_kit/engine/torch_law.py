@@ -82,7 +82,7 @@ class TorchLaw:
         ranked, order = weights.sort(dim=1, descending=True, stable=True)
         keep = ranked.cumsum(1) - ranked < law.top_p
         if law.top_k:
-            keep[:, law.top_k :] = False
+            keep[:, law.top_k :].zero_()
         weights = torch.zeros_like(weights).scatter(1, order, ranked * keep)
         return weights / weights.sum(1, keepdim=True)
 

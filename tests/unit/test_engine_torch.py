@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from lofigen_kit.components import LawSampler, Sampler
-from lofigen_kit.engine import Ring, Stream, TorchStream, Track, generate
+from lofigen_kit.engine import Ring, Stream, TorchStream, Track, generate, torch_blocked
 from lofigen_kit.engine.batch import _Job
 from lofigen_kit.engine.torch_blocked import plain_float32, predict
 from lofigen_kit.engine.torch_law import TorchLaw
@@ -280,6 +280,21 @@ def test_the_draw_in_torch_is_the_numpy_draw(
     noise = ours.noise(torch.from_numpy(uniforms).to(device))
     drawn = ours.draw(torch.from_numpy(outputs).to(device), noise).float().cpu()
     assert_allclose(drawn, draw(outputs, head, law, uniforms), rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("head", HEADS)
+def test_a_block_asks_nothing_of_the_host(
+    precision: Literal["float32", "bfloat16"], head: HeadKind
+) -> None:
+    """What can be captured runs on the meta device, which has no numbers to wait for."""
+    network = make_network([(1, 8, 33), (8, 20, 70), (20, 1, 64)], head, guides=2)
+    plan = torch_blocked.plan_for(network, "meta", precision)
+    state = torch_blocked._State(plan, 64)
+    for law in (DrawLaw(), DrawLaw(mean=True), DrawLaw(top_k=3, top_p=0.5, tail=0.1)):
+        with plain_float32():
+            state.draw_block(TorchLaw(head, law, plan.device))
+    assert plan.layers[1].near.dtype is getattr(torch, precision)
 
 
 @on_devices
