@@ -188,9 +188,8 @@ class TorchStream:
         state.uniforms.copy_(torch.from_numpy(uniforms))
         self._generate_block()
         self._steps = [before + BLOCK for before in self._steps]
-        return (
-            state.drawn[: self.lanes].cpu().numpy().copy()
-        )  # else the CPU's block is written over
+        drawn: np.ndarray = state.drawn[: self.lanes].cpu().numpy()
+        return drawn.copy()  # on the CPU the next block is written to the same place
 
     @plain_float32()
     def _prepare_block(self) -> Callable[[], None]:
