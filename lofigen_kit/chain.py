@@ -18,6 +18,7 @@ import numpy as np
 
 from lofigen_kit.audio import AudioBuffer
 from lofigen_kit.components import Context, Effect, Sampler, Take
+from lofigen_kit.device import choose_device
 from lofigen_kit.errors import AudioError, LofigenError, PresetError, RenderError
 from lofigen_kit.preset import Preset
 from lofigen_kit.score import BeatGrid, Score
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 PRIME_FRAMES = 8192
 """How much of the past the network hears before it plays, unless its receptive field is longer."""
 
-TAKES_AT_ONCE = 16
+TAKES_AT_ONCE = {"cpu": 16, "cuda": 64}
 """How many takes are generated together: enough to fill the engine, few enough for memory."""
 
 Progress = Callable[[str, int, int], None]
@@ -51,6 +52,7 @@ class Rendering:
         target_unreached: Why the loudness is not what the preset asks for, if so.
         network_sha256: The weights that played; None where no network did.
         licences: The terms of the source's audio and of the weights.
+        device: Where the network played: `cpu` or `cuda`.
         stems: The sound after each stage, in order, if asked for.
     """
 
@@ -64,6 +66,7 @@ class Rendering:
     target_unreached: str | None
     network_sha256: str | None
     licences: dict[str, str]
+    device: str = "cpu"
     stems: dict[str, AudioBuffer] = field(default_factory=dict)
 
 
@@ -87,7 +90,7 @@ def render_takes(
     Args:
         preset: What to run.
         takes: Their numbers, from 0.
-        device: `cpu` or `cuda`, for the components that can choose.
+        device: `cpu`, `cuda` or `auto`: where the network plays, and what else can choose.
         threads: How many cores the engine may use.
         stems: Keep the sound after each stage.
         on_take: Called with each take before anything slow is done with it; it may raise.
@@ -97,9 +100,10 @@ def render_takes(
         InputError: if the preset, a file that it names, or its checkpoint cannot be used.
         RenderError: naming the stage that broke.
     """
+    device = choose_device(device)
     runner = _Runner(preset, device, threads, stems, progress)
     remaining = iter(takes)
-    while numbers := list(islice(remaining, TAKES_AT_ONCE)):
+    while numbers := list(islice(remaining, TAKES_AT_ONCE[device])):
         batch = []
         for number in numbers:
             take = runner.make_take(number)
@@ -182,7 +186,14 @@ class _Runner:
                 self._progress("generating", done, total)
 
         with _stage(f"sampler {sampler.use}"):
-            return generate(network, sampler, tracks, threads=self._threads, progress=report)
+            return generate(
+                network,
+                sampler,
+                tracks,
+                threads=self._threads,
+                progress=report,
+                device=self._device,
+            )
 
     def finish(self, number: int, take: Take, audio: AudioBuffer) -> Rendering:
         """Run the effects and the master."""
@@ -214,6 +225,7 @@ class _Runner:
             target_unreached=mastered.target_unreached,
             network_sha256=network.sha256 if network else None,
             licences=licences,
+            device=self._device,
             stems=stems if self._stems else {},
         )
 

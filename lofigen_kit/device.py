@@ -28,6 +28,15 @@ def choose_device(choice: str = "auto") -> str:
     return "cpu"
 
 
+def device_name(device: str) -> str:
+    """Return `cpu`, or a CUDA device's own name."""
+    if device == "cpu":
+        return device
+    import torch
+
+    return torch.cuda.get_device_name(device)
+
+
 def _cuda_works() -> bool:
     # Without the driver's library there is nothing to ask torch, which takes seconds to import.
     if not (find_library("cuda") or find_library("nvcuda")):

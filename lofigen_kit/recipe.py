@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from lofigen_kit.chain import Rendering
+from lofigen_kit.device import device_name
 from lofigen_kit.errors import InputError, RenderError
 from lofigen_kit.preset import Preset
 from lofigen_kit.registry import Registry
 from lofigen_kit.seeding import stream
 
 FORMAT = "lofigen-kit recipe 1"
-PACKAGES = ("lofigen-kit", "numpy", "numba", "scipy", "soxr", "pedalboard", "soundfile")
+PACKAGES = ("lofigen-kit", "numpy", "numba", "torch", "scipy", "soxr", "pedalboard", "soundfile")
 MADE = "generated with AI by lofigen-kit"
 PROCESSED = "processed by lofigen-kit"
 MAX_NAME = 80
@@ -29,7 +30,7 @@ MAX_NAME = 80
 def recipe(rendering: Rendering, registry: Registry, audio_sha256: str) -> dict[str, Any]:
     """Return everything it takes to render the same again, and under which terms.
 
-    Bits are the same on one kind of CPU with one set of versions, so both are recorded.
+    Bits are the same on one kind of CPU or GPU with one set of versions, so these are recorded.
 
     Args:
         rendering: The finished take.
@@ -57,6 +58,7 @@ def recipe(rendering: Rendering, registry: Registry, audio_sha256: str) -> dict[
         "versions": {"python": platform.python_version(), **_versions()},
         "plugins": _plugins(rendering.preset, registry),
         "cpu": cpu(),
+        "device": device_name(rendering.device),
     }
 
 

@@ -18,10 +18,17 @@ if TYPE_CHECKING:
     from lofigen_kit.engine.batch import generate
     from lofigen_kit.engine.ring import Ring
     from lofigen_kit.engine.stream import Stream, predict
+    from lofigen_kit.engine.torch_blocked import TorchStream
 
-__all__ = ["Ring", "Stream", "Track", "generate", "predict"]
+__all__ = ["Ring", "Stream", "TorchStream", "Track", "generate", "predict"]
 
-_HOMES = {"Ring": "ring", "Stream": "stream", "generate": "batch", "predict": "stream"}
+_HOMES = {
+    "Ring": "ring",
+    "Stream": "stream",
+    "TorchStream": "torch_blocked",
+    "generate": "batch",
+    "predict": "stream",
+}
 
 
 def __getattr__(name: str) -> Any:

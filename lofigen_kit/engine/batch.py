@@ -6,17 +6,19 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from lofigen_kit.components import Sampler
+from lofigen_kit.device import choose_device
 from lofigen_kit.engine.plan import BLOCK, padded
 from lofigen_kit.engine.track import Track
-from lofigen_kit.errors import RenderError
+from lofigen_kit.errors import InputError, RenderError
 
 if TYPE_CHECKING:
     from lofigen_kit.engine.stream import Stream
+    from lofigen_kit.engine.torch_blocked import TorchStream
     from lofigen_kit.nn.checkpoint import Network
 
 MAX_LANES = 8
@@ -37,6 +39,8 @@ def generate(
     *,
     threads: int = 1,
     progress: Progress | None = None,
+    device: str = "cpu",
+    precision: Literal["float32", "bfloat16", "float16"] = "float32",
 ) -> list[np.ndarray]:
     """Generate every track.
 
@@ -46,17 +50,25 @@ def generate(
         tracks: What to generate; each keeps its own stream of randomness.
         threads: How many cores to use.
         progress: Called with the frames done and the frames in all, from any thread.
+        device: `cpu`, `cuda` or `auto`.
+        precision: In which type a CUDA device holds the weights; the CPU plays in float32.
 
     Returns:
         list[np.ndarray]: The audio of each track [shape=(frames,), dtype=float32].
 
     Raises:
-        InputError: where a track does not fit the network.
+        InputError: where a track does not fit the network, or the device cannot do it.
         RenderError: where the network's output is not finite.
     """
     for track in tracks:
         track.check(network.spec)
     job = _Job(tracks, progress)
+    if choose_device(device) == "cuda":
+        return _generate_on_cuda(network, sampler, job, precision)
+    if precision != "float32":
+        raise InputError(
+            f"the CPU plays in float32, not in {precision}", remedy="choose float32, or cuda"
+        )
     try:
         from lofigen_kit.engine.stream import Stream
     except ImportError as error:  # numba does not know this Python, numpy or machine
@@ -70,6 +82,20 @@ def generate(
             list(pool.map(job.work, streams))
         finally:
             job.stop()  # an interrupt leaves no thread at work
+    return job.audio
+
+
+def _generate_on_cuda(
+    network: Network,
+    sampler: Sampler,
+    job: _Job,
+    precision: Literal["float32", "bfloat16", "float16"],
+) -> list[np.ndarray]:
+    """Generate every track in one group of lanes: a GPU takes as long for one as for all."""
+    from lofigen_kit.engine.torch_blocked import LANES, TorchStream
+
+    lanes = max(1, min(LANES, len(job.audio)))
+    job.work(TorchStream(network, sampler, lanes=lanes, device="cuda", precision=precision))
     return job.audio
 
 
@@ -102,7 +128,7 @@ class _Job:
         """Let every group end after its current chunk."""
         self._stopped = True
 
-    def work(self, stream: Stream) -> None:
+    def work(self, stream: Stream | TorchStream) -> None:
         """Generate waiting tracks in a stream's lanes until none is left."""
         try:
             self._work(stream)
@@ -110,7 +136,7 @@ class _Job:
             self.stop()
             raise
 
-    def _work(self, stream: Stream) -> None:
+    def _work(self, stream: Stream | TorchStream) -> None:
         blanks: dict[int, np.ndarray] = {}  # by lane, what is still to be filled
         while self._fill_lanes(stream, blanks) and not self._stopped:
             if len(blanks) < stream.lanes:
@@ -127,7 +153,7 @@ class _Job:
                 if frames == len(blank):
                     del blanks[lane]
 
-    def _fill_lanes(self, stream: Stream, blanks: dict[int, np.ndarray]) -> bool:
+    def _fill_lanes(self, stream: Stream | TorchStream, blanks: dict[int, np.ndarray]) -> bool:
         """Give free lanes a track while there are any; return whether a lane is busy."""
         for lane in range(stream.lanes):
             if lane not in blanks:

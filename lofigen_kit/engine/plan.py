@@ -222,7 +222,7 @@ def _pack_tiles(
         else:
             tiles[level] = (size, size, 0, 2 * size, 0, pool.add(_spectrum(lags, 2 * size)))
     reads = padded(reach, 2)
-    length = _fft_length(reads + BLOCK)
+    length = fft_length(reads + BLOCK)
     tiles[-1] = (reads, BLOCK, 1, length, 0, pool.add(_spectrum(lags, length)))
     for tile in tiles:
         length = int(tile["length"])
@@ -233,7 +233,7 @@ def _pack_tiles(
     return tiles
 
 
-def _fft_length(least: int) -> int:
+def fft_length(least: int) -> int:
     """Return the next of 2**k and 3 * 2**k."""
     power = 1 << (least - 1).bit_length()
     return power * 3 // 4 if power * 3 // 4 >= least else power

@@ -11,7 +11,7 @@ import numpy as np
 from lofigen_kit.components import LawSampler, Sampler
 from lofigen_kit.engine import kernels
 from lofigen_kit.engine.plan import BLOCK, NEAR, Plan, aligned, padded, plan_for, record
-from lofigen_kit.engine.track import Track
+from lofigen_kit.engine.track import Track, drives
 from lofigen_kit.sampling import DrawLaw
 
 if TYPE_CHECKING:
@@ -155,15 +155,13 @@ class Stream:
 
     def _drives(self, steps: int) -> tuple[np.ndarray, np.ndarray]:
         """Return guide [shape=(steps, lanes, channels)] and uniforms [shape=(steps, lanes, 2)]."""
-        lanes, channels = len(self._state.newest), len(self._network.spec.guide)
-        guide = np.zeros((steps, lanes, channels), np.float32)
-        uniforms = np.zeros((steps, lanes, 2))
-        for lane, track in enumerate(self._tracks):
-            first = len(track.first_inputs) - 1 + self._steps[lane]
-            guide[:, lane] = track.columns(first, first + steps, channels)
-            live = min(steps, self.left(lane))
-            uniforms[:live, lane] = track.rng.random((live, 2))
-        return guide, uniforms
+        return drives(
+            self._tracks,
+            self._steps,
+            steps,
+            lanes=len(self._state.newest),
+            channels=len(self._network.spec.guide),
+        )
 
     def _draw_in_python(self, guide: np.ndarray, uniforms: np.ndarray) -> np.ndarray:
         drawn = np.empty(uniforms.shape[:2], np.float32)

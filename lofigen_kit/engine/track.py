@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -62,3 +63,29 @@ class Track:
             columns = self.guide[:, start + shift : stop + shift]
             rows[: columns.shape[1]] = columns.T
         return rows
+
+
+def drives(
+    tracks: Sequence[Track], done: Sequence[int], steps: int, *, lanes: int, channels: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what drives the next steps of tracks side by side; this takes numbers from each's rng.
+
+    Args:
+        tracks: One for each lane; spare lanes get zeros.
+        done: How many frames of each track there are already.
+        steps: How many steps to drive.
+        lanes: How many lanes there are, the spare ones included.
+        channels: How many channels the guide has.
+
+    Returns:
+        tuple[np.ndarray, np.ndarray]: guide [shape=(steps, lanes, channels), dtype=float32], and
+        uniforms [shape=(steps, lanes, 2), dtype=float64].
+    """
+    guide = np.zeros((steps, lanes, channels), np.float32)
+    uniforms = np.zeros((steps, lanes, 2))
+    for lane, track in enumerate(tracks):
+        first = len(track.first_inputs) - 1 + done[lane]
+        guide[:, lane] = track.columns(first, first + steps, channels)
+        live = min(steps, max(0, track.frames - done[lane]))
+        uniforms[:live, lane] = track.rng.random((live, 2))
+    return guide, uniforms

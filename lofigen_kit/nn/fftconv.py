@@ -81,6 +81,11 @@ def causal_conv1d(x: Tensor, weight: Tensor, *, block: int = BLOCK) -> Tensor:
     """
     outputs, channels, taps = weight.shape
     if x.device.type == "cpu" and outputs * channels >= 256 and taps >= 32:
-        apply = cast("Callable[[Tensor, Tensor, int], Tensor]", _CausalFFTConv.apply)
-        return apply(x, weight, max(block, 2 * taps))
+        return causal_fft_conv1d(x, weight, block=block)
     return functional.conv1d(functional.pad(x, (taps - 1, 0)), weight)
+
+
+def causal_fft_conv1d(x: Tensor, weight: Tensor, *, block: int = BLOCK) -> Tensor:
+    """Return the same by FFT, whatever the widths and the device."""
+    apply = cast("Callable[[Tensor, Tensor, int], Tensor]", _CausalFFTConv.apply)
+    return apply(x, weight, max(block, 2 * weight.shape[2]))

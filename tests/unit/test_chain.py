@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
 from lofigen_kit.chain import render, render_takes
-from lofigen_kit.errors import PresetError, RenderError
+from lofigen_kit.engine import generate
+from lofigen_kit.errors import InputError, PresetError, RenderError
 from lofigen_kit.preset import Preset
 
 Load = Callable[..., Preset]
@@ -24,6 +26,27 @@ def test_a_take_is_the_same_alone_and_among_others(load: Load) -> None:
     alone = render(load(), 3)
     assert np.array_equal(together[3].audio.samples, alone.audio.samples)
     assert not np.array_equal(together[2].audio.samples, alone.audio.samples)
+
+
+def test_the_network_plays_on_the_device_that_was_asked_for(
+    load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def generate_anyhow(*args: Any, device: str, **kwargs: Any) -> list[np.ndarray]:
+        asked.append(device)
+        return generate(*args, **kwargs)
+
+    monkeypatch.setattr("lofigen_kit.engine.batch.generate", generate_anyhow)
+    monkeypatch.setattr("lofigen_kit.chain.choose_device", lambda word: word)
+    for device in ("cpu", "cuda"):
+        assert render(load(), device=device).device == device
+    assert asked == ["cpu", "cuda"]
+
+
+def test_there_are_two_devices(load: Load) -> None:
+    with pytest.raises(InputError, match="no device 'tpu'"):
+        render(load(), device="tpu")
 
 
 def test_an_effect_added_leaves_the_others_noise_alone(load: Load) -> None:

@@ -1,0 +1,97 @@
+"""The draw in torch: `sampling.draw` in operations that a CUDA graph can replay.
+
+Nothing here waits for a number, and nothing branches on one, so that a whole block of steps is one
+launch. Probabilities are float64, as in the reference.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lofigen_kit.sampling import MIN_LOG_SCALE, MULAW_LEVELS, DrawLaw, HeadKind, mulaw_decode
+
+
+class TorchLaw:
+    """A `DrawLaw` for one head on one device.
+
+    Args:
+        kind: The head.
+        law: How to draw.
+        device: Where the numbers are.
+    """
+
+    def __init__(self, kind: HeadKind, law: DrawLaw, device: torch.device) -> None:
+        self._kind = kind
+        self._law = law
+        self._levels = torch.from_numpy(mulaw_decode(np.arange(MULAW_LEVELS))).to(device)
+
+    def noise(self, uniforms: Tensor) -> Tensor:
+        """Return uniforms [shape=(..., 2)] with the second as the standard logistic's quantile.
+
+        Once for a block, as it does not depend on the network.
+        """
+        edge = max(self._law.tail, 1e-7)
+        quantile = uniforms[..., 1].clamp(edge, 1.0 - edge)
+        deviate = torch.log(quantile) - torch.log1p(-quantile)
+        return torch.stack([uniforms[..., 0], deviate], -1)
+
+    def draw(self, outputs: Tensor, noise: Tensor) -> Tensor:
+        """Draw the next sample of each lane.
+
+        Args:
+            outputs: The head's numbers [shape=(lanes, head outputs)].
+            noise: What `noise` made of the lanes' uniforms [shape=(lanes, 2), dtype=float64].
+
+        Returns:
+            [shape=(lanes,), dtype=float64], within [-1, 1].
+        """
+        numbers = outputs.double()
+        if self._kind == "mse":
+            drawn = numbers[:, 0]
+        elif self._kind == "mulaw":
+            drawn = self._draw_level(self._weights(numbers), noise)
+        else:
+            logits, means, log_scales = numbers.chunk(3, dim=1)
+            drawn = self._draw_logistic(self._weights(logits), means, log_scales, noise)
+        return drawn.clamp(-1.0, 1.0)
+
+    def _draw_level(self, weights: Tensor, noise: Tensor) -> Tensor:
+        if self._law.mean:
+            return (weights * self._levels).sum(1)
+        # A choice among weights that are not numbers is not a number either.
+        return self._levels[_choose(weights, noise)[:, 0]] + 0.0 * weights[:, 0]
+
+    def _draw_logistic(
+        self, weights: Tensor, means: Tensor, log_scales: Tensor, noise: Tensor
+    ) -> Tensor:
+        if self._law.mean:
+            return (weights * means).sum(1)
+        chosen = _choose(weights, noise)
+        mean, log_scale = means.gather(1, chosen)[:, 0], log_scales.gather(1, chosen)[:, 0]
+        width = log_scale.clamp(min=MIN_LOG_SCALE).exp() * self._law.temperature
+        return mean + width * noise[:, 1]
+
+    def _weights(self, logits: Tensor) -> Tensor:
+        """Return the probabilities that the law leaves, each row summing to 1."""
+        law = self._law
+        weights = torch.softmax(logits if law.mean else logits / max(law.temperature, 1e-6), 1)
+        if not law.top_k and law.top_p >= 1.0:
+            return weights
+        ranked, order = weights.sort(dim=1, descending=True, stable=True)
+        keep = ranked.cumsum(1) - ranked < law.top_p
+        if law.top_k:
+            keep[:, law.top_k :].zero_()
+        weights = torch.zeros_like(weights).scatter(1, order, ranked * keep)
+        return weights / weights.sum(1, keepdim=True)
+
+
+def _choose(weights: Tensor, noise: Tensor) -> Tensor:
+    """Return the index at which each row's running sum passes the uniform [shape=(lanes, 1)].
+
+    The uniform is taken as a share of the last running sum, which it therefore never reaches: some
+    index with weight is always found, whatever the rounding.
+    """
+    running = weights.cumsum(1)
+    return (running <= noise[:, :1] * running[:, -1:]).sum(1, keepdim=True)
