@@ -53,7 +53,12 @@ def render(
         Path | None,
         typer.Option("--input", metavar="AUDIO", help="Begin from this file, not the source."),
     ] = None,
-    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda")] = "auto",
+    device: Annotated[
+        str,
+        typer.Option(
+            metavar="cpu|cuda|auto", help="Where the network plays; auto is cuda if it answers."
+        ),
+    ] = "cpu",
     stems: Annotated[
         bool, typer.Option("--stems", help="Write the sound after each stage.")
     ] = False,
