@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 WINDOW = 8192
 """Samples that the reference runs through the network for each new one."""
 
+PIECE = 8 * BLOCK
+"""Steps, at least, of what works in blocks: beside them its start does not count."""
+
 GUIDE_LEVEL = 0.1
 
 
@@ -150,8 +153,8 @@ METHODS = {
     "window": Method(window, 1, alone=True, module="torch"),
     "ring": Method(ring, 1, alone=True, module="lofigen_kit.engine.ring"),
     "torch-blocked": Method(
-        torch_blocked, BLOCK, alone=False, module="lofigen_kit.engine.torch_blocked"
+        torch_blocked, PIECE, alone=False, module="lofigen_kit.engine.torch_blocked"
     ),
-    "engine": Method(engine, BLOCK, alone=False, module="lofigen_kit.engine.stream"),
+    "engine": Method(engine, PIECE, alone=False, module="lofigen_kit.engine.stream"),
 }
 """By the names that they have on the command line, the slowest first."""

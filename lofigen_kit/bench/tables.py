@@ -61,10 +61,17 @@ def ceilings(found: Sequence[Mapping[str, Any]]) -> Rows:
 
 
 def training(cases: Sequence[Mapping[str, Any]]) -> Rows:
-    """Return what a step of training takes."""
-    keys = ("conv1d_s", "fft_s", "ratio", "gradient_difference")
-    header = ["model", "Conv1d, s", "FFT, s", "x faster", "largest gradient difference"]
-    return [header, *([case["model"], *(number(case[key]) for key in keys)] for case in cases)]
+    """Return what a step of training takes, and the largest errors of a gradient."""
+    columns = {
+        "conv1d_s": "Conv1d, s",
+        "fft_s": "FFT, s",
+        "ratio": "x faster",
+        "gradient_difference": "gradients differ by",
+        "conv1d_gradient_error": "Conv1d to float64",
+        "fft_gradient_error": "FFT to float64",
+    }
+    rows = [[case["model"], *(number(case[key]) for key in columns)] for case in cases]
+    return [["model", *columns.values()], *rows]
 
 
 def machine(facts: Mapping[str, Any]) -> list[str]:

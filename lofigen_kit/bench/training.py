@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lofigen_kit.bench.rounds import Play, clock, interleave, ratio
+from lofigen_kit.errors import InputError
 from lofigen_kit.nn.network import CausalConv, CausalStack
 from lofigen_kit.nn.spec import NetworkSpec
 from lofigen_kit.training.data import Batch
@@ -68,9 +69,18 @@ def measure(
         progress: As `interleave` calls it.
 
     Returns:
-        list[dict]: For each network, medians in seconds, how many times faster the FFT is, and
-        the largest difference of a gradient, relative to the largest gradient of its tensor.
+        list[dict]: For each network, medians in seconds, how many times faster the FFT is, and how
+        far the gradients of both lie from each other and from those in float64.
+
+    Raises:
+        InputError: where no frame of a crop would be judged.
     """
+    for name, spec in specs.items():
+        if step.frames < spec.receptive_field:
+            raise InputError(
+                f"{name} hears {spec.receptive_field} samples, a crop has {step.frames}",
+                remedy=f"give it at least --frames {spec.receptive_field}",
+            )
     torch.set_num_threads(step.threads)
     pairs = {}
     for name, spec in specs.items():
@@ -83,22 +93,18 @@ def measure(
             clock(_passes(stack, make_batch(specs[name], 1, short)))  # warms up
             plays.append(_passes(stack, make_batch(specs[name], step.batch, step.frames)))
     times = interleave(plays, rounds, progress)
-    results = []
-    for (name, (direct, ours)), conv1d, fft in zip(
-        pairs.items(), times[::2], times[1::2], strict=True
-    ):
-        results.append(
-            {
-                "model": name,
-                "conv1d_s": conv1d.median_s,
-                "fft_s": fft.median_s,
-                "conv1d_cpu_s": conv1d.median_cpu_s,
-                "fft_cpu_s": fft.median_cpu_s,
-                "ratio": ratio(conv1d.wall_s, fft.wall_s),
-                "gradient_difference": gradient_difference(ours, direct),
-            }
-        )
-    return results
+    return [
+        {
+            "model": name,
+            "conv1d_s": conv1d.median_s,
+            "fft_s": fft.median_s,
+            "conv1d_cpu_s": conv1d.median_cpu_s,
+            "fft_cpu_s": fft.median_cpu_s,
+            "ratio": ratio(conv1d.wall_s, fft.wall_s),
+            **_errors(*pairs[name], make_batch(specs[name], step.batch, step.frames)),
+        }
+        for name, conv1d, fft in zip(pairs, times[::2], times[1::2], strict=True)
+    ]
 
 
 def make_batch(spec: NetworkSpec, count: int, frames: int) -> Batch:
@@ -117,6 +123,21 @@ def gradient_difference(ours: CausalStack, theirs: CausalStack) -> float:
         float((found[name] - grad).abs().max() / grad.abs().max().clamp(min=1e-30))
         for name, grad in expected.items()
     )
+
+
+def _errors(direct: CausalStack, ours: CausalStack, batch: Batch) -> dict[str, float]:
+    """Return how far gradients that were just computed lie apart.
+
+    A rounding that moves one input of a ReLU across zero moves its gradient as a whole.
+    """
+    exact = copy.deepcopy(ours).double()
+    guide = None if batch.guide is None else batch.guide.double()
+    _passes(exact, Batch(batch.x.double(), batch.target.double(), guide))()
+    return {
+        "gradient_difference": gradient_difference(ours, direct),
+        "conv1d_gradient_error": gradient_difference(direct, exact),
+        "fft_gradient_error": gradient_difference(ours, exact),
+    }
 
 
 def _passes(stack: CausalStack, batch: Batch) -> Play:
