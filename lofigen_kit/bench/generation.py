@@ -155,12 +155,15 @@ def _ceilings(
         return {}
     from lofigen_kit.bench import ceilings
 
-    memory = aligned(ceilings.BEYOND_CACHE // FLOAT_BYTES)
-    memory[:] = 1.0  # untouched pages would all be the same page of zeros
-    arrays = {"read memory": memory}
+    def ones(size: int) -> np.ndarray:
+        array = aligned(size)
+        array[:] = 1.0  # untouched pages would all be the same page of zeros
+        return array
+
+    arrays = {"read memory": ones(ceilings.BEYOND_CACHE // FLOAT_BYTES)}
     for model in dict.fromkeys(case.model for case in asked):
         plan = plan_for(networks[model])
-        arrays[f"read {model}, near"] = np.resize(plan.weights, near_size(plan))
+        arrays[f"read {model}, near"] = ones(near_size(plan))
         arrays[f"read {model}"] = plan.weights
     jobs: dict[Case | Ceiling, tuple[Play, float]] = {}
     for threads in sorted({case.threads for case in asked}):
@@ -196,11 +199,11 @@ def _result(
         result["macs_per_sample"] = cost.macs
         result["bytes_per_sample"] = cost.nbytes / lanes
     for rates, figures in ((wall, result), (cpu, result.setdefault("by_cpu_time", {}))):
-        rate, ratios = _median(rates[case]), _ratios(case, rates)
+        rate = _median(rates[case])
         figures["samples_per_s"] = rate
         figures["x_realtime"] = rate / network.spec.sample_rate_hz
         figures["us_per_step"] = 1e6 * groups * lanes / rate
-        figures["ratios"] = ratios
+        figures["ratios"] = _ratios(case, rates)
         if case.method == "engine":
             bound, floor_us = _floor(case, cost, groups, lanes, rates)
             figures["bound"], figures["floor_us_per_step"] = bound, floor_us

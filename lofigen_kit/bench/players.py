@@ -105,9 +105,7 @@ def torch_blocked(job: Job, steps: int) -> Play:
     import torch
 
     blocked = import_module("lofigen_kit.engine.torch_blocked")
-    lanes = blocked.TorchStream(
-        job.network, job.sampler, lanes=job.tracks, device=job.device, precision="float32"
-    )
+    lanes = blocked.TorchStream(job.network, job.sampler, lanes=job.tracks, device=job.device)
     tracks = job.make_tracks(steps)
 
     def play() -> None:

@@ -66,6 +66,7 @@ def training(cases: Sequence[Mapping[str, Any]]) -> Rows:
         "conv1d_s": "Conv1d, s",
         "fft_s": "FFT, s",
         "ratio": "x faster",
+        "cpu_ratio": "by CPU time",
         "gradient_difference": "gradients differ by",
         "conv1d_gradient_error": "Conv1d to float64",
         "fft_gradient_error": "FFT to float64",

@@ -101,6 +101,7 @@ def measure(
             "conv1d_cpu_s": conv1d.median_cpu_s,
             "fft_cpu_s": fft.median_cpu_s,
             "ratio": ratio(conv1d.wall_s, fft.wall_s),
+            "cpu_ratio": ratio(conv1d.cpu_s, fft.cpu_s),
             **_errors(*pairs[name], make_batch(specs[name], step.batch, step.frames)),
         }
         for name, conv1d, fft in zip(pairs, times[::2], times[1::2], strict=True)
