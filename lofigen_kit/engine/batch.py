@@ -72,12 +72,6 @@ def generate(
     return job.audio
 
 
-def layout(tracks: int, threads: int) -> tuple[int, int]:
-    """Return how many groups of lanes play so many tracks, and how many lanes each has."""
-    groups = max(1, min(threads, tracks))
-    return groups, max(1, min(MAX_LANES, -(-tracks // groups)))
-
-
 def _generate_slowly(
     network: Network, sampler: Sampler, tracks: Sequence[Track], job: _Job
 ) -> list[np.ndarray]:
@@ -88,6 +82,12 @@ def _generate_slowly(
         audio[:] = generate_track(network, sampler, track)
         job.report(audio)
     return job.audio
+
+
+def layout(tracks: int, threads: int) -> tuple[int, int]:
+    """Return how many groups of lanes play so many tracks, and how many lanes each has."""
+    groups = max(1, min(threads, tracks))
+    return groups, max(1, min(MAX_LANES, -(-tracks // groups)))
 
 
 class _Job:
