@@ -22,7 +22,8 @@ HEAD = """\
 
 Written by `python benchmarks/results.py`, which runs `lofigen-kit bench generate` and
 `lofigen-kit bench train`: all cases in turn, {rounds} rounds of generation and {train_rounds} of
-training, medians.
+training, medians. On a machine that was not quiet, times by the clock hold what others took of it;
+those by CPU time do not.
 
 {machine}
 """
