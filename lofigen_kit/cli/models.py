@@ -44,12 +44,13 @@ def show_(
     """Check a checkpoint and show its shape, licence and training."""
     from lofigen_kit.nn import checkpoint
 
-    facts = _facts(checkpoint.load(_find(name)))
+    facts = _facts(checkpoint.load(find(name)))
     rows = [[key.replace("_", " "), str(value)] for key, value in facts.items()]
     show(facts, columns(rows), as_json=as_json, quiet=quiet)
 
 
-def _find(name: str) -> Path:
+def find(name: str) -> Path:
+    """Return the file of a bundled checkpoint, or the one that the user named."""
     from lofigen_kit import resources
     from lofigen_kit.registry import did_you_mean
 

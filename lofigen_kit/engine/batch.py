@@ -74,8 +74,7 @@ def generate(
     except ImportError as error:  # numba does not know this Python, numpy or machine
         _log.warning("the compiled engine is not to be had (%s): playing in slow motion", error)
         return _generate_slowly(network, sampler, tracks, job)
-    groups = max(1, min(threads, len(tracks)))
-    lanes = max(1, min(MAX_LANES, -(-len(tracks) // groups)))
+    groups, lanes = layout(len(tracks), threads)
     streams = [Stream(network, sampler, lanes=lanes) for _ in range(groups)]
     with ThreadPoolExecutor(groups) as pool:
         try:
@@ -109,6 +108,12 @@ def _generate_slowly(
         audio[:] = generate_track(network, sampler, track)
         job.report(audio)
     return job.audio
+
+
+def layout(tracks: int, threads: int) -> tuple[int, int]:
+    """Return how many groups of lanes play so many tracks, and how many lanes each has."""
+    groups = max(1, min(threads, tracks))
+    return groups, max(1, min(MAX_LANES, -(-tracks // groups)))
 
 
 class _Job:

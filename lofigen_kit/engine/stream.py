@@ -85,6 +85,11 @@ class Stream:
         return len(self._tracks)
 
     @property
+    def nbytes(self) -> int:
+        """What the lanes remember, in bytes."""
+        return self._state.nbytes
+
+    @property
     def aligned(self) -> bool:
         """Whether the stream stands between two blocks, where a lane can take a new track."""
         return self._state.aligned
@@ -215,6 +220,11 @@ class State:
         self._clock = np.array([plan.memory, step])
         self._scratch = np.empty((2, plan.head_outputs))
         self.newest = np.zeros(lanes, np.float32)
+
+    @property
+    def nbytes(self) -> int:
+        """The size of the numbers that the kernels work on."""
+        return self._numbers.nbytes
 
     @property
     def aligned(self) -> bool:

@@ -1,0 +1,75 @@
+"""What a sample costs by count: multiply-adds with a weight, and bytes of weights.
+
+The butterflies of the FFTs, the head's sampling and the traffic of the state are not counted: a
+floor made of these numbers is what the chosen algorithm could reach at best.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lofigen_kit.engine.plan import BLOCK, NEAR, WIDTH, Plan, tile_sizes
+
+if TYPE_CHECKING:
+    from lofigen_kit.nn.checkpoint import Network
+
+FLOAT_BYTES = 4
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The cost of one step.
+
+    Attributes:
+        macs: Multiply-adds for each lane, that is, for each sample.
+        near_bytes: Weights that every step reads, once for all lanes.
+        tile_bytes: Weights of the tiles, also read once, spread over the steps between.
+    """
+
+    macs: float
+    near_bytes: float
+    tile_bytes: float = 0.0
+
+    @property
+    def nbytes(self) -> float:
+        """All weights that are read."""
+        return self.near_bytes + self.tile_bytes
+
+
+def plan_cost(plan: Plan) -> Cost:
+    """Return what a step of the engine costs, the tiles spread over the steps that they serve.
+
+    A relaxed layer sums one to `NEAR` lags, (`NEAR` + 1) / 2 in the mean. The tile of size U falls
+    due every 2 U steps, the look-back every `BLOCK`. A real FFT of length n has n floats of
+    weights for each pair of channels, and multiplies each of them twice.
+    """
+    near = spectral = 0.0
+    periods = [*(2 * size for size in tile_sizes()), BLOCK]
+    for layer, tiles in zip(plan.layers, plan.tiles, strict=True):
+        outputs = int(layer["blocks"]) * WIDTH
+        pairs = int(layer["inputs"]) * outputs
+        near += pairs * ((NEAR + 1) / 2 if layer["relaxed"] else int(layer["taps"]))
+        near += outputs * plan.channels * int(layer["hidden"])
+        lengths = zip(tiles["length"].tolist(), periods, strict=True)
+        spectral += pairs * sum(length / period for length, period in lengths)
+    return Cost(near + 2 * spectral, FLOAT_BYTES * near, FLOAT_BYTES * spectral)
+
+
+def near_size(plan: Plan) -> int:
+    """Return how many weights the steps share among them, all lags counted."""
+    layers = plan.layers
+    each = layers["inputs"] * layers["taps"] + layers["hidden"] * plan.channels
+    return int((layers["blocks"] * WIDTH * each).sum())
+
+
+def ring_cost(network: Network) -> Cost:
+    """Return what a step of a ring buffer costs: every weight, once."""
+    count = sum(weights.size for weights in (*network.weights, *network.guide_weights))
+    return Cost(count, FLOAT_BYTES * count)
+
+
+def window_cost(network: Network, frames: int) -> Cost:
+    """Return what a whole window of so many frames costs, for one new sample."""
+    step = ring_cost(network)
+    return Cost(step.macs * frames, step.near_bytes)

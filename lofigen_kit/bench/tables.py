@@ -1,0 +1,109 @@
+"""Results as rows of text, for a terminal or a page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Rows = list[list[str]]
+
+
+def speed(cases: Sequence[Mapping[str, Any]], *, by_cpu_time: bool = False) -> Rows:
+    """Return how fast each case generates; the first row names the columns."""
+    rows = [
+        [
+            "model", "method", "tracks", "threads", "samples/s", "x real time", "us a step",
+            "x engine", "x ring", "x window", "of floor", "bound by",
+        ]
+    ]  # fmt: skip
+    for case in cases:
+        figures = case["by_cpu_time"] if by_cpu_time else case
+        share = figures.get("floor_share")
+        rows.append(
+            [
+                *(str(case[key]) for key in ("model", "method", "tracks", "threads")),
+                *(number(figures[key]) for key in ("samples_per_s", "x_realtime", "us_per_step")),
+                *(number(figures["ratios"].get(base)) for base in ("engine", "ring", "window")),
+                "" if share is None else f"{share:.0%}",
+                figures.get("bound", ""),
+            ]
+        )
+    return rows
+
+
+def costs(cases: Sequence[Mapping[str, Any]]) -> Rows:
+    """Return what a sample costs in each way that it differs."""
+    rows = {}
+    for case in cases:
+        if "macs_per_sample" in case:
+            numbers = ("macs_per_sample", "bytes_per_sample", "state_bytes", "weight_bytes")
+            row = [case["model"], case["method"], str(case["side_by_side"])]
+            row += [number(case.get(key)) for key in numbers]
+            rows[tuple(row)] = row
+    header = ["model", "method", "side by side", "MACs/sample", "bytes/sample"]
+    return [[*header, "state, bytes", "packed weights, bytes"], *rows.values()]
+
+
+def ceilings(found: Sequence[Mapping[str, Any]]) -> Rows:
+    """Return what the machine can do: billions of multiply-adds, or of bytes read."""
+    header = ["ceiling", "threads", "G/s by the clock", "G/s of CPU time"]
+    return [
+        header,
+        *(
+            [
+                ceiling["what"],
+                str(ceiling["threads"]),
+                *(number(ceiling[key] / 1e9) for key in ("per_s", "per_cpu_s")),
+            ]
+            for ceiling in found
+        ),
+    ]
+
+
+def training(cases: Sequence[Mapping[str, Any]]) -> Rows:
+    """Return what a step of training takes, and the largest errors of a gradient."""
+    columns = {
+        "conv1d_s": "Conv1d, s",
+        "fft_s": "FFT, s",
+        "ratio": "x faster",
+        "cpu_ratio": "by CPU time",
+        "gradient_difference": "gradients differ by",
+        "conv1d_gradient_error": "Conv1d to float64",
+        "fft_gradient_error": "FFT to float64",
+    }
+    rows = [[case["model"], *(number(case[key]) for key in columns)] for case in cases]
+    return [["model", *columns.values()], *rows]
+
+
+def machine(facts: Mapping[str, Any]) -> list[str]:
+    """Return a machine's description in lines."""
+    vectors = ", ".join(facts["vectors"]) or "no known vector unit"
+    cores = f"{facts['cores_usable']} of {facts['cores']} cores"
+    caches = ", ".join(f"{name} {size}" for name, size in facts["caches"].items())
+    versions = ", ".join(f"{name} {facts[name]}" for name in ("python", "numpy", "numba", "torch"))
+    return [
+        f"{facts['cpu']} (family {facts['family']}; {vectors}), {cores}",
+        *([caches] if caches else []),
+        f"{facts['system']}, {versions}",
+    ]
+
+
+def generation(result: Mapping[str, Any]) -> dict[str, Rows]:
+    """Return all tables of `bench generate` by their headings."""
+    return {
+        "By the clock": speed(result["cases"]),
+        "By CPU time, each core's own": speed(result["cases"], by_cpu_time=True),
+        "Cost by count": costs(result["cases"]),
+        "What the machine could do": ceilings(result["ceilings"]),
+    }
+
+
+def number(value: float | None) -> str:
+    """Return three digits of a number, short and without exponents where it is not tiny."""
+    if value is None:
+        return ""
+    if value >= 1e6:
+        return f"{value / 1e6:.3g} M" if value < 1e9 else f"{value / 1e9:.3g} G"
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:#.3g}" if value >= 1e-4 or value == 0 else f"{value:.1e}"

@@ -1,0 +1,149 @@
+"""One step of training: torch's own Conv1d against the convolution by FFT."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lofigen_kit.bench.rounds import Play, clock, interleave, ratio
+from lofigen_kit.errors import InputError
+from lofigen_kit.nn.network import CausalConv, CausalStack
+from lofigen_kit.nn.spec import NetworkSpec
+from lofigen_kit.training.data import Batch
+from lofigen_kit.training.loop import judged_loss
+
+
+class _Conv1d(nn.Module):
+    """A layer of the network by torch's own Conv1d, as the reference has it."""
+
+    def __init__(self, layer: CausalConv) -> None:
+        super().__init__()
+        self.weight, self.bias = layer.weight, layer.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        padded = functional.pad(x, (self.weight.shape[2] - 1, 0))
+        return functional.conv1d(padded, self.weight, self.bias)
+
+
+def with_conv1d(stack: CausalStack) -> CausalStack:
+    """Return a copy of a network that computes its layers by torch's own Conv1d."""
+    twin = copy.deepcopy(stack)
+    twin.layers = nn.ModuleList(_Conv1d(layer) for layer in twin.convolutions)
+    return twin
+
+
+@dataclass(frozen=True)
+class Step:
+    """The measures of a step.
+
+    Attributes:
+        batch: Crops in it.
+        frames: Samples of each, the receptive field among them.
+        threads: Cores.
+    """
+
+    batch: int = 4
+    frames: int = 8192
+    threads: int = 1
+
+
+def measure(
+    specs: Mapping[str, NetworkSpec],
+    step: Step,
+    *,
+    rounds: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[dict[str, Any]]:
+    """Time a forward and backward pass of the loss, both ways in turn.
+
+    Args:
+        specs: The networks by name.
+        step: Its measures.
+        rounds: How often each is timed.
+        progress: As `interleave` calls it.
+
+    Returns:
+        list[dict]: For each network, medians in seconds, how many times faster the FFT is, and how
+        far the gradients of both lie from each other and from those in float64.
+
+    Raises:
+        InputError: where no frame of a crop would be judged.
+    """
+    for name, spec in specs.items():
+        if step.frames < spec.receptive_field:
+            raise InputError(
+                f"{name} hears {spec.receptive_field} samples, a crop has {step.frames}",
+                remedy=f"give it at least --frames {spec.receptive_field}",
+            )
+    torch.set_num_threads(step.threads)
+    pairs = {}
+    for name, spec in specs.items():
+        ours = CausalStack(spec)
+        pairs[name] = (with_conv1d(ours), ours)
+    plays: list[Play] = []
+    for name, pair in pairs.items():
+        for stack in pair:
+            short = specs[name].receptive_field + 64
+            clock(_passes(stack, make_batch(specs[name], 1, short)))  # warms up
+            plays.append(_passes(stack, make_batch(specs[name], step.batch, step.frames)))
+    times = interleave(plays, rounds, progress)
+    return [
+        {
+            "model": name,
+            "conv1d_s": conv1d.median_s,
+            "fft_s": fft.median_s,
+            "conv1d_cpu_s": conv1d.median_cpu_s,
+            "fft_cpu_s": fft.median_cpu_s,
+            "ratio": ratio(conv1d.wall_s, fft.wall_s),
+            "cpu_ratio": ratio(conv1d.cpu_s, fft.cpu_s),
+            **_errors(*pairs[name], make_batch(specs[name], step.batch, step.frames)),
+        }
+        for name, conv1d, fft in zip(pairs, times[::2], times[1::2], strict=True)
+    ]
+
+
+def make_batch(spec: NetworkSpec, count: int, frames: int) -> Batch:
+    """Return crops of noise with a guide of noise."""
+    generator = torch.Generator().manual_seed(0)
+    audio = 0.1 * torch.randn(count, 1, frames + 1, generator=generator)
+    guide = 0.1 * torch.randn(count, len(spec.guide), frames, generator=generator)
+    return Batch(audio[..., :-1], audio[..., 1:], guide if spec.guide else None)
+
+
+def gradient_difference(ours: CausalStack, theirs: CausalStack) -> float:
+    """Return the largest difference, in units of the largest gradient of the same tensor."""
+    expected = {name: cast("Tensor", p.grad) for name, p in theirs.named_parameters()}
+    found = {name: cast("Tensor", p.grad) for name, p in ours.named_parameters()}
+    return max(
+        float((found[name] - grad).abs().max() / grad.abs().max().clamp(min=1e-30))
+        for name, grad in expected.items()
+    )
+
+
+def _errors(direct: CausalStack, ours: CausalStack, batch: Batch) -> dict[str, float]:
+    """Return how far gradients that were just computed lie apart.
+
+    A rounding that moves one input of a ReLU across zero moves its gradient as a whole.
+    """
+    exact = copy.deepcopy(ours).double()
+    guide = None if batch.guide is None else batch.guide.double()
+    _passes(exact, Batch(batch.x.double(), batch.target.double(), guide))()
+    return {
+        "gradient_difference": gradient_difference(ours, direct),
+        "conv1d_gradient_error": gradient_difference(direct, exact),
+        "fft_gradient_error": gradient_difference(ours, exact),
+    }
+
+
+def _passes(stack: CausalStack, batch: Batch) -> Play:
+    def play() -> None:
+        stack.zero_grad()
+        torch.autograd.backward(judged_loss(stack, batch))
+
+    return play

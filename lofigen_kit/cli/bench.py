@@ -1,0 +1,168 @@
+"""`bench`: how fast this machine generates and trains."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from lofigen_kit.cli.common import Json, Quiet, columns, progress_bar, registry_of, show
+from lofigen_kit.errors import InputError
+
+if TYPE_CHECKING:
+    from lofigen_kit.components import Model, Sampler
+    from lofigen_kit.nn.checkpoint import Network
+    from lofigen_kit.nn.spec import NetworkSpec
+
+app = typer.Typer(no_args_is_help=True, help="Measure speed on this machine.")
+
+INSTRUMENTS = tuple(f"plays.{number}" for number in range(12))
+"""As many as the shipped network was told of."""
+
+Variants = Annotated[
+    list[str] | None,
+    typer.Option("--model", help="Which variant, repeatable; by default conv4 and conv6."),
+]
+
+
+def register(root: typer.Typer) -> None:
+    """Add the group."""
+    root.add_typer(app, name="bench")
+
+
+@app.command("generate")
+def generate(
+    ctx: typer.Context,
+    *,
+    model: Variants = None,
+    checkpoint: Annotated[
+        str | None,
+        typer.Option(help="A trained network in their place: a bundled name, or a path."),
+    ] = None,
+    method: Annotated[
+        list[str] | None,
+        typer.Option(help="window, ring, torch-blocked or engine, repeatable; by default all."),
+    ] = None,
+    tracks: Annotated[
+        list[int] | None,
+        typer.Option(min=1, help="How many at once, repeatable; by default 1, 8 and 32."),
+    ] = None,
+    threads: Annotated[
+        list[int] | None,
+        typer.Option(min=1, help="On how many cores, repeatable; by default 1 and 2."),
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="How often each case is timed.")] = 9,
+    seconds: Annotated[
+        float, typer.Option(min=0, help="How long it takes in a round, about.")
+    ] = 0.2,
+    sampler: Annotated[str, typer.Option(help="Which sampler, at its defaults.")] = "temperature",
+    device: Annotated[str, typer.Option(help="Where torch computes: auto, cpu, cuda.")] = "cpu",
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Time every way to generate, in turn: the reference's, a ring buffer, blocks, the engine."""
+    from lofigen_kit.bench import generation, tables
+    from lofigen_kit.bench.machine import describe
+    from lofigen_kit.device import choose_device
+
+    if checkpoint:
+        networks = _trained(checkpoint)
+    else:
+        specs = _specs(ctx, model)
+        networks = {name: generation.random_network(spec) for name, spec in specs.items()}
+    chosen = cast("type[Sampler]", registry_of(ctx).find("sampler", sampler)).model_validate({})
+    cases = generation.list_cases(
+        list(networks), _methods(method), tracks or [1, 8, 32], threads or [1, 2]
+    )
+    setting = generation.Setting(
+        chosen, rounds=rounds, seconds=seconds, device=choose_device(device)
+    )
+    with progress_bar(quiet=quiet or as_json) as bar:
+
+        def report(done: int, total: int) -> None:
+            if bar:
+                bar("measuring", done, total)
+
+        result = {
+            **generation.measure(networks, cases, setting, report),
+            "machine": describe(),
+        }
+    lines = tables.machine(result["machine"])
+    for heading, rows in tables.generation(result).items():
+        lines += ["", heading, "", *columns(rows)]
+    lines += [f"left out: {name} ({reason})" for name, reason in result["left_out"].items()]
+    show(result, lines, as_json=as_json, quiet=quiet)
+
+
+@app.command("train")
+def train(
+    ctx: typer.Context,
+    *,
+    model: Variants = None,
+    batch: Annotated[int, typer.Option(min=1, help="Crops in a step.")] = 4,
+    frames: Annotated[
+        int, typer.Option(min=1, help="Samples of each; it must exceed what the network hears.")
+    ] = 8192,
+    threads: Annotated[int, typer.Option(min=1, help="Cores to use.")] = 1,
+    rounds: Annotated[int, typer.Option(min=1, help="How often each case is timed.")] = 3,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Time a forward and backward pass: torch's own Conv1d and the convolution by FFT, in turn."""
+    from dataclasses import asdict
+
+    from lofigen_kit.bench import tables, training
+    from lofigen_kit.bench.machine import describe
+
+    step = training.Step(batch, frames, threads)
+    with progress_bar(quiet=quiet or as_json) as bar:
+
+        def report(done: int, total: int) -> None:
+            if bar:
+                bar("measuring", done, total)
+
+        cases = training.measure(_specs(ctx, model), step, rounds=rounds, progress=report)
+    result: dict[str, Any] = {
+        "ratio": cases[0]["ratio"],
+        "step": asdict(step),
+        "rounds": rounds,
+        "cases": cases,
+        "machine": describe(),
+    }
+    lines = [*tables.machine(result["machine"]), "", *columns(tables.training(cases))]
+    show(result, lines, as_json=as_json, quiet=quiet)
+
+
+def _methods(names: list[str] | None) -> list[str]:
+    """Return the names of methods, checked; all of them by default."""
+    from lofigen_kit.bench.players import METHODS
+    from lofigen_kit.registry import did_you_mean
+
+    for name in names or []:
+        if name not in METHODS:
+            remedy = did_you_mean(name, METHODS, otherwise=f"choose {', '.join(METHODS)}")
+            raise InputError(f"there is no method {name!r}", remedy=remedy)
+    return names or list(METHODS)
+
+
+def _specs(ctx: typer.Context, models: list[str] | None) -> dict[str, NetworkSpec]:
+    """Return the shapes of some variants, with a mixture head and the channels of a guide."""
+    from lofigen_kit.guide import CHANNELS
+    from lofigen_kit.nn.spec import stack
+
+    registry = registry_of(ctx)
+    found = {
+        name: cast("type[Model]", registry.find("model", name))
+        for name in models or ["conv4", "conv6"]
+    }
+    guide = (*CHANNELS, *INSTRUMENTS)
+    return {name: stack(model.layers, guide=guide) for name, model in found.items()}
+
+
+def _trained(name: str) -> dict[str, Network]:
+    """Return a checkpoint's network by its name."""
+    from lofigen_kit.cli.models import find
+    from lofigen_kit.nn.checkpoint import load
+
+    return {Path(name).stem: load(find(name))}
