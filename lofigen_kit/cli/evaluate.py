@@ -41,7 +41,7 @@ def evaluate(
 
     from lofigen_kit.nn.checkpoint import load
     from lofigen_kit.training import evaluate as judging
-    from lofigen_kit.training.corpus import read_songs
+    from lofigen_kit.training.corpus import SplitOrder, read_songs
     from lofigen_kit.training.playing import play
 
     torch.set_num_threads(threads)
@@ -49,7 +49,9 @@ def evaluate(
     kind = registry_of(ctx).find("sampler", name)
     chosen = cast("Sampler", kind.model_validate(_fields(fields)))
     network = load(model)
-    train_songs, held_out = read_songs(corpus, "train"), read_songs(corpus, split)
+    order: SplitOrder = "reference" if network.facts.get("split") == "reference" else "groups"
+    train_songs = read_songs(corpus, "train", order=order)
+    held_out = read_songs(corpus, split, order=order)
     with progress_bar(quiet=quiet or as_json) as bar:
         prediction = judging.predict_nats(network, train_songs, held_out)
 
