@@ -92,7 +92,7 @@ def write(path: Path, state: State) -> None:
         "about": state.about,
         "facts": state.facts,
     }
-    write_atomic(path, to_bytes(tensors, {"lofigen": json.dumps(header, sort_keys=True)}))
+    write_atomic(path, to_bytes(tensors, {"lofigen": json.dumps(header)}))
 
 
 def read(path: Path) -> State:
