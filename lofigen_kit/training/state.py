@@ -128,7 +128,8 @@ def check_same(path: Path, found: Mapping[str, Any], asked: Mapping[str, Any]) -
     Raises:
         InputError: naming the first field that differs, and both values where they are short.
     """
-    for name, value in asked.items():
+    # Single values first: they say more than the lists that follow from them.
+    for name, value in sorted(asked.items(), key=lambda item: isinstance(item[1], list)):
         known = found.get(name)
         if isinstance(value, Mapping) and isinstance(known, Mapping):
             check_same(path, known, value)

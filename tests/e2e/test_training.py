@@ -12,10 +12,14 @@ from typing import Any
 
 import pytest
 
+from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.components import Context
 from lofigen_kit.errors import CheckpointError
+from lofigen_kit.io import write_audio
 from lofigen_kit.nn.checkpoint import load
+from lofigen_kit.seeding import stream
 from lofigen_kit.training import state
-from lofigen_kit.training.corpus import make_corpus
+from lofigen_kit.training.corpus import make_corpus, read_manifest
 from lofigen_kit_plugins.beatmaker import Beatmaker
 
 SMALL = '''
@@ -151,3 +155,20 @@ def test_help_tells_what_depends_on_the_head(train: Callable[..., Any]) -> None:
     text = " ".join(train("--help").out.split())
     for told in ("[default: 8; mse: 128]", "[default: 4096; mse: 8192]", "mse: 1e-05]"):
         assert told in text
+
+
+def test_recordings_of_ones_own_become_a_corpus(run: Callable[..., Any], tmp_path: Path) -> None:
+    take = Beatmaker(bars=2).make_take(Context(stream(4, 0, "source")))
+    (tmp_path / "recordings").mkdir()
+    write_audio(
+        tmp_path / "recordings" / "mine.wav",
+        AudioBuffer(take.audio.samples, take.audio.sample_rate_hz),
+        format="wav", bit_depth=16, comment="", rng=stream(4, 0, "dither"),
+    )  # fmt: skip
+    make = ["corpus", "make", "--source", "folder", "--minutes", "0.1", "-o"]
+    done = run(*make, tmp_path / "mine", "--set", f"path={tmp_path / 'recordings'}")
+    assert done.code == 0, done.err
+    manifest, _ = read_manifest(tmp_path / "mine")
+    assert manifest["songs"][0]["title"] == "mine"
+    wrong = run(*make, tmp_path / "other", "--set", "tempo=3")
+    assert (wrong.code, len(wrong.err.splitlines())) == (2, 1)
