@@ -47,13 +47,13 @@ class StoppedError(LofigenError):
 
     Args:
         message: How far it came, and what is kept.
-        signal: The signal's number; the exit code is a shell's, 128 and that.
+        signal: The signal's number, 2 being Ctrl-C; the exit code is a shell's, 128 and that.
         where: The place of what is kept.
         remedy: How to go on.
     """
 
     def __init__(
-        self, message: str, *, signal: int, where: object = None, remedy: str | None = None
+        self, message: str, *, signal: int = 2, where: object = None, remedy: str | None = None
     ) -> None:
         super().__init__(message, where=where, remedy=remedy)
         self.signal = signal
