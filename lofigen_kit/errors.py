@@ -2,6 +2,7 @@
 
     LofigenError              exit code 1: the run failed
     ├── RenderError           a stage broke while it ran (non-finite samples, a full disk)
+    ├── StoppedError          exit code 130: stopped by hand, what was done is kept
     └── InputError            exit code 2: what was given cannot be used
         ├── PresetError       a chain file: syntax, an unknown name, a value out of range
         ├── AudioError        an audio file: unreadable, empty, of an impossible shape
@@ -39,6 +40,24 @@ class LofigenError(Exception):
 
 class RenderError(LofigenError):
     """A stage broke while it ran."""
+
+
+class StoppedError(LofigenError):
+    """Stopped by a signal, what was done so far being kept.
+
+    Args:
+        message: How far it came, and what is kept.
+        signal: The signal's number, 2 being Ctrl-C; the exit code is a shell's, 128 and that.
+        where: The place of what is kept.
+        remedy: How to go on.
+    """
+
+    def __init__(
+        self, message: str, *, signal: int = 2, where: object = None, remedy: str | None = None
+    ) -> None:
+        super().__init__(message, where=where, remedy=remedy)
+        self.signal = signal
+        self.exit_code = 128 + signal
 
 
 class InputError(LofigenError):

@@ -8,33 +8,20 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
 from lofigen_kit.bench.rounds import Play, clock, interleave, ratio
 from lofigen_kit.errors import InputError
-from lofigen_kit.nn.network import CausalConv, CausalStack
+from lofigen_kit.nn.network import CausalStack
 from lofigen_kit.nn.spec import NetworkSpec
 from lofigen_kit.training.data import Batch
-from lofigen_kit.training.loop import judged_loss
-
-
-class _Conv1d(nn.Module):
-    """A layer of the network by torch's own Conv1d, as the reference has it."""
-
-    def __init__(self, layer: CausalConv) -> None:
-        super().__init__()
-        self.weight, self.bias = layer.weight, layer.bias
-
-    def forward(self, x: Tensor) -> Tensor:
-        padded = functional.pad(x, (self.weight.shape[2] - 1, 0))
-        return functional.conv1d(padded, self.weight, self.bias)
+from lofigen_kit.training.update import judged_loss
 
 
 def with_conv1d(stack: CausalStack) -> CausalStack:
     """Return a copy of a network that computes its layers by torch's own Conv1d."""
     twin = copy.deepcopy(stack)
-    twin.layers = nn.ModuleList(_Conv1d(layer) for layer in twin.convolutions)
+    twin.convolve_by(["direct"] * len(stack.spec.layers))
     return twin
 
 
@@ -144,6 +131,6 @@ def _errors(direct: CausalStack, ours: CausalStack, batch: Batch) -> dict[str, f
 def _passes(stack: CausalStack, batch: Batch) -> Play:
     def play() -> None:
         stack.zero_grad()
-        torch.autograd.backward(judged_loss(stack, batch))
+        torch.autograd.backward(judged_loss(stack, batch, stack.spec))
 
     return play

@@ -9,14 +9,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 if TYPE_CHECKING:
     from lofigen_kit.chain import Progress
+    from lofigen_kit.components import Component
     from lofigen_kit.registry import Registry
 
+Part = TypeVar("Part", bound="Component")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors alone.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")]
@@ -48,6 +50,35 @@ def registry_of(ctx: typer.Context) -> Registry:
         if plugin.status == "failed":
             warn(f"plugin {plugin.name!r} does not load: {plugin.error} (see `plugins doctor`)")
     return registry
+
+
+def component(kind: type[Part], pairs: Sequence[str], *, where: str) -> Part:
+    """Return a component with fields as they were typed, `temperature=0.7`.
+
+    Raises:
+        PresetError: for what is not KEY=VALUE, or a field that the component refuses.
+    """
+    import json
+
+    from pydantic import ValidationError
+
+    from lofigen_kit.errors import PresetError
+
+    fields = {}
+    for pair in pairs:
+        key, separator, value = pair.partition("=")
+        if not separator:
+            raise PresetError(f"{pair!r} is not KEY=VALUE", where=where)
+        try:
+            fields[key] = json.loads(value)
+        except ValueError:
+            fields[key] = value
+    try:
+        return kind.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise PresetError(f"{place}: {first['msg']}", where=where) from None
 
 
 def warn(text: str) -> None:

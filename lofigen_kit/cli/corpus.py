@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from lofigen_kit.cli.common import Json, Quiet, progress_bar, registry_of, show
+from lofigen_kit.cli.common import Json, Quiet, component, progress_bar, registry_of, show
 
 if TYPE_CHECKING:
     from lofigen_kit.components import Source
@@ -27,14 +27,19 @@ def make(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR")],
     minutes: Annotated[float, typer.Option(min=0.1, help="How much audio, at least.")] = 60.0,
     seed: Annotated[int, typer.Option(min=0)] = 0,
-    source: Annotated[str, typer.Option(help="Which source plays, at its defaults.")] = "beatmaker",
+    source: Annotated[str, typer.Option(help="Which source plays.")] = "beatmaker",
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A field of the source: path=recordings."),
+    ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Render a training corpus: songs at 8 kHz, their scores, and a manifest."""
     from lofigen_kit.training.corpus import make_corpus
 
-    player = cast("type[Source]", registry_of(ctx).find("source", source)).model_validate({})
+    kind = cast("type[Source]", registry_of(ctx).find("source", source))
+    player = component(kind, overrides or [], where="--set")
     with progress_bar(quiet=quiet or as_json) as bar:
 
         def report(done: float) -> None:

@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
-from lofigen_kit.cli.common import Json, Quiet, columns, progress_bar, registry_of, show
-from lofigen_kit.errors import PresetError
+from lofigen_kit.cli.common import (
+    Json,
+    Quiet,
+    columns,
+    component,
+    progress_bar,
+    registry_of,
+    show,
+)
 
 if TYPE_CHECKING:
     from lofigen_kit.components import Sampler
@@ -41,15 +48,17 @@ def evaluate(
 
     from lofigen_kit.nn.checkpoint import load
     from lofigen_kit.training import evaluate as judging
-    from lofigen_kit.training.corpus import read_songs
+    from lofigen_kit.training.corpus import SplitOrder, read_songs
     from lofigen_kit.training.playing import play
 
     torch.set_num_threads(threads)
     name, *fields = sampler.split(",")
-    kind = registry_of(ctx).find("sampler", name)
-    chosen = cast("Sampler", kind.model_validate(_fields(fields)))
+    kind = cast("type[Sampler]", registry_of(ctx).find("sampler", name))
+    chosen = component(kind, fields, where="--sampler")
     network = load(model)
-    train_songs, held_out = read_songs(corpus, "train"), read_songs(corpus, split)
+    order: SplitOrder = "reference" if network.facts.get("split") == "reference" else "groups"
+    train_songs = read_songs(corpus, "train", order=order)
+    held_out = read_songs(corpus, split, order=order)
     with progress_bar(quiet=quiet or as_json) as bar:
         prediction = judging.predict_nats(network, train_songs, held_out)
 
@@ -75,19 +84,3 @@ def evaluate(
     }
     rows = [[k, str(v)] for k, v in {**result["prediction"], **result["playing"]}.items()]
     show(result, columns(rows), as_json=as_json, quiet=quiet)
-
-
-def _fields(pairs: list[str]) -> dict[str, Any]:
-    """Read `temperature=0.7` as fields of a component."""
-    import json
-
-    fields = {}
-    for pair in pairs:
-        key, separator, value = pair.partition("=")
-        if not separator:
-            raise PresetError(f"{pair!r} is not KEY=VALUE", where="--sampler")
-        try:
-            fields[key] = json.loads(value)
-        except ValueError:
-            fields[key] = value
-    return fields

@@ -113,29 +113,11 @@ def _rows(facts: dict[str, Any], made: dict[str, Any]) -> list[list[str]]:
 
 def _draw(audio: AudioBuffer, title: str, path: Path, *, force: bool) -> None:
     """Write a picture of the waveform and the spectrogram, as PNG."""
-    from io import BytesIO
-
-    import numpy as np
-
     from lofigen_kit.io import write_atomic
+    from lofigen_kit.pictures import picture_of_sound
     from lofigen_kit.recipe import check_free, writing
 
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise InputError(
-            "pictures need matplotlib", remedy="pip install 'lofigen-kit[plots]'"
-        ) from None
     check_free(path, force=force)
-    mono, rate_hz = audio.mono().samples[0], audio.sample_rate_hz
-    figure = Figure(figsize=(10, 6), layout="constrained")
-    wave, spectrogram = figure.subplots(2, 1, sharex=True)
-    wave.plot(np.arange(audio.frames) / rate_hz, mono, linewidth=0.3)
-    wave.set(title=title, ylabel="amplitude", ylim=(-1, 1))
-    with np.errstate(divide="ignore"):  # silence is minus infinity dB, which is drawn as the floor
-        spectrogram.specgram(mono, NFFT=2048, Fs=rate_hz, noverlap=1536, vmin=-140, vmax=-30)
-    spectrogram.set(xlabel="time in s", ylabel="frequency in Hz")
-    png = BytesIO()
-    figure.savefig(png, format="png", dpi=120)
+    png = picture_of_sound(audio, title)
     with writing(path):
-        write_atomic(path, png.getvalue())
+        write_atomic(path, png)

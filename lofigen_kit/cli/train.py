@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
-from lofigen_kit.cli.common import Json, Quiet, progress_bar, registry_of, show
-from lofigen_kit.errors import InputError
+from lofigen_kit.cli.common import Json, Quiet, progress_bar, registry_of, show, warn
+from lofigen_kit.errors import InputError, StoppedError
 
 if TYPE_CHECKING:
     from lofigen_kit.components import Model
     from lofigen_kit.nn.checkpoint import Network
+    from lofigen_kit.nn.fftconv import Method
+    from lofigen_kit.nn.spec import NetworkSpec
+    from lofigen_kit.registry import Registry
+    from lofigen_kit.training.corpus import SplitOrder
+    from lofigen_kit.training.loop import Precision, Progress
+    from lofigen_kit.training.recipe import Recipe
+    from lofigen_kit.training.state import State
 
 Head = Literal["mol", "mulaw", "mse"]
+Scalars = Callable[[int, dict[str, float]], None]
 
 
 def register(root: typer.Typer) -> None:
@@ -27,100 +38,313 @@ def train(
     *,
     corpus: Annotated[Path, typer.Argument(metavar="CORPUS", help="A folder of `corpus make`.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="MODEL.safetensors")],
-    model: Annotated[
-        str | None,
-        typer.Option(help="Which variant: conv4 (the default), conv6 or conv8."),
-    ] = None,
-    head: Annotated[Head, typer.Option(help="What the network says of a sample.")] = "mol",
-    mixtures: Annotated[int, typer.Option(min=1, max=64, help="Logistics of a mol head.")] = 10,
-    guide: Annotated[bool, typer.Option(help="Follow the scores.")] = True,
-    steps: Annotated[int, typer.Option(min=1, help="Updates.")] = 10_000,
-    batch: Annotated[int, typer.Option(min=1, help="Crops in an update.")] = 8,
-    window: Annotated[int, typer.Option(min=1, help="Frames of a crop that are judged.")] = 4096,
-    learning_rate: Annotated[float, typer.Option(min=0, help="Adam's peak rate.")] = 1e-3,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where MODEL's training stopped, bit for bit.")
+    ] = False,
     start: Annotated[
         Path | None,
         typer.Option(
             "--from",
             metavar="MODEL",
-            help="Go on from this model; with a deeper --model, put new layers into it.",
+            help="Begin with this model; a deeper --model puts new layers into it.",
         ),
     ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Which variant: conv4, conv6 or conv8. [default: conv4]")
+    ] = None,
+    head: Annotated[
+        Head | None,
+        typer.Option(
+            help="What the network says of a sample: a mixture, 256 levels, or, as LofiGen does, "
+            "its mean. [default: mol]"
+        ),
+    ] = None,
+    mixtures: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Logistics of a mol head. [default: 10]")
+    ] = None,
+    guide: Annotated[
+        bool | None,
+        typer.Option("--guide/--no-guide", help="Follow the scores. [default: yes; mse: no]"),
+    ] = None,
+    split: Annotated[
+        Literal["groups", "reference"] | None,
+        typer.Option(
+            help="Hold out whole progressions, or, as LofiGen does, 20 and 10 % at the end of the "
+            "time. [default: groups; mse: reference]"
+        ),
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Updates. [default: 10000]")] = None,
+    batch: Annotated[
+        int | None, typer.Option(help="Crops in an update. [default: 8; mse: 128]")
+    ] = None,
+    window: Annotated[
+        int | None,
+        typer.Option(help="Frames of a crop that are judged. [default: 4096; mse: 8192]"),
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Adam's peak rate. [default: 0.001; mse: 1e-05]")
+    ] = None,
+    guide_dropout: Annotated[
+        float | None,
+        typer.Option(help="Share of crops without a guide, to play without scores. [default: 0]"),
+    ] = None,
     rehearse_every: Annotated[
-        int,
-        typer.Option(min=0, help="Updates between two rounds of learning from its own playing."),
-    ] = 0,
+        int | None,
+        typer.Option(help="Updates between rounds of learning from its own playing. [default: 0]"),
+    ] = None,
     rehearsal_temperature: Annotated[
-        float, typer.Option(min=0, max=2, help="Of its sampling while it plays.")
-    ] = 0.9,
+        float | None, typer.Option(help="Of its sampling while it plays. [default: 0.9]")
+    ] = None,
+    validate_every: Annotated[
+        int | None,
+        typer.Option(help="Updates between judgements; 0 is never. [default: 1000]"),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="[default: 0]")] = None,
+    licence: Annotated[
+        str | None, typer.Option(help="The licence of the weights. [default: CC0-1.0]")
+    ] = None,
+    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option()] = "auto",
+    precision: Annotated[
+        Literal["auto", "float32", "bf16"], typer.Option(help="auto is bf16 on CUDA alone.")
+    ] = "auto",
+    convolution: Annotated[
+        str,
+        typer.Option(
+            metavar="HOW",
+            help="fft, direct, auto (measured at the start), or one for each layer: direct,fft.",
+        ),
+    ] = "auto",
     threads: Annotated[int, typer.Option(min=1, help="Cores to use.")] = 1,
-    licence: Annotated[str, typer.Option(help="The licence of the weights.")] = "CC0-1.0",
+    save_every: Annotated[
+        float, typer.Option(min=0, help="Seconds between two checkpoints.")
+    ] = 300.0,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write what TensorBoard shows.")
+    ] = False,
+    energy: Annotated[
+        str | None, typer.Option(metavar="COUNTRY", help="Estimate energy and CO2: DEU, USA.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the model.")] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train a network on a corpus; a checkpoint is written every five minutes and at the end."""
+    """Train a network on a corpus; a checkpoint is written every five minutes and at the end.
+
+    Ctrl-C stops it so that --resume goes on. Several processes share the work under torchrun.
+    """
     import torch
 
-    from lofigen_kit.guide import channel_names
-    from lofigen_kit.nn.checkpoint import load
-    from lofigen_kit.nn.spec import stack
-    from lofigen_kit.recipe import check_free
+    from lofigen_kit.device import choose_device
+    from lofigen_kit.nn.deepen import deepen
+    from lofigen_kit.training import state as states
     from lofigen_kit.training.corpus import read_manifest, read_songs
-    from lofigen_kit.training.loop import Progress, Recipe
+    from lofigen_kit.training.loop import Hardware, Watchers
     from lofigen_kit.training.loop import train as run
+    from lofigen_kit.training.ranks import joined
+
+    _check_place(output, resume=resume, force=force)
+    torch.set_num_threads(threads)
+    place = choose_device(device)
+    known = states.read(states.beside(output)) if resume else None
+    wanted = _Wanted(model=model, head=head, mixtures=mixtures, guide=guide)
+    _, sha256 = read_manifest(corpus)
+    begun = _load(start)
+    order = _split_order(split, wanted, known.facts if known else begun.facts if begun else None)
+    songs = read_songs(corpus, "train", order=order)
+    held_out = read_songs(corpus, "valid", order=order)
+    if not songs:
+        raise InputError("no song to train on", where=corpus, remedy="make a larger corpus")
+    spec = _spec(registry_of(ctx), wanted, songs, begun, known)
+    changes = {
+        "steps": steps,
+        "batch": batch,
+        "window": window,
+        "learning_rate": learning_rate,
+        "guide_dropout": guide_dropout,
+        "rehearse_every": rehearse_every,
+        "rehearsal_temperature": rehearsal_temperature,
+        "validate_every": validate_every,
+        "seed": seed,
+    }
+    recipe = _recipe(spec.head, changes, known)
+    facts: dict[str, Any] = {"corpus_sha256": sha256, "split": order}
+    if licence or not known:
+        facts["licence"] = licence or "CC0-1.0"
+    if begun:
+        facts["from"] = {"sha256": begun.sha256, **begun.facts}
+        if begun.spec != spec:
+            begun = deepen(begun, spec, seed=recipe.seed)
+    with joined(place) as ranks, _watchers(quiet or as_json, ranks.is_first) as bar:
+        speaks = ranks.is_first
+        hardware = Hardware(
+            device=place,
+            precision=_precision(precision, place),
+            convolution=_methods(convolution, spec),
+            ranks=ranks,
+        )
+        watchers = Watchers(
+            progress=bar,
+            scalars=_scalars(output) if tensorboard and speaks else None,
+            energy=_energy(energy) if speaks else None,
+        )
+        try:
+            facts = run(
+                spec, songs, recipe, output, facts=facts, valid=held_out, start=begun,
+                resume=resume, save_every_s=save_every, hardware=hardware, watchers=watchers,
+            )  # fmt: skip
+        except StoppedError as stopped:
+            command = f"lofigen-kit train {corpus} -o {output} --resume"
+            raise StoppedError(
+                stopped.message, signal=stopped.signal, remedy=f"go on with `{command}`"
+            ) from None
+    line = f"{output}  loss {facts['loss']:.4f} after {facts['steps']} steps"
+    show(facts, [line], as_json=as_json and speaks, quiet=quiet or not speaks)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What was asked of the network; None is the default, or what it was."""
+
+    model: str | None
+    head: Head | None
+    mixtures: int | None
+    guide: bool | None
+
+    @property
+    def follows_scores(self) -> bool:
+        return self.head != "mse" if self.guide is None else self.guide
+
+
+def _check_place(output: Path, *, resume: bool, force: bool) -> None:
+    """Refuse a name or a place before anything slow is done."""
+    from lofigen_kit.recipe import check_free
+    from lofigen_kit.training.state import beside
 
     if output.suffix != ".safetensors":
         raise InputError("a model's name ends in .safetensors", where=output)
-    check_free(output, force=force)
-    variant = cast("type[Model]", registry_of(ctx).find("model", model or "conv4"))
-    torch.set_num_threads(threads)
-    _, sha256 = read_manifest(corpus)
-    songs = read_songs(corpus, "train")
-    origin: dict[str, Any] = {}
-    begun = load(start) if start else None
-    if begun:
-        origin = {"from": {"sha256": begun.sha256, **begun.facts}}
-        if model:
-            begun = _as_deep_as(begun, variant, seed)
-        spec = begun.spec
-    else:
-        names = channel_names(song.score for song in songs) if guide else ()
-        spec = stack(variant.layers, head=head, mixtures=mixtures, guide=names)
-    recipe = Recipe(
-        steps=steps,
-        batch=batch,
-        window=window,
-        learning_rate=learning_rate,
-        rehearse_every=rehearse_every,
-        rehearsal_temperature=rehearsal_temperature,
-        seed=seed,
+    check_free(output, force=force or resume)
+    if beside(output).exists() and not (resume or force):
+        raise InputError(
+            "a training was begun here and not finished",
+            where=output,
+            remedy="go on with --resume, or begin anew with --force",
+        )
+
+
+def _split_order(
+    asked: SplitOrder | None, wanted: _Wanted, before: dict[str, Any] | None
+) -> SplitOrder:
+    """Return what was asked for, or what was used before, or what fits the head."""
+    if asked:
+        return asked
+    if before is not None:
+        return "reference" if before.get("split") == "reference" else "groups"
+    return "reference" if wanted.head == "mse" and not wanted.follows_scores else "groups"
+
+
+def _load(path: Path | None) -> Network | None:
+    from lofigen_kit.nn.checkpoint import load
+
+    return load(path) if path else None
+
+
+def _spec(
+    registry: Registry,
+    wanted: _Wanted,
+    songs: Any,
+    begun: Network | None,
+    known: State | None,
+) -> NetworkSpec:
+    """Return the network's shape: a begun model's, a state's, or what was asked for."""
+    from lofigen_kit.guide import channel_names
+    from lofigen_kit.nn.spec import NetworkSpec, stack
+
+    found = begun.spec if begun else None
+    if known and not found:
+        try:
+            found = NetworkSpec.model_validate(known.about.get("spec"))
+        except ValueError:
+            raise InputError("the state names no usable network") from None
+    head = wanted.head or (found.head if found else "mol")
+    if found and wanted == _Wanted(None, None, None, None):
+        return found
+    names = channel_names(song.score for song in songs)
+    guide = wanted.follows_scores if wanted.guide is not None or not found else bool(found.guide)
+    layers = cast("type[Model]", registry.find("model", wanted.model or "conv4")).layers
+    if found and not wanted.model:
+        layers = tuple((n.in_channels, n.out_channels, n.kernel) for n in found.layers)
+    return stack(
+        layers,
+        head=head,
+        mixtures=wanted.mixtures or (found.mixtures if found else 10),
+        guide=(found.guide if found and found.guide else names) if guide else (),
     )
-    with progress_bar(quiet=quiet or as_json) as bar:
+
+
+def _recipe(head: Head, changes: dict[str, Any], known: State | None) -> Recipe:
+    """Return what was asked for, the rest being as it was, or by default."""
+    from lofigen_kit.training.recipe import for_head, from_json, with_changes
+
+    base = from_json(known.about.get("recipe") or {}) if known else for_head(head)
+    return with_changes(base, {k: v for k, v in changes.items() if v is not None})
+
+
+def _precision(asked: Literal["auto", "float32", "bf16"], device: str) -> Precision:
+    if asked == "bf16" and device != "cuda":
+        raise InputError("bf16 is for CUDA alone", where="--precision")
+    if asked == "auto":
+        return "bf16" if device == "cuda" else "float32"
+    return asked
+
+
+def _methods(text: str, spec: NetworkSpec) -> list[Method] | Literal["auto"]:
+    """Read `auto`, one method for all layers, or one for each."""
+    if text == "auto":
+        return "auto"
+    methods = text.split(",")
+    if len(methods) == 1:
+        methods *= len(spec.layers)
+    if len(methods) != len(spec.layers) or not set(methods) <= {"fft", "direct"}:
+        raise InputError(
+            f"{text!r} is neither auto, fft or direct, nor one of these for each layer",
+            where="--convolution",
+        )
+    return cast("list[Method]", methods)
+
+
+@contextmanager
+def _watchers(quiet: bool, speaks: bool) -> Iterator[Callable[[Progress], None] | None]:
+    """Show how far it is: loss, samples a second, and the time left."""
+    with progress_bar(quiet=quiet or not speaks) as bar:
 
         def report(now: Progress) -> None:
-            if bar:
-                bar(f"loss {now.loss:.4f}", now.step, now.steps)
+            if bar and now.stage == "training":
+                bar(f"loss {now.loss:.4f}  {now.samples_per_s:,.0f} samples/s", now.step, now.steps)
+            elif bar:
+                bar(now.stage, now.step, now.steps)
 
-        facts = run(
-            spec,
-            songs,
-            recipe,
-            output,
-            facts={"licence": licence, "corpus_sha256": sha256, **origin},
-            start=begun,
-            progress=report,
-        )
-    line = f"{output}  loss {facts['loss']:.4f} after {facts['steps']} steps"
-    show(facts, [line], as_json=as_json, quiet=quiet)
+        yield report if bar else None
 
 
-def _as_deep_as(network: Network, variant: type[Model], seed: int) -> Network:
-    """Return a network in the shape of a variant, deepened where it has fewer layers."""
-    from lofigen_kit.nn.deepen import deepen
-    from lofigen_kit.nn.spec import stack
+def _scalars(output: Path) -> Scalars | None:
+    """Return what writes for TensorBoard, or say in one line that it is not there."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        warn("no TensorBoard here: pip install 'lofigen-kit[tensorboard]'")
+        return None
+    folder = output.with_name(f"{output.stem}_training") / "tensorboard"
+    writer = SummaryWriter(str(folder))
 
-    shape = stack(variant.layers, head=network.spec.head, mixtures=network.spec.mixtures)
-    spec = network.spec.model_copy(update={"layers": shape.layers})
-    return network if spec == network.spec else deepen(network, spec, seed=seed)
+    def write(step: int, numbers: dict[str, float]) -> None:
+        for name, number in numbers.items():
+            writer.add_scalar(name, number, step)
+        writer.flush()
+
+    return write
+
+
+def _energy(country: str | None) -> Callable[[], dict[str, Any]] | None:
+    from lofigen_kit.training.energy import meter
+
+    return meter(country) if country else None

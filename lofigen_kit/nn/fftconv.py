@@ -3,18 +3,34 @@
 A layer of 256 taps costs a direct convolution 256 multiplications a sample and channel pair; in
 blocks of N = 768 samples, each of which yields N - K + 1 outputs, it costs a few (Stockham's
 overlap-save). The gradients are convolutions too and reuse the spectra.
+
+Which way is sooner depends on the layer and the machine. `usual_method` knows from the shape; and
+`measured_methods` tries both at a training's start. The two round differently, so what was chosen
+is part of what a training's bits depend on.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from typing import Any, cast
+from functools import cache
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from lofigen_kit.nn.spec import NetworkSpec
+
+Method = Literal["fft", "direct"]
+METHODS: tuple[Method, Method] = ("fft", "direct")
 BLOCK = 768
+MARGIN = 3.0
+"""How many times sooner the unusual method must be to be chosen: less is a busy machine's noise,
+and bits that differ between two machines without need."""
+TRIED_FRAMES = 2048
+MOST_TRIED_WEIGHTS = 1 << 22
+"""Above it a direct convolution on a CPU takes too long to try."""
 
 
 class _CausalFFTConv(torch.autograd.Function):
@@ -66,22 +82,24 @@ def _overlap_add(windows: Tensor, hop: int) -> Tensor:
     return summed.reshape(batch, channels, length)
 
 
-def causal_conv1d(x: Tensor, weight: Tensor, *, block: int = BLOCK) -> Tensor:
+def causal_conv1d(
+    x: Tensor, weight: Tensor, *, method: Method | None = None, block: int = BLOCK
+) -> Tensor:
     """Return the causal convolution of x, left-padded with zeros, without bias.
-
-    Wide layers go by FFT on the CPU; narrow ones, and every layer on a GPU, go directly.
 
     Args:
         x: [shape=(batch, in, frames)].
         weight: [shape=(out, in, taps)], the oldest tap first, as Conv1d has it.
+        method: How; None is the usual one for such a layer.
         block: FFT size; at least twice the taps is used.
 
     Returns:
         [shape=(batch, out, frames)].
     """
     outputs, channels, taps = weight.shape
-    if x.device.type == "cpu" and outputs * channels >= 256 and taps >= 32:
-        return causal_fft_conv1d(x, weight, block=block)
+    if (method or usual_method(channels, outputs, taps, x.device.type)) == "fft":
+        # Under autocast x may be of half precision, for which there is no FFT.
+        return causal_fft_conv1d(x.to(weight.dtype), weight, block=block)
     return functional.conv1d(functional.pad(x, (taps - 1, 0)), weight)
 
 
@@ -89,3 +107,52 @@ def causal_fft_conv1d(x: Tensor, weight: Tensor, *, block: int = BLOCK) -> Tenso
     """Return the same by FFT, whatever the widths and the device."""
     apply = cast("Callable[[Tensor, Tensor, int], Tensor]", _CausalFFTConv.apply)
     return apply(x, weight, max(block, 2 * weight.shape[2]))
+
+
+def usual_method(channels: int, outputs: int, taps: int, device: str) -> Method:
+    """Return `fft` for wide layers on a CPU, `direct` for narrow ones and on every GPU."""
+    return "fft" if device == "cpu" and outputs * channels >= 256 and taps >= 32 else "direct"
+
+
+def measured_methods(
+    spec: NetworkSpec, *, batch: int, frames: int, device: str
+) -> tuple[Method, ...]:
+    """Return the method for each layer: the usual one, unless the other is much sooner here.
+
+    Args:
+        spec: The network's shape; each of its layers is run forwards and backwards both ways.
+        batch: Crops in an update.
+        frames: Length of a crop.
+        device: `cpu` or `cuda`; on a CPU a slice of the batch is tried, in processor time.
+    """
+
+    @cache
+    def method(channels: int, outputs: int, taps: int) -> Method:
+        usual = usual_method(channels, outputs, taps, device)
+        if device == "cpu" and channels * outputs * taps > MOST_TRIED_WEIGHTS:
+            return usual
+        rows, length = (min(batch, 2), min(frames, TRIED_FRAMES)) if device == "cpu" else (
+            batch, frames
+        )  # fmt: skip
+        x = torch.ones(rows, channels, length, device=device, requires_grad=True)
+        weight = torch.ones(outputs, channels, taps, device=device, requires_grad=True)
+        other: Method = "direct" if usual == "fft" else "fft"
+        return other if MARGIN * _seconds(x, weight, other) < _seconds(x, weight, usual) else usual
+
+    return tuple(method(n.in_channels, n.out_channels, n.kernel) for n in spec.layers)
+
+
+def _seconds(x: Tensor, weight: Tensor, method: Method) -> float:
+    """Return the least time of three runs forwards and backwards, or of one that takes long."""
+    clock = time.process_time if x.device.type == "cpu" else time.perf_counter
+    least = float("inf")
+    for _ in range(3):
+        began = clock()
+        y = causal_conv1d(x, weight, method=method)
+        torch.autograd.grad(y, (x, weight), torch.ones_like(y))
+        if x.device.type != "cpu":
+            torch.cuda.synchronize()
+        least = min(least, clock() - began)
+        if least > 0.2:
+            break
+    return least

@@ -8,6 +8,7 @@ The output at frame t speaks of the sample at t + 1; so does the guide given at 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from lofigen_kit.nn.checkpoint import Network
-from lofigen_kit.nn.fftconv import causal_conv1d
+from lofigen_kit.nn.fftconv import Method, causal_conv1d, usual_method
 from lofigen_kit.nn.heads import initial_bias
 from lofigen_kit.nn.spec import Layer, NetworkSpec
 
@@ -30,10 +31,11 @@ class CausalConv(nn.Module):
         deviation = (gain / (layer.in_channels * layer.kernel)) ** 0.5
         self.weight = nn.Parameter(torch.randn(shape, generator=generator) * deviation)
         self.bias = nn.Parameter(torch.zeros(layer.out_channels))
+        self.method: Method | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (batch, in, frames) to (batch, out, frames)."""
-        return causal_conv1d(x, self.weight) + self.bias[:, None]
+        return causal_conv1d(x, self.weight, method=self.method) + self.bias[:, None]
 
 
 class CausalStack(nn.Module):
@@ -68,6 +70,16 @@ class CausalStack(nn.Module):
     def convolutions(self) -> list[CausalConv]:
         """The trunk's layers, the head last."""
         return cast("list[CausalConv]", list(self.layers))
+
+    def convolve_by(self, methods: Sequence[Method] | None) -> tuple[Method, ...]:
+        """Set how each layer convolves, None being as usual, and return it."""
+        device = self.convolutions[0].weight.device.type
+        usual = [usual_method(n.in_channels, n.out_channels, n.kernel, device)
+                 for n in self.spec.layers]  # fmt: skip
+        chosen = tuple(usual if methods is None else methods)
+        for layer, method in zip(self.convolutions, chosen, strict=True):
+            layer.method = method
+        return chosen
 
     @property
     def guide_weights(self) -> list[Tensor]:

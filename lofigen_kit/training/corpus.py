@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +24,7 @@ from lofigen_kit.score import Score
 from lofigen_kit.seeding import stream
 
 Split = Literal["train", "valid", "test"]
+SplitOrder = Literal["groups", "reference"]
 SAMPLE_RATE_HZ = 8000
 HELD_OUT_SHARE = 0.1
 """The share of groups in each of the two held-out splits."""
@@ -142,16 +143,27 @@ def read_manifest(folder: Path) -> tuple[dict[str, Any], str]:
     return manifest, hashlib.sha256(text).hexdigest()
 
 
-def read_songs(folder: Path, split: Split) -> list[Song]:
+def read_songs(folder: Path, split: Split, *, order: SplitOrder = "groups") -> list[Song]:
     """Return the songs of one split.
+
+    Args:
+        folder: The corpus.
+        split: Which of the three.
+        order: `groups` is the manifest's own split, in which nothing of one group stands in two;
+            `reference` is LofiGen's: the first 70 % of the time to train on, 20 % to validate,
+            10 % to test. A song belongs to where its middle lies.
 
     Raises:
         InputError: where a song is missing, or is not the one that the manifest lists.
     """
     manifest, _ = read_manifest(folder)
+    entries = manifest["songs"]
+    splits = [entry["split"] for entry in entries]
+    if order == "reference":
+        splits = split_in_time([entry["frames"] for entry in entries])
     songs = []
-    for entry in manifest["songs"]:
-        if entry["split"] != split:
+    for entry, its_split in zip(entries, splits, strict=True):
+        if its_split != split:
             continue
         path = folder / Path(entry["file"]).name
         samples = read_audio(path).samples[0]
@@ -160,6 +172,25 @@ def read_songs(folder: Path, split: Split) -> list[Song]:
         score = Score.model_validate_json(path.with_suffix(".json").read_bytes())
         songs.append(Song(samples, score, split, entry["title"]))
     return songs
+
+
+def split_in_time(frames: Sequence[int]) -> list[Split]:
+    """Return the split of each song of the given lengths, in the order of time."""
+    total, before, splits = sum(frames), 0, list[Split]()
+    for length in frames:
+        middle = (before + length / 2) / total
+        splits.append("train" if middle < 0.7 else "valid" if middle < 0.9 else "test")
+        before += length
+    return splits
+
+
+def hash_songs(songs: Iterable[Song]) -> str:
+    """Return the sha256 over samples and scores, in order."""
+    digest = hashlib.sha256()
+    for song in songs:
+        digest.update(_hash(song.samples).encode())
+        digest.update(song.score.model_dump_json().encode())
+    return digest.hexdigest()
 
 
 def _hash(samples: np.ndarray) -> str:

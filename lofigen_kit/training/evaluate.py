@@ -25,7 +25,7 @@ from lofigen_kit.score import Score
 from lofigen_kit.training.corpus import Song
 from lofigen_kit.training.data import Crops
 from lofigen_kit.training.linear import linear_predictor, residual
-from lofigen_kit.training.loop import judged_loss
+from lofigen_kit.training.update import judged_loss
 
 BASS_LEVEL = 2.5
 """How much louder than a chord's note a bass note is, in the tones that stand for a score."""
@@ -76,7 +76,7 @@ def predict_nats(
     total = frames = 0.0
     with torch.no_grad():
         for place in crops.every(window):
-            total += float(judged_loss(stack, crops.crops([place]))) * window
+            total += float(judged_loss(stack, crops.crops([place]), network.spec)) * window
             frames += window
     gaussian, laplace = linear_prediction_nats(train, held_out)
     return Prediction(total / frames, gaussian, laplace, int(frames))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,11 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lofigen_kit.components import LawSampler
-from lofigen_kit.errors import RenderError
-from lofigen_kit.law import DrawLaw
-from lofigen_kit.nn import heads
+from lofigen_kit.errors import InputError, RenderError, StoppedError
+from lofigen_kit.io import write_atomic
 from lofigen_kit.nn.checkpoint import Network, save
+from lofigen_kit.nn.fftconv import METHODS, Method, measured_methods
 from lofigen_kit.nn.network import (
     CausalStack,
     from_network,
@@ -27,66 +28,74 @@ from lofigen_kit.nn.network import (
 )
 from lofigen_kit.nn.spec import NetworkSpec
 from lofigen_kit.seeding import stream
-from lofigen_kit.training.corpus import Song
-from lofigen_kit.training.data import Batch, Crops
+from lofigen_kit.training import state as states
+from lofigen_kit.training.corpus import Song, hash_songs
+from lofigen_kit.training.data import Crops
 from lofigen_kit.training.linear import ORDER, linear_predictor
-from lofigen_kit.training.playing import play
+from lofigen_kit.training.playing import OwnLaw, play
+from lofigen_kit.training.ranks import Ranks
+from lofigen_kit.training.recipe import Recipe, learning_rate
+from lofigen_kit.training.state import State
+from lofigen_kit.training.stopping import StopWish
+from lofigen_kit.training.update import judged_loss, noisy_batch
+from lofigen_kit.training.validation import Validation
 
 CURVE_EVERY = 100
-STRAY_TONES = 2
-STRAY_HZ = (40.0, 1600.0)
-"""Where the notes are that a network might let ring."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How to train. The defaults are what trains a guided mixture well.
-
-    Attributes:
-        steps: Updates.
-        batch: Crops in an update.
-        window: Frames of a crop that are judged; the receptive field comes before them.
-        learning_rate: Adam's peak rate, reached after `warm_up` updates, then a cosine.
-        least_error: The smallest level of the errors that are laid upon the input: white noise
-            and stray tones, each level drawn for each crop, evenly in decibels.
-        most_error: The largest. They teach the network to pull errors of its own back, and to
-            take pitch from the guide, not from what happens to ring.
-        anonymous: The share of crops that are not told their instruments, so that the network also
-            plays for scores that name none.
-        rehearse_every: After so many updates the network plays some of the songs, and trains on
-            its own playing as the past of what should come next; 0 never does.
-        rehearsed_songs: How many it plays.
-        rehearsed_share: The share of crops that follow its own playing.
-        rehearsal_temperature: Of its sampling while it plays; the one at which it will be used.
-        average: Decay of the averaged weights, which are what is kept.
-        seed: Of the initial weights, the crops and the noise.
-    """
-
-    steps: int = 10_000
-    batch: int = 8
-    window: int = 4096
-    learning_rate: float = 1e-3
-    warm_up: int = 300
-    least_error: float = 3e-4
-    most_error: float = 0.15
-    anonymous: float = 0.15
-    clip: float = 1.0
-    average: float = 0.999
-    rehearse_every: int = 0
-    rehearsed_songs: int = 24
-    rehearsed_share: float = 0.5
-    rehearsal_temperature: float = 0.9
-    seed: int = 0
+Precision = Literal["float32", "bf16"]
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where the training stands."""
+    """Where the training stands.
 
+    Attributes:
+        stage: `training`, or what it does between updates: `rehearsing`, `validating`.
+        step: Updates that were made.
+        steps: How many there will be.
+        loss: Smoothed.
+        seconds: Over all sittings.
+        samples_per_s: Judged samples, in this sitting.
+    """
+
+    stage: str
     step: int
     steps: int
     loss: float
     seconds: float
+    samples_per_s: float
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """Where and how the sums are done.
+
+    Attributes:
+        device: `cpu` or `cuda`.
+        precision: `bf16` computes the network in bfloat16 by autocast; weights stay float32.
+        convolution: How each layer convolves; None is as usual, `auto` measures it at the start.
+            A training that goes on keeps what it began with.
+        ranks: The processes that share the work.
+    """
+
+    device: str = "cpu"
+    precision: Precision = "float32"
+    convolution: Sequence[Method] | Literal["auto"] | None = None
+    ranks: Ranks = Ranks()  # noqa: RUF009 - frozen
+
+
+@dataclass(frozen=True)
+class Watchers:
+    """Who is told what while it runs; the first process alone tells.
+
+    Attributes:
+        progress: Called after every update, and while it rehearses.
+        scalars: Called with a step and named numbers at every row of the curve and validation.
+        energy: Returns what was used since the start, to be kept in the facts.
+    """
+
+    progress: Callable[[Progress], None] | None = None
+    scalars: Callable[[int, dict[str, float]], None] | None = None
+    energy: Callable[[], dict[str, Any]] | None = None
 
 
 def train(
@@ -96,13 +105,17 @@ def train(
     path: Path,
     *,
     facts: dict[str, Any],
+    valid: Sequence[Song] = (),
     start: Network | None = None,
+    resume: bool = False,
     save_every_s: float = 300.0,
-    progress: Callable[[Progress], None] | None = None,
+    hardware: Hardware | None = None,
+    watchers: Watchers | None = None,
 ) -> dict[str, Any]:
     """Train a network and write its averaged weights, also on a timer while it runs.
 
-    Beside the checkpoint stands its curve, `.csv`: step, smoothed loss, seconds.
+    Beside the checkpoint stand its curve, `.csv`: step, smoothed loss, seconds; while it runs its
+    state, `.state`; and what `Validation` writes.
 
     Args:
         spec: The network's shape.
@@ -110,140 +123,404 @@ def train(
         recipe: How.
         path: The checkpoint to write.
         facts: What the caller knows of the data and the licence; kept in the checkpoint.
+        valid: Songs held out, on which it is judged now and then.
         start: A network of the same shape to go on from; None begins anew.
+        resume: Go on from the state beside the checkpoint, bit for bit. What was asked for must be
+            what it was; `start` may be left out, and so may facts.
         save_every_s: The timer's period.
-        progress: Called after every update.
+        hardware: By default one process on the CPU.
+        watchers: Who is told.
 
     Returns:
         The facts as they stand in the checkpoint.
 
     Raises:
         RenderError: when the loss is no longer a number; the last good checkpoint stays.
+        InputError: when the state is of another training, naming what differs.
+        StoppedError: after Ctrl-C or SIGTERM; the state and the checkpoint are kept.
     """
-    stack = from_network(start) if start else CausalStack(spec, seed=recipe.seed)
-    if spec.head == "mol" and not start:
-        order = min(ORDER, spec.layers[-1].kernel)
-        start_linear(stack, *linear_predictor([song.samples for song in songs], order=order))
-    crops = Crops(songs, spec, frames=recipe.window + spec.receptive_field - 1)
-    optimiser = torch.optim.Adam(stack.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.99))
-    average = {name: t.detach().clone() for name, t in stack.state_dict().items()}
-    began = saved = time.monotonic()
-    smooth = math.nan
+    hardware, watchers = hardware or Hardware(), watchers or Watchers()
+    hardware.ranks.check(recipe.batch)
     path.parent.mkdir(parents=True, exist_ok=True)
-    curve = path.with_suffix(".csv")
-    curve.write_text("step,loss,seconds\n")
-    for step in range(recipe.steps):
-        if recipe.rehearse_every and step % recipe.rehearse_every == 0:
-            crops.rehearse(_rehearsal(stack, average, songs, recipe, step))
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(recipe, step)
-        value = _update(stack, optimiser, crops, recipe, step)
-        if not math.isfinite(value):
-            raise RenderError(
-                f"the loss is not a number at step {step}",
-                where=path,
-                remedy="lower the learning rate; the last checkpoint is kept",
-            )
-        smooth = value if step == 0 else 0.99 * smooth + 0.01 * value
-        _blend(average, stack.state_dict(), min(recipe.average, (1 + step) / (10 + step)))
-        now = time.monotonic()
-        last = step == recipe.steps - 1
-        if last or (step + 1) % CURVE_EVERY == 0:
-            with curve.open("a") as file:
-                file.write(f"{step + 1},{smooth:.5f},{now - began:.1f}\n")
-        if last or now - saved > save_every_s:
-            saved = now
-            trained = {"steps": step + 1, "loss": smooth, "seconds": round(now - began)}
-            facts = {**facts, "recipe": asdict(recipe), **trained}
-            _save(path, stack, average, facts)
-        if progress:
-            progress(Progress(step + 1, recipe.steps, smooth, now - began))
-    return facts
+    about = _about(spec, songs, recipe, start, hardware)
+    state = (
+        _resumed(path, about, facts, hardware) if resume else State(about=about, facts=dict(facts))
+    )
+    hardware.ranks.wait()  # until every process has read the state
+    training = Training(
+        spec=spec, songs=songs, recipe=recipe, path=path, state=state,
+        validation=Validation(valid, recipe, path), hardware=hardware, watchers=watchers,
+    )  # fmt: skip
+    if resume:
+        training.take_up()
+    else:
+        training.begin(start)
+    with StopWish() as wish:
+        return training.run(wish, save_every_s)
 
 
-def learning_rate(recipe: Recipe, step: int) -> float:
-    """Return the rate of an update: a linear warm-up, then a cosine to a hundredth."""
-    warm = min(1.0, (step + 1) / recipe.warm_up)
-    cosine = 0.5 * (1.0 + math.cos(math.pi * step / recipe.steps))
-    return recipe.learning_rate * warm * (0.01 + 0.99 * cosine)
-
-
-def _update(
-    stack: CausalStack, optimiser: torch.optim.Adam, crops: Crops, recipe: Recipe, step: int
-) -> float:
-    """Take one step down the gradient, and return the loss before it."""
-    rng = stream(recipe.seed, step, "crops")
-    batch = crops.draw(rng, recipe.batch, rehearsed_share=recipe.rehearsed_share)
-    errors = torch.from_numpy(_errors(rng, recipe, batch.x.shape[-1], stack.spec.sample_rate_hz))
-    if batch.guide is not None:
-        told = torch.from_numpy(rng.random((recipe.batch, 1, 1)) >= recipe.anonymous)
-        batch.guide[:, crops.instruments] *= told
-    loss = judged_loss(stack, Batch(batch.x + errors, batch.target, batch.guide))
-    optimiser.zero_grad()
-    torch.autograd.backward(loss)
-    torch.nn.utils.clip_grad_norm_(stack.parameters(), recipe.clip)
-    optimiser.step()
-    return float(loss.detach())
-
-
-def _errors(rng: np.random.Generator, recipe: Recipe, frames: int, rate_hz: int) -> np.ndarray:
-    """Return errors such as a network makes [shape=(batch, 1, frames), dtype=float32]."""
-
-    def levels() -> np.ndarray:
-        return _even_in_octaves(rng, recipe.least_error, recipe.most_error, recipe.batch)
-
-    noise = levels() * rng.standard_normal((recipe.batch, 1, frames))
-    time_s = np.arange(frames) / rate_hz
-    for _ in range(STRAY_TONES):
-        pitch_hz = _even_in_octaves(rng, *STRAY_HZ, recipe.batch)
-        phase = rng.uniform(0.0, 2.0 * np.pi, size=(recipe.batch, 1, 1))
-        noise += levels() * np.sin(2.0 * np.pi * pitch_hz * time_s + phase)
-    return noise.astype(np.float32)
-
-
-def _rehearsal(
-    stack: CausalStack,
-    average: dict[str, Tensor],
+def _about(
+    spec: NetworkSpec,
     songs: Sequence[Song],
     recipe: Recipe,
-    step: int,
-) -> dict[int, np.ndarray]:
-    """Return some songs, by index, as the averaged network plays them now."""
-    rng = stream(recipe.seed, step, "rehearsal")
-    count = min(recipe.rehearsed_songs, len(songs))
-    picks = rng.choice(len(songs), size=count, replace=False).tolist()
-    averaged = CausalStack(stack.spec)
-    averaged.load_state_dict(average)
-    played = play(
-        to_network(averaged),
-        _Rehearsal(temperature=recipe.rehearsal_temperature),
-        [songs[pick] for pick in picks],
-        seconds=None,
-        seed=int(rng.integers(2**32)),
-    )
-    return dict(zip(picks, played, strict=True))
+    start: Network | None,
+    hardware: Hardware,
+) -> dict[str, Any]:
+    """Return what a training's bits depend on, besides its state and its machine."""
+    return {
+        "recipe": asdict(recipe),
+        "spec": spec.model_dump(mode="json"),
+        "songs": hash_songs(songs),
+        "precision": hardware.precision,
+        **({"start": start.sha256} if start else {}),
+    }
 
 
-class _Rehearsal(LawSampler):
-    """The network's own distribution, but for the farthest tails."""
-
-    use: Literal["rehearsal"] = "rehearsal"
-    temperature: float
-
-    def law(self) -> DrawLaw:
-        return DrawLaw(temperature=self.temperature, tail=0.01)
-
-
-def _even_in_octaves(rng: np.random.Generator, low: float, high: float, count: int) -> np.ndarray:
-    """Draw numbers whose logarithm is uniform [shape=(count, 1, 1)]."""
-    return np.asarray(np.exp(rng.uniform(math.log(low), math.log(high), size=(count, 1, 1))))
+def _resumed(path: Path, about: dict[str, Any], facts: dict[str, Any], hardware: Hardware) -> State:
+    """Read the state beside a checkpoint, and check that it is of this training."""
+    place = states.beside(path)
+    state = states.read(place)
+    states.check_same(place, state.about, about)
+    states.check_same(place, state.facts, json.loads(json.dumps(facts)))
+    if hardware.convolution not in (None, "auto"):
+        asked = {"convolution": list(hardware.convolution or ())}
+        states.check_same(place, state.about, asked)
+    return state
 
 
-def judged_loss(stack: CausalStack, batch: Batch) -> Tensor:
-    """Return the loss over the frames whose whole receptive field lies within the crop."""
-    first = stack.spec.receptive_field - 1
-    outputs = stack(batch.x, batch.guide)
-    return heads.loss(outputs[..., first:], batch.target[..., first:], stack.spec)
+class Training:
+    """One training, between its first update and its last.
+
+    Args:
+        spec: The network's shape.
+        songs: The training split.
+        recipe: How.
+        path: The checkpoint.
+        state: Where it stands; kept up to date here, but for its arrays, until it is saved.
+        validation: How it is judged meanwhile.
+        hardware: Where.
+        watchers: Who is told.
+    """
+
+    def __init__(
+        self,
+        *,
+        spec: NetworkSpec,
+        songs: Sequence[Song],
+        recipe: Recipe,
+        path: Path,
+        state: State,
+        validation: Validation,
+        hardware: Hardware,
+        watchers: Watchers,
+    ) -> None:
+        self.spec, self.songs, self.recipe, self.path = spec, songs, recipe, path
+        self.state, self.validation = state, validation
+        self.hardware, self.watchers = hardware, watchers
+        self.crops = Crops(songs, spec, frames=recipe.window + spec.receptive_field - 1)
+        self.curve_file = path.with_suffix(".csv")
+        self.wish = StopWish()
+
+    def begin(self, start: Network | None) -> None:
+        """Make the network that the first update finds."""
+        stack = from_network(start) if start else CausalStack(self.spec, seed=self.recipe.seed)
+        if self.spec.head == "mol" and not start:
+            order = min(ORDER, self.spec.layers[-1].kernel)
+            songs = [song.samples for song in self.songs]
+            start_linear(stack, *linear_predictor(songs, order=order))
+        self.average = {name: t.detach().clone() for name, t in stack.state_dict().items()}
+        self._place(stack, self._methods())
+        if self.hardware.ranks.is_first:
+            states.beside(self.path).unlink(missing_ok=True)
+            self._write_files()
+
+    def take_up(self) -> None:
+        """Make everything what the state says it was.
+
+        Raises:
+            InputError: where its tensors do not fit the network or the songs.
+        """
+        state = self.state
+        stack = CausalStack(self.spec)
+        self._check_shapes(stack)
+        tensors = {
+            part: {name: torch.from_numpy(array) for name, array in state.parts[part].items()}
+            for part in states.PARTS
+        }
+        stack.load_state_dict(tensors["weights"])
+        self.average = tensors["average"]
+        self._place(stack, state.about["convolution"])
+        if state.step:
+            for name, parameter in self.stack.named_parameters():
+                self.optimiser.state[parameter] = {
+                    "step": torch.tensor(float(state.step)),
+                    "exp_avg": tensors["first"][name].to(parameter.device),
+                    "exp_avg_sq": tensors["second"][name].to(parameter.device),
+                }
+        self.crops.rehearse(state.played)
+        if self.hardware.ranks.is_first:
+            self._write_files()
+
+    def run(self, wish: StopWish, save_every_s: float) -> dict[str, Any]:
+        """Make the updates that are left, and return the checkpoint's facts.
+
+        Raises:
+            StoppedError: when there is a wish to stop; what was done is kept.
+            RenderError: when the loss is no longer a number.
+        """
+        self.wish = wish
+        self.step_before, self.seconds_before = self.state.step, self.state.seconds
+        self.began = saved = time.monotonic()
+        if not self.state.step:
+            self._save()
+        while self.state.step < self.recipe.steps:
+            if self._pause():
+                saved = time.monotonic()
+            if stop := self._advance():
+                self._stop(stop)
+            if time.monotonic() - saved > save_every_s:
+                self._save()
+                saved = time.monotonic()
+        self._pause()
+        facts = self._save()
+        if self.hardware.ranks.is_first:
+            states.beside(self.path).unlink(missing_ok=True)
+        return facts
+
+    def _pause(self) -> bool:
+        """Do what is due between two updates, and return whether there was something."""
+        step, every = self.state.step, self.recipe.rehearse_every
+        validates = self.validation.is_due(step) and self.state.validated != step
+        rehearses = every and step < self.recipe.steps and step % every == 0
+        rehearses = rehearses and self.state.rehearsed != step
+        if validates:
+            self._validate()
+        if rehearses:
+            self._rehearse()
+        if validates or rehearses:
+            self._save()
+        return bool(validates or rehearses)
+
+    def _advance(self) -> int:
+        """Make one update; return the signal to stop that any process got, or 0."""
+        recipe, state, step = self.recipe, self.state, self.state.step
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate(recipe, step)
+        value, stop = self._descend(step)
+        if not math.isfinite(value):
+            raise self._no_number(step)
+        state.loss = value if step == 0 else 0.99 * state.loss + 0.01 * value
+        _blend(self.average, self.stack.state_dict(), min(recipe.average, (1 + step) / (10 + step)))
+        state.step = step + 1
+        state.seconds = self.seconds_before + time.monotonic() - self.began
+        if state.step == recipe.steps or state.step % CURVE_EVERY == 0:
+            self._note_curve()
+        self._tell("training", state.step, recipe.steps)
+        return stop
+
+    def _descend(self, step: int) -> tuple[float, int]:
+        """Take one step down the gradient; return the loss before it, and the wish to stop."""
+        hardware = self.hardware
+        drawn = noisy_batch(self.crops, self.recipe, step, self.spec.sample_rate_hz)
+        batch = hardware.ranks.share(drawn, hardware.device)
+        half = hardware.precision == "bf16"
+        with torch.autocast(hardware.device, torch.bfloat16) if half else nullcontext():
+            loss = judged_loss(self.module, batch, self.spec)
+        self.optimiser.zero_grad()
+        torch.autograd.backward(loss)
+        if self.recipe.clip:
+            torch.nn.utils.clip_grad_norm_(self.stack.parameters(), self.recipe.clip)
+        self.optimiser.step()
+        return hardware.ranks.agree(loss, self.wish.signal)
+
+    def _rehearse(self) -> None:
+        """Let the averaged network play some of the songs, as a past to train on."""
+        recipe, step = self.recipe, self.state.step
+        rng = stream(recipe.seed, step, "rehearsal")
+        count = min(recipe.rehearsed_songs, len(self.songs))
+        picks = rng.choice(len(self.songs), size=count, replace=False).tolist()
+        played = play(
+            to_network(self._averaged()),
+            OwnLaw(temperature=recipe.rehearsal_temperature),
+            [self.songs[pick] for pick in picks],
+            seconds=None,
+            seed=int(rng.integers(2**32)),
+            threads=torch.get_num_threads(),
+            progress=lambda done, total: self._playing("rehearsing", done, total),
+        )
+        self.state.played = dict(zip(picks, played, strict=True))
+        self.state.rehearsed = step
+        self.crops.rehearse(self.state.played)
+
+    def _validate(self) -> None:
+        """Judge the averaged network on songs held out; the first process does."""
+        state = self.state
+        if self.hardware.ranks.is_first:
+            row, sound = self.validation.run(
+                self._averaged(),
+                state.step,
+                threads=torch.get_num_threads(),
+                progress=lambda done, total: self._playing("validating", done, total),
+            )
+            state.validation.append(row)
+            self.validation.write(state.validation, state.curve, sound, self.spec.sample_rate_hz)
+            if self.watchers.scalars:
+                numbers = {f"validation/{k}": float(v) for k, v in row.items() if k != "step"}
+                self.watchers.scalars(state.step, numbers)
+        state.validated = state.step
+
+    def _playing(self, stage: str, done: int, total: int) -> None:
+        """Tell how far the playing is; give it up where that leaves nobody waiting."""
+        if self.wish.signal and self.hardware.ranks.count == 1:
+            self._stop(self.wish.signal)
+        self._tell(stage, done, total)
+
+    def _tell(self, stage: str, done: int, total: int) -> None:
+        if not self.watchers.progress:
+            return
+        updates = self.state.step - self.step_before
+        samples = updates * self.recipe.batch * self.recipe.window
+        elapsed_s = max(time.monotonic() - self.began, 1e-9)
+        now = Progress(
+            stage, done, total, self.state.loss, self.state.seconds, samples / elapsed_s
+        )  # fmt: skip
+        self.watchers.progress(now)
+
+    def _stop(self, signal: int) -> None:
+        """Keep everything and stop.
+
+        Raises:
+            StoppedError: always.
+        """
+        self._save()
+        raise StoppedError(
+            f"stopped after {self.state.step} of {self.recipe.steps} updates, which are kept",
+            signal=signal,
+            where=self.path,
+            remedy="go on with --resume",
+        )
+
+    def _save(self) -> dict[str, Any]:
+        """Write the state and then, after the first update, the checkpoint; return its facts.
+
+        Raises:
+            RenderError: where the weights are no numbers any more; nothing is written then.
+        """
+        state, hardware = self.state, self.hardware
+        facts = self._facts()
+        if not hardware.ranks.is_first:
+            return facts
+        if not all(bool(torch.isfinite(t).all()) for t in self.stack.state_dict().values()):
+            raise self._no_number(state.step)
+        state.parts = self._parts()
+        states.write(states.beside(self.path), state)
+        if state.step:
+            averaged = self._averaged()
+            save(self.path, self.spec, to_tensors(averaged), facts, half=True)
+        return facts
+
+    def _facts(self) -> dict[str, Any]:
+        """Return what the checkpoint says of its training."""
+        state, hardware = self.state, self.hardware
+        if self.watchers.energy:
+            state.facts["energy"] = _sum(self.energy_before, self.watchers.energy())
+        return {
+            **state.facts,
+            "recipe": asdict(self.recipe),
+            "steps": state.step,
+            "loss": state.loss,
+            "seconds": round(state.seconds),
+            "device": hardware.device,
+            "device_seconds": round(state.seconds * hardware.ranks.count),
+            "precision": hardware.precision,
+            "convolution": state.about["convolution"],
+        }
+
+    def _parts(self) -> dict[str, dict[str, np.ndarray]]:
+        """Return the arrays that a state keeps."""
+        parts: dict[str, dict[str, Tensor]] = {
+            "weights": dict(self.stack.state_dict()),
+            "average": self.average,
+            "first": {},
+            "second": {},
+        }
+        for name, parameter in self.stack.named_parameters():
+            if moments := self.optimiser.state.get(parameter):
+                parts["first"][name] = moments["exp_avg"]
+                parts["second"][name] = moments["exp_avg_sq"]
+        return {
+            part: {name: t.detach().cpu().numpy() for name, t in tensors.items()}
+            for part, tensors in parts.items()
+        }
+
+    def _averaged(self) -> CausalStack:
+        """Return the network with its averaged weights, on the CPU."""
+        averaged = CausalStack(self.spec)
+        averaged.load_state_dict(self.average)
+        return averaged
+
+    def _place(self, stack: CausalStack, methods: Sequence[Method] | None) -> None:
+        """Put the network where it is trained."""
+        hardware = self.hardware
+        self.stack = stack.to(hardware.device)
+        self.average = {name: t.to(hardware.device) for name, t in self.average.items()}
+        self.state.about["convolution"] = list(self.stack.convolve_by(methods))
+        self.module = hardware.ranks.wrap(self.stack)
+        betas = (0.9, self.recipe.second_moment)
+        self.optimiser = torch.optim.Adam(
+            self.stack.parameters(), lr=self.recipe.learning_rate, betas=betas
+        )
+        self.energy_before = dict(self.state.facts.get("energy") or {})
+
+    def _methods(self) -> Sequence[Method] | None:
+        """Return how the layers are to convolve, measured where that was asked for."""
+        asked, device = self.hardware.convolution, self.hardware.device
+        if asked != "auto":
+            return asked
+        ranks = self.hardware.ranks
+        count = max(1, self.recipe.batch // ranks.count)
+        chosen = measured_methods(self.spec, batch=count, frames=self.crops.frames, device=device)
+        return [METHODS[i] for i in ranks.tell([METHODS.index(m) for m in chosen], device)]
+
+    def _check_shapes(self, stack: CausalStack) -> None:
+        """Refuse a state whose arrays do not fit the network or the songs."""
+        state, shapes = self.state, {n: tuple(t.shape) for n, t in stack.state_dict().items()}
+        fits = 0 <= state.step <= self.recipe.steps
+        for part in states.PARTS:
+            found = {name: array.shape for name, array in state.parts[part].items()}
+            fits = fits and found == (shapes if state.step or part in states.PARTS[:2] else {})
+        for index, played in state.played.items():
+            fits = fits and 0 <= index < len(self.songs)
+            fits = fits and len(played) == len(self.songs[index].samples)
+        methods = state.about.get("convolution")
+        fits = fits and isinstance(methods, list) and len(methods) == len(self.spec.layers)
+        if not fits or not set(methods or ()) <= set(METHODS):
+            raise InputError("the state does not fit its own network", where=self.path)
+
+    def _note_curve(self) -> None:
+        """Add a row to the curve."""
+        state = self.state
+        state.curve.append((state.step, state.loss, state.seconds))
+        if not self.hardware.ranks.is_first:
+            return
+        with self.curve_file.open("a") as file:
+            file.write(_curve_line(state.curve[-1]))
+        if self.watchers.scalars:
+            rate = learning_rate(self.recipe, state.step - 1)
+            self.watchers.scalars(state.step, {"loss": state.loss, "learning_rate": rate})
+
+    def _write_files(self) -> None:
+        """Make the curve and the table of validations what the state says of them."""
+        lines = "".join(_curve_line(row) for row in self.state.curve)
+        write_atomic(self.curve_file, f"{','.join(states.CURVE_COLUMNS)}\n{lines}".encode())
+        self.validation.write_table(self.state.validation)
+
+    def _no_number(self, step: int) -> RenderError:
+        return RenderError(
+            f"the loss is not a number at step {step}",
+            where=self.path,
+            remedy="lower the learning rate; the last checkpoint is kept",
+        )
 
 
 def _blend(average: dict[str, Tensor], current: dict[str, Tensor], decay: float) -> None:
@@ -252,10 +529,14 @@ def _blend(average: dict[str, Tensor], current: dict[str, Tensor], decay: float)
             average[name].lerp_(tensor, 1.0 - decay)
 
 
-def _save(
-    path: Path, stack: CausalStack, average: dict[str, Tensor], facts: dict[str, Any]
-) -> None:
-    """Write the averaged weights."""
-    averaged = CausalStack(stack.spec)
-    averaged.load_state_dict(average)
-    save(path, stack.spec, to_tensors(averaged), facts, half=True)
+def _curve_line(row: tuple[float, ...]) -> str:
+    step, loss, seconds = row
+    return f"{step:.0f},{loss:.5f},{seconds:.1f}\n"
+
+
+def _sum(before: dict[str, Any], used: dict[str, Any]) -> dict[str, Any]:
+    """Add what this sitting used to what those before it did."""
+    return {
+        key: value + before.get(key, 0.0) if isinstance(value, float) else value
+        for key, value in used.items()
+    }

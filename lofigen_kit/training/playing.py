@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import numpy as np
 
-from lofigen_kit.components import Sampler
+from lofigen_kit.components import LawSampler, Sampler
 from lofigen_kit.engine import Track, generate
 from lofigen_kit.guide import guide_channels
+from lofigen_kit.law import DrawLaw
 from lofigen_kit.nn.checkpoint import Network
 from lofigen_kit.seeding import stream
 from lofigen_kit.training.corpus import Song
 
 PRIME_FRAMES = 8192
+
+
+class OwnLaw(LawSampler):
+    """The network's own distribution, but for the farthest tails."""
+
+    use: Literal["own-law"] = "own-law"
+    temperature: float
+
+    def law(self) -> DrawLaw:
+        """Return the law of its draws."""
+        return DrawLaw(temperature=self.temperature, tail=0.01)
 
 
 def play(

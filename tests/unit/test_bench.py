@@ -18,7 +18,7 @@ from lofigen_kit.bench.training import make_batch, with_conv1d
 from lofigen_kit.engine.plan import plan_for
 from lofigen_kit.nn.network import CausalStack
 from lofigen_kit.nn.spec import stack
-from lofigen_kit.training.loop import judged_loss
+from lofigen_kit.training.update import judged_loss
 from lofigen_kit_plugins.temperature import Temperature
 
 Run = Callable[..., tuple[int, str, str]]
@@ -122,9 +122,9 @@ def test_every_way_plays_again_and_again(method: str) -> None:
 def test_both_convolutions_have_one_loss() -> None:
     ours = CausalStack(stack([(1, 16, 64), (16, 16, 64), (16, 1, 16)], guide=("a",)))
     batch = make_batch(ours.spec, 2, 400)
-    theirs = judged_loss(with_conv1d(ours), batch)
+    theirs = judged_loss(with_conv1d(ours), batch, ours.spec)
     expected = pytest.approx(float(theirs.detach()), abs=1e-5)
-    assert float(judged_loss(ours, batch).detach()) == expected
+    assert float(judged_loss(ours, batch, ours.spec).detach()) == expected
 
 
 def test_generation_is_reported(small: Run) -> None:

@@ -26,7 +26,8 @@ from lofigen_kit.training.corpus import (
 )
 from lofigen_kit.training.data import Crops
 from lofigen_kit.training.evaluate import linear_prediction_nats
-from lofigen_kit.training.loop import Recipe, learning_rate, train
+from lofigen_kit.training.loop import Watchers, train
+from lofigen_kit.training.recipe import Recipe, learning_rate
 from lofigen_kit_plugins.beatmaker import Beatmaker
 
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
@@ -130,7 +131,7 @@ def test_training_learns_and_repeats_bit_for_bit(corpus: Path, tmp_path: Path) -
             recipe,
             path,
             facts={"licence": "CC0-1.0"},
-            progress=lambda now: losses.append(now.loss),
+            watchers=Watchers(progress=lambda now: losses.append(now.loss)),
         )
         hashes.append(load(path).sha256)
     assert hashes[0] == hashes[1]

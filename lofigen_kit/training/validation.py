@@ -1,0 +1,134 @@
+"""Judging a network while it trains, on songs held out: what it predicts and what it plays.
+
+Beside `model.safetensors` stands `model.validation.csv`, a row for each time, and in the folder
+`model_training/` lie what it played, as FLAC, that sound's picture, and the loss's curve.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.io import write_atomic, write_audio
+from lofigen_kit.nn.network import CausalStack, to_network
+from lofigen_kit.pictures import can_draw, picture_of_curve, picture_of_sound
+from lofigen_kit.seeding import stream
+from lofigen_kit.training.corpus import Song
+from lofigen_kit.training.data import Crops
+from lofigen_kit.training.evaluate import judge, summarise
+from lofigen_kit.training.playing import OwnLaw, play
+from lofigen_kit.training.recipe import Recipe
+from lofigen_kit.training.update import judged_loss
+
+WINDOWS, WINDOW_FRAMES = 32, 4096
+_logger = logging.getLogger(__name__)
+
+
+class Validation:
+    """Songs held out, and where what is found of them is written.
+
+    Args:
+        songs: The validation split; some of them are taken, evenly spread.
+        recipe: Says how many, how long to play each, and at which temperature.
+        checkpoint: Beside which the files stand.
+    """
+
+    def __init__(self, songs: Sequence[Song], recipe: Recipe, checkpoint: Path) -> None:
+        count = min(recipe.validated_songs, len(songs))
+        self.songs = [songs[i * len(songs) // count] for i in range(count)]
+        self.recipe = recipe
+        self.folder = checkpoint.with_name(f"{checkpoint.stem}_training")
+        self.table = checkpoint.with_suffix(".validation.csv")
+        self.title = checkpoint.stem
+        self._crops: Crops | None = None
+        if songs and recipe.validate_every and not can_draw():
+            _logger.info("no pictures without matplotlib: pip install 'lofigen-kit[plots]'")
+
+    def is_due(self, step: int) -> bool:
+        """Return whether the network is to be judged after so many updates."""
+        every = self.recipe.validate_every
+        last = step == self.recipe.steps
+        return bool(self.songs and every and step and (step % every == 0 or last))
+
+    def run(
+        self, stack: CausalStack, step: int, *, threads: int, progress: Callable[[int, int], None]
+    ) -> tuple[dict[str, Any], np.ndarray]:
+        """Return what there is to say, as a row of plain data, and the first song as played."""
+        played = play(
+            network := to_network(stack),
+            OwnLaw(temperature=self.recipe.rehearsal_temperature),
+            self.songs,
+            seconds=self.recipe.validated_seconds,
+            seed=int(stream(self.recipe.seed, step, "validation").integers(2**32)),
+            threads=threads,
+            progress=progress,
+        )
+        judged = [
+            judge(song, sound, network.spec.sample_rate_hz)
+            for song, sound in zip(self.songs, played, strict=True)
+        ]
+        row = {"step": step, "loss": round(self._loss(stack), 5), **summarise(judged)}
+        return row, played[0]
+
+    def write(
+        self,
+        rows: Sequence[dict[str, Any]],
+        curve: Sequence[tuple[float, ...]],
+        sound: np.ndarray | None,
+        rate_hz: int,
+    ) -> None:
+        """Write the table, and what there is to hear and to see."""
+        self.write_table(rows)
+        self.folder.mkdir(exist_ok=True)
+        if sound is not None:
+            self._write_sound(AudioBuffer(sound[None], rate_hz), rows[-1]["step"])
+        if can_draw():
+            png = picture_of_curve(curve, rows, self.title)
+            write_atomic(self.folder / "curve.png", png)
+
+    def write_table(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Write the rows so far."""
+        if rows:
+            text = io.StringIO()
+            table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+            table.writeheader()
+            table.writerows(rows)
+            write_atomic(self.table, text.getvalue().encode())
+
+    def _loss(self, stack: CausalStack) -> float:
+        """Return the loss on windows spread over the songs, without errors on the input."""
+        spec = stack.spec
+        if self._crops is None:
+            frames = WINDOW_FRAMES + spec.receptive_field - 1
+            self._crops = Crops(self.songs, spec, frames=frames)
+        places = self._crops.every(WINDOW_FRAMES)
+        count = min(WINDOWS, len(places))
+        chosen = [places[i * len(places) // count] for i in range(count)]
+        with torch.no_grad():
+            losses = [
+                float(judged_loss(stack, self._crops.crops([place]), spec)) for place in chosen
+            ]
+        return float(np.mean(losses))
+
+    def _write_sound(self, audio: AudioBuffer, step: int) -> None:
+        path = self.folder / f"step-{step:07d}.flac"
+        write_audio(
+            path,
+            audio,
+            format="flac",
+            bit_depth=16,
+            comment=f"played by {self.title} after {step} updates",
+            rng=stream(self.recipe.seed, step, "dither"),
+            force=True,
+        )
+        if can_draw():
+            png = picture_of_sound(audio, f"{self.title}, {step} updates")
+            write_atomic(path.with_suffix(".png"), png)

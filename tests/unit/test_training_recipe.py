@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from lofigen_kit.errors import InputError
+from lofigen_kit.guide import channel_names
+from lofigen_kit.nn import fftconv
+from lofigen_kit.nn.network import CausalStack
+from lofigen_kit.nn.spec import stack
+from lofigen_kit.training.corpus import (
+    Song,
+    hash_songs,
+    make_corpus,
+    read_manifest,
+    read_songs,
+    split_in_time,
+)
+from lofigen_kit.training.data import Crops
+from lofigen_kit.training.recipe import Recipe, for_head, from_json, learning_rate, with_changes
+from lofigen_kit.training.update import noisy_batch
+from lofigen_kit_plugins.beatmaker import Beatmaker
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("corpus") / "c"
+    make_corpus(folder, Beatmaker(bars=1), minutes=0.4, seed=5)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def songs(corpus: Path) -> list[Song]:
+    return read_songs(corpus, "train")
+
+
+def test_a_recipe_passes_through_json_and_its_bounds_hold() -> None:
+    recipe = Recipe(steps=3, learning_rate=2e-4)
+    assert from_json(asdict(recipe)) == recipe
+    assert with_changes(recipe, {"batch": 3}) == replace(recipe, batch=3)
+    for wrong in ({"batch": 10**12}, {"average": 1.5}, {"steps": 0}, {"schedule": "steep"}):
+        with pytest.raises(InputError, match=next(iter(wrong))):
+            with_changes(recipe, wrong)
+    with pytest.raises(InputError):
+        from_json({"pace": 1})
+
+
+def test_the_reference_lays_nothing_on_its_input_and_keeps_its_rate(songs: list[Song]) -> None:
+    recipe = replace(for_head("mse"), batch=4, window=32)
+    spec = stack([(1, 4, 8), (4, 1, 8)], head="mse")
+    crops = Crops(songs, spec, frames=64)
+    batch = noisy_batch(crops, recipe, 0, 8000)
+    torch.testing.assert_close(batch.x[..., 1:], batch.target[..., :-1], rtol=0, atol=0)
+    assert {learning_rate(recipe, step) for step in (0, 1, 9_999)} == {1e-5}
+
+
+def test_guide_dropout_silences_its_share_of_crops_and_changes_nothing_else(
+    songs: list[Song],
+) -> None:
+    spec = stack([(1, 4, 8), (4, 1, 8)], guide=channel_names(s.score for s in songs))
+    recipe = Recipe(batch=200, anonymous=0.0)
+    crops = Crops(songs, spec, frames=32)
+    whole = noisy_batch(crops, recipe, 0, 8000)
+    some = noisy_batch(crops, replace(recipe, guide_dropout=0.3), 0, 8000)
+    assert whole.guide is not None
+    assert some.guide is not None
+    told = some.guide.abs().amax(dim=(1, 2)) > 0
+    assert 0.6 < told.float().mean() < 0.8
+    assert torch.equal(some.guide[told], whole.guide[told])
+    assert torch.equal(some.x, whole.x)
+
+
+def test_the_references_split_is_in_the_order_of_time(corpus: Path) -> None:
+    assert split_in_time([10] * 10) == ["train"] * 7 + ["valid"] * 2 + ["test"]
+    manifest, _ = read_manifest(corpus)
+    titles = [
+        song.title
+        for split in ("train", "valid", "test")
+        for song in read_songs(corpus, split, order="reference")
+    ]
+    assert titles == [entry["title"] for entry in manifest["songs"]]
+
+
+def test_songs_hash_by_sound_and_score(songs: list[Song]) -> None:
+    louder = songs[0].score.model_copy(update={"tempo_bpm": songs[0].score.tempo_bpm + 1})
+    others = [replace(songs[0], score=louder), replace(songs[0], samples=songs[0].samples[1:])]
+    hashes = {hash_songs([song]) for song in [songs[0], *others]}
+    assert len(hashes) == 3
+
+
+def test_the_way_of_convolving_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = stack([(1, 16, 128), (16, 16, 64), (16, 1, 64)], head="mse")
+    tried: list[fftconv.Method] = []
+
+    def seconds(x: torch.Tensor, weight: torch.Tensor, method: fftconv.Method) -> float:
+        tried.append(method)
+        assert x.shape[1:] == (weight.shape[1], 500)
+        narrow = weight.shape[0] == 1
+        return {"fft": 1.0, "direct": 10.0 if narrow else 2.0}[method]
+
+    monkeypatch.setattr(fftconv, "_seconds", seconds)
+    chosen = fftconv.measured_methods(spec, batch=8, frames=500, device="cpu")
+    assert chosen == ("direct", "fft", "fft")  # twice as fast is not enough for the first
+    assert set(tried) == {"fft", "direct"}
+
+
+def test_every_way_of_convolving_gives_the_same_network() -> None:
+    network = CausalStack(stack([(1, 8, 40), (8, 1, 20)], mixtures=2), seed=1)
+    x = torch.randn(1, 1, 300, generator=torch.Generator().manual_seed(0))
+    outputs = []
+    for methods in (["direct", "direct"], ["fft", "fft"], None):
+        network.convolve_by(methods)  # type: ignore[arg-type]
+        outputs.append(network(x).detach().numpy())
+    np.testing.assert_allclose(outputs[0], outputs[1], atol=1e-5)
+    np.testing.assert_array_equal(outputs[0], outputs[2])
+    assert fftconv.measured_methods(network.spec, batch=1, frames=300, device="cpu")
