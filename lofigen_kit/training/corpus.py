@@ -31,12 +31,13 @@ HELD_OUT_SHARE = 0.1
 
 @dataclass(frozen=True, eq=False)
 class Song:
-    """One song of a corpus: mono samples at 8 kHz, and its score."""
+    """One song of a corpus: mono samples at 8 kHz, its score, and the file it is from."""
 
     samples: np.ndarray
     score: Score
     split: Split
     title: str
+    file: str = ""
 
 
 def at_network_rate(take: Take, rate_hz: int = SAMPLE_RATE_HZ) -> np.ndarray:
@@ -158,7 +159,7 @@ def read_songs(folder: Path, split: Split) -> list[Song]:
         if _hash(samples) != entry["sha256"]:
             raise InputError("the song is not the one the manifest lists", where=path)
         score = Score.model_validate_json(path.with_suffix(".json").read_bytes())
-        songs.append(Song(samples, score, split, entry["title"]))
+        songs.append(Song(samples, score, split, entry["title"], path.name))
     return songs
 
 
