@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lofigen_kit.analysis._mono import mono_8k
 from lofigen_kit.analysis.agreement import drum_f_measure, onset_f_measure
 from lofigen_kit.analysis.beats import beat_track
 from lofigen_kit.analysis.drums import drum_onsets
@@ -16,6 +17,7 @@ __all__ = [
     "drum_f_measure",
     "drum_onsets",
     "extract_score",
+    "mono_8k",
     "noise_floor_dbfs",
     "onset_f_measure",
 ]

@@ -25,7 +25,15 @@ SILENCE_DB = -30.0
 """Beside its song's level: what is softer is compared with nothing, having no shape of its own."""
 
 COPY = 0.85
-"""From here on a window is taken for a copy."""
+"""From here on a window is taken for a copy.
+
+Calibrated by benchmarks/memory.py on 90 minutes of the beatmaker. Of 452 windows of songs
+held out, each beside the nearest of 180 training songs, half are below 0.594, 99 % below 0.754
+and all below 0.802. Copies of 6 s, at another level, upside down, with noise at 10 dB, low-passed at
+300 Hz, clipped or half a sample late, are all above 0.920; with noise at 0 dB, above 0.849. A pitch
+that wavers by 0.3 % hides one copy in five; a high-pass at 60 Hz, which turns the phase of the
+bass, and 1 % of speed hide all.
+"""
 
 
 @dataclass(frozen=True)
@@ -52,44 +60,49 @@ class Likeness:
         return self.similarity >= COPY
 
 
-def nearest(
-    clip: np.ndarray,
-    songs: Sequence[Song],
-    *,
-    progress: Callable[[int, int], None] | None = None,
-) -> list[Likeness]:
-    """Return for every two seconds of a clip, one second apart, what they are most like.
+class Memory:
+    """Songs in which a clip's like is looked for.
 
     Args:
-        clip: Mono at 8 kHz [shape=(frames,)]; one that is shorter than two seconds is compared
-            as a whole.
-        songs: At least one, such as a corpus's training split.
-        progress: Songs done and songs in all.
-
-    Returns:
-        One for each window, in time; none for windows that are silent.
+        songs: At least one, such as a corpus's training split; ninety minutes take 45 MB.
     """
-    size = min(round(WINDOW_S * SAMPLE_RATE_HZ), len(clip)) * RATE_HZ // SAMPLE_RATE_HZ
-    starts, windows = _windows(slow(clip), size)
-    best = np.full(len(starts), -1.0)
-    where = np.zeros((len(starts), 2), dtype=int)
-    for number, song in enumerate(songs):
-        likeness, places = _best_places(windows, slow(song.samples))
-        better = likeness > best
-        best[better] = likeness[better]
-        where[better, 0], where[better, 1] = number, places[better]
-        if progress:
-            progress(number + 1, len(songs))
-    return [
-        Likeness(
-            clip_s=start / RATE_HZ,
-            similarity=min(float(similarity), 1.0),
-            title=songs[number].title,
-            file=songs[number].file,
-            song_s=int(place) / RATE_HZ,
-        )
-        for start, similarity, (number, place) in zip(starts, best, where, strict=True)
-    ]
+
+    def __init__(self, songs: Sequence[Song]) -> None:
+        self._songs = [(song.title, song.file, slow(song.samples)) for song in songs]
+
+    def nearest(
+        self, clip: np.ndarray, *, progress: Callable[[int, int], None] | None = None
+    ) -> list[Likeness]:
+        """Return for every two seconds of a clip, one second apart, what they are most like.
+
+        Args:
+            clip: Mono at 8 kHz [shape=(frames,)]; one that is shorter than two seconds is
+                compared as a whole.
+            progress: Songs done and songs in all.
+
+        Returns:
+            One for each window, in time; none for windows that are silent.
+        """
+        size = max(1, min(round(WINDOW_S * SAMPLE_RATE_HZ), len(clip)) * RATE_HZ // SAMPLE_RATE_HZ)
+        starts, windows = _windows(slow(clip), size)
+        best, found = np.full(len(starts), -1.0), np.zeros((len(starts), 2), dtype=int)
+        for number, (_, _, song) in enumerate(self._songs):
+            likeness, places = _best_places(windows, song)
+            better = likeness > best
+            best[better] = likeness[better]
+            found[better] = np.column_stack([np.full(better.sum(), number), places[better]])
+            if progress:
+                progress(number + 1, len(self._songs))
+        return [
+            Likeness(
+                clip_s=start / RATE_HZ,
+                similarity=min(float(similarity), 1.0),
+                title=self._songs[number][0],
+                file=self._songs[number][1],
+                song_s=place / RATE_HZ,
+            )
+            for start, similarity, (number, place) in zip(starts, best, found.tolist(), strict=True)
+        ]
 
 
 def slow(samples: np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ from lofigen_kit.training.data import Crops
 from lofigen_kit.training.linear import linear_predictor, residual
 
 WHITENING = 1e-6
-"""The noise that the linear predictor is made to bear here: next to none, so that it is at its best."""
+"""The noise that the linear predictor is made to bear: next to none, for it to be at its best."""
 
 
 @dataclass(frozen=True)
