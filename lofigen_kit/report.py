@@ -6,6 +6,7 @@ evaluation does not have, being older or made without an extra, is left out.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
@@ -40,7 +41,8 @@ class Table:
 
     def markdown(self) -> str:
         """Return the table as Markdown, its note below."""
-        rows = [self.head, tuple("---" for _ in self.head), *self.rows]
+        cells = [tuple(re.sub(r"\s+|\|", " ", cell) for cell in row) for row in self.rows]
+        rows = [self.head, tuple("---" for _ in self.head), *cells]
         text = "\n".join(f"| {' | '.join(row)} |" for row in rows)
         return f"**{self.title}**\n\n{text}\n" + (f"\n{self.note}\n" if self.note else "")
 

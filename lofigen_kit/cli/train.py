@@ -58,7 +58,7 @@ def train(
     from lofigen_kit.nn.checkpoint import load
     from lofigen_kit.nn.spec import stack
     from lofigen_kit.recipe import check_free
-    from lofigen_kit.training.corpus import read_manifest, read_songs
+    from lofigen_kit.training.corpus import describe, read_songs
     from lofigen_kit.training.loop import Progress, Recipe
     from lofigen_kit.training.loop import train as run
 
@@ -67,7 +67,7 @@ def train(
     check_free(output, force=force)
     variant = cast("type[Model]", registry_of(ctx).find("model", model))
     torch.set_num_threads(threads)
-    _, sha256 = read_manifest(corpus)
+    sheet = describe(corpus)
     songs = read_songs(corpus, "train")
     begun = load(start) if start else None
     if begun:
@@ -97,7 +97,8 @@ def train(
             output,
             facts={
                 "licence": licence,
-                "corpus_sha256": sha256,
+                "corpus_sha256": sheet["sha256"],
+                "corpus": sheet,
                 **({"from": {"sha256": begun.sha256, **begun.facts}} if begun else {}),
             },
             start=begun,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,6 +142,25 @@ def read_manifest(folder: Path) -> tuple[dict[str, Any], str]:
             remedy="make one with `lofigen-kit corpus make`",
         ) from None
     return manifest, hashlib.sha256(text).hexdigest()
+
+
+def describe(folder: Path) -> dict[str, Any]:
+    """Return what a checkpoint keeps of the corpus that it was trained on, as plain data.
+
+    Raises:
+        InputError: where there is no corpus.
+    """
+    manifest, sha256 = read_manifest(folder)
+    songs = manifest["songs"]
+    known = ("source", "seed", "minutes", "sample_rate_hz")
+    return {
+        "sha256": sha256,
+        **{key: manifest[key] for key in known if key in manifest},
+        "songs": len(songs),
+        "groups": len({song["group"] for song in songs}),
+        "splits": dict(Counter(song["split"] for song in songs)),
+        "licences": sorted({song["licence"] for song in songs}),
+    }
 
 
 def read_songs(folder: Path, split: Split) -> list[Song]:
