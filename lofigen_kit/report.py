@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from textwrap import wrap
 from typing import Any
 
@@ -50,7 +50,15 @@ class Table:
 def tables(evaluation: Evaluation) -> list[Table]:
     """Return the tables of an evaluation that have at least one row."""
     makers: list[Callable[[Evaluation], Table]] = [_prediction, _playing, _memory, _musicnn]
-    return [table for table in (make(evaluation) for make in makers) if table.rows]
+    made = [make(evaluation) for make in makers]
+    return [_without_empty_columns(table) for table in made if table.rows]
+
+
+def _without_empty_columns(table: Table) -> Table:
+    """Return the table without the columns in which no row says anything."""
+    kept = [n for n in range(len(table.head)) if any(row[n] for row in table.rows)]
+    head, *rows = (tuple(row[n] for n in kept) for row in (table.head, *table.rows))
+    return replace(table, head=head, rows=tuple(rows))
 
 
 def _prediction(evaluation: Evaluation) -> Table:
