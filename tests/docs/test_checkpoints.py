@@ -10,5 +10,5 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def test_the_figures_are_those_of_the_evaluations() -> None:
-    command = [sys.executable, DOCS / "make_checkpoints.py", "--check"]
+    command = [sys.executable, str(DOCS / "make_checkpoints.py"), "--check"]
     assert subprocess.run(command, check=False).returncode == 0, "run docs/make_checkpoints.py"

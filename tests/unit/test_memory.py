@@ -35,7 +35,7 @@ def memory(songs: list[Song]) -> Memory:
 
 
 def noisy(samples: np.ndarray) -> np.ndarray:
-    return samples + 0.316 * samples.std() * RNG.standard_normal(len(samples))
+    return np.asarray(samples + 0.316 * samples.std() * RNG.standard_normal(len(samples)))
 
 
 def dull(samples: np.ndarray) -> np.ndarray:
@@ -91,7 +91,7 @@ def test_songs_that_were_never_heard_are_no_copies(corpus: Path, memory: Memory)
     highest = [
         like.similarity
         for split in ("valid", "test")
-        for song in read_songs(corpus, split)  # type: ignore[arg-type]
+        for song in read_songs(corpus, split)
         for like in memory.nearest(song.samples)
     ]
     assert max(highest) < COPY - 0.03
