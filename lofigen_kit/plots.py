@@ -64,7 +64,8 @@ def takes(evaluation: Evaluation) -> bytes:
     axes[5].axhline(threshold, color="C3", linewidth=0.8, label="a copy")
     axes[5].set(title="likeness to the nearest training window", xlabel="take", ylim=(0, 1.05))
     for axis in axes:
-        axis.legend(loc="lower right", fontsize="x-small")
+        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.legend(fontsize="x-small")
     return _png(figure)
 
 

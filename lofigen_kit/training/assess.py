@@ -11,6 +11,7 @@ import numpy as np
 
 from lofigen_kit.audio import AudioBuffer
 from lofigen_kit.components import Sampler
+from lofigen_kit.errors import InputError
 from lofigen_kit.nn.checkpoint import Network
 from lofigen_kit.training import musicnn
 from lofigen_kit.training.corpus import SAMPLE_RATE_HZ, Song, Split, read_manifest, read_songs
@@ -63,10 +64,16 @@ def assess(
         each take under `songs`.
 
     Raises:
-        InputError: where the corpus is not whole.
+        InputError: where the corpus is not whole, or too small to hold songs out.
     """
     manifest, sha256 = read_manifest(corpus)
     train, held_out = read_songs(corpus, "train"), read_songs(corpus, plan.split)
+    if not (train and held_out):
+        raise InputError(
+            f"the corpus has no songs to train on, or none in split {plan.split!r}",
+            where=corpus,
+            remedy="make a larger one, so that some can be held out",
+        )
     prediction = predict(network, train, held_out)
     ear = Ear(train, held_out, plan)
     rows, performances = [], []

@@ -249,6 +249,19 @@ def test_an_evaluation_is_written_and_goes_into_a_card(
     assert run(*card, "-o", "card.md")[0] == 2
 
 
+def test_a_corpus_too_small_to_hold_songs_out_is_refused(
+    run: Run, small_model: Path, tmp_path: Path
+) -> None:
+    from lofigen_kit.training.corpus import make_corpus
+    from lofigen_kit_plugins.beatmaker import Beatmaker
+
+    make_corpus(tmp_path / "one", Beatmaker(bars=1), minutes=0.03, seed=2)
+    code, _, err = run("evaluate", small_model, tmp_path / "one")
+    assert code == 2
+    assert "no songs to train on" in err
+    assert err.count("\n") == 1
+
+
 def test_an_evaluation_without_matplotlib_has_no_plots(
     run: Run, small_model: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
