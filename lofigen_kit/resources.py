@@ -36,6 +36,14 @@ def checkpoints() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob(f"*{CHECKPOINT_SUFFIX}"))}
 
 
+def evaluation(name: str) -> Path | None:
+    """Return what `evaluate` wrote of a bundled checkpoint, or None: it is kept with the docs."""
+    installed = _PACKAGE / "evaluations"
+    folder = installed if installed.is_dir() else _PACKAGE.parent / "docs" / "checkpoints"
+    path = folder / f"{name}.json"
+    return path if path.is_file() else None
+
+
 def inside(root: Path | None, path: str) -> Path:
     """Return a file named in a preset; it may not lie outside the preset's folder.
 

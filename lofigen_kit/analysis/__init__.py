@@ -1,10 +1,12 @@
-"""Hearing: drums, beats, pitch and a whole score from finished audio."""
+"""Hearing: drums, beats, pitch, noise and a whole score from finished audio."""
 
 from __future__ import annotations
 
+from lofigen_kit.analysis._mono import mono_8k
 from lofigen_kit.analysis.agreement import drum_f_measure, onset_f_measure
 from lofigen_kit.analysis.beats import beat_track
 from lofigen_kit.analysis.drums import drum_onsets
+from lofigen_kit.analysis.floor import noise_floor_dbfs
 from lofigen_kit.analysis.pitch import chroma, chroma_similarity
 from lofigen_kit.analysis.transcription import extract_score
 
@@ -15,5 +17,7 @@ __all__ = [
     "drum_f_measure",
     "drum_onsets",
     "extract_score",
+    "mono_8k",
+    "noise_floor_dbfs",
     "onset_f_measure",
 ]

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
 from lofigen_kit.cli.common import (
+    Force,
     Json,
     Quiet,
-    columns,
     component,
     progress_bar,
     registry_of,
     show,
+    warn,
 )
 
 if TYPE_CHECKING:
     from lofigen_kit.components import Sampler
+    from lofigen_kit.report import Evaluation
+
+FILES = ("evaluate.json", "songs.csv", "takes.png", "prediction.png")
 
 
 def register(root: typer.Typer) -> None:
@@ -33,54 +36,64 @@ def evaluate(
     model: Annotated[Path, typer.Argument(metavar="MODEL.safetensors")],
     corpus: Annotated[Path, typer.Argument(metavar="CORPUS")],
     split: Annotated[Literal["valid", "test"], typer.Option(help="Songs held out.")] = "test",
-    songs: Annotated[int, typer.Option(min=1, help="How many of them to play.")] = 20,
+    songs: Annotated[
+        int, typer.Option(min=1, help="How many takes to play: song after song, round and round.")
+    ] = 20,
     seconds: Annotated[float, typer.Option(min=1, help="How long to play each.")] = 60.0,
     sampler: Annotated[
         str, typer.Option(help="A sampler's name, and its fields: truncated,temperature=0.7.")
     ] = "truncated",
     seed: Annotated[int, typer.Option(min=0)] = 0,
     threads: Annotated[int, typer.Option(min=1, help="Cores to use.")] = 1,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="DIR", help="Write JSON, CSV and plots in here."),
+    ] = None,
+    force: Force = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Judge a checkpoint on songs it never saw: what it predicts, and what it plays."""
+    """Judge a checkpoint on songs it never saw: what it predicts, plays and remembers."""
     import torch
 
+    from lofigen_kit import report
     from lofigen_kit.nn.checkpoint import load
-    from lofigen_kit.training import evaluate as judging
-    from lofigen_kit.training.corpus import SplitOrder, read_songs
-    from lofigen_kit.training.playing import play
+    from lofigen_kit.recipe import check_free
+    from lofigen_kit.training.assess import Plan, assess
 
     torch.set_num_threads(threads)
     name, *fields = sampler.split(",")
     kind = cast("type[Sampler]", registry_of(ctx).find("sampler", name))
     chosen = component(kind, fields, where="--sampler")
-    network = load(model)
-    order: SplitOrder = "reference" if network.facts.get("split") == "reference" else "groups"
-    train_songs = read_songs(corpus, "train", order=order)
-    held_out = read_songs(corpus, split, order=order)
+    if output:
+        check_free(*(output / file for file in FILES), force=force)
+    plan = Plan(chosen, split, takes=songs, seconds=seconds, seed=seed, threads=threads)
     with progress_bar(quiet=quiet or as_json) as bar:
-        prediction = judging.predict_nats(network, train_songs, held_out)
+        result = assess(load(model), corpus, plan, progress=bar)
+    if output:
+        _write(result, output)
+    show(result, report.text(result), as_json=as_json, quiet=quiet)
 
-        def report(done: int, total: int) -> None:
-            if bar:
-                bar("playing", done, total)
 
-        chosen_songs = [held_out[i % len(held_out)] for i in range(songs)]
-        played = play(
-            network, chosen, chosen_songs,
-            seconds=seconds, seed=seed, threads=threads, progress=report,
-        )  # fmt: skip
-        rate = network.spec.sample_rate_hz
-        judged = [
-            judging.judge(song, audio, rate)
-            for song, audio in zip(chosen_songs, played, strict=True)
-        ]
-    result: dict[str, Any] = {
-        "sampler": chosen.model_dump(mode="json"),
-        "prediction": asdict(prediction),
-        "playing": judging.summarise(judged),
-        "songs": [asdict(performance) for performance in judged],
-    }
-    rows = [[k, str(v)] for k, v in {**result["prediction"], **result["playing"]}.items()]
-    show(result, columns(rows), as_json=as_json, quiet=quiet)
+def _write(result: Evaluation, folder: Path) -> None:
+    """Write evaluate.json, songs.csv and, where matplotlib is installed, the plots."""
+    import json
+
+    from lofigen_kit import pictures, report
+    from lofigen_kit.io import write_atomic
+    from lofigen_kit.recipe import writing
+
+    text = json.dumps(result, ensure_ascii=False, indent=1) + "\n"
+    files = {"evaluate.json": text.encode(), "songs.csv": report.csv(result).encode()}
+    if pictures.can_draw():
+        files |= {
+            "takes.png": pictures.picture_of_takes(result),
+            "prediction.png": pictures.picture_of_prediction(result),
+        }
+    else:
+        warn(f"no plots: they need matplotlib; {pictures.REMEDY}")
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    for name, data in files.items():
+        with writing(folder / name):
+            write_atomic(folder / name, data)

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lofigen_kit.cli.common import Force, Json, Overrides, Quiet, columns, registry_of, show
+from lofigen_kit.cli.common import (
+    Force,
+    Json,
+    Overrides,
+    Quiet,
+    columns,
+    progress_bar,
+    registry_of,
+    show,
+)
 from lofigen_kit.cli.output import Destination, audio_file, levels, report
 from lofigen_kit.errors import InputError
 
 if TYPE_CHECKING:
     from lofigen_kit.audio import AudioBuffer
+    from lofigen_kit.chain import Progress
 
 
 def register(root: typer.Typer) -> None:
@@ -62,10 +73,15 @@ def process(
 
 
 def inspect(
+    *,
     file: Annotated[Path, typer.Argument(metavar="FILE")],
     picture: Annotated[
         Path | None,
         typer.Option(metavar="PNG", help="Draw waveform and spectrogram into this file."),
+    ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(metavar="CORPUS", help="Find what of its training songs this is most like."),
     ] = None,
     force: Force = False,
     as_json: Json = False,
@@ -78,9 +94,49 @@ def inspect(
     audio = read_audio(file)
     made = recipe.read(file)
     facts = {**_measured(audio), "recipe": made}
+    if against:
+        with progress_bar(quiet=quiet or as_json) as bar:
+            facts["memory"] = _compared(audio, against, bar)
     if picture:
         _draw(audio, file.name, picture, force=force)
     show(facts, columns(_rows(facts, made or {})), as_json=as_json, quiet=quiet)
+
+
+def _compared(audio: AudioBuffer, corpus: Path, progress: Progress | None) -> dict[str, Any]:
+    """Return what of a corpus's training songs a file is most like."""
+    from dataclasses import asdict
+
+    from lofigen_kit.analysis import mono_8k
+    from lofigen_kit.training.corpus import read_songs
+    from lofigen_kit.training.memory import COPY, Memory
+
+    songs = read_songs(corpus, "train")
+    if not songs:
+        raise InputError("the corpus has no songs to train on", where=corpus)
+    stage = None if progress is None else partial(progress, "comparing")
+    found = sorted(
+        Memory(songs).nearest(mono_8k(audio), progress=stage), key=lambda like: -like.similarity
+    )
+    return {
+        "threshold": COPY,
+        "windows": len(found),
+        "copies": sum(like.is_copy for like in found),
+        "nearest": [asdict(like) for like in found],
+    }
+
+
+def _likeness(memory: dict[str, Any]) -> list[list[str]]:
+    """Return what to say of a file's likeness to a corpus."""
+    if not memory["nearest"]:
+        return [["nearest", "nothing: the file is silent"]]
+    best = memory["nearest"][0]
+    verdict = "a copy" if memory["copies"] else "no copy"
+    place = f"{best['title']} ({best['file']}) at {best['song_s']:.1f} s"
+    return [
+        ["nearest", f"{place}, {best['similarity']:.2f} alike at {best['clip_s']:.1f} s here"],
+        ["verdict", f"{verdict}: {memory['copies']} of {memory['windows']} windows of 2 s reach "
+                    f"{memory['threshold']}"],
+    ]  # fmt: skip
 
 
 def _measured(audio: AudioBuffer) -> dict[str, Any]:
@@ -104,6 +160,8 @@ def _rows(facts: dict[str, Any], made: dict[str, Any]) -> list[list[str]]:
         ["sound", f"{sound}, {facts['duration_s']:.3f} s"],
         ["level", levels(facts)],
     ]
+    if "memory" in facts:
+        rows += _likeness(facts["memory"])
     if not made:
         return [*rows, ["recipe", "none"]]
     keys = ("disclosure", "tempo_bpm", "key", "seed", "take", "network_sha256", "licences")

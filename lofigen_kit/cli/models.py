@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lofigen_kit.cli.common import Json, Quiet, columns, show
+from lofigen_kit.cli.common import Force, Json, Quiet, columns, show
 from lofigen_kit.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -47,6 +47,46 @@ def show_(
     facts = _facts(checkpoint.load(find(name)))
     rows = [[key.replace("_", " "), str(value)] for key, value in facts.items()]
     show(facts, columns(rows), as_json=as_json, quiet=quiet)
+
+
+@app.command("card")
+def card_(
+    name: Annotated[str, typer.Argument(help="A bundled name, or a path to .safetensors.")],
+    *,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE.md", help="Write it here.")
+    ] = None,
+    evaluation: Annotated[
+        Path | None,
+        typer.Option(metavar="JSON", help="What `evaluate --output` wrote of this model."),
+    ] = None,
+    corpus: Annotated[
+        Path | None, typer.Option(metavar="CORPUS", help="What it was trained on.")
+    ] = None,
+    force: Force = False,
+) -> None:
+    """Write a model card and a data sheet, from what the model and its evaluation recorded."""
+    from lofigen_kit import card, resources
+    from lofigen_kit.io import write_atomic
+    from lofigen_kit.nn import checkpoint
+    from lofigen_kit.recipe import check_free, writing
+    from lofigen_kit.training.corpus import describe
+
+    if output:
+        check_free(output, force=force)
+    path = find(name)
+    found = evaluation or resources.evaluation(name)
+    text = card.write(
+        path.stem,
+        checkpoint.load(path),
+        card.read_evaluation(found) if found else None,
+        describe(corpus) if corpus else None,
+    )
+    if output is None:
+        typer.echo(text, nl=False)
+        return
+    with writing(output):
+        write_atomic(output, text.encode())
 
 
 def find(name: str) -> Path:

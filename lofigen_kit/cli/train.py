@@ -137,7 +137,7 @@ def train(
     from lofigen_kit.device import choose_device
     from lofigen_kit.nn.deepen import deepen
     from lofigen_kit.training import state as states
-    from lofigen_kit.training.corpus import read_manifest, read_songs
+    from lofigen_kit.training.corpus import describe, read_songs
     from lofigen_kit.training.loop import Hardware, Watchers
     from lofigen_kit.training.loop import train as run
     from lofigen_kit.training.ranks import joined
@@ -147,7 +147,7 @@ def train(
     place = choose_device(device)
     known = states.read(states.beside(output)) if resume else None
     wanted = _Wanted(model=model, head=head, mixtures=mixtures, guide=guide)
-    _, sha256 = read_manifest(corpus)
+    sheet = describe(corpus)
     begun = _load(start)
     order = _split_order(split, wanted, known.facts if known else begun.facts if begun else None)
     songs = read_songs(corpus, "train", order=order)
@@ -167,7 +167,7 @@ def train(
         "seed": seed,
     }
     recipe = _recipe(spec.head, changes, known)
-    facts: dict[str, Any] = {"corpus_sha256": sha256, "split": order}
+    facts: dict[str, Any] = {"corpus_sha256": sheet["sha256"], "corpus": sheet, "split": order}
     if licence or not known:
         facts["licence"] = licence or "CC0-1.0"
     if begun:

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lofigen_kit.law import MIN_LOG_SCALE
+from lofigen_kit.law import MIN_LOG_SCALE, MULAW_LEVELS
 from lofigen_kit.nn.spec import NetworkSpec
-from lofigen_kit.sampling import mulaw_encode
+from lofigen_kit.sampling import mulaw_decode, mulaw_encode
 
 
 def loss(outputs: Tensor, target: Tensor, spec: NetworkSpec) -> Tensor:
@@ -30,6 +30,48 @@ def loss(outputs: Tensor, target: Tensor, spec: NetworkSpec) -> Tensor:
         levels = torch.from_numpy(mulaw_encode(target[:, 0].cpu().numpy())).to(outputs.device)
         return functional.cross_entropy(outputs, levels)
     return mixture_nll(outputs, target)
+
+
+def density_nats(outputs: Tensor, target: Tensor, spec: NetworkSpec) -> Tensor | None:
+    """Return the negative log-density over amplitude, in nats a sample, whatever the head.
+
+    A `mulaw` head's probability of a level is spread evenly over the level's step, so that its
+    figure can stand beside that of a density.
+
+    Args:
+        outputs: As for `loss`.
+        target: As for `loss`.
+        spec: The network's shape.
+
+    Returns:
+        A scalar; None for `mse`, which says nothing of how likely a sample is.
+    """
+    if spec.head == "mse":
+        return None
+    nats = loss(outputs, target, spec)
+    if spec.head == "mulaw":
+        steps = np.diff(mulaw_decode(np.arange(MULAW_LEVELS + 1) - 0.5))
+        nats = nats + np.log(steps)[mulaw_encode(target.cpu().numpy())].mean()
+    return nats
+
+
+def expectation(outputs: Tensor, spec: NetworkSpec) -> Tensor:
+    """Return the mean of what is predicted, which is the best guess in squared error.
+
+    Args:
+        outputs: As for `loss`.
+        spec: The network's shape.
+
+    Returns:
+        [shape=(batch, 1, frames)].
+    """
+    if spec.head == "mse":
+        return outputs
+    if spec.head == "mulaw":
+        levels = torch.from_numpy(mulaw_decode(np.arange(MULAW_LEVELS))).to(outputs)
+        return (functional.softmax(outputs, dim=1) * levels[:, None]).sum(dim=1, keepdim=True)
+    logits, means, _ = outputs.chunk(3, dim=1)
+    return (functional.softmax(logits, dim=1) * means).sum(dim=1, keepdim=True)
 
 
 def mixture_nll(outputs: Tensor, target: Tensor) -> Tensor:

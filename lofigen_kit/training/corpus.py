@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,12 +33,13 @@ HELD_OUT_SHARE = 0.1
 
 @dataclass(frozen=True, eq=False)
 class Song:
-    """One song of a corpus: mono samples at 8 kHz, and its score."""
+    """One song of a corpus: mono samples at 8 kHz, its score, and the file it is from."""
 
     samples: np.ndarray
     score: Score
     split: Split
     title: str
+    file: str = ""
 
 
 def at_network_rate(take: Take, rate_hz: int = SAMPLE_RATE_HZ) -> np.ndarray:
@@ -143,6 +145,25 @@ def read_manifest(folder: Path) -> tuple[dict[str, Any], str]:
     return manifest, hashlib.sha256(text).hexdigest()
 
 
+def describe(folder: Path) -> dict[str, Any]:
+    """Return what a checkpoint keeps of the corpus that it was trained on, as plain data.
+
+    Raises:
+        InputError: where there is no corpus.
+    """
+    manifest, sha256 = read_manifest(folder)
+    songs = manifest["songs"]
+    known = ("source", "seed", "minutes", "sample_rate_hz")
+    return {
+        "sha256": sha256,
+        **{key: manifest[key] for key in known if key in manifest},
+        "songs": len(songs),
+        "groups": len({song["group"] for song in songs}),
+        "splits": dict(Counter(song["split"] for song in songs)),
+        "licences": sorted({song["licence"] for song in songs}),
+    }
+
+
 def read_songs(folder: Path, split: Split, *, order: SplitOrder = "groups") -> list[Song]:
     """Return the songs of one split.
 
@@ -170,7 +191,7 @@ def read_songs(folder: Path, split: Split, *, order: SplitOrder = "groups") -> l
         if _hash(samples) != entry["sha256"]:
             raise InputError("the song is not the one the manifest lists", where=path)
         score = Score.model_validate_json(path.with_suffix(".json").read_bytes())
-        songs.append(Song(samples, score, split, entry["title"]))
+        songs.append(Song(samples, score, split, entry["title"], path.name))
     return songs
 
 

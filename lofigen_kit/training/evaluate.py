@@ -1,52 +1,57 @@
-"""Judging a checkpoint: how well it predicts, and how well it plays when it runs free.
+"""Judging a checkpoint: how well it plays when it runs free.
 
-Teacher-forced loss does not predict free-running sound, so both are measured: the loss beside
-linear prediction on the same split, and each played song beside its reference rendering, which is
-the ceiling that a detector gives.
+Teacher-forced loss does not predict free-running sound, so both are measured: the loss in
+`prediction`, and here each played song beside its reference rendering, which is the ceiling that a
+detector gives.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import torch
+from scipy.stats import beta
 
-from lofigen_kit.analysis import chroma, chroma_similarity, drum_f_measure
+from lofigen_kit.analysis import chroma, chroma_similarity, drum_f_measure, noise_floor_dbfs
 from lofigen_kit.audio import AudioBuffer
 from lofigen_kit.doctor import Finding, examine
 from lofigen_kit.guide import guide_channels
-from lofigen_kit.nn.checkpoint import Network
-from lofigen_kit.nn.network import from_network
 from lofigen_kit.score import Score
 from lofigen_kit.training.corpus import Song
-from lofigen_kit.training.data import Crops
-from lofigen_kit.training.linear import linear_predictor, residual
-from lofigen_kit.training.update import judged_loss
+
+PAIRS = ("kick_f", "snare_f", "chroma")
+"""What is measured of the network's audio and of the reference rendering alike."""
 
 BASS_LEVEL = 2.5
 """How much louder than a chord's note a bass note is, in the tones that stand for a score."""
 
 
 @dataclass(frozen=True)
-class Prediction:
-    """Nats a sample on held-out songs, the network's beside linear prediction's."""
-
-    network_nats: float
-    linear_gaussian_nats: float
-    linear_laplace_nats: float
-    frames: int
-
-
-@dataclass(frozen=True)
 class Performance:
     """One song played free, beside its reference rendering.
 
-    The onset and chroma figures stand in pairs: what the detector gives the network's audio, and
-    what it gives the reference rendering.
+    Most figures stand in pairs: what the detector gives the network's audio, and what it gives
+    the reference rendering, which is the ceiling.
+
+    Attributes:
+        title: The song's.
+        seconds: How long it was played.
+        level_db: How much louder than the reference it is.
+        kick_f: How well the kicks of the score are heard, within 50 ms, 0 to 1.
+        kick_f_reference: Likewise in the reference.
+        snare_f: How well the snares are.
+        snare_f_reference: Likewise in the reference.
+        chroma: How alike the harmony is to the score's, 0 to 1.
+        chroma_reference: Likewise for the reference.
+        mel_distance_db: How far the two mel spectrograms are apart.
+        noise_floor_dbfs: The level where the reference is silent.
+        noise_floor_reference_dbfs: The reference's own level there.
+        findings: Where the sound has collapsed.
+        findings_reference: Where the same doctor finds fault with the reference.
     """
 
     title: str
@@ -59,38 +64,10 @@ class Performance:
     chroma: float
     chroma_reference: float
     mel_distance_db: float
+    noise_floor_dbfs: float
+    noise_floor_reference_dbfs: float
     findings: tuple[Finding, ...]
-
-
-def predict_nats(
-    network: Network, train: Sequence[Song], held_out: Sequence[Song], *, window: int = 8192
-) -> Prediction:
-    """Return the teacher-forced loss on held-out songs, without noise, beside linear prediction.
-
-    The linear predictor and the scale of its residual are fitted to the training songs. Both it
-    and the network are judged on the same frames.
-    """
-    stack = from_network(network).eval()
-    context = network.spec.receptive_field - 1
-    crops = Crops(held_out, network.spec, frames=window + context)
-    total = frames = 0.0
-    with torch.no_grad():
-        for place in crops.every(window):
-            total += float(judged_loss(stack, crops.crops([place]), network.spec)) * window
-            frames += window
-    gaussian, laplace = linear_prediction_nats(train, held_out)
-    return Prediction(total / frames, gaussian, laplace, int(frames))
-
-
-def linear_prediction_nats(train: Sequence[Song], held_out: Sequence[Song]) -> tuple[float, float]:
-    """Return nats a sample of linear prediction with a Gaussian and with a Laplace residual."""
-    weights, _ = linear_predictor([song.samples for song in train], noise=1e-6)
-    fitted = np.concatenate([residual(song.samples, weights) for song in train])
-    judged = np.concatenate([residual(song.samples, weights) for song in held_out])
-    variance, width = np.mean(fitted**2), np.mean(np.abs(fitted))
-    gaussian = 0.5 * math.log(2.0 * math.pi * variance) + np.mean(judged**2) / (2.0 * variance)
-    laplace = math.log(2.0 * width) + np.mean(np.abs(judged)) / width
-    return float(gaussian), float(laplace)
+    findings_reference: tuple[Finding, ...]
 
 
 def judge(song: Song, played: np.ndarray, rate_hz: int) -> Performance:
@@ -110,7 +87,10 @@ def judge(song: Song, played: np.ndarray, rate_hz: int) -> Performance:
         chroma=chroma_similarity(chroma(ours), written),
         chroma_reference=chroma_similarity(chroma(theirs), written),
         mel_distance_db=mel_distance_db(ours, theirs),
+        noise_floor_dbfs=noise_floor_dbfs(ours, theirs),
+        noise_floor_reference_dbfs=noise_floor_dbfs(theirs, theirs),
         findings=tuple(examine(ours)),
+        findings_reference=tuple(examine(theirs)),
     )
 
 
@@ -152,19 +132,41 @@ def _level_db(samples: np.ndarray) -> float:
 
 
 def summarise(performances: Sequence[Performance]) -> dict[str, Any]:
-    """Return means and worst cases over songs, as plain data."""
+    """Return means and worst cases over takes, as plain data.
+
+    `collapse_faults` counts the takes in which each fault was found, and `collapse_rate_at_most`
+    is the rate above which so few collapses would be seen once in twenty times (Clopper and
+    Pearson, 1934): twenty takes without one do not show that there is none.
+    """
     rows = [asdict(performance) for performance in performances]
-
-    def mean(name: str) -> float:
-        return round(float(np.mean([row[name] for row in rows])), 4)
-
-    names = ["kick_f", "kick_f_reference", "snare_f", "snare_f_reference"]
-    names += ["chroma", "chroma_reference", "mel_distance_db"]
+    collapsed = sum(bool(row["findings"]) for row in rows)
     return {
         "songs": len(rows),
         "seconds": round(sum(row["seconds"] for row in rows), 1),
         "worst_level_db": round(max(abs(row["level_db"]) for row in rows), 2),
-        "mean_level_db": mean("level_db"),
-        **{name: mean(name) for name in names},
-        "collapsed": sum(bool(row["findings"]) for row in rows),
+        "mean_level_db": _mean(rows, "level_db"),
+        **{name: _mean(rows, name) for name in PAIRS},
+        **{f"{name}_reference": _mean(rows, f"{name}_reference") for name in PAIRS},
+        "mel_distance_db": _mean(rows, "mel_distance_db"),
+        "noise_floor_dbfs": _mean(rows, "noise_floor_dbfs"),
+        "noise_floor_reference_dbfs": _mean(rows, "noise_floor_reference_dbfs"),
+        "collapsed": collapsed,
+        "collapsed_reference": sum(bool(row["findings_reference"]) for row in rows),
+        "collapse_rate_at_most": round(rate_at_most(collapsed, len(rows)), 4),
+        "collapse_faults": _faults(performances),
     }
+
+
+def rate_at_most(found: int, count: int) -> float:
+    """Return the upper end of a one-sided 95 % interval for a rate, of which `found` were seen."""
+    return 1.0 if found == count else float(beta.ppf(0.95, found + 1, count - found))
+
+
+def _mean(rows: Sequence[dict[str, Any]], name: str) -> float:
+    return round(float(np.mean([row[name] for row in rows])), 4)
+
+
+def _faults(performances: Sequence[Performance]) -> dict[str, int]:
+    """Return in how many takes each fault was found."""
+    takes = [{finding.fault for finding in performance.findings} for performance in performances]
+    return dict(Counter(fault for faults in takes for fault in sorted(faults)))

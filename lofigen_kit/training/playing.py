@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 import numpy as np
@@ -16,6 +16,8 @@ from lofigen_kit.seeding import stream
 from lofigen_kit.training.corpus import Song
 
 PRIME_FRAMES = 8192
+BATCH = 8
+"""Takes that are played at a time on each core: as many as the engine runs side by side."""
 
 
 class OwnLaw(LawSampler):
@@ -36,6 +38,7 @@ def play(
     *,
     seconds: float | None,
     seed: int,
+    first: int = 0,
     threads: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[np.ndarray]:
@@ -47,6 +50,7 @@ def play(
         songs: Whose scores to follow, round and round.
         seconds: How long; None is each song's own length.
         seed: Of the sampling noise.
+        first: The number of the first of these takes; each number has noise of its own.
         threads: Cores to use.
         progress: Frames done and frames in all.
     """
@@ -62,5 +66,37 @@ def play(
             frames=len(prime) + frames,
             sample_rate_hz=rate,
         )
-        tracks.append(Track(frames, prime, guide, stream(seed, index, "sampler")))
+        tracks.append(Track(frames, prime, guide, stream(seed, first + index, "sampler")))
     return generate(network, sampler, tracks, threads=threads, progress=progress)
+
+
+def play_in_batches(
+    network: Network,
+    sampler: Sampler,
+    songs: Sequence[Song],
+    *,
+    seconds: float,
+    seed: int,
+    threads: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Iterator[tuple[Song, np.ndarray]]:
+    """Yield each song and what `play` makes of it, a few in memory at a time.
+
+    A guide takes fifty times the memory of the take that it guides: a hundred takes of a minute
+    would need 5 GB at once.
+    """
+    frames = round(seconds * network.spec.sample_rate_hz)
+    size = BATCH * threads
+
+    def report(before: int) -> Callable[[int, int], None] | None:
+        if progress is None:
+            return None
+        return lambda done, _: progress(before * frames + done, len(songs) * frames)
+
+    for before in range(0, len(songs), size):
+        batch = songs[before : before + size]
+        played = play(
+            network, sampler, batch,
+            seconds=seconds, seed=seed, first=before, threads=threads, progress=report(before),
+        )  # fmt: skip
+        yield from zip(batch, played, strict=True)

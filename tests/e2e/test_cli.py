@@ -206,6 +206,87 @@ def test_checkpoints_are_shown(run: Run, tmp_path: Path) -> None:
     assert run("models", "show", "nothing")[0] == 2
 
 
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from lofigen_kit.training.corpus import make_corpus
+    from lofigen_kit_plugins.beatmaker import Beatmaker
+
+    folder = tmp_path_factory.mktemp("cli") / "corpus"
+    make_corpus(folder, Beatmaker(bars=1), minutes=0.5, seed=2)
+    return folder
+
+
+@pytest.fixture
+def small_model(tmp_path: Path) -> Path:
+    from lofigen_kit.nn import checkpoint
+    from lofigen_kit.nn.network import CausalStack, to_tensors
+    from lofigen_kit.nn.spec import stack
+
+    spec, path = stack([(1, 4, 8), (4, 1, 8)], mixtures=2), tmp_path / "small.safetensors"
+    checkpoint.save(path, spec, to_tensors(CausalStack(spec)), {"licence": "CC0-1.0"})
+    return path
+
+
+def test_an_evaluation_is_written_and_goes_into_a_card(
+    run: Run, small_model: Path, corpus: Path
+) -> None:
+    command = ("evaluate", small_model, corpus, "--songs", 2, "--seconds", 3)
+    code, out, err = run(*command, "--output", "figures")
+    assert (code, err) == (0, "")
+    for heading in ("What it predicts", "What it plays", "What it remembers"):
+        assert heading in out
+    result = json.loads(Path("figures/evaluate.json").read_text())
+    assert result["playing"]["songs"] == len(result["songs"]) == 2
+    assert Path("figures/songs.csv").read_text().count("\n") == 3
+    for name in ("takes.png", "prediction.png"):
+        assert Path("figures", name).read_bytes().startswith(b"\x89PNG")
+    code, _, err = run(*command, "--output", "figures")
+    assert code == 2
+    assert "--force" in err
+    card = ("models", "card", small_model, "--evaluation", "figures/evaluate.json")
+    assert run(*card, "--corpus", corpus, "-o", "card.md")[0] == 0
+    text = Path("card.md").read_text()
+    assert f"{result['prediction']['linear_mse']:.2e}" in text
+    assert "| licences | CC0-1.0 |" in text
+    assert run(*card, "-o", "card.md")[0] == 2
+
+
+def test_a_corpus_too_small_to_hold_songs_out_is_refused(
+    run: Run, small_model: Path, tmp_path: Path
+) -> None:
+    from lofigen_kit.training.corpus import make_corpus
+    from lofigen_kit_plugins.beatmaker import Beatmaker
+
+    make_corpus(tmp_path / "one", Beatmaker(bars=1), minutes=0.03, seed=2)
+    code, _, err = run("evaluate", small_model, tmp_path / "one")
+    assert code == 2
+    assert "no songs to train on" in err
+    assert err.count("\n") == 1
+
+
+def test_an_evaluation_without_matplotlib_has_no_plots(
+    run: Run, small_model: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    command = ("evaluate", small_model, corpus, "--songs", 1, "--seconds", 2, "-o", "plain")
+    code, _, err = run(*command)
+    assert code == 0
+    assert "no plots: they need matplotlib" in err
+    assert sorted(p.name for p in Path("plain").iterdir()) == ["evaluate.json", "songs.csv"]
+
+
+def test_a_file_is_looked_up_in_a_corpus(run: Run, corpus: Path, recording: Path) -> None:
+    manifest = json.loads((corpus / "manifest.json").read_text())
+    song = next(entry for entry in manifest["songs"] if entry["split"] == "train")
+    code, out, _ = run("inspect", corpus / song["file"], "--against", corpus)
+    assert code == 0
+    assert f"({song['file']}) at 0.0 s, 1.00 alike" in out
+    assert "verdict  a copy" in out
+    memory = json.loads(run("inspect", recording, "--against", corpus, "--json")[1])["memory"]
+    assert memory["copies"] == 0
+    assert run("inspect", recording, "--against", "nowhere")[0] == 2
+
+
 def test_help_and_version(run: Run) -> None:
     assert "chain" in run("--help")[1]
     assert run("--version")[1].startswith("lofigen-kit 0.")

@@ -25,8 +25,8 @@ from lofigen_kit.training.corpus import (
     split_groups,
 )
 from lofigen_kit.training.data import Crops
-from lofigen_kit.training.evaluate import linear_prediction_nats
 from lofigen_kit.training.loop import Watchers, train
+from lofigen_kit.training.prediction import linear_prediction_nats
 from lofigen_kit.training.recipe import Recipe, learning_rate
 from lofigen_kit_plugins.beatmaker import Beatmaker
 

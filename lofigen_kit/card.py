@@ -1,0 +1,175 @@
+"""Model cards and data sheets, written from what a checkpoint and its evaluation recorded.
+
+The sections are those of Mitchell et al., "Model Cards for Model Reporting" (2019), and of Gebru et
+al., "Datasheets for Datasets" (2021). What was not recorded is said to be unknown.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lofigen_kit.errors import InputError
+from lofigen_kit.guide import PLAYS
+
+if TYPE_CHECKING:
+    from lofigen_kit.nn.checkpoint import Network
+    from lofigen_kit.report import Evaluation
+
+Facts = dict[str, Any]
+REMEDY = "write one with `lofigen-kit evaluate MODEL CORPUS --output DIR`"
+
+
+def read_evaluation(path: Path) -> Evaluation:
+    """Read what `evaluate --output` wrote.
+
+    Raises:
+        InputError: if it cannot be read, or is something else.
+    """
+    from lofigen_kit import report
+
+    try:
+        evaluation = json.loads(path.read_bytes())
+        if not report.tables(evaluation):
+            raise ValueError("it has no figures")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError(f"no evaluation here ({error})", where=path, remedy=REMEDY) from None
+    return dict(evaluation)
+
+
+def write(
+    name: str, network: Network, evaluation: Evaluation | None = None, corpus: Facts | None = None
+) -> str:
+    """Return a model card and data sheet as Markdown.
+
+    Args:
+        name: What the model is called.
+        network: The model.
+        evaluation: What `evaluate` found; None where there is none.
+        corpus: What `training.corpus.describe` gives; by default, what the checkpoint recorded.
+
+    Raises:
+        InputError: where the evaluation or the corpus is of another model.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    from lofigen_kit import __version__, report
+
+    evaluation = evaluation or {}
+    stages = _stages(network.facts)
+    sheet = corpus or network.facts.get("corpus") or {}
+    _check(network, evaluation, sheet)
+    # Markdown, not HTML: what is not our own text is made harmless by `finalize`.
+    environment = Environment(  # noqa: S701
+        loader=PackageLoader("lofigen_kit"),
+        undefined=StrictUndefined,
+        finalize=lambda value: value if isinstance(value, Markup) else plain(value),
+        keep_trailing_newline=True,
+    )
+    instruments = [n.removeprefix(PLAYS) for n in network.spec.guide if n.startswith(PLAYS)]
+    return environment.get_template("card.md.j2").render(
+        name=name,
+        version=__version__,
+        network=network,
+        layers=" ".join(
+            f"({t.in_channels}, {t.out_channels}, {t.kernel})" for t in network.spec.layers
+        ),
+        instruments=instruments,
+        evaluation={"corpus": None, **evaluation},
+        sampler=_sampler(evaluation),
+        same_model=(evaluation.get("model") or {}).get("sha256") == network.sha256,
+        tables=Markup(report.markdown(evaluation)),  # noqa: S704 - numbers, and cells made plain
+        collapses=_collapses(evaluation),
+        memory=_memory(evaluation),
+        stages=stages,
+        seconds=sum(stage["seconds"] or 0 for stage in stages),
+        corpus=_sheet(sheet),
+        corpus_sha256=network.facts.get("corpus_sha256", "unknown"),
+        licences=", ".join(sheet.get("licences", ())),
+    )
+
+
+def plain(value: object) -> str:
+    """Return any value as text of one line that Markdown leaves as it is."""
+    line = re.sub(r"\s+", " ", "".join(c for c in str(value) if c.isprintable() or c.isspace()))
+    return re.sub(r"([|<>\[\]\\])", r"\\\1", line) if isinstance(value, str) else line
+
+
+def _check(network: Network, evaluation: Evaluation, corpus: Facts) -> None:
+    """Refuse what belongs to another model."""
+    judged = (evaluation.get("model") or {}).get("sha256")
+    if judged not in (None, network.sha256):
+        raise InputError(f"the evaluation is of another model ({judged[:12]})", remedy=REMEDY)
+    heard, given = network.facts.get("corpus_sha256"), corpus.get("sha256")
+    if None not in (heard, given) and heard != given:
+        raise InputError(
+            f"the model was trained on another corpus ({str(heard)[:12]}, not {str(given)[:12]})",
+            remedy="name the one that it was trained on",
+        )
+
+
+def _stages(facts: Facts) -> list[Facts]:
+    """Return the training's stages, the first one first."""
+    stages: list[Facts] = []
+    while isinstance(facts, dict) and "recipe" in facts:
+        known = {"batch": "", "window": "", "learning_rate": "", "rehearse_every": 0}
+        recipe = {**known, **facts["recipe"]}
+        stages.insert(
+            0, {**{k: facts.get(k) for k in ("steps", "loss", "seconds")}, "recipe": recipe}
+        )
+        facts = facts.get("from") or {}
+    return stages
+
+
+def _sampler(evaluation: Evaluation) -> str:
+    fields = dict(evaluation.get("sampler") or {})
+    name = fields.pop("use", "unknown")
+    return ",".join([str(name), *(f"{key}={value}" for key, value in fields.items())])
+
+
+def _collapses(evaluation: Evaluation) -> str:
+    playing = evaluation.get("playing") or {}
+    if "collapsed" not in playing:
+        return "How often is not known."
+    seconds = playing["seconds"] / playing["songs"]
+    return (
+        f"It did so in {playing['collapsed']} of {playing['songs']} takes of {seconds:.0f} s, with "
+        "the sampler below."
+    )
+
+
+def _memory(evaluation: Evaluation) -> str:
+    memory = evaluation.get("memory") or {}
+    if memory.get("highest") is None:
+        return "Whether it repeats its training songs was not measured."
+    verdict = "None" if not memory["copies"] else f"{memory['copies']}"
+    return (
+        f"{verdict} of {memory['windows']} windows of 2 s that it played pass for copies of a "
+        f"training song: the most alike reaches {memory['highest']:.2f}, from "
+        f"{memory['threshold']:.2f} on it would be one. Copies that are transposed or of another "
+        "speed are not looked for."
+    )
+
+
+def _sheet(corpus: Facts) -> list[tuple[str, object]]:
+    """Return what is known of a corpus, labelled."""
+    labels = {
+        "source": "made by",
+        "seed": "seed",
+        "minutes": "minutes",
+        "songs": "songs",
+        "groups": "groups",
+        "splits": "songs in each split",
+        "licences": "licences",
+        "sample_rate_hz": "sample rate in Hz",
+    }
+    return [(label, _value(corpus[key])) for key, label in labels.items() if key in corpus]
+
+
+def _value(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {item}" for key, item in value.items() if item is not None)
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

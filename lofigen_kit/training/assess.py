@@ -1,0 +1,190 @@
+"""All that is measured of a checkpoint, as plain data: what `evaluate` prints and writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.components import Sampler
+from lofigen_kit.errors import InputError
+from lofigen_kit.nn.checkpoint import Network
+from lofigen_kit.training import musicnn
+from lofigen_kit.training.corpus import (
+    SAMPLE_RATE_HZ,
+    Song,
+    Split,
+    SplitOrder,
+    read_manifest,
+    read_songs,
+)
+from lofigen_kit.training.evaluate import judge, summarise
+from lofigen_kit.training.memory import COPY, Likeness, Memory
+from lofigen_kit.training.playing import play_in_batches
+from lofigen_kit.training.prediction import predict
+
+HEARD_S = 24.0
+"""How much of a take is looked up in the training songs and shown to musicnn."""
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is done.
+
+    Attributes:
+        sampler: How the network draws.
+        split: Which songs were held out.
+        takes: How many are played: song after song, round and round, each with its own noise.
+        seconds: How long each is.
+        seed: Of the sampling noise.
+        threads: Cores to use.
+    """
+
+    sampler: Sampler
+    split: Split = "test"
+    takes: int = 20
+    seconds: float = 60.0
+    seed: int = 0
+    threads: int = 1
+
+
+def assess(
+    network: Network, corpus: Path, plan: Plan, *, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Return every figure of a network: of its predictions, its playing and its memory.
+
+    Args:
+        network: The network.
+        corpus: What it was trained on, with songs that were held out.
+        plan: What is done.
+        progress: The stage, what is done of it, and how much there is.
+
+    Returns:
+        Plain JSON data: `model`, `corpus`, `sampler`, `settings`; the figures under `prediction`,
+        `playing`, `memory` and `musicnn` (None where its wheel is not installed); and one row for
+        each take under `songs`.
+
+    Raises:
+        InputError: where the corpus is not whole, or too small to hold songs out.
+    """
+    manifest, sha256 = read_manifest(corpus)
+    order: SplitOrder = "reference" if network.facts.get("split") == "reference" else "groups"
+    train = read_songs(corpus, "train", order=order)
+    held_out = read_songs(corpus, plan.split, order=order)
+    if not (train and held_out):
+        raise InputError(
+            f"the corpus has no songs to train on, or none in split {plan.split!r}",
+            where=corpus,
+            remedy="make a larger one, so that some can be held out",
+        )
+    prediction = predict(network, train, held_out)
+    ear = Ear(train, held_out, plan)
+    rows, performances = [], []
+    songs = [held_out[number % len(held_out)] for number in range(plan.takes)]
+    stage = None if progress is None else lambda done, total: progress("playing", done, total)
+    for song, played in play_in_batches(
+        network, plan.sampler, songs,
+        seconds=plan.seconds, seed=plan.seed, threads=plan.threads, progress=stage,
+    ):  # fmt: skip
+        performance = judge(song, played, network.spec.sample_rate_hz)
+        performances.append(performance)
+        rows.append({**asdict(performance), "file": song.file, "nearest": ear.listen(played)})
+    return {
+        "model": {"sha256": network.sha256, "licence": network.licence},
+        "corpus": {"sha256": sha256, "minutes": manifest.get("minutes"), "split": plan.split},
+        "sampler": plan.sampler.model_dump(mode="json"),
+        "settings": {"takes": plan.takes, "seconds": plan.seconds, "seed": plan.seed},
+        "prediction": asdict(prediction),
+        "playing": summarise(performances),
+        "memory": ear.memory(progress),
+        "musicnn": ear.distance(),
+        "songs": rows,
+    }
+
+
+class Ear:
+    """Hears the takes as they pass, so that none has to be kept.
+
+    Args:
+        train: The songs that the network may have learnt by heart.
+        held_out: The songs that it plays.
+        plan: What is done.
+    """
+
+    def __init__(self, train: Sequence[Song], held_out: Sequence[Song], plan: Plan) -> None:
+        folder = musicnn.installed()
+        self._tensors = musicnn.read_tensors(folder) if folder else None
+        self._memory = Memory(train)
+        self._held_out = held_out[: plan.takes]
+        self._references = held_out
+        self._likeness: list[list[Likeness]] = []
+        self._embeddings: list[np.ndarray] = []
+
+    def listen(self, played: np.ndarray) -> dict[str, Any] | None:
+        """Take in a take, and return what of the training songs it is most like, if anything."""
+        clip = played[: round(HEARD_S * SAMPLE_RATE_HZ)]
+        likeness = self._memory.nearest(clip)
+        self._likeness.append(likeness)
+        if self._tensors is not None:
+            self._embeddings.append(self._embed(clip))
+        return asdict(max(likeness, key=_similarity)) if likeness else None
+
+    def memory(self, progress: Progress | None = None) -> dict[str, Any]:
+        """Return how like the training songs the takes are, beside songs that were held out.
+
+        The held-out renderings cannot be copies: what they reach is what kinship alone gives.
+        """
+        held_out = []
+        for number, song in enumerate(self._held_out):
+            held_out.append(self._memory.nearest(song.samples[: round(HEARD_S * SAMPLE_RATE_HZ)]))
+            if progress:
+                progress("comparing", number + 1, len(self._held_out))
+        ours, theirs = _flat(self._likeness), _flat(held_out)
+        return {
+            "threshold": COPY,
+            "windows": len(ours),
+            "copies": int((ours >= COPY).sum()),
+            "highest": _highest(ours),
+            "median": _median(ours),
+            "windows_held_out": len(theirs),
+            "copies_held_out": int((theirs >= COPY).sum()),
+            "highest_held_out": _highest(theirs),
+            "median_held_out": _median(theirs),
+        }
+
+    def distance(self) -> dict[str, Any] | None:
+        """Return how far the takes are from the held-out renderings; None without musicnn."""
+        if self._tensors is None:
+            return None
+        references = [self._embed(song.samples) for song in self._references]
+        references = [reference for reference in references if len(reference)]
+        if len(references) < 4 or sum(map(len, self._embeddings)) < 2:
+            return None
+        return musicnn.compare(self._tensors, self._embeddings, references)
+
+    def _embed(self, samples: np.ndarray) -> np.ndarray:
+        assert self._tensors is not None  # noqa: S101 - the callers have looked
+        clip = samples[: round(HEARD_S * SAMPLE_RATE_HZ)]
+        return musicnn.embed(self._tensors, AudioBuffer(clip[None], SAMPLE_RATE_HZ))
+
+
+def _similarity(likeness: Likeness) -> float:
+    return likeness.similarity
+
+
+def _flat(found: Iterable[list[Likeness]]) -> np.ndarray:
+    return np.array([one.similarity for likeness in found for one in likeness])
+
+
+def _highest(similarities: np.ndarray) -> float | None:
+    return round(float(similarities.max()), 4) if len(similarities) else None
+
+
+def _median(similarities: np.ndarray) -> float | None:
+    return round(float(np.median(similarities)), 4) if len(similarities) else None
