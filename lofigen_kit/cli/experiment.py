@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -17,12 +18,19 @@ if TYPE_CHECKING:
     from lofigen_kit.components import Model
     from lofigen_kit.resources import Layers
     from lofigen_kit.training.assembly import Workers
+    from lofigen_kit.training.experiments.defects import Defect
     from lofigen_kit.training.experiments.materials import Material
     from lofigen_kit.training.experiments.runs import Kind, Result, Settings
 
-# Typer reads these from here; the training's own stand in lofigen_kit.training.experiments, which
-# imports torch.
-DefectName = Literal["mse-average", "double-shift", "one-model"]
+
+class DefectName(StrEnum):
+    """The defects for Typer, which knows no list of literals; what they do stands in training."""
+
+    MSE_AVERAGE = "mse-average"
+    DOUBLE_SHIFT = "double-shift"
+    ONE_MODEL = "one-model"
+
+
 ARRANGED = {
     "lofi": ("beatmaker", []),
     "piano": ("beatmaker-solo", ["part=keys"]),
@@ -96,7 +104,7 @@ def layers(
     settings = Settings(steps, batch, window, learning_rate, seconds, seed, threads)
     _run(
         output, "layers", [(name, shape, shared) for name, shape in variants.items()], settings,
-        defects=defect or [], minutes=minutes, workers=workers_of(ctx, workers),
+        defects=_values(defect), minutes=minutes, workers=workers_of(ctx, workers),
         as_json=as_json, quiet=quiet,
     )  # fmt: skip
 
@@ -146,9 +154,13 @@ def genres(
     settings = Settings(steps, batch, window, learning_rate, seconds, seed, threads)
     _run(
         output, "genres", [(each.name, variant.layers, each) for each in materials], settings,
-        defects=defect or [], minutes=minutes, workers=workers_of(ctx, workers),
+        defects=_values(defect), minutes=minutes, workers=workers_of(ctx, workers),
         as_json=as_json, quiet=quiet,
     )  # fmt: skip
+
+
+def _values(defects: list[DefectName] | None) -> list[Defect]:
+    return [defect.value for defect in defects or []]
 
 
 def _run(
@@ -157,7 +169,7 @@ def _run(
     plan: Sequence[tuple[str, Layers, Material]],
     settings: Settings,
     *,
-    defects: Sequence[DefectName],
+    defects: Sequence[Defect],
     minutes: float,
     workers: Workers,
     as_json: bool,

@@ -197,6 +197,8 @@ def run_all(
         RenderError: when a loss is no longer a number.
     """
     check_defects(kind, defects)
+    for subject in subjects:
+        _check_splits(subject.corpus)
     rows = []
     for run in _plan(subjects, defects):
         rows += _done(folder, run) or _Bench(folder, settings, report).do(run)
@@ -215,6 +217,15 @@ def check_defects(kind: Kind, defects: Sequence[Defect]) -> None:
         raise InputError(
             "one-model is a defect of `experiment genres`", where="--defect", remedy="leave it out"
         )
+
+
+def _check_splits(corpus: Path) -> None:
+    splits = {song["split"] for song in read_manifest(corpus)[0]["songs"]}
+    for split in ("train", "test"):
+        if split not in splits:
+            raise InputError(
+                f"the corpus has no song for {split}", where=corpus, remedy="make a longer one"
+            )
 
 
 def as_reported(row: Result) -> Result:
