@@ -59,7 +59,7 @@ class Settings:
     steps: int = 60
     batch: int = 1
     window: int = 8192
-    learning_rate: float = 1e-4
+    learning_rate: float = 3e-5
     seconds: float = 10.0
     seed: int = 0
     threads: int = 1
