@@ -115,13 +115,13 @@ def _draw(
     figure = Figure(figsize=(9, 5), layout="constrained")
     axes = figure.subplots()
     for label, curve in curves.items():
-        axes.plot(*zip(*curve, strict=True), label=label)
-    axes.axhline(
-        results[0].accuracy.variance, color="grey", linestyle=":",
-        label=f"variance of {results[0].name}'s test songs",
-    )  # fmt: skip
+        # Some lie upon each other: a defect is dashed, so that both are seen.
+        axes.plot(*zip(*curve, strict=True), "--" if " with " in label else "-", label=label)
+    if len({row.corpus_sha256 for row in results}) == 1:
+        variance = results[0].accuracy.variance
+        axes.axhline(variance, color="grey", linestyle=":", label="variance, test songs")
     axes.set(xlabel="update", ylabel="squared error in training, smoothed", yscale="log")
-    axes.legend()
+    figure.legend(loc="outside right upper")
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=120)
     write_atomic(path, png.getvalue())
@@ -157,8 +157,8 @@ def _page(
             "The published figures can therefore not be set beside those of this table, whose "
             "errors are means over every frame that was judged. Rows with a defect show what it "
             f"does: mse-average is the same network, its error divided by {ONE_IN:,}; "
-            "double-shift is worse at the next sample than at the one after, which it calls its "
-            "error; one-model's later genres begin (first loss) where the last genre ended. Add "
+            "double-shift is trained on, and judged by, the sample after the next; one-model's "
+            "later genres begin (first loss) where the last genre ended. Add "
             "rows with --defect; runs that are done are not done again."
         ),
     ]
