@@ -77,10 +77,56 @@ def read_audio(
         if samples.shape[1] == 0:
             raise AudioError("the file holds no sound", where=path, remedy="choose another one")
         rate_hz = sound.samplerate
+    return _as_buffer(samples, rate_hz, path)
+
+
+def _as_buffer(samples: np.ndarray, rate_hz: int, path: Path) -> AudioBuffer:
     try:
         return AudioBuffer(samples, rate_hz)
     except AudioError as error:
         raise AudioError(error.message, where=path, remedy="export the file again") from None
+
+
+def audio_blocks(
+    path: Path | str, *, frames: int = _BLOCK_FRAMES, max_duration_s: float = 12 * 3600.0
+) -> Iterator[AudioBuffer]:
+    """Read a sound file from front to back in constant memory, as `read_audio` reads a whole one.
+
+    What lies behind `max_duration_s` is left out, with a warning in the log.
+
+    Args:
+        path: The file.
+        frames: Of each block but the last, in every channel.
+        max_duration_s: Where to stop.
+
+    Raises:
+        AudioError: if there is no such file, it is no audio, or its shape, rate or samples are
+            impossible; the blocks before the fault have been given by then.
+    """
+    import soundfile
+
+    path = Path(path)
+    with _open(path) as sound:
+        _check_shape(sound, path)
+        _check_suffix(sound, path)
+        done, rate_hz = 0, sound.samplerate
+        while done < max_duration_s * rate_hz:
+            try:
+                block = sound.read(frames, dtype="float32", always_2d=True)
+            except soundfile.LibsndfileError:
+                _report_cut(path, done / rate_hz, strict=False)
+                return
+            if len(block) == 0:
+                break
+            done += len(block)
+            yield _as_buffer(block.T, rate_hz, path)
+        else:
+            _logger.warning("%s: what lies behind %.0f s is left out", path, max_duration_s)
+            return
+        if done == 0:
+            raise AudioError("the file holds no sound", where=path, remedy="choose another one")
+        if _falls_short(sound, done):
+            _report_cut(path, done / rate_hz, strict=False)
 
 
 def write_audio(
@@ -176,6 +222,11 @@ def audio_sha256(audio: AudioBuffer) -> str:
     # + 0 makes -0.0, which no integer format can hold, the same as 0.0.
     digest.update(np.ascontiguousarray(audio.samples + np.float32(0), dtype="<f4").data)
     return digest.hexdigest()
+
+
+def samples_sha256(samples: np.ndarray) -> str:
+    """Return the hash of one channel as little-endian float32, whatever the file around it."""
+    return hashlib.sha256(samples.astype("<f4").tobytes()).hexdigest()
 
 
 class _ForCallbacks(io.BufferedReader):

@@ -13,11 +13,21 @@ from typing import Annotated
 
 import typer
 
-from lofigen_kit.cli import bench, chain, corpus, evaluate, files, models, plugins, train
+from lofigen_kit.cli import (
+    bench,
+    chain,
+    corpus,
+    evaluate,
+    experiment,
+    files,
+    models,
+    plugins,
+    train,
+)
 from lofigen_kit.cli.common import Settings
 from lofigen_kit.errors import LofigenError
 
-GROUPS = (chain, files, corpus, train, evaluate, models, plugins, bench)
+GROUPS = (chain, files, corpus, train, evaluate, experiment, models, plugins, bench)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

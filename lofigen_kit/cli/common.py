@@ -78,7 +78,11 @@ def component(kind: type[Part], pairs: Sequence[str], *, where: str) -> Part:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        raise PresetError(f"{place}: {first['msg']}", where=where) from None
+        raise PresetError(
+            f"{place}: {first['msg'].removeprefix('Value error, ')}",
+            where=where,
+            remedy=f"see `lofigen-kit plugins show {kind.name()}`",
+        ) from None
 
 
 def warn(text: str) -> None:

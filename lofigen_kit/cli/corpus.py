@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from lofigen_kit.cli.common import Json, Quiet, component, progress_bar, registry_of, show
+from lofigen_kit.cli.common import (
+    Json,
+    Overrides,
+    Quiet,
+    Settings,
+    component,
+    progress_bar,
+    registry_of,
+    show,
+)
+from lofigen_kit.errors import InputError
 
 if TYPE_CHECKING:
     from lofigen_kit.components import Source
+    from lofigen_kit.registry import Registry
+    from lofigen_kit.training.assembly import Workers
 
+MINUTES = 60.0
 app = typer.Typer(no_args_is_help=True, help="Make material to train on.")
+WorkerCount = Annotated[int, typer.Option("--workers", min=1, max=256, help="Processes.")]
 
 
 def register(root: typer.Typer) -> None:
@@ -25,28 +39,45 @@ def make(
     ctx: typer.Context,
     *,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR")],
-    minutes: Annotated[float, typer.Option(min=0.1, help="How much audio, at least.")] = 60.0,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
-    source: Annotated[str, typer.Option(help="Which source plays.")] = "beatmaker",
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="A field of the source: path=recordings."),
+    minutes: Annotated[
+        float | None,
+        typer.Option(min=0.1, help="How much audio, at least: 60, or all that --input holds."),
     ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of what a source plays.")] = 0,
+    source: Annotated[str, typer.Option(help="Which source plays.")] = "beatmaker",
+    overrides: Overrides = None,
+    input_folder: Annotated[
+        Path | None,
+        typer.Option("--input", metavar="DIR", help="Recordings of your own, not a source."),
+    ] = None,
+    licence: Annotated[
+        str, typer.Option(help="Of the recordings: an SPDX name, such as CC0-1.0.")
+    ] = "unknown",
+    workers: WorkerCount = 1,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Render a training corpus: songs at 8 kHz, their scores, and a manifest."""
-    from lofigen_kit.training.corpus import make_corpus
+    """Make a training corpus: songs at 8 kHz, their scores, and a manifest.
 
-    kind = cast("type[Source]", registry_of(ctx).find("source", source))
-    player = component(kind, overrides or [], where="--set")
-    with progress_bar(quiet=quiet or as_json) as bar:
-
-        def report(done: float) -> None:
-            if bar:
-                bar("rendering", round(min(done, minutes) * 60), round(minutes * 60))
-
-        manifest = make_corpus(output, player, minutes=minutes, seed=seed, progress=report)
+    One that was stopped goes on where it was when the same is run again.
+    """
+    registry = registry_of(ctx)
+    crew = workers_of(ctx, workers)
+    if input_folder:
+        if overrides:
+            raise InputError("recordings have no fields", where="--set", remedy="leave it out")
+        manifest = _listen(
+            input_folder, output,
+            licence=licence, minutes=minutes, workers=crew, quiet=quiet or as_json,
+        )  # fmt: skip
+    else:
+        if licence != "unknown":
+            raise InputError("a source says itself under which licence it plays", where="--licence")
+        player = source_of(registry, source, overrides or [])
+        manifest = _render(
+            player, output,
+            minutes=minutes or MINUTES, seed=seed, workers=crew, quiet=quiet or as_json,
+        )  # fmt: skip
     songs = len(manifest["songs"])
     show(
         manifest,
@@ -54,3 +85,55 @@ def make(
         as_json=as_json,
         quiet=quiet,
     )
+
+
+def workers_of(ctx: typer.Context, count: int) -> Workers:
+    """Return processes that load the same plugins as this one."""
+    from lofigen_kit.training.assembly import Workers
+
+    settings: Settings = ctx.obj
+    return Workers(count, settings.plugin_dir)
+
+
+def source_of(registry: Registry, name: str, overrides: list[str]) -> Source:
+    """Return a source with some of its fields set."""
+    kind = cast("type[Source]", registry.find("source", name))
+    return component(kind, overrides, where="--set")
+
+
+def _render(
+    player: Source, output: Path, *, minutes: float, seed: int, workers: Workers, quiet: bool
+) -> dict[str, Any]:
+    from lofigen_kit.training.corpus import make_corpus
+
+    with progress_bar(quiet=quiet) as bar:
+
+        def report(done: float) -> None:
+            if bar:
+                bar("rendering", round(min(done, minutes) * 60), round(minutes * 60))
+
+        return make_corpus(
+            output, player, minutes=minutes, seed=seed, workers=workers, progress=report
+        )
+
+
+def _listen(
+    folder: Path,
+    output: Path,
+    *,
+    licence: str,
+    minutes: float | None,
+    workers: Workers,
+    quiet: bool,
+) -> dict[str, Any]:
+    from lofigen_kit.training.recordings import corpus_of_recordings
+
+    with progress_bar(quiet=quiet) as bar:
+
+        def report(_minutes: float, done: int, total: int) -> None:
+            if bar:
+                bar("listening", done, total)
+
+        return corpus_of_recordings(
+            output, folder, licence=licence, minutes=minutes, workers=workers, progress=report
+        )

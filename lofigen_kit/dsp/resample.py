@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import soxr
@@ -54,6 +54,29 @@ def resample_piece(
     piece = converted[:, rate_hz : rate_hz + frames]
     missing = frames - piece.shape[1]
     return AudioBuffer(np.pad(piece, ((0, 0), (0, missing))), rate_hz)
+
+
+def resampled_blocks(
+    blocks: Iterable[np.ndarray], old_hz: int, new_hz: int
+) -> Iterator[np.ndarray]:
+    """Resample one channel as it comes, in constant memory.
+
+    Args:
+        blocks: One after the other [shape=(frames,), dtype=float32], of any lengths.
+        old_hz: Their rate.
+        new_hz: The new one.
+
+    Yields:
+        np.ndarray [shape=(frames,), dtype=float32], aligned with what came in at its first frame;
+        in all as many frames as last as long, to within one.
+    """
+    if old_hz == new_hz:
+        yield from blocks
+        return
+    converter = soxr.ResampleStream(old_hz, new_hz, 1, dtype="float32", quality="VHQ")
+    for block in blocks:
+        yield np.asarray(converter.resample_chunk(np.ascontiguousarray(block)))
+    yield np.asarray(converter.resample_chunk(np.zeros(0, dtype=np.float32), last=True))
 
 
 def oversampled(

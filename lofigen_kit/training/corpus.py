@@ -11,6 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,12 +21,14 @@ from lofigen_kit.audio import AudioBuffer
 from lofigen_kit.components import Context, Source, Take
 from lofigen_kit.dsp.resample import resample_piece
 from lofigen_kit.errors import InputError
-from lofigen_kit.io import read_audio, write_atomic, write_audio
+from lofigen_kit.io import read_audio, samples_sha256, write_atomic, write_audio
 from lofigen_kit.score import Score
 from lofigen_kit.seeding import stream
+from lofigen_kit.training.assembly import Songs, Workers, assemble, finish
 
 Split = Literal["train", "valid", "test"]
 SplitOrder = Literal["groups", "reference"]
+MADE_BY = "lofigen-kit corpus make"
 SAMPLE_RATE_HZ = 8000
 HELD_OUT_SHARE = 0.1
 """The share of groups in each of the two held-out splits."""
@@ -56,59 +59,96 @@ def make_corpus(
     *,
     minutes: float,
     seed: int,
+    workers: Workers | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> dict[str, Any]:
     """Render takes of a source until there are so many minutes, and return the manifest.
 
+    A run that was stopped goes on where it was. The bits are the same for any number of workers.
+
+    Args:
+        folder: Empty or missing, or where the same corpus was begun.
+        source: Take n is what it makes from the stream (seed, n).
+        minutes: At least so many.
+        seed: Of every take.
+        workers: Who renders; by default this process alone.
+        progress: Told the minutes that are done.
+
     Raises:
-        InputError: where the folder already holds something.
+        InputError: where the folder already holds something else.
+        RenderError: if a worker dies.
     """
-    if folder.exists() and any(folder.iterdir()):
-        raise InputError("the folder is not empty", where=folder, remedy="choose another")
-    folder.mkdir(parents=True, exist_ok=True)
-    songs: list[dict[str, Any]] = []
-    seconds = 0.0
-    while seconds < minutes * 60.0:
-        entry = _write_song(folder, source, seed, len(songs))
-        songs.append(entry)
-        seconds += entry["frames"] / SAMPLE_RATE_HZ
-        if progress:
-            progress(seconds / 60.0)
-    splits = split_groups(song["group"] for song in songs)
+    facts = {"source": source.model_dump(mode="json"), "seed": seed}
+    made = assemble(
+        folder,
+        partial(_write_take, source, seed),
+        arguments={**facts, "minutes": minutes},
+        is_enough=lambda songs: seconds_of(songs) >= minutes * 60.0,
+        workers=workers,
+        progress=lambda songs: progress(seconds_of(songs) / 60.0) if progress else None,
+    )
     manifest = {
-        "made_by": "lofigen-kit corpus make",
-        "source": source.model_dump(mode="json"),
-        "seed": seed,
-        "minutes": round(seconds / 60.0, 2),
+        "made_by": MADE_BY,
+        **facts,
+        "minutes": round(seconds_of(made) / 60.0, 2),
         "sample_rate_hz": SAMPLE_RATE_HZ,
-        "songs": [{**song, "split": splits[song["group"]]} for song in songs],
+        "songs": with_splits(song for songs in made for song in songs),
     }
-    write_atomic(folder / "manifest.json", json.dumps(manifest, indent=1).encode())
+    finish(folder, manifest)
     return manifest
 
 
-def _write_song(folder: Path, source: Source, seed: int, take_number: int) -> dict[str, Any]:
-    take = source.make_take(Context(rng=stream(seed, take_number, "source")))
-    samples = at_network_rate(take)
-    path = folder / f"{take_number:04d}.flac"
+def _write_take(source: Source, seed: int, folder: Path, number: int) -> Songs:
+    take = source.make_take(Context(rng=stream(seed, number, "source")))
+    rng = stream(seed, number, "dither")
+    return [write_song(folder / f"{number:04d}.flac", take, at_network_rate(take), rng)]
+
+
+def write_song(
+    path: Path, take: Take, samples: np.ndarray, rng: np.random.Generator
+) -> dict[str, Any]:
+    """Write a song and its score, each whole or not at all, and return its manifest entry.
+
+    Args:
+        path: Where to, ending in `.flac`; the score goes beside it, as `.json`.
+        take: What is known of it.
+        samples: At the network's rate [shape=(frames,)].
+        rng: Where dither would come from.
+    """
     write_audio(
         path,
         AudioBuffer(samples[None], SAMPLE_RATE_HZ),
         format="flac",
         bit_depth=24,
         comment=f"{take.title}, {take.licence}",
-        rng=stream(seed, take_number, "dither"),
+        rng=rng,
+        force=True,
     )
-    score = json.dumps(take.score.to_json()).encode()
-    write_atomic(path.with_suffix(".json"), score)
+    write_atomic(path.with_suffix(".json"), json.dumps(take.score.to_json()).encode())
     return {
         "file": path.name,
-        "sha256": _hash(read_audio(path).samples[0]),
+        "sha256": samples_sha256(read_audio(path).samples[0]),
         "frames": len(samples),
         "title": take.title,
         "group": take.group or take.title,
         "licence": take.licence,
     }
+
+
+def seconds_of(made: Iterable[Songs]) -> float:
+    """Return how long the songs of some jobs last."""
+    seconds = 0.0
+    for songs in made:
+        for song in songs:
+            seconds += song["frames"] / SAMPLE_RATE_HZ
+    return seconds
+
+
+def with_splits(songs: Iterable[dict[str, Any]]) -> Songs:
+    """Return entries with the split of their group added."""
+    entries = list(songs)
+    splits = split_groups(entry["group"] for entry in entries)
+    return [{**entry, "split": splits[entry["group"]]} for entry in entries]
 
 
 def split_groups(groups: Iterable[str]) -> dict[str, Split]:
@@ -188,7 +228,7 @@ def read_songs(folder: Path, split: Split, *, order: SplitOrder = "groups") -> l
             continue
         path = folder / Path(entry["file"]).name
         samples = read_audio(path).samples[0]
-        if _hash(samples) != entry["sha256"]:
+        if samples_sha256(samples) != entry["sha256"]:
             raise InputError("the song is not the one the manifest lists", where=path)
         score = Score.model_validate_json(path.with_suffix(".json").read_bytes())
         songs.append(Song(samples, score, split, entry["title"], path.name))
@@ -209,11 +249,6 @@ def hash_songs(songs: Iterable[Song]) -> str:
     """Return the sha256 over samples and scores, in order."""
     digest = hashlib.sha256()
     for song in songs:
-        digest.update(_hash(song.samples).encode())
+        digest.update(samples_sha256(song.samples).encode())
         digest.update(song.score.model_dump_json().encode())
     return digest.hexdigest()
-
-
-def _hash(samples: np.ndarray) -> str:
-    """Return the sha256 of the samples as little-endian float32, whatever the file around them."""
-    return hashlib.sha256(samples.astype("<f4").tobytes()).hexdigest()

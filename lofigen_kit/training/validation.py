@@ -75,7 +75,9 @@ class Validation:
             judge(song, sound, network.spec.sample_rate_hz)
             for song, sound in zip(self.songs, played, strict=True)
         ]
-        row = {"step": step, "loss": round(self._loss(stack), 5), **summarise(judged)}
+        figures = summarise(judged)
+        del figures["collapse_faults"]  # no number; the pictures show it
+        row = {"step": step, "loss": round(self._loss(stack), 5), **figures}
         return row, played[0]
 
     def write(

@@ -1,22 +1,20 @@
-"""`beatmaker`: a seeded arranger and its reference rendering."""
+"""`beatmaker` and `beatmaker-solo`: a seeded arranger and its reference rendering."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from lofigen_kit.api import Context, Field, InputError, Source, Take, field_validator, hookimpl
 from lofigen_kit_plugins.beatmaker.harmony import PROGRESSION_NAMES, parse_key
 from lofigen_kit_plugins.beatmaker.kits import KITS
 
+if TYPE_CHECKING:
+    from lofigen_kit_plugins.beatmaker.arranger import Arrangement
 
-class Beatmaker(Source):
-    """Writes a lofi beat from its seed: chords, bass and drums as a score and a plain rendering.
 
-    Whatever is left out is drawn from the seed: the tempo from 65 to 92 BPM, the key, the swing
-    from 54 to 66 %, one of 24 progressions, and one of the drum kits.
-    """
+class _Arranger(Source):
+    """What the two have in common: whatever is left out is drawn from the seed."""
 
-    use: Literal["beatmaker"] = "beatmaker"
     bars: int = Field(default=8, ge=1, le=64, description="Length in bars of four beats.")
     tempo_bpm: float | None = Field(default=None, ge=50, le=140)
     key: str | None = Field(default=None, description="A tonic and a mode, such as 'D minor'.")
@@ -48,9 +46,9 @@ class Beatmaker(Source):
         from lofigen_kit_plugins.beatmaker.arranger import Brief, arrange
         from lofigen_kit_plugins.beatmaker.render import render
 
-        brief = Brief(**self.model_dump(exclude={"use"}))
+        brief = Brief(**self.model_dump(include=set(_Arranger.model_fields) - {"use"}))
         try:
-            arrangement = arrange(brief, ctx.rng)
+            arrangement = self._played(arrange(brief, ctx.rng))
         except ValueError as error:
             raise InputError(str(error), where="source") from None
         score = arrangement.score
@@ -62,6 +60,34 @@ class Beatmaker(Source):
             group=arrangement.progression,
         )
 
+    def _played(self, arrangement: Arrangement) -> Arrangement:
+        """Return what of the arrangement is played."""
+        return arrangement
+
+
+class Beatmaker(_Arranger):
+    """Writes a lofi beat from its seed: chords, bass and drums as a score and a plain rendering.
+
+    Whatever is left out is drawn from the seed: the tempo from 65 to 92 BPM, the key, the swing
+    from 54 to 66 %, one of 24 progressions, and one of the drum kits.
+    """
+
+    use: Literal["beatmaker"] = "beatmaker"
+
+
+class Solo(_Arranger):
+    """Writes a beat as `beatmaker` does, and plays one part of it alone.
+
+    Attributes:
+        part: `keys`, `bass` or `drums`.
+    """
+
+    use: Literal["beatmaker-solo"] = "beatmaker-solo"
+    part: Literal["keys", "bass", "drums"] = "keys"
+
+    def _played(self, arrangement: Arrangement) -> Arrangement:
+        return arrangement.solo(self.part)
+
 
 def _one_of(name: str | None, names: tuple[str, ...]) -> str | None:
     if name is not None and name not in names:
@@ -71,5 +97,5 @@ def _one_of(name: str | None, names: tuple[str, ...]) -> str | None:
 
 @hookimpl
 def lofigen_sources() -> list[type[Source]]:
-    """Provide the beatmaker."""
-    return [Beatmaker]
+    """Provide the beatmaker and its soloist."""
+    return [Beatmaker, Solo]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeVar, cast, get_args
+from dataclasses import dataclass, replace
+from typing import Literal, TypeVar, cast, get_args
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from lofigen_kit_plugins.beatmaker.patterns import (
 from lofigen_kit_plugins.beatmaker.voicing import voice
 
 T = TypeVar("T")
+Solo = Literal["keys", "bass", "drums"]
 
 BEATS_PER_BAR = 4
 TONIC_NAMES = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
@@ -56,6 +57,17 @@ class Arrangement:
     kit: str
     keys: str
     bass: str
+
+    def solo(self, part: Solo) -> Arrangement:
+        """Return one part of it alone."""
+        prefix = {"keys": "keys:", "bass": "bass:", "drums": "kit:"}[part]
+        named = "chords" if part == "keys" else part
+        changes = {
+            "instruments": tuple(n for n in self.score.instruments if n.startswith(prefix)),
+            "notes": tuple(note for note in self.score.notes if note.part == named),
+            "hits": self.score.hits if part == "drums" else (),
+        }
+        return replace(self, score=self.score.model_copy(update=changes))
 
 
 def arrange(brief: Brief, rng: np.random.Generator) -> Arrangement:

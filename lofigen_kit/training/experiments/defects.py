@@ -1,0 +1,137 @@
+"""The reference's defects, each behind a switch, so that its effect stands beside the truth.
+
+Nothing but an experiment that asks for a defect comes here: all else trains by `training.loop`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import torch
+
+from lofigen_kit.errors import RenderError
+from lofigen_kit.nn.network import CausalStack
+from lofigen_kit.nn.spec import NetworkSpec
+from lofigen_kit.seeding import stream
+from lofigen_kit.training.corpus import Song
+from lofigen_kit.training.data import Batch, Crops
+from lofigen_kit.training.loop import Progress
+from lofigen_kit.training.recipe import Recipe, learning_rate
+from lofigen_kit.training.update import judged_loss
+
+Defect = Literal["mse-average", "double-shift", "one-model"]
+EXPLAINED: dict[Defect, str] = {
+    "mse-average": (
+        "The reference adds up the errors of the batches that it trains on, one in 8,192, and "
+        "divides by the number of all batches. Its published error of 1.0e-6 is therefore about "
+        "0.008, beside a signal variance of the order of 0.02."
+    ),
+    "double-shift": (
+        "The reference shifts its target once when it cuts the windows and once more when it "
+        "trains. The network learns the sample after the next one, and generation appends it as "
+        "the next."
+    ),
+    "one-model": (
+        "The reference's experiment 1 trains one network with one optimiser on lofi, then on "
+        "piano, then on rap. Its curves of genres are one curve in three parts, and each genre "
+        "begins where the last one ended."
+    ),
+}
+ONE_IN = 8192
+"""Of so many batches the reference trains on one."""
+SHIFT = 2
+"""Frames from an input to its target, where it ought to be 1."""
+
+
+def averaged_over_all(trained_errors: Sequence[float], *, one_in: int = ONE_IN) -> float:
+    """Return a mean error as the reference reports it.
+
+    Args:
+        trained_errors: The error of each batch that was trained on; at least one.
+        one_in: Of how many batches one was.
+
+    Returns:
+        Their sum, divided by the number of all batches: the mean times trained / all.
+    """
+    return sum(trained_errors) / (len(trained_errors) * one_in)
+
+
+def shifted(batch: Batch, shift: int) -> Batch:
+    """Return a batch whose target lies `shift` frames behind its input; it is shorter by the rest.
+
+    Args:
+        batch: Its target lies one frame behind its input.
+        shift: 1 leaves it as it is.
+    """
+    extra = shift - 1
+    frames = batch.x.shape[-1] - extra
+    return Batch(batch.x[..., :frames], batch.target[..., extra:], batch.guide)
+
+
+class ReferenceTrainer:
+    """One network and one Adam that go from corpus to corpus, as the reference's do.
+
+    With one corpus and a shift of 1 it does what `training.loop.train` does: the same initial
+    weights, crops, rates and averaging, so that a defect alone makes the difference.
+
+    Args:
+        spec: An unguided network's shape.
+        recipe: How, for each corpus; errors on the input and rehearsals are left out.
+    """
+
+    def __init__(self, spec: NetworkSpec, recipe: Recipe) -> None:
+        self.spec, self.recipe = spec, recipe
+        self._stack = CausalStack(spec, seed=recipe.seed)
+        self._optimiser = torch.optim.Adam(
+            self._stack.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.99)
+        )
+        self._averaged = CausalStack(spec, seed=recipe.seed)
+
+    def train(
+        self,
+        songs: Sequence[Song],
+        *,
+        shift: int = 1,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> CausalStack:
+        """Take the recipe's steps on a corpus, and return the averaged network, which goes on.
+
+        Args:
+            songs: The training split.
+            shift: Frames from an input to its target.
+            progress: Called after every update, with the smoothed loss; its times are 0.
+
+        Raises:
+            RenderError: when the loss is no longer a number.
+        """
+        frames = self.recipe.window + self.spec.receptive_field - 1
+        crops = Crops(songs, self.spec, frames=frames + shift - 1)
+        smooth = math.nan
+        for step in range(self.recipe.steps):
+            rng = stream(self.recipe.seed, step, "crops")
+            value = self._update(shifted(crops.draw(rng, self.recipe.batch), shift), step)
+            if not math.isfinite(value):
+                raise RenderError(
+                    f"the loss is not a number at step {step}", remedy="lower the learning rate"
+                )
+            smooth = value if step == 0 else 0.99 * smooth + 0.01 * value
+            if progress:
+                progress(Progress("training", step + 1, self.recipe.steps, smooth, 0.0, 0.0))
+        return self._averaged
+
+    def _update(self, batch: Batch, step: int) -> float:
+        for group in self._optimiser.param_groups:
+            group["lr"] = learning_rate(self.recipe, step)
+        loss = judged_loss(self._stack, batch, self.spec)
+        self._optimiser.zero_grad()
+        torch.autograd.backward(loss)
+        torch.nn.utils.clip_grad_norm_(self._stack.parameters(), self.recipe.clip)
+        self._optimiser.step()
+        decay = min(self.recipe.average, (1 + step) / (10 + step))
+        current = self._stack.state_dict()
+        with torch.no_grad():
+            for name, tensor in self._averaged.state_dict().items():
+                tensor.lerp_(current[name], 1.0 - decay)
+        return float(loss.detach())

@@ -1,0 +1,282 @@
+"""A corpus of a user's own recordings: each one whole, in pieces of a few bars, heard by ear.
+
+A file is read in blocks and never held as a whole: the beat is looked for in the next minute, a
+piece of whole bars is cut off, and its score is worked out. All pieces of a file are one group, so
+that none is judged on a recording that it was trained on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lofigen_kit.analysis import beat_track, extract_score
+from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.components import Take
+from lofigen_kit.dsp.resample import resampled_blocks
+from lofigen_kit.errors import InputError
+from lofigen_kit.io import audio_blocks
+from lofigen_kit.seeding import stream
+from lofigen_kit.training.assembly import Songs, Workers, assemble, finish
+from lofigen_kit.training.corpus import (
+    MADE_BY,
+    SAMPLE_RATE_HZ,
+    seconds_of,
+    with_splits,
+    write_song,
+)
+
+BARS = 8
+"""Of a piece. At 55 BPM they last 35 s, which the beat tracker still takes for a loop of bars."""
+HEARD_S = 60.0
+"""How much is heard to find the tempo of the next piece."""
+SHORTEST_S = 2.0
+"""A shorter rest at a recording's end is left out: no bar is so short."""
+TOLERANCE_BARS = 1 / 32
+"""How far off a beat may be heard: an eighth of it."""
+SILENCE = 1e-3
+"""The level below which a piece is left out, -60 dBFS."""
+FEWEST_GROUPS = 3
+"""One for each split."""
+STRETCHES = 10
+"""How many groups one of too few recordings becomes."""
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """Some bars of a recording: mono samples at the network's rate, and where they begin."""
+
+    samples: np.ndarray
+    start_s: float
+
+
+def corpus_of_recordings(
+    folder: Path,
+    recordings: Path,
+    *,
+    licence: str,
+    minutes: float | None = None,
+    workers: Workers | None = None,
+    progress: Callable[[float, int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Make a corpus of all audio below a folder, and return its manifest.
+
+    What cannot be read, holds no sound, or is the same file as another is left out, with a warning
+    in the log and a line in the manifest. Where there are fewer than three recordings, the splits
+    are stretches of them, and the manifest says so.
+
+    Args:
+        folder: Empty or missing, or where the same corpus was begun.
+        recordings: Files of any format that libsndfile reads, in folders however deep.
+        licence: Under which terms they may be used, as an SPDX name, or `unknown`.
+        minutes: Stop after the recording that makes it so many; None takes all.
+        workers: Who listens; by default this process alone.
+        progress: Told the minutes made, the recordings that are done, and how many there are.
+
+    Raises:
+        InputError: where there are no recordings, or too little in them for three splits, or the
+            folder already holds something else.
+        RenderError: if a worker dies.
+    """
+    names, left_out = _distinct(recordings)
+    if not names:
+        raise InputError("there is no file", where=recordings, remedy="name a folder of recordings")
+    facts = {"source": {"use": "recordings", "folder": recordings.resolve().name}}
+    limit_s = float("inf") if minutes is None else minutes * 60.0
+    made = assemble(
+        folder,
+        partial(_write_recording, recordings, [name for name, _ in names], licence),
+        arguments={**facts, "licence": licence, "minutes": minutes, "files": names},
+        is_enough=lambda songs: len(songs) >= len(names) or seconds_of(songs) >= limit_s,
+        workers=workers,
+        jobs=len(names),
+        progress=lambda songs: (
+            progress(seconds_of(songs) / 60.0, len(songs), len(names)) if progress else None
+        ),
+    )
+    left_out += _failed(made)
+    return _close(folder, facts, [s for songs in made for s in songs if "file" in s], left_out)
+
+
+def _close(
+    folder: Path, facts: dict[str, Any], songs: Songs, left_out: list[dict[str, str]]
+) -> dict[str, Any]:
+    """Write the manifest and return it."""
+    for each in left_out:
+        _logger.warning("left out: %s: %s", each["recording"], each["why"])
+    by_recording = len({song["group"] for song in songs}) >= FEWEST_GROUPS
+    if not by_recording:
+        songs = _by_stretches(songs)
+    if len({song["group"] for song in songs}) < FEWEST_GROUPS:
+        raise InputError(
+            "there is too little audio for training, validation and test",
+            where=folder,
+            remedy="give three recordings, or one of a few minutes",
+        )
+    manifest = {
+        "made_by": MADE_BY,
+        **facts,
+        "split_by": "recording" if by_recording else "stretch",
+        "minutes": round(seconds_of([songs]) / 60.0, 2),
+        "sample_rate_hz": SAMPLE_RATE_HZ,
+        "left_out": left_out,
+        "songs": with_splits(songs),
+    }
+    finish(folder, manifest)
+    return manifest
+
+
+def _distinct(folder: Path) -> tuple[list[tuple[str, str]], list[dict[str, str]]]:
+    """Return the name and hash of each file below a folder, and those that are copies.
+
+    Names are relative to the folder and sorted; hidden files are no recordings.
+    """
+    if not folder.is_dir():
+        raise InputError("there is no such folder", where=folder, remedy="check the path")
+    first: dict[str, str] = {}
+    copies = []
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        parts = path.relative_to(folder).parts
+        if any(part.startswith(".") for part in parts):
+            continue
+        name, sha256 = str(Path(*parts)), _hash_file(path)
+        if sha256 in first:
+            why = f"the same file as {_printable(first[sha256])}"
+            copies.append({"recording": _printable(name), "why": why})
+        else:
+            first[sha256] = name
+    return [(name, sha256) for sha256, name in first.items()], copies
+
+
+def _hash_file(path: Path) -> str:
+    """Return a file's sha256, or its name's where it cannot be read: that is said later."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return hashlib.sha256(os.fsencode(path)).hexdigest()
+
+
+def _printable(name: str) -> str:
+    """Return a file's name, with a mark for each byte that is no text."""
+    return os.fsencode(name).decode("utf-8", "replace")
+
+
+def _write_recording(
+    recordings: Path, names: list[str], licence: str, folder: Path, number: int
+) -> Songs:
+    """Write the pieces of one recording; one without is a single entry that says why."""
+    name = _printable(names[number])
+    songs: Songs = []
+    why = "it holds no whole bar of sound"
+    try:
+        for piece in pieces(recordings / names[number]):
+            path = folder / f"{number:04d}-{len(songs):03d}.flac"
+            take = _heard(piece, name, len(songs), licence)
+            entry = write_song(path, take, piece.samples, stream(0, number, "dither"))
+            songs.append({**entry, "recording": name, "start_s": round(piece.start_s, 3)})
+    except InputError as error:
+        why = error.message
+        if songs:
+            _logger.warning("%s: only its first %d pieces are used: %s", name, len(songs), why)
+    return songs or [{"recording": name, "why": why, "frames": 0}]
+
+
+def _heard(piece: Piece, name: str, number: int, licence: str) -> Take:
+    audio = AudioBuffer(piece.samples[None], SAMPLE_RATE_HZ)
+    title = f"{Path(name).stem} {number + 1}"
+    return Take(audio, extract_score(audio), licence=licence, title=title, group=name)
+
+
+def pieces(path: Path) -> Iterator[Piece]:
+    """Yield a recording in pieces of at most eight bars, in constant memory.
+
+    The tempo and the first beat are looked for anew in the minute before each cut, so that a
+    recording may change them. What precedes the first beat belongs to the first piece's lead-in
+    and is left out, as is what is silent and a rest of less than a bar.
+
+    Args:
+        path: Of any length up to twelve hours, at any rate.
+
+    Raises:
+        AudioError: if it is no audio; the pieces before a fault have been given by then.
+    """
+    rest = np.zeros(0, dtype=np.float32)
+    cut = 0
+    for block in _mono_blocks(path):
+        rest = np.concatenate([rest, block])
+        while len(rest) >= HEARD_S * SAMPLE_RATE_HZ:
+            first, last = _next_bars(rest)
+            yield from _unless_silent(rest[first:last], cut + first)
+            rest, cut = rest[last:], cut + last
+    while len(rest) >= SHORTEST_S * SAMPLE_RATE_HZ:
+        first, last = _next_bars(rest)
+        if last > len(rest):
+            break
+        yield from _unless_silent(rest[first:last], cut + first)
+        rest, cut = rest[last:], cut + last
+
+
+def _next_bars(samples: np.ndarray) -> tuple[int, int]:
+    """Return the first frame and the end of the next whole bars, at most eight, at least one.
+
+    A loop that was cut to whole bars stays whole, though its beat be heard a little off.
+    """
+    heard = samples[: round(HEARD_S * SAMPLE_RATE_HZ)]
+    tempo_bpm, start_s = beat_track(AudioBuffer(heard[None], SAMPLE_RATE_HZ))
+    bar_s = 4 * 60.0 / tempo_bpm
+    if start_s < TOLERANCE_BARS * bar_s:
+        start_s = 0.0
+    bars = int((len(heard) / SAMPLE_RATE_HZ - start_s) / bar_s + TOLERANCE_BARS)
+    first = round(start_s * SAMPLE_RATE_HZ)
+    last = first + round(min(max(bars, 1), BARS) * bar_s * SAMPLE_RATE_HZ)
+    return first, min(last, len(heard)) if bars else last
+
+
+def _unless_silent(samples: np.ndarray, start: int) -> Iterator[Piece]:
+    if len(samples) and np.sqrt(np.mean(np.square(samples, dtype=np.float64))) >= SILENCE:
+        yield Piece(samples.copy(), start / SAMPLE_RATE_HZ)
+
+
+def _mono_blocks(path: Path) -> Iterator[np.ndarray]:
+    """Yield a recording at the network's rate, in blocks [shape=(frames,), dtype=float32]."""
+    blocks = audio_blocks(path)
+    first = next(blocks, None)
+    if first is None:
+        return
+    mono = (block.mono().samples[0] for block in _chain(first, blocks))
+    for block in resampled_blocks(mono, first.sample_rate_hz, SAMPLE_RATE_HZ):
+        yield np.clip(block, -1.0, 1.0)
+
+
+def _chain(first: AudioBuffer, others: Iterable[AudioBuffer]) -> Iterator[AudioBuffer]:
+    yield first
+    yield from others
+
+
+def _failed(made: list[Songs]) -> list[dict[str, str]]:
+    """Return the recordings that gave no piece, and why."""
+    entries = (song for songs in made for song in songs)
+    return [{"recording": e["recording"], "why": e["why"]} for e in entries if "why" in e]
+
+
+def _by_stretches(songs: Songs) -> Songs:
+    """Return the pieces of too few recordings in groups of neighbours, ten a recording."""
+    grouped = []
+    for name in dict.fromkeys(song["recording"] for song in songs):
+        own = [song for song in songs if song["recording"] == name]
+        grouped += [
+            {**song, "group": f"{name}, stretch {1 + place * STRETCHES // len(own)}"}
+            for place, song in enumerate(own)
+        ]
+    return grouped
