@@ -86,6 +86,8 @@ def window(job: Job, steps: int) -> Play:
 
 def ring(job: Job, steps: int) -> Play:
     """A step of every layer for each sample, in numpy."""
+    from threadpoolctl import threadpool_limits
+
     spec = job.network.spec
     buffer = Ring(job.network)
     [track] = job.make_tracks(steps)
@@ -93,9 +95,10 @@ def ring(job: Job, steps: int) -> Play:
 
     def play() -> None:
         newest = 0.0
-        for column, pair in zip(columns, track.rng.random((steps, 1, 2)), strict=True):
-            outputs = buffer.step(newest, column)
-            [newest] = job.sampler.draw(outputs[None], spec.head, pair)
+        with threadpool_limits(job.threads):  # or numpy multiplies on every core
+            for column, pair in zip(columns, track.rng.random((steps, 1, 2)), strict=True):
+                outputs = buffer.step(newest, column)
+                [newest] = job.sampler.draw(outputs[None], spec.head, pair)
 
     return play
 
