@@ -84,6 +84,13 @@ def train(
     learning_rate: Annotated[
         float | None, typer.Option(help="Adam's peak rate. [default: 0.001; mse: 1e-05]")
     ] = None,
+    most_error: Annotated[
+        float | None,
+        typer.Option(
+            help="Largest level of the noise and tones laid upon what it hears. "
+            "[default: 0.15; mse: 0]"
+        ),
+    ] = None,
     guide_dropout: Annotated[
         float | None,
         typer.Option(help="Share of crops without a guide, to play without scores. [default: 0]"),
@@ -160,6 +167,7 @@ def train(
         "batch": batch,
         "window": window,
         "learning_rate": learning_rate,
+        "most_error": most_error,
         "guide_dropout": guide_dropout,
         "rehearse_every": rehearse_every,
         "rehearsal_temperature": rehearsal_temperature,
