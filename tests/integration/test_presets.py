@@ -19,10 +19,14 @@ from lofigen_kit.seeding import stream
 PRESETS = sorted(path.stem for path in presets_dir().glob("*.yaml"))
 
 
-@pytest.fixture(scope="module", params=PRESETS)
+DEEPER = "lofi-tape by conv6"
+
+
+@pytest.fixture(scope="module", params=[*PRESETS, DEEPER])
 def rendering(request: pytest.FixtureRequest) -> Rendering:
-    preset = load_preset(request.param, registry=load_plugins(), overrides=[])
-    return render(preset, stems=True)
+    name, _, model = request.param.partition(" by ")
+    changes = [f"model.use={model}"] if model else []
+    return render(load_preset(name, registry=load_plugins(), overrides=changes), stems=True)
 
 
 def reference(rendering: Rendering) -> AudioBuffer:
