@@ -79,7 +79,7 @@ def judge(song: Song, played: np.ndarray, rate_hz: int) -> Performance:
     return Performance(
         title=song.title,
         seconds=ours.duration_s,
-        level_db=_level_db(played) - _level_db(reference),
+        level_db=level_db(played) - level_db(reference),
         kick_f=drum_f_measure(ours, score, "kick"),
         kick_f_reference=drum_f_measure(theirs, score, "kick"),
         snare_f=drum_f_measure(ours, score, "snare"),
@@ -127,7 +127,8 @@ def mel_distance_db(ours: AudioBuffer, theirs: AudioBuffer) -> float:
     return float(np.abs(levels[0] - levels[1]).mean())
 
 
-def _level_db(samples: np.ndarray) -> float:
+def level_db(samples: np.ndarray) -> float:
+    """Return the mean square in decibels of full scale; silence is -120."""
     return float(10.0 * np.log10(np.mean(np.square(samples, dtype=np.float64)) + 1e-12))
 
 

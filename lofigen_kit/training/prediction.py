@@ -83,8 +83,8 @@ def predict(network: Network, train: Sequence[Song], held_out: Sequence[Song]) -
         held_out: The songs that are judged.
     """
     nats, mse, mae = network_errors(network, held_out)
-    gaussian, laplace = linear_prediction_nats(train, held_out)
-    linear = np.concatenate([_residual(song, _weights(train)) for song in held_out])
+    fitted, linear = linear_residuals(train, held_out)
+    gaussian, laplace = residual_nats(fitted, linear)
     steps = np.concatenate([np.diff(song.samples, prepend=song.samples[-1]) for song in held_out])
     samples = np.concatenate([song.samples for song in held_out]).astype(np.float64)
     deviation = samples - samples.mean()
@@ -147,23 +147,22 @@ def network_errors(
     return mean_nats, squares / frames, absolutes / frames
 
 
-def linear_prediction_nats(train: Sequence[Song], held_out: Sequence[Song]) -> tuple[float, float]:
-    """Return nats a sample of linear prediction with a Gaussian and with a Laplace residual.
-
-    The predictor and the scale of its residual are fitted to the training songs.
-    """
-    weights = _weights(train)
+def linear_residuals(
+    train: Sequence[Song], held_out: Sequence[Song]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the errors of linear prediction, fitted to the training songs, on both splits."""
+    weights, _ = linear_predictor([song.samples for song in train], noise=WHITENING)
     fitted = np.concatenate([_residual(song, weights) for song in train])
     judged = np.concatenate([_residual(song, weights) for song in held_out])
+    return fitted, judged
+
+
+def residual_nats(fitted: np.ndarray, judged: np.ndarray) -> tuple[float, float]:
+    """Return nats a sample of errors as Gaussian and as Laplace, their scale that of `fitted`."""
     variance, width = np.mean(fitted**2), np.mean(np.abs(fitted))
     gaussian = 0.5 * math.log(2.0 * math.pi * variance) + np.mean(judged**2) / (2.0 * variance)
     laplace = math.log(2.0 * width) + np.mean(np.abs(judged)) / width
     return float(gaussian), float(laplace)
-
-
-def _weights(songs: Sequence[Song]) -> np.ndarray:
-    weights, _ = linear_predictor([song.samples for song in songs], noise=WHITENING)
-    return weights
 
 
 def _residual(song: Song, weights: np.ndarray) -> np.ndarray:

@@ -26,7 +26,7 @@ from lofigen_kit.training.corpus import (
 )
 from lofigen_kit.training.data import Crops
 from lofigen_kit.training.loop import Watchers, train
-from lofigen_kit.training.prediction import linear_prediction_nats
+from lofigen_kit.training.prediction import linear_residuals, residual_nats
 from lofigen_kit.training.recipe import Recipe, learning_rate
 from lofigen_kit_plugins.beatmaker import Beatmaker
 
@@ -162,7 +162,7 @@ def test_linear_prediction_of_white_noise_gains_nothing_and_of_a_tone_much(corpu
 
     def nats(samples: np.ndarray) -> float:
         fitted, judged = (replace(song, samples=half) for half in np.split(samples, 2))
-        return linear_prediction_nats([fitted], [judged])[0]
+        return residual_nats(*linear_residuals([fitted], [judged]))[0]
 
     noise = 0.1 * rng.standard_normal(40_000)
     assert nats(noise) == pytest.approx(0.5 * np.log(2 * np.pi * np.e * 0.01), abs=0.02)

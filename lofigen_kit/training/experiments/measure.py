@@ -18,6 +18,7 @@ from lofigen_kit.nn.checkpoint import Network
 from lofigen_kit.nn.network import from_network
 from lofigen_kit.training.corpus import Song
 from lofigen_kit.training.data import Crops
+from lofigen_kit.training.evaluate import level_db
 from lofigen_kit.training.linear import ORDER, linear_predictor
 from lofigen_kit.training.playing import play
 
@@ -130,15 +131,11 @@ def listen(network: Network, song: Song, seconds: float, *, threads: int = 1) ->
     (samples,) = play(network, _Expectation(), [song], seconds=seconds, seed=0, threads=threads)
     reference = np.resize(song.samples, len(samples))
     rate_hz = network.spec.sample_rate_hz
-    level_db = _level_db(samples[-rate_hz:]) - _level_db(reference)
-    return Sound(samples, reference, level_db, _verdict(samples, rate_hz))
+    level = level_db(samples[-rate_hz:]) - level_db(reference)
+    return Sound(samples, reference, level, _verdict(samples, rate_hz))
 
 
 def _verdict(samples: np.ndarray, rate_hz: int) -> str:
     findings = examine(AudioBuffer(samples[None], rate_hz))
     said = (f"{found.fault} {found.start_s:g}-{found.end_s:g} s" for found in findings)
     return ", ".join(said) or "no collapse found"
-
-
-def _level_db(samples: np.ndarray) -> float:
-    return float(10.0 * np.log10(_mean_square(samples.astype(np.float64)) + 1e-12))
