@@ -3,10 +3,12 @@
 Pitch is given as excitation: the sum over sounding notes of envelope * sin(2 pi f t), the same
 with cos, and the envelope alone. This is the idea of the neural source-filter model (Wang, Takaki
 and Yamagishi, 2019): the network shapes a signal that already has the right pitch, instead of
-finding the pitch by itself. Drums are a pulse for each kind, from which its layers can draw a
-stroke as filters do, and two decays, which tell how long ago it fell. Who plays is a channel for
-each instrument that the network was trained on, held through the piece, and silent where the
-instruments are unknown.
+finding the pitch by itself. Above the fundamental, each harmonic of a part is a channel of its
+own: a network that had to bend them out of the sum of several notes would also hear the sums and
+differences of their pitches, as any distortion does. Drums are a pulse for each kind, from which
+its layers can draw a stroke as filters do, and two decays, which tell how long ago it fell. Who
+plays is a channel for each instrument that the network was trained on, held through the piece, and
+silent where the instruments are unknown.
 """
 
 from __future__ import annotations
@@ -26,6 +28,12 @@ DRUM_DECAYS_S: dict[Drum, tuple[float, float]] = {
     "snare": (0.02, 0.10),
     "hat": (0.01, 0.05),
 }
+HARMONICS = (2, 3, 4, 5)
+HARMONIC_DECAY_S = 0.5
+"""The higher a harmonic, the sooner it fades: harmonic k in a (k - 1)th of this time."""
+HIGHEST = 0.45
+"""The highest pitch on a channel, of the sample rate."""
+
 ATTACK_S, RELEASE_S = 0.004, 0.05
 GAIN = 0.4
 PULSE_LEVEL = 4.0
@@ -34,6 +42,7 @@ PULSE_LEVEL = 4.0
 CHANNELS = (
     *(f"{drum}.{shape}" for drum in DRUM_DECAYS_S for shape in ("fast", "slow", "pulse")),
     *(f"{part}.{wave}" for part in PART_DECAY_S for wave in ("sin", "cos", "env")),
+    *(f"{part}.sin{harmonic}" for part in PART_DECAY_S for harmonic in HARMONICS),
 )
 """What is played, in the order in which shipped networks take it."""
 
@@ -43,11 +52,13 @@ PLAYS = "plays."
 PLAYS_LEVEL = 0.25
 """Small: a constant at full level works as a second bias and unsettles the first updates."""
 
-_WAVES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "sin": np.sin,
-    "cos": np.cos,
-    "env": np.ones_like,
+_WAVES: dict[str, tuple[Callable[[np.ndarray], np.ndarray], int]] = {
+    "sin": (np.sin, 1),
+    "cos": (np.cos, 1),
+    "env": (np.ones_like, 1),
+    **{f"sin{harmonic}": (np.sin, harmonic) for harmonic in HARMONICS},
 }
+"""By the shape that a channel is named after: the wave, and which harmonic of the note it is."""
 
 
 def channel_names(scores: Iterable[Score]) -> tuple[str, ...]:
@@ -149,7 +160,12 @@ def _drum_decay(hit: Hit, shape: str, rate: int) -> np.ndarray:
 def _note_wave(note: Note, shape: str, rate: int) -> np.ndarray:
     elapsed = _elapsed_s(note.onset_s, note.duration_s + RELEASE_S, rate)
     level = GAIN * note.velocity * envelope(elapsed, note.duration_s, PART_DECAY_S[note.part])
-    return np.asarray(level * _WAVES[shape](2.0 * np.pi * note.frequency_hz * elapsed))
+    wave, harmonic = _WAVES[shape]
+    pitch_hz = harmonic * note.frequency_hz
+    if pitch_hz > HIGHEST * rate:
+        return np.zeros_like(elapsed)
+    level = level * np.exp(-(harmonic - 1) * elapsed / HARMONIC_DECAY_S)
+    return np.asarray(level * wave(2.0 * np.pi * pitch_hz * elapsed))
 
 
 def _add(row: np.ndarray, wave: np.ndarray, first: int, *, wrap: bool) -> None:

@@ -23,15 +23,16 @@ class DrawLaw:
     """How to draw, in the order in which it applies.
 
     Attributes:
-        mean: Take the expectation and draw nothing (the reference's way; it collapses).
         temperature: Divides the log-weights and multiplies the logistics' widths; 0 is the mode.
         top_k: Keep the k heaviest components or levels; 0 keeps all.
         top_p: Keep the fewest heaviest ones whose weights reach this sum; 1 keeps all.
         tail: Clamp each logistic's quantile to [tail, 1 - tail]; 0 lets it spike.
+        spread: Move what was drawn towards the mean of all that is left, to this share of its
+            distance; 1 leaves it, 0 is the mean itself, the reference's way.
     """
 
-    mean: bool = False
     temperature: float = 1.0
     top_k: int = 0
     top_p: float = 1.0
     tail: float = 0.0
+    spread: float = 1.0

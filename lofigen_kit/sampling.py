@@ -51,22 +51,19 @@ def draw(outputs: np.ndarray, kind: HeadKind, law: DrawLaw, uniforms: np.ndarray
     weights = _weights(logits, law)
     if kind == "mulaw":
         levels = mulaw_decode(np.arange(logits.shape[1]))
-        drawn = weights @ levels if law.mean else levels[_choose(weights, uniforms[:, 0])]
+        drawn, centre = levels[_choose(weights, uniforms[:, 0])], weights @ levels
     else:
         means, log_scales = np.split(rows[:, logits.shape[1] :], 2, axis=1)
-        drawn = (
-            (weights * means).sum(axis=1)
-            if law.mean
-            else _draw_logistic(weights, means, log_scales, law, uniforms)
-        )
+        drawn = _draw_logistic(weights, means, log_scales, law, uniforms)
+        centre = (weights * means).sum(axis=1)
+    if law.spread < 1.0:
+        drawn = centre + law.spread * (drawn - centre)
     return np.asarray(np.clip(drawn, -1.0, 1.0), dtype=np.float32)
 
 
 def _weights(logits: np.ndarray, law: DrawLaw) -> np.ndarray:
     """Return the probabilities that the law leaves, each row summing to 1."""
-    scaled = logits - logits.max(axis=1, keepdims=True)
-    if not law.mean:
-        scaled = scaled / max(law.temperature, 1e-6)
+    scaled = (logits - logits.max(axis=1, keepdims=True)) / max(law.temperature, 1e-6)
     weights = np.asarray(np.exp(scaled))
     weights /= weights.sum(axis=1, keepdims=True)
     if law.top_k or law.top_p < 1.0:

@@ -11,15 +11,19 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from lofigen_kit.bench.rounds import Play
-from lofigen_kit.engine.kernels import ROWS, Array, entry
+from lofigen_kit.engine import simd
+from lofigen_kit.engine.kernels import Array, entry
 from lofigen_kit.engine.plan import WIDTH, aligned
 from lofigen_kit.engine.simd import fma, load, load_rows, store_rows, zeros, zeros_like
 
 BEYOND_CACHE = 1 << 28
 """Bytes that no cache holds."""
 
-SPAN = 2 * ROWS * WIDTH
-"""Floats in one turn of either loop: enough chains to hide the latency of a sum."""
+CHAINS = 4 if simd.IN_ONE_REGISTER else 2
+"""Twice as many vectors are summed side by side: they hide an addition's latency, and fit."""
+
+SPAN = 2 * CHAINS * WIDTH
+"""Floats in one turn of either loop."""
 
 TURNS = 1 << 16
 
@@ -27,7 +31,7 @@ TURNS = 1 << 16
 @entry
 def read(numbers: Array, passes: int, sums: Array) -> None:
     """Sum an array some times."""
-    like = zeros(ROWS)
+    like = zeros(CHAINS)
     a = zeros_like(like)
     b = zeros_like(like)
     for _ in range(passes):
@@ -40,7 +44,7 @@ def read(numbers: Array, passes: int, sums: Array) -> None:
 @entry
 def multiply_add(turns: int, sums: Array) -> None:
     """Do `SPAN` multiply-adds a turn, without leaving the registers."""
-    like = zeros(ROWS)
+    like = zeros(CHAINS)
     x = load(sums, 0)
     a = load_rows(like, sums, 0, WIDTH)
     b = load_rows(like, sums, SPAN // 2, WIDTH)

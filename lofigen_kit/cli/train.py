@@ -95,12 +95,26 @@ def train(
         float | None,
         typer.Option(help="Share of crops without a guide, to play without scores. [default: 0]"),
     ] = None,
+    last_error: Annotated[
+        float | None,
+        typer.Option(help="What that falls to once it rehearses. [default: 0.005]"),
+    ] = None,
     rehearse_every: Annotated[
         int | None,
-        typer.Option(help="Updates between rounds of learning from its own playing. [default: 0]"),
+        typer.Option(
+            help="Updates between rounds of learning from its own playing. [default: 250; mse: 0]"
+        ),
     ] = None,
-    rehearsal_temperature: Annotated[
-        float | None, typer.Option(help="Of its sampling while it plays. [default: 0.9]")
+    rehearse_from: Annotated[
+        float | None,
+        typer.Option(help="Share of the updates before the first such round. [default: 0.5]"),
+    ] = None,
+    rehearsal_spread: Annotated[
+        float | None,
+        typer.Option(
+            help="How widely it draws in the last round, of its own distribution; in the first "
+            "it is 1. [default: 0.1]"
+        ),
     ] = None,
     validate_every: Annotated[
         int | None,
@@ -169,8 +183,10 @@ def train(
         "learning_rate": learning_rate,
         "most_error": most_error,
         "guide_dropout": guide_dropout,
+        "last_error": last_error,
         "rehearse_every": rehearse_every,
-        "rehearsal_temperature": rehearsal_temperature,
+        "rehearse_from": rehearse_from,
+        "rehearsal_spread": rehearsal_spread,
         "validate_every": validate_every,
         "seed": seed,
     }

@@ -54,8 +54,9 @@ Record: TypeAlias = Any
 MSE, MOL, MULAW = range(3)
 """The heads, in the order of `plan.HEADS`."""
 
-ROWS = 4
-"""Lanes side by side: four rows of four chains of sums fill the registers and hide the latency."""
+ROWS = 4 if simd.IN_ONE_REGISTER else 1
+"""Lanes side by side, as many as the registers hold: four chains of sums for each hide the latency
+of an addition, and what does not fit is spilled to memory. A take's bits do not depend on it."""
 
 LEVELS = mulaw_decode(np.arange(MULAW_LEVELS))
 HALF = np.float32(0.5)
@@ -238,10 +239,9 @@ def convolve(
     guide: Array,
     column: int,
 ) -> None:
-    """Write a layer's outputs: bias and older inputs, the newest lags, the guide.
+    """Write a layer's outputs: bias and older inputs, the guide, the newest lags.
 
-    The lags are summed in four chains and the guide in a fifth: one chain alone would wait for
-    each multiply-add to end.
+    They are summed in four chains, as one alone would wait for each multiply-add to end.
     """
     taps = layer.taps
     if layer.relaxed:
@@ -255,14 +255,16 @@ def convolve(
         b = zeros_like(like)
         c = zeros_like(like)
         d = zeros_like(like)
-        g = zeros_like(like)
         if layer.relaxed:
             a = a + load_rows(like, state, older + 16 * block, layer.sums_lane)
         if layer.hidden:
             w = layer.guide + block * form.channels * 16
-            for i in range(column, column + form.channels):
-                g = fma(load(weights, w), splat_rows(like, guide, i, form.channels), g)
-                w += 16
+            for i in range(column, column + form.channels, 4):
+                a = fma(load(weights, w), splat_rows(like, guide, i, form.channels), a)
+                b = fma(load(weights, w + 16), splat_rows(like, guide, i + 1, form.channels), b)
+                c = fma(load(weights, w + 32), splat_rows(like, guide, i + 2, form.channels), c)
+                d = fma(load(weights, w + 48), splat_rows(like, guide, i + 3, form.channels), d)
+                w += 64
         w = layer.near + ((block + 1) * layer.taps - taps) * layer.inputs * 16
         x = newest - taps * layer.inputs
         while x < newest:
@@ -272,7 +274,7 @@ def convolve(
             d = fma(load(weights, w + 48), splat_rows(like, state, x + 3, stride), d)
             w += 64
             x += 4
-        y = ((a + b) + (c + d)) + g
+        y = (a + b) + (c + d)
         if layer.hidden:
             y = relu(y)
         store_rows(state, out + 16 * block, layer.out_lane, y)
@@ -606,22 +608,28 @@ def draw(
         return total  # to be found by whoever checks, not hidden by a level
     if law.top_k > 0 or law.top_p < 1.0:
         total = truncate(count, law, total, scratch)
-    if law.mean:
+    chosen = choose(count, which * total, scratch)
+    drawn = centre(numbers, start + count + chosen, chosen, form)
+    if form.head_kind == MOL:
+        log_scale: float = np.float64(numbers[start + 2 * count + chosen])
+        log_scale = MIN_LOG_SCALE if log_scale < MIN_LOG_SCALE else log_scale
+        drawn += exp(log_scale) * law.temperature * logistic(where, law.tail)
+    if law.spread < 1.0:
         mean = 0.0
         for i in range(count):
             mean += scratch[0, i] * centre(numbers, start + count + i, i, form)
-        return clipped(mean / total)
-    chosen = choose(count, which * total, scratch)
-    middle = centre(numbers, start + count + chosen, chosen, form)
-    if form.head_kind == MULAW:
-        return clipped(middle)
-    edge = law.tail if law.tail > 1e-7 else 1e-7
+        mean /= total
+        drawn = mean + law.spread * (drawn - mean)
+    return clipped(drawn)
+
+
+@inner
+def logistic(where: float, tail: float) -> float:
+    """Return the standard logistic's quantile, the tails cut."""
+    edge = tail if tail > 1e-7 else 1e-7
     quantile = edge if where < edge else where
     quantile = 1.0 - edge if quantile > 1.0 - edge else quantile
-    log_scale: float = np.float64(numbers[start + 2 * count + chosen])
-    log_scale = MIN_LOG_SCALE if log_scale < MIN_LOG_SCALE else log_scale
-    logistic = log(quantile) - log1p(-quantile)
-    return clipped(middle + exp(log_scale) * law.temperature * logistic)
+    return log(quantile) - log1p(-quantile)
 
 
 @inner
@@ -649,7 +657,7 @@ def weigh(numbers: Array, start: int, count: int, law: Record, scratch: Array) -
     for i in range(start + 1, start + count):
         top = numbers[i] if numbers[i] > top else top
     temperature = law.temperature if law.temperature > 1e-6 else 1e-6
-    sharpness = 1.0 if law.mean else 1.0 / temperature
+    sharpness = 1.0 / temperature
     total = 0.0
     for i in range(count):
         scratch[0, i] = exp((np.float64(numbers[start + i]) - top) * sharpness)

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 WIDTH = 16
 """Channels come in blocks of one SIMD vector."""
 
+CHAINS = 4
+"""Sums that every output is made of, side by side; what they run over comes in fours."""
+
 BLOCK = 128
 """Outputs from one look-back to the next."""
 
@@ -79,7 +82,7 @@ class Plan:
         layers: One `LAYER` record each; the fields of the state are left to it.
         tiles: `TILE` records [shape=(layers, levels + 1)], the look-back last.
         weights: All numbers that the records point to.
-        channels: How many channels guide each hidden layer.
+        channels: How many channels guide each hidden layer, in whole fours.
         head_kind: Index into `HEADS`.
         head_outputs: How many numbers the head gives.
         memory: Rows of the past that a history keeps.
@@ -160,7 +163,9 @@ def _pack(network: Network) -> Plan:
         lags = _by_lag(network.weights[index] * np.float32(scale))
         layer["bias"] = pool.add(_by_block(network.biases[index]))
         if index < len(network.guide_weights):
-            layer["guide"] = pool.add(_by_block(network.guide_weights[index].T))
+            columns = network.guide_weights[index].T
+            more = padded(len(columns), CHAINS) - len(columns)
+            layer["guide"] = pool.add(_by_block(np.pad(columns, ((0, more), (0, 0)))))
         layer["inputs"], layer["blocks"] = lags.shape[1], lags.shape[2] // WIDTH
         layer["hidden"] = index < len(layers) - 1
         layer["relaxed"] = lags.shape[1] > 1 and len(lags) > SHORT
@@ -173,7 +178,7 @@ def _pack(network: Network) -> Plan:
         layers=layers,
         tiles=tiles,
         weights=pool.flat(),
-        channels=len(spec.guide),
+        channels=padded(len(spec.guide), CHAINS),
         head_kind=HEADS.index(spec.head),
         head_outputs=spec.head_outputs,
         memory=padded(int(deepest)),
@@ -195,7 +200,7 @@ def _by_lag(weights: np.ndarray) -> np.ndarray:
     lags = weights.transpose(2, 1, 0)[::-1]
     kernel, inputs, outputs = lags.shape
     inputs_more = 0 if inputs == 1 else padded(inputs) - inputs
-    lags_more = padded(kernel, 4) - kernel if inputs == 1 else 0
+    lags_more = padded(kernel, CHAINS) - kernel if inputs == 1 else 0
     return np.pad(lags, ((0, lags_more), (0, inputs_more), (0, padded(outputs) - outputs)))
 
 

@@ -18,7 +18,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from llvmlite import ir  # type: ignore[import-untyped]
+from llvmlite import binding, ir  # type: ignore[import-untyped]
 from numba.core import cgutils, types
 from numba.core.imputils import lower_builtin
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
@@ -26,6 +26,9 @@ from numba.extending import intrinsic, models, register_model
 
 WIDTH = 16
 """Floats in one vector."""
+
+IN_ONE_REGISTER = bool(binding.get_host_cpu_features().get("avx512f"))
+"""Whether this processor holds a vector in one register, of which it then has 32."""
 
 _FLOAT = ir.FloatType()
 _INT32 = ir.IntType(32)

@@ -42,11 +42,11 @@ FORM = record(
 
 LAW = np.dtype(
     [
-        ("mean", np.bool_),
         ("temperature", np.float64),
         ("top_k", np.int64),
         ("top_p", np.float64),
         ("tail", np.float64),
+        ("spread", np.float64),
     ]
 )
 """A `DrawLaw` as the kernels read it."""
@@ -56,7 +56,7 @@ _NO_UNIFORMS = np.zeros((0, 0, 2))
 
 def law_record(law: DrawLaw) -> np.ndarray:
     """Return a law as the kernels read it [shape=(1,), dtype=LAW]."""
-    return np.array([(law.mean, law.temperature, law.top_k, law.top_p, law.tail)], LAW)
+    return np.array([(law.temperature, law.top_k, law.top_p, law.tail, law.spread)], LAW)
 
 
 _NO_LAW = law_record(DrawLaw())
@@ -165,7 +165,7 @@ class Stream:
             self._steps,
             steps,
             lanes=len(self._state.newest),
-            channels=len(self._network.spec.guide),
+            channels=plan_for(self._network).channels,
         )
 
     def _draw_in_python(self, guide: np.ndarray, uniforms: np.ndarray) -> np.ndarray:

@@ -51,32 +51,35 @@ class TorchLaw:
         if self._kind == "mse":
             drawn = numbers[:, 0]
         elif self._kind == "mulaw":
-            drawn = self._draw_level(self._weights(numbers), noise)
+            weights = self._weights(numbers)
+            # A choice among weights that are not numbers is not a number either.
+            drawn = self._levels[_choose(weights, noise)[:, 0]] + 0.0 * weights[:, 0]
+            drawn = self._narrowed(drawn, weights, self._levels)
         else:
             logits, means, log_scales = numbers.chunk(3, dim=1)
-            drawn = self._draw_logistic(self._weights(logits), means, log_scales, noise)
+            weights = self._weights(logits)
+            drawn = self._draw_logistic(weights, means, log_scales, noise)
+            drawn = self._narrowed(drawn, weights, means)
         return drawn.clamp(-1.0, 1.0)
-
-    def _draw_level(self, weights: Tensor, noise: Tensor) -> Tensor:
-        if self._law.mean:
-            return (weights * self._levels).sum(1)
-        # A choice among weights that are not numbers is not a number either.
-        return self._levels[_choose(weights, noise)[:, 0]] + 0.0 * weights[:, 0]
 
     def _draw_logistic(
         self, weights: Tensor, means: Tensor, log_scales: Tensor, noise: Tensor
     ) -> Tensor:
-        if self._law.mean:
-            return (weights * means).sum(1)
         chosen = _choose(weights, noise)
         mean, log_scale = means.gather(1, chosen)[:, 0], log_scales.gather(1, chosen)[:, 0]
         width = log_scale.clamp(min=MIN_LOG_SCALE).exp() * self._law.temperature
         return mean + width * noise[:, 1]
 
+    def _narrowed(self, drawn: Tensor, weights: Tensor, centres: Tensor) -> Tensor:
+        if self._law.spread >= 1.0:
+            return drawn
+        mean = (weights * centres).sum(1)
+        return mean + self._law.spread * (drawn - mean)
+
     def _weights(self, logits: Tensor) -> Tensor:
         """Return the probabilities that the law leaves, each row summing to 1."""
         law = self._law
-        weights = torch.softmax(logits if law.mean else logits / max(law.temperature, 1e-6), 1)
+        weights = torch.softmax(logits / max(law.temperature, 1e-6), 1)
         if not law.top_k and law.top_p >= 1.0:
             return weights
         ranked, order = weights.sort(dim=1, descending=True, stable=True)

@@ -55,13 +55,13 @@ class Track:
         """Return the guide of steps start to stop [shape=(steps, channels), dtype=float32].
 
         Step s takes the known or drawn input s and predicts the sample after it; steps beyond the
-        track's end are unguided.
+        track's end are unguided, and channels beyond the guide's are zeros.
         """
         rows = np.zeros((stop - start, channels), np.float32)
         if self.guide is not None:
             shift = 1 if len(self.prime) else 0
             columns = self.guide[:, start + shift : stop + shift]
-            rows[: columns.shape[1]] = columns.T
+            rows[: columns.shape[1], : len(columns)] = columns.T
         return rows
 
 
@@ -75,7 +75,7 @@ def drives(
         done: How many frames of each track there are already.
         steps: How many steps to drive.
         lanes: How many lanes there are, the spare ones included.
-        channels: How many channels the guide has.
+        channels: How many the guide is to have, those of zeros included.
 
     Returns:
         tuple[np.ndarray, np.ndarray]: guide [shape=(steps, lanes, channels), dtype=float32], and

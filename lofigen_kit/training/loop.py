@@ -34,7 +34,7 @@ from lofigen_kit.training.data import Crops
 from lofigen_kit.training.linear import ORDER, linear_predictor
 from lofigen_kit.training.playing import OwnLaw, play
 from lofigen_kit.training.ranks import Ranks
-from lofigen_kit.training.recipe import Recipe, learning_rate
+from lofigen_kit.training.recipe import Recipe, learning_rate, rehearsal_spread, rehearses
 from lofigen_kit.training.state import State
 from lofigen_kit.training.stopping import StopWish
 from lofigen_kit.training.update import judged_loss, noisy_batch
@@ -289,17 +289,16 @@ class Training:
 
     def _pause(self) -> bool:
         """Do what is due between two updates, and return whether there was something."""
-        step, every = self.state.step, self.recipe.rehearse_every
+        step = self.state.step
         validates = self.validation.is_due(step) and self.state.validated != step
-        rehearses = every and step < self.recipe.steps and step % every == 0
-        rehearses = rehearses and self.state.rehearsed != step
+        plays = rehearses(self.recipe, step) and self.state.rehearsed != step
         if validates:
             self._validate()
-        if rehearses:
+        if plays:
             self._rehearse()
-        if validates or rehearses:
+        if validates or plays:
             self._save()
-        return bool(validates or rehearses)
+        return validates or plays
 
     def _advance(self) -> int:
         """Make one update; return the signal to stop that any process got, or 0."""
@@ -341,7 +340,7 @@ class Training:
         picks = rng.choice(len(self.songs), size=count, replace=False).tolist()
         played = play(
             to_network(self._averaged()),
-            OwnLaw(temperature=recipe.rehearsal_temperature),
+            OwnLaw(spread=rehearsal_spread(recipe, step)),
             [self.songs[pick] for pick in picks],
             seconds=None,
             seed=int(rng.integers(2**32)),

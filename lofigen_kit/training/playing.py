@@ -21,14 +21,14 @@ BATCH = 8
 
 
 class OwnLaw(LawSampler):
-    """The network's own distribution, but for the farthest tails."""
+    """The network's own distribution, but for the farthest tails, as widely as it is to draw."""
 
     use: Literal["own-law"] = "own-law"
-    temperature: float
+    spread: float
 
     def law(self) -> DrawLaw:
         """Return the law of its draws."""
-        return DrawLaw(temperature=self.temperature, tail=0.01)
+        return DrawLaw(tail=0.01, spread=self.spread)
 
 
 def play(

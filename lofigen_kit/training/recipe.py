@@ -36,6 +36,8 @@ class Recipe:
             and stray tones, each level drawn for each crop, evenly in decibels.
         most_error: The largest; 0 lays none. They teach the network to pull errors of its own
             back, and to take pitch from the guide, not from what happens to ring.
+        last_error: To what the largest falls, evenly in decibels, from the first rehearsal to the
+            end: once it hears errors of its own, it needs no others.
         anonymous: The share of crops that are not told their instruments, so that the network also
             plays for scores that name none.
         guide_dropout: The share of crops that are told nothing, so that the network also plays
@@ -44,9 +46,11 @@ class Recipe:
         average: Decay of the averaged weights, which are what is kept; 0 keeps the last ones.
         rehearse_every: After so many updates the network plays some of the songs, and trains on
             its own playing as the past of what should come next; 0 never does.
+        rehearse_from: The share of the updates that are made before it first does.
         rehearsed_songs: How many it plays.
         rehearsed_share: The share of crops that follow its own playing.
-        rehearsal_temperature: Of its sampling while it plays; the one at which it will be used.
+        rehearsal_spread: Of its draws (`DrawLaw.spread`) at the end, where it should be the one at
+            which it will be used; it falls to this from 1, evenly in decibels.
         validate_every: After so many updates, and at the end, the network is judged on songs held
             out; 0 never does. The weights do not depend on it.
         validated_songs: How many songs it is judged on.
@@ -63,14 +67,16 @@ class Recipe:
     second_moment: Annotated[float, Field(ge=0, lt=1)] = 0.99
     least_error: NotNegative = 3e-4
     most_error: NotNegative = 0.15
+    last_error: NotNegative = 0.005
     anonymous: Share = 0.15
     guide_dropout: Share = 0.0
     clip: NotNegative = 1.0
     average: Annotated[float, Field(ge=0, lt=1)] = 0.999
-    rehearse_every: Every = 0
+    rehearse_every: Every = 250
+    rehearse_from: Share = 0.5
     rehearsed_songs: Count = 24
     rehearsed_share: Share = 0.5
-    rehearsal_temperature: Annotated[float, Field(ge=0, le=2)] = 0.9
+    rehearsal_spread: Annotated[float, Field(gt=0, le=1)] = 0.1
     validate_every: Every = 1000
     validated_songs: Count = 4
     validated_seconds: Annotated[float, Field(gt=0, le=600)] = 8.0
@@ -86,9 +92,11 @@ REFERENCE: dict[str, Any] = {
     "second_moment": 0.999,
     "least_error": 0.0,
     "most_error": 0.0,
+    "last_error": 0.0,
     "anonymous": 0.0,
     "clip": 0.0,
     "average": 0.0,
+    "rehearse_every": 0,
 }
 """What LofiGen's published code does: Adam as PyTorch has it, on plain squared error."""
 
@@ -129,3 +137,29 @@ def learning_rate(recipe: Recipe, step: int) -> float:
         return recipe.learning_rate * warm
     cosine = 0.5 * (1.0 + math.cos(math.pi * step / recipe.steps))
     return recipe.learning_rate * warm * (0.01 + 0.99 * cosine)
+
+
+def rehearses(recipe: Recipe, step: int) -> bool:
+    """Return whether the network is to play some songs before an update."""
+    every, first = recipe.rehearse_every, recipe.rehearse_from * recipe.steps
+    return every > 0 and first <= step < recipe.steps and step % every == 0
+
+
+def rehearsal_spread(recipe: Recipe, step: int) -> float:
+    """Return how widely it draws while it plays, before an update."""
+    return float(recipe.rehearsal_spread ** _rehearsed(recipe, step))
+
+
+def most_error(recipe: Recipe, step: int) -> float:
+    """Return the largest level of the errors that are laid upon the input of an update."""
+    last = min(recipe.last_error, recipe.most_error)
+    done = _rehearsed(recipe, step)
+    return float(recipe.most_error ** (1.0 - done) * last**done) if done else recipe.most_error
+
+
+def _rehearsed(recipe: Recipe, step: int) -> float:
+    """Return the share that is over of the updates among which it rehearses."""
+    first = recipe.rehearse_from * recipe.steps
+    if not recipe.rehearse_every or step <= first:
+        return 0.0
+    return min(1.0, (step - first) / (recipe.steps - first))

@@ -13,7 +13,7 @@ from lofigen_kit.nn import heads
 from lofigen_kit.nn.spec import NetworkSpec
 from lofigen_kit.seeding import stream
 from lofigen_kit.training.data import Batch, Crops
-from lofigen_kit.training.recipe import Recipe
+from lofigen_kit.training.recipe import Recipe, most_error
 
 STRAY_TONES = 2
 STRAY_HZ = (40.0, 1600.0)
@@ -25,8 +25,8 @@ def noisy_batch(crops: Crops, recipe: Recipe, step: int, rate_hz: int) -> Batch:
     rng = stream(recipe.seed, step, "crops")
     batch = crops.draw(rng, recipe.batch, rehearsed_share=recipe.rehearsed_share)
     x = batch.x
-    if recipe.most_error:
-        x = x + torch.from_numpy(_errors(rng, recipe, x.shape[-1], rate_hz))
+    if most := most_error(recipe, step):
+        x = x + torch.from_numpy(_errors(rng, recipe, most, x.shape[-1], rate_hz))
     if batch.guide is not None:
         told = torch.from_numpy(rng.random((recipe.batch, 1, 1)) >= recipe.anonymous)
         batch.guide[:, crops.instruments] *= told
@@ -46,12 +46,14 @@ def judged_loss(
     return heads.loss(outputs[..., first:], batch.target[..., first:], spec)
 
 
-def _errors(rng: np.random.Generator, recipe: Recipe, frames: int, rate_hz: int) -> np.ndarray:
+def _errors(
+    rng: np.random.Generator, recipe: Recipe, most: float, frames: int, rate_hz: int
+) -> np.ndarray:
     """Return errors such as a network makes [shape=(batch, 1, frames), dtype=float32]."""
-    least = min(recipe.least_error, recipe.most_error) or 1e-3 * recipe.most_error
+    least = min(recipe.least_error, most) or 1e-3 * most
 
     def levels() -> np.ndarray:
-        return _even_in_octaves(rng, least, recipe.most_error, recipe.batch)
+        return _even_in_octaves(rng, least, most, recipe.batch)
 
     noise = levels() * rng.standard_normal((recipe.batch, 1, frames))
     time_s = np.arange(frames) / rate_hz

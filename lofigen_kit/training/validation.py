@@ -37,7 +37,7 @@ class Validation:
 
     Args:
         songs: The validation split; some of them are taken, evenly spread.
-        recipe: Says how many, how long to play each, and at which temperature.
+        recipe: Says how many, how long to play each, and how widely to draw.
         checkpoint: Beside which the files stand.
     """
 
@@ -64,7 +64,7 @@ class Validation:
         """Return what there is to say, as a row of plain data, and the first song as played."""
         played = play(
             network := to_network(stack),
-            OwnLaw(temperature=self.recipe.rehearsal_temperature),
+            OwnLaw(spread=self.recipe.rehearsal_spread),
             self.songs,
             seconds=self.recipe.validated_seconds,
             seed=int(stream(self.recipe.seed, step, "validation").integers(2**32)),

@@ -15,7 +15,7 @@ class Mean(LawSampler):
 
     def law(self) -> DrawLaw:
         """Take the expectation."""
-        return DrawLaw(mean=True)
+        return DrawLaw(spread=0.0)
 
 
 @hookimpl

@@ -60,13 +60,13 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run) -> Run:
 def test_costs_are_those_of_a_count_by_hand() -> None:
     # The first layer sums all of 32 lags. The others sum 4.5 of them; each of their 256 pairs of
     # channels has tiles of 16, 32, 64 and again 64 floats, every 16, 32, 64 and 128 steps, and a
-    # look-back of 192 every 128. Two channels guide 16 outputs of two layers.
-    near = 32 * 16 + 2 * 4.5 * 256 + 2 * 2 * 16
+    # look-back of 192 every 128. Two channels, in a whole four, guide 16 outputs of two layers.
+    near = 32 * 16 + 2 * 4.5 * 256 + 2 * 4 * 16
     spectral = 2 * 256 * (16 / 16 + 32 / 32 + 64 / 64 + 64 / 128 + 192 / 128)
     network = random_network(SPEC)
     plan = plan_for(network)
     assert plan_cost(plan) == Cost(near + 2 * spectral, 4 * near, 4 * spectral)
-    assert near_size(plan) == 32 * 16 + 2 * 8 * 256 + 2 * 2 * 16
+    assert near_size(plan) == 32 * 16 + 2 * 8 * 256 + 2 * 4 * 16
     every = 32 * 16 + 32 * 16 * 16 + 32 * 16 + 2 * 2 * 16
     assert ring_cost(network) == Cost(every, 4 * every)
     assert window_cost(network, 8192) == Cost(8192 * every, 4 * every)

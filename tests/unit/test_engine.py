@@ -31,10 +31,10 @@ class ByLaw(LawSampler):
 
     use: Literal["by-law"] = "by-law"
     top_p: float = 1.0
-    mean: bool = False
+    spread: float = 1.0
 
     def law(self) -> DrawLaw:
-        return DrawLaw(mean=self.mean, temperature=0.9, top_p=self.top_p, tail=1e-3)
+        return DrawLaw(temperature=0.9, top_p=self.top_p, tail=1e-3, spread=self.spread)
 
 
 class InPython(Sampler):
@@ -238,7 +238,7 @@ def test_a_lane_changes_its_track_between_blocks_alone() -> None:
 
 
 def test_reset_forgets() -> None:
-    stream = Stream(GUIDED, ByLaw(mean=True))
+    stream = Stream(GUIDED, ByLaw(spread=0.0))
     fresh = stream.run(100)
     stream.run(50)
     stream.reset()

@@ -25,11 +25,11 @@ def compiled_draw(numbers, form, law, pair, scratch):  # type: ignore[no-untyped
 
 laws = st.builds(
     DrawLaw,
-    mean=st.booleans(),
     temperature=st.one_of(st.just(0.0), st.floats(0.05, 3.0)),
     top_k=st.integers(0, 300),
     top_p=st.one_of(st.just(1.0), st.floats(0.01, 1.0)),
     tail=st.floats(0.0, 0.4),
+    spread=st.sampled_from([0.0, 0.1, 1.0]),
 )
 
 

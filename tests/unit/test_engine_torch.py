@@ -38,11 +38,11 @@ class ByLaw(LawSampler):
     """Draw by a law."""
 
     use: Literal["by-law"] = "by-law"
-    mean: bool = False
+    spread: float = 1.0
     top_k: int = 0
 
     def law(self) -> DrawLaw:
-        return DrawLaw(mean=self.mean, temperature=0.9, top_k=self.top_k, top_p=0.95, tail=1e-3)
+        return DrawLaw(temperature=0.9, top_k=self.top_k, top_p=0.95, tail=1e-3, spread=self.spread)
 
 
 class InPython(Sampler):
@@ -162,7 +162,7 @@ def test_quantised_feedback_follows_the_compiled_engine_sample_by_sample(device:
 
 @on_devices
 @pytest.mark.parametrize("head", HEADS)
-@pytest.mark.parametrize("sampler", [ByLaw(), ByLaw(mean=True)], ids=["drawn", "mean"])
+@pytest.mark.parametrize("sampler", [ByLaw(), ByLaw(spread=0.0)], ids=["drawn", "mean"])
 def test_free_running_follows_the_compiled_engine(
     device: str, head: HeadKind, sampler: ByLaw
 ) -> None:
@@ -226,7 +226,7 @@ def test_lanes_that_are_kept_go_on_alike(device: str) -> None:
 
 @on_devices
 def test_reset_forgets(device: str) -> None:
-    stream = TorchStream(GUIDED, ByLaw(mean=True), lanes=1, device=device)
+    stream = TorchStream(GUIDED, ByLaw(spread=0.0), lanes=1, device=device)
     fresh = stream.run(100)
     stream.run(50)
     stream.reset()
@@ -260,11 +260,11 @@ def test_a_sampler_in_python_draws_what_torch_draws(device: str, head: HeadKind)
 
 laws = st.builds(
     DrawLaw,
-    mean=st.booleans(),
     temperature=st.one_of(st.just(0.0), st.floats(0.05, 3.0)),
     top_k=st.integers(0, 300),
     top_p=st.one_of(st.just(1.0), st.floats(0.01, 1.0)),
     tail=st.floats(0.0, 0.4),
+    spread=st.sampled_from([0.0, 0.1, 1.0]),
 )
 
 

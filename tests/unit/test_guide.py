@@ -61,6 +61,17 @@ def test_sine_and_cosine_are_the_same_note_a_quarter_turn_apart() -> None:
     np.testing.assert_allclose(np.hypot(sine, cosine), level, atol=1e-6)
 
 
+def test_a_harmonic_is_its_notes_multiple_fades_sooner_and_never_aliases() -> None:
+    third = channel("chords.sin3")[4000:12000]
+    assert np.fft.rfftfreq(8000, 1 / RATE)[np.abs(np.fft.rfft(third)).argmax()] == 1320
+    level = channel("chords.env")[4000:12000]
+    np.testing.assert_array_less(np.abs(third), level * np.exp(-np.arange(8000) / 2000) + 1e-6)
+    high = Note(part="chords", midi=96, onset_s=0.0, duration_s=1.0)  # 2093 Hz
+    song = score().model_copy(update={"notes": (high,)})
+    two = guide_channels(song, ("chords.sin2",), start=0, frames=RATE, sample_rate_hz=RATE)
+    assert not two.any()
+
+
 def test_a_loop_rings_into_its_own_beginning() -> None:
     level = channel("bass.env")
     assert level[0] > 0.1

@@ -35,9 +35,16 @@ def test_temperature_narrows_and_zero_is_the_mode() -> None:
 
 def test_the_mean_draws_nothing() -> None:
     drawn = draw(
-        mixture([0.25, 0.75], [-0.4, 0.4], [0.01, 0.01]), "mol", DrawLaw(mean=True), UNIFORMS
+        mixture([0.25, 0.75], [-0.4, 0.4], [0.01, 0.01]), "mol", DrawLaw(spread=0.0), UNIFORMS
     )
     np.testing.assert_allclose(drawn, 0.2, atol=1e-6)
+
+
+def test_a_spread_moves_every_draw_towards_the_mean() -> None:
+    outputs = mixture([0.25, 0.75], [-0.4, 0.4], [0.01, 0.02])
+    wide, narrow = (draw(outputs, "mol", DrawLaw(spread=s), UNIFORMS) for s in (1.0, 0.25))
+    np.testing.assert_allclose(narrow, 0.2 + 0.25 * (wide - 0.2), atol=1e-6)
+    assert narrow.std() == pytest.approx(0.25 * wide.std(), rel=1e-3)
 
 
 def test_a_tail_bounds_the_spikes() -> None:
@@ -75,14 +82,22 @@ def test_mu_law_levels_survive_the_way_there_and_back() -> None:
     top_k=st.integers(0, 12),
     top_p=st.floats(0.01, 1),
     tail=st.floats(0, 0.49),
+    spread=st.floats(0, 1),
     seed=st.integers(0, 2**32 - 1),
 )
 def test_every_draw_is_a_sample_of_sound(
-    *, kind: HeadKind, temperature: float, top_k: int, top_p: float, tail: float, seed: int
+    *,
+    kind: HeadKind,
+    temperature: float,
+    top_k: int,
+    top_p: float,
+    tail: float,
+    spread: float,
+    seed: int,
 ) -> None:
     rng = np.random.default_rng(seed)
     outputs = rng.normal(0, 5, (64, {"mse": 1, "mol": 30, "mulaw": 256}[kind]))
-    law = DrawLaw(temperature=temperature, top_k=top_k, top_p=top_p, tail=tail)
+    law = DrawLaw(temperature, top_k, top_p, tail, spread)
     drawn = draw(outputs, kind, law, rng.random((64, 2)))
     assert drawn.shape == (64,)
     assert drawn.dtype == np.float32

@@ -74,7 +74,7 @@ class _Expectation(LawSampler):
     heads: ClassVar[tuple[HeadKind, ...]] = ("mse",)
 
     def law(self) -> DrawLaw:
-        return DrawLaw(mean=True)
+        return DrawLaw(spread=0.0)
 
 
 def accuracy(network: Network, train: Sequence[Song], held_out: Sequence[Song]) -> Accuracy:
