@@ -16,12 +16,15 @@ from pydantic import Field, field_validator
 
 from lofigen_kit.audio import AudioBuffer
 from lofigen_kit.components import (
+    BlockEffect,
     Component,
     Context,
     Effect,
     LawSampler,
     Model,
+    Process,
     Sampler,
+    Sound,
     Source,
     Take,
 )
@@ -43,6 +46,7 @@ __all__ = [
     "AudioBuffer",
     "AudioError",
     "BeatGrid",
+    "BlockEffect",
     "CheckpointError",
     "Component",
     "Context",
@@ -58,9 +62,11 @@ __all__ = [
     "Model",
     "Network",
     "Note",
+    "Process",
     "RenderError",
     "Sampler",
     "Score",
+    "Sound",
     "Source",
     "Take",
     "envelope",

@@ -6,18 +6,18 @@ among 500, and an effect that is added leaves the noise of the others as it was.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lofigen_kit import rack
 from lofigen_kit.audio import AudioBuffer
-from lofigen_kit.components import Context, Effect, Sampler, Take
+from lofigen_kit.components import Context, Sampler, Take
 from lofigen_kit.device import choose_device
 from lofigen_kit.errors import AudioError, LofigenError, PresetError, RenderError
 from lofigen_kit.preset import Preset
@@ -164,7 +164,7 @@ class _Runner:
             audio = _resampled(mono, rate_hz, take.score).stereo()
             if dry_mix:
                 source = _resampled(take.audio, rate_hz, take.score).stereo()
-                audio = _crossfaded(audio, source, dry_mix)
+                audio = rack.crossfaded(audio, source, dry_mix)
             played.append(audio)
         return played
 
@@ -201,10 +201,10 @@ class _Runner:
 
         preset, network = self._preset, self._network
         stems = {"model" if network else "source": audio}
-        for stage, effect in _stages(preset.effects):
+        for stage, effect in rack.stages(preset.effects):
             ctx = self._context(number, stage, take.score.grid, preset.root)
             with _stage(stage):
-                audio = stems[stage] = _applied(effect, audio, ctx, loop=take.score.loop)
+                audio = stems[stage] = rack.applied(effect, audio, ctx, loop=take.score.loop)
         with _stage("master"):
             mastered = master(
                 audio,
@@ -247,43 +247,6 @@ def _stage(name: str, *, reads: bool = False) -> Iterator[None]:
         raise
     except Exception as error:
         raise RenderError(f"{type(error).__name__}: {error}", where=name) from error
-
-
-def _stages(effects: Iterable[Effect]) -> Iterator[tuple[str, Effect]]:
-    """Yield each effect with its stage's name, numbered among those of the same name."""
-    count: Counter[str] = Counter()
-    for effect in effects:
-        yield f"effects.{effect.use}#{count[effect.use]}", effect
-        count[effect.use] += 1
-
-
-def _applied(effect: Effect, dry: AudioBuffer, ctx: Context, *, loop: bool) -> AudioBuffer:
-    """Return an effect's sound, mixed with what went in; a loop is heard as it goes round."""
-    if effect.mix == 0.0:
-        return dry
-    around = round(effect.memory_s * dry.sample_rate_hz) if loop else 0
-    heard = dry
-    if around:
-        heard = dry.with_samples(np.pad(dry.samples, ((0, 0), (around, around)), mode="wrap"))
-    start_s = ctx.grid.start_s + around / dry.sample_rate_hz
-    grid = ctx.grid.model_copy(update={"start_s": start_s})
-    wet = effect.apply(heard, replace(ctx, grid=grid))
-    shape, rate_hz = wet.samples.shape, wet.sample_rate_hz
-    if (shape, rate_hz) != (heard.samples.shape, heard.sample_rate_hz):
-        raise RenderError(
-            f"it gave {shape} at {rate_hz} Hz for {heard.samples.shape} at "
-            f"{heard.sample_rate_hz} Hz"
-        )
-    piece = wet.samples[:, around : around + dry.frames]
-    return _crossfaded(dry, wet.with_samples(piece), effect.mix)
-
-
-def _crossfaded(dry: AudioBuffer, wet: AudioBuffer, mix: float) -> AudioBuffer:
-    """Mix linearly; at either end, one of the two passes bit for bit."""
-    if mix in (0.0, 1.0):
-        return wet if mix else dry
-    weight = np.float32(mix)
-    return dry.with_samples((1 - weight) * dry.samples + weight * wet.samples)
 
 
 def _resampled(audio: AudioBuffer, rate_hz: int, score: Score) -> AudioBuffer:

@@ -8,10 +8,10 @@ component.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -47,6 +47,26 @@ class Context:
     grid: BeatGrid = field(default_factory=_default_grid)
     device: str = "cpu"
     root: Path | None = None
+
+
+@dataclass(frozen=True)
+class Sound:
+    """What an effect is about to hear.
+
+    Attributes:
+        channels: How many there are.
+        frames: How long it is in all.
+        sample_rate_hz: Frames a second.
+    """
+
+    channels: int
+    frames: int
+    sample_rate_hz: int
+
+    @property
+    def duration_s(self) -> float:
+        """The length in seconds."""
+        return self.frames / self.sample_rate_hz
 
 
 @dataclass(frozen=True)
@@ -172,5 +192,37 @@ class Effect(Component):
     def apply(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:
         """Return the processed sound, of the same length, rate and number of channels."""
 
+
+class BlockEffect(Effect):
+    """An effect that goes through a sound block by block, and so through hours in little memory.
+
+    The runner decides on the blocks; all of a sound's are equally long, but for the last.
+    """
+
+    def latency_frames(self, sound: Sound) -> int:  # noqa: ARG002 - others need it
+        """Return how many frames later the sound comes out than it goes in.
+
+        The runner takes them off again: so an effect hears a little ahead.
+        """
+        return 0
+
+    @abstractmethod
+    def start(self, sound: Sound, ctx: Context) -> Process:
+        """Return what turns one block after another into as long a block of sound.
+
+        It holds what it has to remember from one block to the next; its parameters it reads from
+        the second argument, this effect as it is at that block, since automation moves them.
+        """
+
+    def apply(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:
+        """Return the whole sound, processed in blocks."""
+        from lofigen_kit.rack import in_blocks
+
+        return in_blocks(self, audio, ctx)
+
+
+Process = Callable[["np.ndarray", Any], "np.ndarray"]
+"""From a block [shape=(channels, frames), dtype=float32] and the effect as it is at its start to
+what is heard."""
 
 KINDS: Sequence[type[Component]] = (Source, Model, Sampler, Effect)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from lofigen_kit.api import AudioBuffer, Context, Effect, Field, hookimpl
+from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound, hookimpl
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
-class Lowpass(Effect):
+class Lowpass(BlockEffect):
     """Takes the treble off above a cutoff, with a Butterworth filter.
 
     A cutoff at or above half the sample rate lies above all there is to hear: the sound passes
@@ -23,16 +26,23 @@ class Lowpass(Effect):
     cutoff_hz: float = Field(default=6000.0, ge=20, le=20_000)
     order: Literal[2, 4, 6, 8] = 4
 
-    def apply(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:
-        """Return the sound without what lies above the cutoff."""
+    def start(self, sound: Sound, ctx: Context) -> Process:
+        """Return the filter, at rest."""
         from scipy import signal
 
-        from lofigen_kit.dsp.filters import filtered
+        from lofigen_kit.dsp.filters import Sections
 
-        if 2 * self.cutoff_hz >= audio.sample_rate_hz:
-            return audio
-        sections = signal.butter(self.order, self.cutoff_hz, fs=audio.sample_rate_hz, output="sos")
-        return filtered(audio, sections)
+        rate_hz = sound.sample_rate_hz
+        sections = Sections(sound.channels)
+
+        def process(block: np.ndarray, now: Lowpass) -> np.ndarray:
+            if 2 * now.cutoff_hz >= rate_hz:
+                return block
+            return sections(
+                block, signal.butter(now.order, now.cutoff_hz, fs=rate_hz, output="sos")
+            )
+
+        return process
 
 
 @hookimpl
