@@ -16,8 +16,6 @@ def reduction_db(excess_db: np.ndarray, rate_hz: float) -> np.ndarray:
     it falls by 40 dB a second, so that bass is not bent within its period. It is never less than
     the excess at any point within one point of it, so that it may be interpolated.
 
-    The sound is taken as a loop: the release of its last peak reaches into its start.
-
     Args:
         excess_db: How far each peak stands above the ceiling; below it, zero or negative
             [shape=(points,)].
@@ -29,17 +27,31 @@ def reduction_db(excess_db: np.ndarray, rate_hz: float) -> np.ndarray:
     needed: np.ndarray = np.maximum(excess_db, 0.0)
     if not needed.any():
         return needed
-    smoothing = max(0, round(LOOKAHEAD_S * rate_hz / 2))  # half a width; two passes of it below
-    held = ndimage.maximum_filter1d(needed, 2 * (2 * smoothing + 1) + 1, mode="wrap")
+    smoothing = _smoothing(rate_hz)
+    held = ndimage.maximum_filter1d(needed, 2 * (2 * smoothing + 1) + 1, mode="nearest")
     released = _release(held, RELEASE_DB_PER_S / rate_hz)
     # Every point that these means reach from a peak is at least as high as the peak.
     for _ in range(2):
-        released = ndimage.uniform_filter1d(released, 2 * smoothing + 1, mode="wrap")
+        released = ndimage.uniform_filter1d(released, 2 * smoothing + 1, mode="nearest")
     return released
 
 
+def memory(most_db: float, rate_hz: float) -> int:
+    """Return how many points before and after one have a say in its reduction.
+
+    Args:
+        most_db: The greatest excess.
+        rate_hz: Points a second.
+    """
+    return int(most_db / RELEASE_DB_PER_S * rate_hz) + 4 * _smoothing(rate_hz) + 4
+
+
+def _smoothing(rate_hz: float) -> int:
+    """Return half the width of a mean; two of them make the look-ahead."""
+    return max(0, round(LOOKAHEAD_S * rate_hz / 2))
+
+
 def _release(held: np.ndarray, step_db: float) -> np.ndarray:
-    """Let each value fall by `step_db` a point, unless a higher one takes over; circular."""
-    points = len(held)
-    slope = step_db * np.arange(2 * points)
-    return np.asarray(np.maximum.accumulate(np.tile(held, 2) + slope) - slope)[points:]
+    """Let each value fall by `step_db` a point, unless a higher one takes over."""
+    slope = step_db * np.arange(len(held))
+    return np.asarray(np.maximum.accumulate(held + slope) - slope)

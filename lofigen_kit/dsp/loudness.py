@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from itertools import tee
 
 import numpy as np
 from pyloudnorm import IIRfilter
-from scipy import signal
 
 from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.components import Sound
+from lofigen_kit.dsp.blocks import extended, windows
 from lofigen_kit.dsp.levels import db_of
-from lofigen_kit.dsp.resample import convert, resample
+from lofigen_kit.dsp.meters import MARGIN, stretch_peaks, stretch_power
+from lofigen_kit.dsp.resample import resampled_blocks
 from lofigen_kit.errors import AudioError
+from lofigen_kit.rack import Blocks, cut, in_equal_pieces
 
 BLOCK_S, HOP_S = 0.4, 0.1
 ABSOLUTE_GATE_LUFS, RELATIVE_GATE_LU = -70.0, -10.0
+POINTS = 4096
+"""Stretches in a block of an outline, but for the last."""
 
 _CHANNEL_WEIGHTS = (1.0, 1.0, 1.0, 1.41, 1.41)
 _SLOWEST_ACCURATE_HZ = 32_000
-_PEAK_OVERSAMPLING = 4
+_CONTROL_HZ = 3000
 
 
 def integrated_lufs(audio: AudioBuffer) -> float:
@@ -33,48 +40,93 @@ def integrated_lufs(audio: AudioBuffer) -> float:
     Raises:
         AudioError: for more channels than the standard gives weights for.
     """
-    power, rate_hz = weighted_power(audio)
-    return gated_lufs(power, rate_hz)
+    sound = Sound(audio.channels, audio.frames, audio.sample_rate_hz)
+    return gated_lufs(weighted_power(cut(audio.samples), sound), outline_rate_hz(sound))
 
 
-def weighted_power(audio: AudioBuffer) -> tuple[np.ndarray, int]:
-    """Return the K-weighted power, summed over the channels, and its sample rate.
+def true_peak_dbtp(audio: AudioBuffer) -> float:
+    """Return the highest true peak over all channels in dBTP; minus infinity for silence."""
+    sound = Sound(audio.channels, audio.frames, audio.sample_rate_hz)
+    highest = 0.0
+    for window in around(cut(audio.samples), sound):
+        highest = _higher(highest, window, sound)
+    return db_of(highest)
+
+
+def measured(blocks: Iterable[np.ndarray], sound: Sound) -> tuple[float, float]:
+    """Return the integrated loudness and the true peak of a sound that comes in blocks."""
+    near, far = tee(blocks)
+    highest = 0.0
+
+    def power() -> Blocks:
+        nonlocal highest
+        for window, power in zip(around(near, sound), weighted_power(far, sound), strict=True):
+            highest = _higher(highest, window, sound)
+            yield power
+
+    loudness_lufs = gated_lufs(power(), outline_rate_hz(sound))
+    return loudness_lufs, db_of(highest)
+
+
+def _higher(highest: float, window: np.ndarray, sound: Sound) -> float:
+    """Return the true peak of a block, or the highest one before it."""
+    return max(highest, float(stretch_peaks(window, stretch_of(sound), floor=highest).max()))
+
+
+def stretch_of(sound: Sound) -> int:
+    """Return the frames of a stretch: about a third of a millisecond."""
+    return max(1, sound.sample_rate_hz // _CONTROL_HZ)
+
+
+def outline_rate_hz(sound: Sound) -> float:
+    """Return how many stretches a second has."""
+    return sound.sample_rate_hz / stretch_of(sound)
+
+
+def around(blocks: Iterable[np.ndarray], sound: Sound) -> Blocks:
+    """Yield a sound in blocks of `POINTS` stretches, with what true peaks need on either side."""
+    return windows(extended(blocks, MARGIN, "constant"), POINTS * stretch_of(sound), MARGIN)
+
+
+def weighted_power(blocks: Iterable[np.ndarray], sound: Sound) -> Blocks:
+    """Yield the K-weighted power, summed over the channels, in the mean of each stretch.
 
     The shelf at 1.7 kHz comes out wrong at low sample rates (0.2 LU at 8 kHz): such sounds are
-    weighted at 48 kHz.
+    weighted at a multiple of their rate.
 
-    Returns:
-        np.ndarray [shape=(frames,), dtype=float64], frames a second.
+    Args:
+        blocks: The sound, in pieces of any size.
+        sound: What it is.
+
+    Yields:
+        np.ndarray [shape=(1, stretches), dtype=float64]: `POINTS` of them, but for the last block.
     """
-    if audio.channels > len(_CHANNEL_WEIGHTS):
+    if sound.channels > len(_CHANNEL_WEIGHTS):
         raise AudioError(
-            f"loudness is defined for up to {len(_CHANNEL_WEIGHTS)} channels, not {audio.channels}",
+            f"loudness is defined for up to {len(_CHANNEL_WEIGHTS)} channels, not {sound.channels}",
             remedy="mix it down to stereo first",
         )
-    if audio.frames == 0:
-        return np.zeros(0), audio.sample_rate_hz
-    if audio.sample_rate_hz < _SLOWEST_ACCURATE_HZ:
-        audio = resample(audio, 48_000)
-    weighted = signal.sosfilt(_k_weighting(audio.sample_rate_hz), audio.samples.astype(np.float64))
-    weights = np.sqrt(_CHANNEL_WEIGHTS[: audio.channels])[:, None]
-    weighted *= weights
-    return np.einsum("cf,cf->f", weighted, weighted), audio.sample_rate_hz
+    finer = -(-_SLOWEST_ACCURATE_HZ // sound.sample_rate_hz)
+    rate_hz, stretch = finer * sound.sample_rate_hz, finer * stretch_of(sound)
+    blocks = resampled_blocks(blocks, sound.channels, sound.sample_rate_hz, rate_hz)
+    sections, state = _k_weighting(rate_hz), np.zeros((sound.channels, 4))
+    weights = np.array(_CHANNEL_WEIGHTS[: sound.channels])
+    for block in in_equal_pieces(blocks, POINTS * stretch):
+        yield weights[None] @ stretch_power(block, sections, state, stretch)
 
 
-def gated_lufs(power: np.ndarray, rate_hz: float) -> float:
+def gated_lufs(power: Iterable[np.ndarray], rate_hz: float) -> float:
     """Return the loudness of K-weighted power, gated twice in blocks that overlap by 3/4.
 
     Args:
-        power: Sum over the channels [shape=(frames,)].
-        rate_hz: Frames a second.
+        power: Sum over the channels, in pieces of any size [shape=(1, points)].
+        rate_hz: Points a second.
     """
-    if len(power) == 0:
-        return -math.inf
-    block = max(1, min(round(BLOCK_S * rate_hz), len(power)))
-    blocks = 1 + int((len(power) - block) / (HOP_S * rate_hz))
-    starts = (np.arange(blocks) * (HOP_S * rate_hz)).astype(np.intp)
-    energy = np.concatenate([[0.0], np.cumsum(power)])
-    means = (energy[starts + block] - energy[starts]) / block
+    hops, points, total = _hops(power, HOP_S * rate_hz)
+    overlap = round(BLOCK_S / HOP_S)
+    means = np.array([total / points]) if points else np.zeros(0)
+    if len(hops) >= overlap:
+        means = np.convolve(hops, np.ones(overlap), "valid") / (BLOCK_S * rate_hz)
     loud = means[means > _power_of(ABSOLUTE_GATE_LUFS)]
     if len(loud) == 0:
         return -math.inf
@@ -82,27 +134,16 @@ def gated_lufs(power: np.ndarray, rate_hz: float) -> float:
     return -0.691 + 10.0 * math.log10(loud[loud > relative_gate].mean())
 
 
-def true_peak_dbtp(audio: AudioBuffer) -> float:
-    """Return the highest true peak over all channels in dBTP; minus infinity for silence."""
-    return db_of(float(true_peaks(audio).max(initial=0.0)))
-
-
-def true_peaks(audio: AudioBuffer) -> np.ndarray:
-    """Return how high the waveform rises from each frame to the next, over all channels.
-
-    The waveform is read at four times the rate (BS.1770-4, annex 2). That is exact for what lies
-    well below the Nyquist frequency, and reads up to 0.5 dB low for white noise.
-
-    Returns:
-        np.ndarray [shape=(frames,), dtype=float32].
-    """
-    peaks: np.ndarray = np.abs(audio.samples).max(axis=0)
-    fine = convert(audio.samples, 1, _PEAK_OVERSAMPLING, _PEAK_OVERSAMPLING * audio.frames)
-    np.abs(fine, out=fine)
-    for channel in fine:
-        for phase in range(_PEAK_OVERSAMPLING):
-            np.maximum(peaks, channel[phase::_PEAK_OVERSAMPLING], out=peaks)
-    return peaks
+def _hops(power: Iterable[np.ndarray], hop: float) -> tuple[np.ndarray, int, float]:
+    """Return the energy of each whole hop, the number of points, and the energy of all."""
+    marks, points, total = [0.0], 0, 0.0
+    for piece in power:
+        energy = total + np.concatenate([[0.0], np.cumsum(piece[0])])
+        last = points + piece.shape[1]
+        edges = (hop * np.arange(len(marks), int(last / hop) + 1)).astype(np.intp)
+        marks += energy[edges - points].tolist()
+        points, total = last, float(energy[-1])
+    return np.diff(marks), points, total
 
 
 def _power_of(loudness_lufs: float) -> float:

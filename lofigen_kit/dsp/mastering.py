@@ -1,38 +1,62 @@
 """The last stage before the file: no direct current, the loudness asked for, peaks held down.
 
-Beats are loops, so the sound is taken as circular throughout: the filter's and the limiter's
-memory of the end reaches into the start, and a seamless loop stays seamless. A recording that
-ends in silence comes out as if it stood alone.
+A sound goes through twice. On the first pass direct current is blocked, and what is left is kept
+with its outline: peaks and power in stretches of a third of a millisecond, enough to plan the gain
+by. Where the limiter is at work, its sound is measured and the plan corrected; then it is given
+out. Sounds come and go in blocks, so hours take no more memory than seconds.
+
+A beat is a loop, and taken as circular throughout: the filter's and the limiter's memory of the
+end reaches into the start, and a seamless loop stays seamless. A piece is taken as it stands.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import tee
+from typing import Protocol
 
 import numpy as np
 from scipy import signal
 
 from lofigen_kit.audio import AudioBuffer
-from lofigen_kit.dsp.levels import db_of
-from lofigen_kit.dsp.limiter import reduction_db
+from lofigen_kit.components import Sound
+from lofigen_kit.dsp.blocks import extended, windows
+from lofigen_kit.dsp.levels import db_of, gain_of
+from lofigen_kit.dsp.limiter import memory, reduction_db
 from lofigen_kit.dsp.loudness import (
+    POINTS,
+    around,
     gated_lufs,
-    integrated_lufs,
-    true_peaks,
+    measured,
+    outline_rate_hz,
+    stretch_of,
     weighted_power,
 )
+from lofigen_kit.dsp.meters import MARGIN, run_sections, stretch_peaks
+from lofigen_kit.rack import Blocks, cut
 
 DC_BLOCK_HZ = 20.0
 MAX_REDUCTION_DB = 8.0
 TOLERANCE_LU = 0.1
 SILENCE_DBTP = -100.0  # no sound that was ever stored in 16 bits peaks below it
 
-_CONTROL_HZ = 3000
 _FINE_LU = 0.03  # aimed at, so that the tolerance is kept with room to spare
 _MAX_STEPS = 40
 _MAX_ROUNDS = 4
-_ROUNDING_DB = 0.001
+_ROUNDING_DB = 0.002  # what rounding to 16 bits with dither may add to a peak
+
+
+class Store(Protocol):
+    """Blocks that can be added and gone through again: a list, or a file."""
+
+    def append(self, block: np.ndarray, /) -> None:
+        """Keep one more block."""
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """Go through all blocks from the first."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +76,54 @@ class Mastered:
     target_unreached: str | None
 
 
-def master(audio: AudioBuffer, *, loudness_lufs: float | None, true_peak_dbtp: float) -> Mastered:
+@dataclass(frozen=True)
+class Master:
+    """How a sound that was gone through once is brought to its loudness, and what comes of it.
+
+    Attributes:
+        blocks: Gives the finished sound from its beginning, as often as it is called
+            [shape=(channels, frames), dtype=float32].
+        loudness_lufs: Its integrated loudness; minus infinity for silence.
+        true_peak_dbtp: Its true peak; minus infinity for silence.
+        target_unreached: Why the loudness is not the one asked for; None where it is.
+    """
+
+    blocks: Callable[[], Blocks]
+    loudness_lufs: float
+    true_peak_dbtp: float
+    target_unreached: str | None = None
+
+
+def master(
+    audio: AudioBuffer, *, loudness_lufs: float | None, true_peak_dbtp: float, loop: bool = False
+) -> Mastered:
+    """Master a whole sound; see `master_blocks`."""
+    sound = Sound(audio.channels, audio.frames, audio.sample_rate_hz)
+    mastered = master_blocks(
+        cut(audio.samples),
+        sound,
+        loudness_lufs=loudness_lufs,
+        true_peak_dbtp=true_peak_dbtp,
+        loop=loop,
+    )
+    samples = np.concatenate([audio.samples[:, :0], *mastered.blocks()], axis=1)
+    return Mastered(
+        audio.with_samples(samples),
+        mastered.loudness_lufs,
+        mastered.true_peak_dbtp,
+        mastered.target_unreached,
+    )
+
+
+def master_blocks(
+    blocks: Iterable[np.ndarray],
+    sound: Sound,
+    *,
+    loudness_lufs: float | None,
+    true_peak_dbtp: float,
+    loop: bool = False,
+    store: Callable[[], Store] = list,
+) -> Master:
     """Block direct current, bring the loudness to its target, hold true peaks under a ceiling.
 
     Peaks above the ceiling are limited, all channels alike, by at most 8 dB; where the target
@@ -60,83 +131,123 @@ def master(audio: AudioBuffer, *, loudness_lufs: float | None, true_peak_dbtp: f
     above -100 dBTP is silence: it is not brought up, and it is reported.
 
     Args:
-        audio: Up to five channels.
+        blocks: The sound, in pieces of any size [shape=(channels, frames), dtype=float32].
+        sound: What it is: up to five channels.
         loudness_lufs: The target, met within 0.1 LU; None keeps the level, but for the ceiling.
         true_peak_dbtp: The ceiling.
+        loop: Whether the end leads into the beginning; then the whole sound is held in memory.
+        store: Makes what keeps the sound and its outline between the two passes.
 
     Raises:
         AudioError: for more than five channels.
     """
-    audio = block_dc(audio)
-    outline = _Outline.of(audio)
+    kept = store()
+    outline = _Outline(sound, store(), loop=loop)
+    outline.draw(_kept(_without_dc(blocks, sound, loop=loop), kept))
+    ceiling_dbtp = true_peak_dbtp - _ROUNDING_DB
     silent = outline.peak_db < SILENCE_DBTP
     if loudness_lufs is None or silent:
-        gain_db = min(0.0, outline.most_gain_db(true_peak_dbtp))
-        mastered = _render(audio, outline, gain_db, true_peak_dbtp)
+        gain_db = min(0.0, outline.most_gain_db(ceiling_dbtp))
+        mastered = _finished(kept, outline, gain_db, ceiling_dbtp)
         reason = None if loudness_lufs is None else "the sound is silent: nothing to bring up"
     else:
-        mastered = _render_at(audio, outline, loudness_lufs, true_peak_dbtp)
+        mastered = _finished_at(kept, outline, loudness_lufs, ceiling_dbtp)
         reason = _shortfall(loudness_lufs, mastered)
     return replace(mastered, target_unreached=reason)
 
 
-def block_dc(audio: AudioBuffer) -> AudioBuffer:
-    """Remove what lies below 20 Hz (-3 dB there, 24 dB an octave), of a loop.
+def block_dc(audio: AudioBuffer, *, loop: bool = False) -> AudioBuffer:
+    """Remove what lies below 20 Hz (-3 dB there, 24 dB an octave).
 
     A Butterworth filter of order 2 runs forwards and backwards, so that no phase turns and peaks
-    keep their height, over the loop with enough of itself on either side to have settled: the
-    ends get neither a fade nor a step.
+    keep their height. Around a loop it hears the loop, around a piece its mirror image, long
+    enough to have settled: the ends get neither a fade nor a step.
     """
-    if audio.frames == 0:
-        return audio
-    rate_hz = audio.sample_rate_hz
+    sound = Sound(audio.channels, audio.frames, audio.sample_rate_hz)
+    blocks = _without_dc(cut(audio.samples), sound, loop=loop)
+    return audio.with_samples(np.concatenate([audio.samples[:, :0], *blocks], axis=1))
+
+
+def _without_dc(blocks: Iterable[np.ndarray], sound: Sound, *, loop: bool) -> Blocks:
+    """Yield what `block_dc` returns, in blocks of `POINTS` stretches."""
+    rate_hz = sound.sample_rate_hz
     corner_hz = DC_BLOCK_HZ * (math.sqrt(2.0) - 1.0) ** 0.25  # two passes of it make -3 dB
     sections = signal.butter(2, corner_hz, "highpass", fs=rate_hz, output="sos")
     settling = rate_hz // 4  # 17 time constants: -150 dB
-    looped = np.pad(audio.samples.astype(np.float64), ((0, 0), (settling, settling)), mode="wrap")
-    forwards = signal.sosfilt(sections, looped)
-    both = signal.sosfilt(sections, forwards[:, ::-1])[:, ::-1]
-    return audio.with_samples(both[:, settling:-settling])
+    if not sound.frames:
+        return
+    surrounded = extended(blocks, settling, "wrap" if loop else "symmetric")
+    for window in windows(surrounded, POINTS * stretch_of(sound), settling):
+        heard = window.astype(np.float64)
+        run_sections(heard, sections)
+        run_sections(heard, sections, backwards=True)
+        yield heard[:, settling:-settling].astype(np.float32)
 
 
-@dataclass(frozen=True)
+def _kept(blocks: Blocks, store: Store) -> Blocks:
+    """Yield blocks, and keep them."""
+    for block in blocks:
+        store.append(block)
+        yield block
+
+
 class _Outline:
     """A sound at about 3 kHz: enough to plan its gain in a fraction of the time.
 
-    Attributes:
-        peaks_db: True peak in each stretch [shape=(points,)].
-        power: Mean K-weighted power in each stretch [shape=(points,)].
-        rate_hz: Points a second.
+    Args:
+        sound: What it is of.
+        store: Keeps true peaks and mean K-weighted power in each stretch, by blocks of `POINTS`
+            [shape=(2, points), dtype=float32].
+        loop: Whether the end leads into the beginning.
     """
 
-    peaks_db: np.ndarray
-    power: np.ndarray
-    rate_hz: float
+    def __init__(self, sound: Sound, store: Store, *, loop: bool) -> None:
+        self.sound = sound
+        self.loop = loop
+        self.rate_hz = outline_rate_hz(sound)
+        self.peak = 0.0
+        self.frames = 0
+        self._store = store
 
-    @classmethod
-    def of(cls, audio: AudioBuffer) -> _Outline:
-        if audio.frames == 0:
-            return cls(np.full(1, -math.inf), np.zeros(1), 1.0)
-        power, _ = weighted_power(audio)
-        points = min(math.ceil(audio.duration_s * _CONTROL_HZ), audio.frames, len(power))
-        with np.errstate(divide="ignore"):
-            peaks_db = 20.0 * np.log10(_stretches(true_peaks(audio), points, np.maximum))
-        lengths = np.diff(np.arange(points + 1) * len(power) // points)
-        mean_power = _stretches(power, points, np.add) / lengths
-        return cls(peaks_db, mean_power, points / audio.duration_s)
+    def draw(self, blocks: Blocks) -> None:
+        """Measure a sound.
+
+        Far below its highest peak the limiter is never at work, and no peak is looked for.
+        """
+        stretch = stretch_of(self.sound)
+        near, far = tee(blocks)
+        pairs = zip(around(near, self.sound), weighted_power(far, self.sound), strict=True)
+        for window, power in pairs:
+            peaks = stretch_peaks(window, stretch, self.peak * gain_of(-MAX_REDUCTION_DB))
+            self.peak = max(self.peak, float(peaks.max()))
+            self.frames += window.shape[1] - 2 * MARGIN
+            self._store.append(np.concatenate([peaks[None], power]).astype(np.float32))
 
     @property
     def peak_db(self) -> float:
         """The highest true peak."""
-        return float(self.peaks_db.max())
+        return db_of(self.peak)
 
-    def loudness_lufs(self, gain_db: float, reduction: np.ndarray) -> float:
-        """Return about how loud the sound would be."""
-        return gated_lufs(self.power * 10.0 ** ((gain_db - reduction) / 10.0), self.rate_hz)
+    def reductions_db(self, gain_db: float, ceiling_dbtp: float) -> Blocks:
+        """Yield what the limiter would take away after this gain [shape=(1, points)]."""
+        margin = memory(MAX_REDUCTION_DB, self.rate_hz)
+        scale = gain_of(gain_db - ceiling_dbtp)
+        if self.peak * scale <= 1.0:
+            yield from (np.zeros((1, block.shape[1])) for block in self._store)
+            return
+        peaks = extended((b[:1] for b in self._store), margin, "wrap" if self.loop else "constant")
+        for window in windows(peaks, POINTS, margin):
+            excess_db = 20.0 * np.log10(np.maximum(window[0] * scale, 1.0))
+            yield reduction_db(excess_db, self.rate_hz)[None, margin:-margin]
 
-    def reduction_db(self, gain_db: float, ceiling_dbtp: float) -> np.ndarray:
-        """Return what the limiter would take away after this gain."""
-        return reduction_db(self.peaks_db + gain_db - ceiling_dbtp, self.rate_hz)
+    def loudness_lufs(self, gain_db: float, ceiling_dbtp: float) -> float:
+        """Return about how loud the sound would be, through the limiter."""
+        reductions = self.reductions_db(gain_db, ceiling_dbtp)
+        power = (
+            block[1:] * 10.0 ** ((gain_db - reduction) / 10.0)
+            for block, reduction in zip(self._store, reductions, strict=True)
+        )
+        return gated_lufs(power, self.rate_hz)
 
     def most_gain_db(self, ceiling_dbtp: float) -> float:
         """Return the gain at which the highest peak is limited as far as we allow."""
@@ -153,22 +264,45 @@ class _Outline:
         most_db = self.most_gain_db(ceiling_dbtp)
         gain_db = ceiling_dbtp - self.peak_db
         for _ in range(_MAX_STEPS):
-            reduction = self.reduction_db(gain_db, ceiling_dbtp)
-            step_db = target_lufs - self.loudness_lufs(gain_db, reduction)
+            step_db = target_lufs - self.loudness_lufs(gain_db, ceiling_dbtp)
             gain_db = min(gain_db + step_db, most_db)
             if abs(step_db) < _FINE_LU / 10.0 or gain_db == most_db:
                 break
         return gain_db
 
+    def gains(self, gain_db: float, ceiling_dbtp: float) -> Blocks:
+        """Yield the gain in every frame [shape=(1, frames), dtype=float32]."""
+        stretch = stretch_of(self.sound)
+        points = -(-self.frames // stretch)
+        first = 0
+        reductions = self.reductions_db(gain_db, ceiling_dbtp)
+        surrounded = extended(reductions, 1, "wrap" if self.loop else "edge")
+        for window in windows(surrounded, POINTS, 1):
+            curve = (10.0 ** ((gain_db - window[0]) / 20.0)).astype(np.float32)
+            last = first + len(curve) - 2
+            frames = np.arange(first * stretch, min(last * stretch, self.frames))
+            if (curve == curve[0]).all():
+                yield curve[None, :1]
+            else:
+                places = self._middle(np.arange(first - 1, last + 1), points, stretch)
+                yield np.interp(frames, places, curve).astype(np.float32)[None]
+            first = last
 
-def _render_at(
-    audio: AudioBuffer, outline: _Outline, target_lufs: float, ceiling_dbtp: float
-) -> Mastered:
-    """Render, measure, and correct the little by which the outline was wrong."""
+    def _middle(self, numbers: np.ndarray, points: int, stretch: int) -> np.ndarray:
+        """Return where the middles of stretches lie, in frames; the last one may be shorter."""
+        laps, within = np.divmod(numbers, points)
+        ends = np.minimum((within + 1) * stretch, self.frames)
+        return laps * self.frames + (within * stretch + ends - 1) / 2
+
+
+def _finished_at(
+    kept: Store, outline: _Outline, target_lufs: float, ceiling_dbtp: float
+) -> Master:
+    """Plan, measure, and correct the little by which the outline was wrong."""
     aim_lufs = target_lufs
     for _ in range(_MAX_ROUNDS):
         gain_db = outline.gain_db(aim_lufs, ceiling_dbtp)
-        mastered = _render(audio, outline, gain_db, ceiling_dbtp)
+        mastered = _finished(kept, outline, gain_db, ceiling_dbtp)
         missing_lu = target_lufs - mastered.loudness_lufs
         at_limit = gain_db == outline.most_gain_db(ceiling_dbtp)
         if abs(missing_lu) <= _FINE_LU or (at_limit and missing_lu > 0):
@@ -177,34 +311,30 @@ def _render_at(
     return mastered
 
 
-def _render(audio: AudioBuffer, outline: _Outline, gain_db: float, ceiling_dbtp: float) -> Mastered:
-    """Apply gain and limiter, take off what still stands over the ceiling, and measure."""
-    reduction = outline.reduction_db(gain_db, ceiling_dbtp)
-    louder = _apply(audio, gain_db - reduction)
-    peak_dbtp = db_of(float(true_peaks(louder).max(initial=0.0)))
-    if peak_dbtp > ceiling_dbtp:
-        trim_db = ceiling_dbtp - _ROUNDING_DB - peak_dbtp
-        louder = _apply(louder, np.array([trim_db]))
-        peak_dbtp += trim_db
-    return Mastered(louder, integrated_lufs(louder), peak_dbtp, None)
+def _finished(kept: Store, outline: _Outline, gain_db: float, ceiling_dbtp: float) -> Master:
+    """Return the sound through gain and limiter, what still stands over the ceiling taken off."""
+    louder = partial(_louder, kept, outline, gain_db, ceiling_dbtp)
+    peak_dbtp = outline.peak_db + gain_db
+    if peak_dbtp <= ceiling_dbtp:  # the outline knows all of it
+        return Master(louder, outline.loudness_lufs(gain_db, ceiling_dbtp), peak_dbtp)
+    loudness_lufs, peak_dbtp = measured(louder(), outline.sound)
+    trim_db = min(0.0, ceiling_dbtp - peak_dbtp)
+    trimmed = partial(louder, trim=np.float32(gain_of(trim_db)))
+    return Master(trimmed, loudness_lufs + trim_db, peak_dbtp + trim_db)
 
 
-def _apply(audio: AudioBuffer, curve_db: np.ndarray) -> AudioBuffer:
-    """Apply a gain given at evenly spaced points around the loop."""
-    gains = (10.0 ** (curve_db / 20.0)).astype(np.float32)
-    if (gains == gains[0]).all():
-        return audio.with_samples(audio.samples * gains[0])
-    points = (np.arange(len(gains)) + 0.5) * (audio.frames / len(gains)) - 0.5
-    around = np.interp(np.arange(audio.frames), points, gains, period=audio.frames)
-    return audio.with_samples(audio.samples * around.astype(np.float32))
+def _louder(
+    kept: Store,
+    outline: _Outline,
+    gain_db: float,
+    ceiling_dbtp: float,
+    trim: np.float32 = np.float32(1.0),  # noqa: B008 - a number
+) -> Blocks:
+    for block, gain in zip(kept, outline.gains(gain_db, ceiling_dbtp), strict=True):
+        yield block * (gain * trim)
 
 
-def _stretches(values: np.ndarray, points: int, combine: np.ufunc) -> np.ndarray:
-    """Combine values into evenly spaced stretches."""
-    return np.asarray(combine.reduceat(values, np.arange(points) * len(values) // points))
-
-
-def _shortfall(target_lufs: float, mastered: Mastered) -> str | None:
+def _shortfall(target_lufs: float, mastered: Master) -> str | None:
     missing_lu = target_lufs - mastered.loudness_lufs
     if abs(missing_lu) <= TOLERANCE_LU:
         return None

@@ -29,7 +29,7 @@ def resample(audio: AudioBuffer, rate_hz: int) -> AudioBuffer:
     old_hz = audio.sample_rate_hz
     if rate_hz == old_hz:
         return audio
-    frames = (2 * audio.frames * rate_hz + old_hz) // (2 * old_hz)
+    frames = resampled_frames(audio.frames, old_hz, rate_hz)
     return AudioBuffer(convert(audio.samples, old_hz, rate_hz, frames), rate_hz)
 
 
@@ -57,26 +57,39 @@ def resample_piece(
 
 
 def resampled_blocks(
-    blocks: Iterable[np.ndarray], old_hz: int, new_hz: int
+    blocks: Iterable[np.ndarray], channels: int, old_hz: int, new_hz: int
 ) -> Iterator[np.ndarray]:
-    """Resample one channel as it comes, in constant memory.
+    """Resample a sound as it comes, in constant memory.
 
     Args:
-        blocks: One after the other [shape=(frames,), dtype=float32], of any lengths.
+        blocks: One after the other [shape=(channels, frames), dtype=float32], of any lengths.
+        channels: How many there are.
         old_hz: Their rate.
         new_hz: The new one.
 
     Yields:
-        np.ndarray [shape=(frames,), dtype=float32], aligned with what came in at its first frame;
-        in all as many frames as last as long, to within one.
+        np.ndarray [shape=(channels, frames), dtype=float32], aligned with what came in at its
+        first frame; in all as many frames as `resample` gives.
     """
     if old_hz == new_hz:
         yield from blocks
         return
-    converter = soxr.ResampleStream(old_hz, new_hz, 1, dtype="float32", quality="VHQ")
+    converter = soxr.ResampleStream(old_hz, new_hz, channels, dtype="float32", quality="VHQ")
+    heard = given = 0
     for block in blocks:
-        yield np.asarray(converter.resample_chunk(np.ascontiguousarray(block)))
-    yield np.asarray(converter.resample_chunk(np.zeros(0, dtype=np.float32), last=True))
+        heard += block.shape[1]
+        piece = converter.resample_chunk(np.ascontiguousarray(block.T)).T
+        given += piece.shape[1]
+        yield piece
+    missing = resampled_frames(heard, old_hz, new_hz) - given
+    silence = np.zeros((old_hz // new_hz + 2, channels), np.float32)
+    rest = converter.resample_chunk(silence, last=True).T[:, :missing]
+    yield np.pad(rest, ((0, 0), (0, missing - rest.shape[1])))
+
+
+def resampled_frames(frames: int, old_hz: int, new_hz: int) -> int:
+    """Return how many frames a sound has at another rate: the nearest number, halves up."""
+    return (2 * frames * new_hz + old_hz) // (2 * old_hz)
 
 
 def oversampled(

@@ -254,9 +254,9 @@ def _mono_blocks(path: Path) -> Iterator[np.ndarray]:
     first = next(blocks, None)
     if first is None:
         return
-    mono = (block.mono().samples[0] for block in _chain(first, blocks))
-    for block in resampled_blocks(mono, first.sample_rate_hz, SAMPLE_RATE_HZ):
-        yield np.clip(block, -1.0, 1.0)
+    mono = (block.mono().samples for block in _chain(first, blocks))
+    for block in resampled_blocks(mono, 1, first.sample_rate_hz, SAMPLE_RATE_HZ):
+        yield np.clip(block[0], -1.0, 1.0)
 
 
 def _chain(first: AudioBuffer, others: Iterable[AudioBuffer]) -> Iterator[AudioBuffer]:
