@@ -37,12 +37,11 @@ Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
 
 
-@dataclass(frozen=True)
-class Rendering:
-    """A finished take.
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What is known of a finished sound.
 
     Attributes:
-        audio: Stereo, at the output's rate, mastered.
         preset: What made it.
         take: Its number.
         title: The source's words for it.
@@ -53,10 +52,8 @@ class Rendering:
         network_sha256: The weights that played; None where no network did.
         licences: The terms of the source's audio and of the weights.
         device: Where the network played: `cpu` or `cuda`.
-        stems: The sound after each stage, in order, if asked for.
     """
 
-    audio: AudioBuffer
     preset: Preset
     take: int
     title: str
@@ -67,6 +64,18 @@ class Rendering:
     network_sha256: str | None
     licences: dict[str, str]
     device: str = "cpu"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rendering(Result):
+    """A finished take.
+
+    Attributes:
+        audio: Stereo, at the output's rate, mastered.
+        stems: The sound after each stage, in order, if asked for.
+    """
+
+    audio: AudioBuffer
     stems: dict[str, AudioBuffer] = field(default_factory=dict)
 
 
@@ -135,7 +144,7 @@ class _Runner:
         preset = self._preset
         if preset.model is None or preset.sampler is None:
             return None
-        with _stage(f"model {preset.model.use}", reads=True):
+        with at_stage(f"model {preset.model.use}", reads=True):
             network = preset.model.load(self._context(0, "model", BeatGrid(), preset.root))
         if network.spec.head not in preset.sampler.heads:
             raise PresetError(
@@ -147,7 +156,7 @@ class _Runner:
 
     def make_take(self, number: int) -> Take:
         preset = self._preset
-        with _stage(f"source {preset.source.use}", reads=True):
+        with at_stage(f"source {preset.source.use}", reads=True):
             return preset.source.make_take(
                 self._context(number, "source", BeatGrid(), preset.source_root)
             )
@@ -185,7 +194,7 @@ class _Runner:
             if self._progress:
                 self._progress("generating", done, total)
 
-        with _stage(f"sampler {sampler.use}"):
+        with at_stage(f"sampler {sampler.use}"):
             return generate(
                 network,
                 sampler,
@@ -203,13 +212,14 @@ class _Runner:
         stems = {"model" if network else "source": audio}
         for stage, effect in rack.stages(preset.effects):
             ctx = self._context(number, stage, take.score.grid, preset.root)
-            with _stage(stage):
+            with at_stage(stage):
                 audio = stems[stage] = rack.applied(effect, audio, ctx, loop=take.score.loop)
-        with _stage("master"):
+        with at_stage("master"):
             mastered = master(
                 audio,
                 loudness_lufs=preset.master.loudness_lufs,
                 true_peak_dbtp=preset.master.true_peak_dbtp,
+                loop=take.score.loop,
             )
         licences = {"source": take.licence}
         if network:
@@ -231,7 +241,7 @@ class _Runner:
 
 
 @contextmanager
-def _stage(name: str, *, reads: bool = False) -> Iterator[None]:
+def at_stage(name: str, *, reads: bool = False) -> Iterator[None]:
     """Name the stage in whatever goes wrong within it.
 
     An exception of a plugin's is a RenderError, and so is impossible audio, unless the stage

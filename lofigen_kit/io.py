@@ -12,17 +12,19 @@ import logging
 import re
 import secrets
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from os import fsync
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import numpy as np
 
 from lofigen_kit.audio import MAX_CHANNELS, MAX_RATE_HZ, MIN_RATE_HZ, AudioBuffer
+from lofigen_kit.components import Sound
 from lofigen_kit.errors import AudioError, InputError, RenderError
+from lofigen_kit.rack import cut, in_equal_pieces
 
 if TYPE_CHECKING:
     import soundfile
@@ -88,7 +90,11 @@ def _as_buffer(samples: np.ndarray, rate_hz: int, path: Path) -> AudioBuffer:
 
 
 def audio_blocks(
-    path: Path | str, *, frames: int = _BLOCK_FRAMES, max_duration_s: float = 12 * 3600.0
+    path: Path | str,
+    *,
+    frames: int = _BLOCK_FRAMES,
+    max_duration_s: float = 12 * 3600.0,
+    again: bool = False,
 ) -> Iterator[AudioBuffer]:
     """Read a sound file from front to back in constant memory, as `read_audio` reads a whole one.
 
@@ -98,6 +104,7 @@ def audio_blocks(
         path: The file.
         frames: Of each block but the last, in every channel.
         max_duration_s: Where to stop.
+        again: Say nothing that was said when the file was read before.
 
     Raises:
         AudioError: if there is no such file, it is no audio, or its shape, rate or samples are
@@ -108,24 +115,26 @@ def audio_blocks(
     path = Path(path)
     with _open(path) as sound:
         _check_shape(sound, path)
-        _check_suffix(sound, path)
-        done, rate_hz = 0, sound.samplerate
+        if not again:
+            _check_suffix(sound, path)
+        done, rate_hz, broken = 0, sound.samplerate, False
         while done < max_duration_s * rate_hz:
             try:
                 block = sound.read(frames, dtype="float32", always_2d=True)
             except soundfile.LibsndfileError:
-                _report_cut(path, done / rate_hz, strict=False)
-                return
+                broken = True
+                break
             if len(block) == 0:
                 break
             done += len(block)
             yield _as_buffer(block.T, rate_hz, path)
         else:
-            _logger.warning("%s: what lies behind %.0f s is left out", path, max_duration_s)
+            if not again:
+                _logger.warning("%s: what lies behind %.0f s is left out", path, max_duration_s)
             return
         if done == 0:
             raise AudioError("the file holds no sound", where=path, remedy="choose another one")
-        if _falls_short(sound, done):
+        if not again and (broken or _falls_short(sound, done)):
             _report_cut(path, done / rate_hz, strict=False)
 
 
@@ -139,14 +148,39 @@ def write_audio(
     rng: np.random.Generator,
     force: bool = False,
 ) -> None:
-    """Write a sound file whole or not at all.
+    """Write a whole sound; see `write_blocks`."""
+    write_blocks(
+        path,
+        cut(audio.samples),
+        Sound(audio.channels, audio.frames, audio.sample_rate_hz),
+        format=format,
+        bit_depth=bit_depth,
+        comment=comment,
+        rng=rng,
+        force=force,
+    )
+
+
+def write_blocks(
+    path: Path,
+    blocks: Iterable[np.ndarray],
+    sound: Sound,
+    *,
+    format: Format,  # noqa: A002
+    bit_depth: BitDepth,
+    comment: str,
+    rng: np.random.Generator,
+    force: bool = False,
+) -> None:
+    """Write a sound file whole or not at all, in constant memory.
 
     Integer samples are rounded here, with triangular dither at 16 bits: libsndfile would round
     down. Samples past full scale clip, but not in 32-bit WAV, which is float.
 
     Args:
         path: The file, in a folder that exists.
-        audio: What to write.
+        blocks: What to write, in pieces of any size [shape=(channels, frames)].
+        sound: What that is in all.
         format: `wav`, `flac` or `ogg` (Vorbis).
         bit_depth: 16, 24, or, for WAV alone, 32; nothing to OGG, which has none.
         comment: A text to embed, of up to 1 MiB; `read_comment` gives it back.
@@ -164,9 +198,15 @@ def write_audio(
             where=path,
             remedy="overwrite it with --force, or choose another name",
         )
-    encoded = _encode(path, audio, format=format, bit_depth=bit_depth, comment=comment, rng=rng)
+    if len(comment.encode()) > MAX_COMMENT_BYTES:
+        raise InputError("the comment is longer than 1 MiB", where=path)
+    check_fits(path, sound, format=format, bit_depth=bit_depth)
+    subtype, prepare = _coding(path, format, bit_depth, rng)
+    # In small blocks: libvorbis keeps a whole write on the stack.
+    prepared = (prepare(block) for block in in_equal_pieces(blocks, _BLOCK_FRAMES))
     try:
-        write_atomic(path, encoded)
+        with _atomic(path) as file:
+            _encode(file, path, prepared, sound, format=format, subtype=subtype, comment=comment)
     except (PermissionError, FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         raise InputError(
             f"cannot be written ({error.strerror})", where=path, remedy="choose another place"
@@ -179,19 +219,36 @@ def write_audio(
         ) from error
 
 
+def check_fits(path: Path, sound: Sound, *, format: Format, bit_depth: BitDepth) -> None:  # noqa: A002
+    """Refuse a sound that is too long for its format.
+
+    Raises:
+        InputError: for a WAV file of more than 4 GB.
+    """
+    if format == "wav" and sound.channels * sound.frames * bit_depth // 8 > MAX_WAV_BYTES:
+        raise InputError("a WAV file holds no more than 4 GB", where=path, remedy="write FLAC")
+
+
 def write_atomic(path: Path, data: bytes | memoryview) -> None:
     """Write a file whole or not at all: temporary file beside it, fsync, rename.
 
     Raises:
         OSError: as the system says it; the temporary file is gone by then.
     """
+    with _atomic(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def _atomic(path: Path) -> Iterator[_ForWriting]:
+    """Give a file to write, which takes its name when all is well and else leaves no trace."""
     # Its own name and not the file's, which may be as long as names can be; and opened plainly,
     # since `tempfile` makes files that nobody else may read.
     temporary = path.with_name(f".lofigen-{secrets.token_hex(8)}")
     try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
+        with _ForWriting(temporary, "x+") as file:
+            yield file
+            file.check()
             fsync(file.fileno())
         temporary.replace(path)
     except BaseException:
@@ -214,13 +271,20 @@ def read_comment(path: Path | str) -> str | None:
 
 
 def audio_sha256(audio: AudioBuffer) -> str:
-    """Return a hash of what is heard: rate, channels and every sample, and no tag.
+    """Return a hash of what is heard; see `blocks_sha256`."""
+    sound = Sound(audio.channels, audio.frames, audio.sample_rate_hz)
+    return blocks_sha256(cut(audio.samples), sound)
+
+
+def blocks_sha256(blocks: Iterable[np.ndarray], sound: Sound) -> str:
+    """Return a hash of what is heard: rate, channels and every sample in time, and no tag.
 
     Two files with the same samples agree, whatever their format: FLAC and WAV of 24 bits do.
     """
-    digest = hashlib.sha256(f"{audio.sample_rate_hz} Hz {audio.channels} channels\n".encode())
-    # + 0 makes -0.0, which no integer format can hold, the same as 0.0.
-    digest.update(np.ascontiguousarray(audio.samples + np.float32(0), dtype="<f4").data)
+    digest = hashlib.sha256(f"{sound.sample_rate_hz} Hz {sound.channels} channels\n".encode())
+    for block in blocks:
+        # + 0 makes -0.0, which no integer format can hold, the same as 0.0.
+        digest.update(np.ascontiguousarray(block.T + np.float32(0), dtype="<f4").data)
     return digest.hexdigest()
 
 
@@ -241,6 +305,31 @@ class _ForCallbacks(io.BufferedReader):
             return super().seek(offset, whence)
         except (OSError, ValueError):
             return self.tell()
+
+
+class _ForWriting(io.FileIO):
+    """A file that libsndfile writes through soundfile's callbacks, which must not raise."""
+
+    name = ""
+
+    def __init__(self, path: Path, mode: str) -> None:
+        super().__init__(path, mode)
+        self._failure: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        """Write all of the data; what goes wrong is kept for `check`."""
+        left = memoryview(data).cast("B")
+        try:
+            while left and self._failure is None:
+                left = left[super().write(left) :]
+        except OSError as error:
+            self._failure = error
+        return len(data)
+
+    def check(self) -> None:
+        """Raise what went wrong so far."""
+        if self._failure is not None:
+            raise self._failure
 
 
 @contextmanager
@@ -358,44 +447,39 @@ def _report_cut(path: Path, duration_s: float, *, strict: bool) -> None:
 
 
 def _encode(
+    file: _ForWriting,
     path: Path,
-    audio: AudioBuffer,
+    prepared: Iterable[np.ndarray],
+    sound: Sound,
     *,
     format: Format,  # noqa: A002
-    bit_depth: BitDepth,
+    subtype: str,
     comment: str,
-    rng: np.random.Generator,
-) -> memoryview:
-    """Return the file's bytes; encoding in memory leaves one place where a disk can fail."""
+) -> None:
+    """Write samples as libsndfile wants them, and what is said beside them."""
     import soundfile
 
-    if len(comment.encode()) > MAX_COMMENT_BYTES:
-        raise InputError("the comment is longer than 1 MiB", where=path)
-    if format == "wav" and audio.samples.size * bit_depth // 8 > MAX_WAV_BYTES:
-        raise InputError("a WAV file holds no more than 4 GB", where=path, remedy="write FLAC")
-    subtype, prepare = _coding(path, format, bit_depth, rng)
-    file = io.BytesIO()
     try:
         with soundfile.SoundFile(
-            file, "w", audio.sample_rate_hz, audio.channels, subtype, format=format.upper()
-        ) as sound:
+            file, "w", sound.sample_rate_hz, sound.channels, subtype, format=format.upper()
+        ) as encoder:
             if format != "wav":
-                sound.software = _software()
+                encoder.software = _software()
                 if comment:  # libsndfile refuses an empty tag
-                    sound.comment = comment
-            # In blocks: libvorbis keeps a whole write on the stack.
-            for start in range(0, audio.frames, _BLOCK_FRAMES):
-                sound.write(prepare(audio.samples[:, start : start + _BLOCK_FRAMES]).T)
+                    encoder.comment = comment
+            for block in prepared:
+                encoder.write(block.T)
+                file.check()
     except soundfile.LibsndfileError as error:
+        file.check()
         raise InputError(
-            f"{format.upper()} cannot hold {audio.channels} channels at "
-            f"{audio.sample_rate_hz} Hz ({error.error_string.strip().rstrip('.')})",
+            f"{format.upper()} cannot hold {sound.channels} channels at "
+            f"{sound.sample_rate_hz} Hz ({error.error_string.strip().rstrip('.')})",
             where=path,
             remedy="write a WAV file",
         ) from None
     if format == "wav":
         _append_info(file, comment)
-    return file.getbuffer()
 
 
 def _coding(
@@ -427,7 +511,7 @@ def _software() -> str:
     return f"lofigen-kit {version('lofigen-kit')}"
 
 
-def _append_info(file: io.BytesIO, comment: str) -> None:
+def _append_info(file: BinaryIO | _ForWriting, comment: str) -> None:
     """Append a RIFF `INFO` list to a finished WAV file.
 
     libsndfile writes one too, but leaves a text of over 50 kB out without a word, and reads none

@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from lofigen_kit.chain import Rendering
+from lofigen_kit.chain import Rendering, Result
 from lofigen_kit.device import device_name
 from lofigen_kit.errors import InputError, RenderError
 from lofigen_kit.preset import Preset
@@ -27,13 +27,13 @@ PROCESSED = "processed by lofigen-kit"
 MAX_NAME = 80
 
 
-def recipe(rendering: Rendering, registry: Registry, audio_sha256: str) -> dict[str, Any]:
+def recipe(rendering: Result, registry: Registry, audio_sha256: str) -> dict[str, Any]:
     """Return everything it takes to render the same again, and under which terms.
 
     Bits are the same on one kind of CPU or GPU with one set of versions, so these are recorded.
 
     Args:
-        rendering: The finished take.
+        rendering: The finished sound.
         registry: The plugins that its components came from.
         audio_sha256: The hash of the samples as written.
     """
@@ -79,31 +79,43 @@ def save(
         InputError: if a file is there already, or the place cannot be written to.
         RenderError: if the system fails while writing; nothing half-written stays.
     """
-    from lofigen_kit.io import audio_sha256, write_atomic, write_audio
+    from lofigen_kit.io import audio_sha256, write_audio
 
     check_free(*files_of(path), force=force)
     preset = rendering.preset
     facts = recipe(rendering, registry, audio_sha256(rendering.audio))
-    text = json.dumps(facts, ensure_ascii=False, indent=2) + "\n"
+    with beside(path, facts) as comment:
+        write_audio(
+            path,
+            rendering.audio,
+            format=preset.output.format,
+            bit_depth=preset.output.bit_depth,
+            comment=comment,
+            rng=stream(preset.seed, rendering.take, "output"),
+            force=force,
+        )
+    with writing(path):
+        _save_stems(rendering, path.with_name(f"{path.stem}_stems"), force=force)
+    return facts
+
+
+@contextmanager
+def beside(path: Path, facts: dict[str, Any]) -> Iterator[str]:
+    """Write a recipe beside a file that is being written, and give the text to embed in it.
+
+    Where the file cannot be written, its recipe goes again.
+    """
+    from lofigen_kit.io import write_atomic
+
     _, sidecar = files_of(path)
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(sidecar, text.encode())
+        write_atomic(sidecar, (json.dumps(facts, ensure_ascii=False, indent=2) + "\n").encode())
         try:
-            write_audio(
-                path,
-                rendering.audio,
-                format=preset.output.format,
-                bit_depth=preset.output.bit_depth,
-                comment=json.dumps(facts, ensure_ascii=False, separators=(",", ":")),
-                rng=stream(preset.seed, rendering.take, "output"),
-                force=force,
-            )
+            yield json.dumps(facts, ensure_ascii=False, separators=(",", ":"))
         except BaseException:
             sidecar.unlink(missing_ok=True)
             raise
-        _save_stems(rendering, path.with_name(f"{path.stem}_stems"), force=force)
-    return facts
 
 
 def check_free(*files: Path, force: bool) -> None:
