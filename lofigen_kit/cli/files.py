@@ -13,17 +13,23 @@ from lofigen_kit.cli.common import (
     Json,
     Overrides,
     Quiet,
+    Settings,
     columns,
     progress_bar,
     registry_of,
     show,
+    warn,
 )
-from lofigen_kit.cli.output import Destination, audio_file, levels, report
+from lofigen_kit.cli.output import Destination, levels, report
 from lofigen_kit.errors import InputError
 
 if TYPE_CHECKING:
     from lofigen_kit.audio import AudioBuffer
     from lofigen_kit.chain import Progress
+    from lofigen_kit.process_many import Done
+
+SOME_FAILED = 3
+"""The exit code where some of several files were not processed."""
 
 
 def register(root: typer.Typer) -> None:
@@ -35,7 +41,7 @@ def register(root: typer.Typer) -> None:
 def process(
     ctx: typer.Context,
     *,
-    audio: Annotated[list[Path], typer.Argument(metavar="AUDIO...")],
+    audio: Annotated[list[Path], typer.Argument(metavar="AUDIO...", help="Files and folders.")],
     preset: Annotated[str, typer.Option("--preset", "-p", help="A preset's name or path.")],
     output: Annotated[
         Path | None,
@@ -43,33 +49,64 @@ def process(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Instead of the preset's seed.")] = None,
     overrides: Overrides = None,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 1,
     force: Force = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Run a preset's effects and master, without its network, on existing files."""
-    from lofigen_kit import chain, recipe
-    from lofigen_kit.preset import load_preset
+    """Run a preset's effects and master, without its network, on existing files.
+
+    A folder's files are found in it and in its folders, and its tree is kept. Where some of several
+    files cannot be processed, the others are, and the exit code is 3.
+    """
+    from lofigen_kit import process_many
 
     registry = registry_of(ctx)
-    place = Destination.of(output, len(audio))
+    settings: Settings = ctx.obj
+    found = process_many.find_files(audio, output or Path())
+    place = Destination.of(output, len(found))
     changes = [*(overrides or []), *place.overrides]
     if seed is not None:
         changes.append(f"seed={seed}")
-    chosen = load_preset(preset, registry=registry, overrides=changes).without_model()
-    paths = [place.file(f"{path.stem}_{recipe.safe_name(chosen.name)}", chosen) for path in audio]
-    if len(set(paths)) < len(paths):
-        raise InputError("two of the files have the same name", remedy="process them one by one")
-    for path in paths:
-        recipe.check_free(*recipe.files_of(path), force=force)
-    files = []
-    for source, path in zip(audio, paths, strict=True):
-        # Each file is take 0: processed alone or among others, it sounds the same.
-        rendering = chain.render(chosen.with_source(audio_file(registry, source)))
-        facts = recipe.save(rendering, path, registry, force=force)
-        files.append({"path": str(path), "recipe": facts})
-        report(path, facts, quiet=quiet or as_json)
-    show({"files": files}, (), as_json=as_json)
+    rack = process_many.Rack(preset, tuple(changes), settings.plugin_dir)
+    jobs = process_many.list_jobs(
+        found,
+        rack.load(registry),
+        place.path.parent if place.is_file else place.path,
+        name=place.path if place.is_file else None,
+        force=force,
+    )
+    results = []
+    with progress_bar(quiet=quiet or as_json) as bar:
+        for done in process_many.run(
+            jobs, rack, registry, workers=workers, force=force, progress=bar
+        ):
+            if done.failure and len(jobs) == 1:
+                raise done.failure
+            results.append(done)
+            _tell(done, quiet=quiet or as_json)
+    written = [done for done in results if done.facts]
+    show(
+        {
+            "files": [{"path": str(d.job.target), "recipe": d.facts} for d in written],
+            "failed": [{"path": str(d.job.source), "error": str(d.failure)} for d in results
+                       if d.failure],
+        },
+        (),
+        as_json=as_json,
+    )  # fmt: skip
+    if len(written) < len(jobs):
+        raise typer.Exit(SOME_FAILED)
+
+
+def _tell(done: Done, *, quiet: bool) -> None:
+    """Say what came of a file."""
+    for warning in done.warnings:
+        warn(warning)
+    if done.failure:
+        warn(str(done.failure))
+    if done.facts:
+        report(done.job.target, done.facts, quiet=quiet)
 
 
 def inspect(

@@ -295,9 +295,7 @@ class _Outline:
         return laps * self.frames + (within * stretch + ends - 1) / 2
 
 
-def _finished_at(
-    kept: Store, outline: _Outline, target_lufs: float, ceiling_dbtp: float
-) -> Master:
+def _finished_at(kept: Store, outline: _Outline, target_lufs: float, ceiling_dbtp: float) -> Master:
     """Plan, measure, and correct the little by which the outline was wrong."""
     aim_lufs = target_lufs
     for _ in range(_MAX_ROUNDS):

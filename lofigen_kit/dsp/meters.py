@@ -35,12 +35,10 @@ def stretch_peaks(heard: np.ndarray, stretch: int, floor: float = 0.0) -> np.nda
     Returns:
         np.ndarray [shape=(stretches,), dtype=float32].
     """
-    frames = heard.shape[1] - 2 * MARGIN
-    peaks = np.empty(-(-frames // stretch), np.float32)
     halfway = _sinc(np.array([0.5]), _HALFWAY_TAPS)[0]
     fine = _sinc(np.array([0.25, 0.5, 0.75]), _FINE_TAPS)
     most = float(np.abs(halfway).sum() * np.abs(fine).sum(axis=1).max())  # over its samples
-    _peaks(np.ascontiguousarray(heard), halfway, fine, stretch, floor / most, peaks)
+    peaks: np.ndarray = _peaks(np.ascontiguousarray(heard), halfway, fine, stretch, floor / most)
     return peaks
 
 
@@ -88,17 +86,13 @@ def _sinc(phases: np.ndarray, taps: int) -> np.ndarray:
 
 @numba.njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nnan", "nsz"})
 def _peaks(
-    heard: np.ndarray,
-    halfway: np.ndarray,
-    fine: np.ndarray,
-    stretch: int,
-    quiet: float,
-    out: np.ndarray,
-) -> None:
+    heard: np.ndarray, halfway: np.ndarray, fine: np.ndarray, stretch: int, quiet: float
+) -> np.ndarray:
     frames = heard.shape[1] - 2 * MARGIN
-    top = np.empty(_AT_ONCE, np.float32)
-    half = np.empty(_AT_ONCE + 4, np.float32)
-    whole = max(1, _AT_ONCE // stretch)
+    out = np.empty(-(-frames // stretch), np.float32)
+    top = np.empty(max(_AT_ONCE, stretch), np.float32)
+    half = np.empty(len(top) + 4, np.float32)
+    whole = len(top) // stretch
     for first in range(0, len(out), whole):
         start = first * stretch
         count = min(whole * stretch, frames - start)
@@ -110,31 +104,41 @@ def _peaks(
                 loudest = max(loudest, abs(near[n]))
             for n in range(count):
                 top[n] = max(top[n], abs(near[n + MARGIN]))
-            if loudest <= quiet:
-                continue
-            for n in range(count + 4):  # from two frames before to two behind
-                between = np.float32(0.0)
-                for tap in range(_HALFWAY_TAPS):
-                    between += halfway[tap] * near[n + tap + 1]
-                half[n] = between
-            for n in range(count):
-                top[n] = max(top[n], abs(half[n + 2]))
-            for phase in range(3):
-                a, b, c, d, e, f, g, h = fine[phase]
-                for n in range(count):
-                    before, here = near[n + MARGIN - 1], near[n + MARGIN]
-                    after, then = near[n + MARGIN + 1], near[n + MARGIN + 2]
-                    sooner = (b * before + d * here) + (f * after + h * then)
-                    sooner += (a * half[n] + c * half[n + 1]) + (e * half[n + 2] + g * half[n + 3])
-                    later = (a * before + c * here) + (e * after + g * then)
-                    later += b * half[n + 1] + d * half[n + 2]
-                    later += f * half[n + 3] + h * half[n + 4]
-                    top[n] = max(top[n], max(abs(sooner), abs(later)))
+            if loudest > quiet:
+                _rise(near, halfway, fine, half, top)
         for place in range(first, min(first + whole, len(out))):
             highest = np.float32(0.0)
             for n in range(place * stretch - start, min((place + 1) * stretch - start, count)):
                 highest = max(highest, top[n])
             out[place] = highest
+    return out
+
+
+@numba.njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nnan", "nsz"})
+def _rise(
+    near: np.ndarray, halfway: np.ndarray, fine: np.ndarray, half: np.ndarray, top: np.ndarray
+) -> None:
+    """Raise what is known of each frame to the height of the wave from there to the next."""
+    count = len(near) - 2 * MARGIN
+    for n in range(count + 4):  # from two frames before to two behind
+        between = np.float32(0.0)
+        for tap in range(_HALFWAY_TAPS):
+            between += halfway[tap] * near[n + tap + 1]
+        half[n] = between
+    for n in range(count):
+        top[n] = max(top[n], abs(half[n + 2]))
+    for phase in range(3):
+        a, b, c, d, e, f, g, h = fine[phase]
+        for n in range(count):
+            before, here = near[n + MARGIN - 1], near[n + MARGIN]
+            after, then = near[n + MARGIN + 1], near[n + MARGIN + 2]
+            sooner = (b * before + d * here) + (f * after + h * then)
+            sooner += (a * half[n] + c * half[n + 1]) + (e * half[n + 2] + g * half[n + 3])
+            later = (a * before + c * here) + (e * after + g * then)
+            later += b * half[n + 1] + d * half[n + 2]
+            later += f * half[n + 3] + h * half[n + 4]
+            height = max(abs(sooner), abs(later))
+            top[n] = max(top[n], height)
 
 
 @numba.njit(cache=True, nogil=True, fastmath={"contract"})

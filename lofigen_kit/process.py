@@ -1,0 +1,229 @@
+"""Run a preset's effects and master over existing audio of any length, in constant memory.
+
+A file is read twice: to see that it is sound to its end, how long it is and where its beats fall;
+and to go block by block through the effects into a temporary file, from which it is mastered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lofigen_kit import rack, recipe
+from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.chain import Result, at_stage
+from lofigen_kit.components import Context, Sound
+from lofigen_kit.errors import AudioError
+from lofigen_kit.io import audio_blocks, blocks_sha256, check_fits, write_blocks
+from lofigen_kit.preset import Preset
+from lofigen_kit.rack import Blocks
+from lofigen_kit.registry import Registry
+from lofigen_kit.score import BeatGrid, Score
+from lofigen_kit.seeding import stream
+from lofigen_kit.spool import Spool
+
+if TYPE_CHECKING:
+    from lofigen_kit.dsp.mastering import Master
+
+HEARD_S = 60.0
+"""How much of a file is heard to find its beat."""
+HEARD_HZ = 8000
+
+MOST_BARS = 10_000
+FRAMES_AT_ONCE = 1 << 15
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, and how many seconds of the sound are done and in all."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A sound file that was read to its end.
+
+    Attributes:
+        path: The file.
+        sound: What it holds: one channel, or two.
+        grid: Where its beats fall.
+    """
+
+    path: Path
+    sound: Sound
+    grid: BeatGrid
+
+
+def process(
+    path: Path,
+    preset: Preset,
+    target: Path,
+    registry: Registry,
+    *,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Process a file, write the result with its recipe inside and beside it, return the recipe.
+
+    Mono stays mono and stereo stays stereo; of more channels, the mean is heard on both sides.
+
+    Args:
+        path: The file, of up to twelve hours.
+        preset: Whose effects and master to run; its source stands for the file in the recipe.
+        target: The file to write; missing folders are made.
+        registry: The plugins that the preset's components came from.
+        force: Overwrite what is there.
+        progress: Told how far it is.
+
+    Raises:
+        InputError: if the file is no audio, or the place cannot be written to.
+        RenderError: naming the stage that broke; nothing half-written stays.
+    """
+    recipe.check_free(*recipe.files_of(target), force=force)
+    output = preset.output
+    recording = examine(path)
+    sound = _at_rate(recording, output.sample_rate_hz)
+    check_fits(target, sound, format=output.format, bit_depth=output.bit_depth)
+    # Where the result will lie there is room for it: the folder, or the nearest that is there.
+    folder = next(p for p in target.absolute().parents if p.is_dir())
+    with ExitStack() as spools:
+        mastered = _mastered(
+            _watched(_played(recording, preset, sound), sound, progress),
+            preset,
+            sound,
+            lambda: spools.enter_context(Spool(folder)),
+        )
+        facts = recipe.recipe(
+            _result(recording, preset, sound, mastered),
+            registry,
+            blocks_sha256(mastered.blocks(), sound),
+        )
+        with recipe.beside(target, facts) as comment:
+            write_blocks(
+                target,
+                mastered.blocks(),
+                sound,
+                format=output.format,
+                bit_depth=output.bit_depth,
+                comment=comment,
+                rng=stream(preset.seed, 0, "output"),
+                force=force,
+            )
+    return facts
+
+
+def examine(path: Path) -> Recording:
+    """Read a file to its end.
+
+    The beat is looked for in its first minute alone, whatever its effects need: a piece of
+    constant tempo is known by then, and any other has no grid.
+
+    Raises:
+        AudioError: if it is no audio, or its shape, rate or samples are impossible.
+    """
+    from lofigen_kit.analysis import beat_track
+    from lofigen_kit.dsp.resample import resample
+
+    heard: list[np.ndarray] = []
+    channels = frames = rate_hz = 0
+    for block in audio_blocks(path, frames=FRAMES_AT_ONCE):
+        channels, rate_hz = block.channels, block.sample_rate_hz
+        if frames < HEARD_S * rate_hz:
+            heard.append(block.mono().samples)
+        frames += block.frames
+    opening = AudioBuffer(np.concatenate(heard, axis=1), rate_hz)
+    tempo_bpm, start_s = beat_track(resample(opening, HEARD_HZ))
+    return Recording(
+        path,
+        Sound(min(channels, 2), frames, rate_hz),
+        BeatGrid(tempo_bpm=tempo_bpm, start_s=start_s),
+    )
+
+
+def _at_rate(recording: Recording, rate_hz: int) -> Sound:
+    from lofigen_kit.dsp.resample import resampled_frames
+
+    sound = recording.sound
+    frames = resampled_frames(sound.frames, sound.sample_rate_hz, rate_hz)
+    if not frames:
+        raise AudioError(
+            "the file holds no sound", where=recording.path, remedy="choose another one"
+        )
+    return Sound(sound.channels, frames, rate_hz)
+
+
+def _played(recording: Recording, preset: Preset, sound: Sound) -> Blocks:
+    """Yield a file's sound at the output's rate, through all effects."""
+    from lofigen_kit.dsp.resample import resampled_blocks
+
+    old_hz = recording.sound.sample_rate_hz
+    blocks = _read(recording)
+    blocks = resampled_blocks(blocks, sound.channels, old_hz, sound.sample_rate_hz)
+    for stage, effect in rack.stages(preset.effects):
+        ctx = Context(rng=stream(preset.seed, 0, stage), grid=recording.grid, root=preset.root)
+        blocks = _named(stage, rack.streamed(effect, sound, ctx, blocks))
+    return blocks
+
+
+def _read(recording: Recording) -> Blocks:
+    """Yield a file's samples, as they were when it was examined."""
+    left = recording.sound.frames
+    for block in audio_blocks(recording.path, frames=FRAMES_AT_ONCE, again=True):
+        samples = (block if block.channels < 3 else block.stereo()).samples
+        yield samples[:, :left]
+        left -= block.frames
+    if left > 0:
+        raise AudioError("the file has changed", where=recording.path, remedy="process it again")
+
+
+def _named(stage: str, blocks: Blocks) -> Blocks:
+    with at_stage(stage):
+        yield from blocks
+
+
+def _watched(blocks: Blocks, sound: Sound, progress: Progress | None) -> Blocks:
+    """Yield blocks, and tell how far they are."""
+    frames = 0
+    for block in blocks:
+        frames += block.shape[1]
+        if progress:
+            done_s = round(frames / sound.sample_rate_hz)
+            progress("processing", done_s, round(sound.duration_s))
+        yield block
+
+
+def _mastered(blocks: Blocks, preset: Preset, sound: Sound, store: Callable[[], Spool]) -> Master:
+    from lofigen_kit.dsp.mastering import master_blocks
+
+    with at_stage("master"):
+        return master_blocks(
+            blocks,
+            sound,
+            loudness_lufs=preset.master.loudness_lufs,
+            true_peak_dbtp=preset.master.true_peak_dbtp,
+            store=store,
+        )
+
+
+def _result(recording: Recording, preset: Preset, sound: Sound, mastered: Master) -> Result:
+    grid = recording.grid
+    bars = round(max(sound.duration_s - grid.start_s, 0.0) / (4 * grid.beat_s))
+    score = Score(
+        tempo_bpm=grid.tempo_bpm,
+        bars=min(bars, MOST_BARS),
+        start_s=grid.start_s,
+        duration_s=sound.duration_s,
+    )
+    return Result(
+        preset=preset,
+        take=0,
+        title=recording.path.stem,
+        score=score,
+        loudness_lufs=mastered.loudness_lufs,
+        true_peak_dbtp=mastered.true_peak_dbtp,
+        target_unreached=mastered.target_unreached,
+        network_sha256=None,
+        licences={"source": "unknown"},
+    )

@@ -1,0 +1,266 @@
+"""Process many files, each by itself: one that is no audio is told of and stops no other."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from lofigen_kit import recipe
+from lofigen_kit.errors import InputError, LofigenError, RenderError
+from lofigen_kit.plugins import load_plugins
+from lofigen_kit.preset import Preset, load_preset
+from lofigen_kit.process import Progress, process
+from lofigen_kit.registry import Registry
+
+if TYPE_CHECKING:
+    from lofigen_kit.components import Source
+
+
+@dataclass(frozen=True)
+class Job:
+    """A file to read, and the file to write."""
+
+    source: Path
+    target: Path
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of a job.
+
+    Attributes:
+        job: Which.
+        facts: The recipe of what was written; None where nothing was.
+        failure: Why nothing was written.
+        warnings: What another process had to say.
+    """
+
+    job: Job
+    facts: dict[str, Any] | None = None
+    failure: LofigenError | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Rack:
+    """What to run on files, in words, so that another process can load it.
+
+    Attributes:
+        preset: A name or a path.
+        overrides: `KEY=VALUE` texts.
+        plugin_dir: The user's plugins; None is what the environment says.
+    """
+
+    preset: str
+    overrides: tuple[str, ...] = ()
+    plugin_dir: Path | None = None
+
+    def load(self, registry: Registry) -> Preset:
+        """Return the preset without its network."""
+        chosen = load_preset(self.preset, registry=registry, overrides=self.overrides)
+        return chosen.without_model()
+
+
+def find_files(inputs: Iterable[Path], output: Path) -> list[tuple[Path, Path]]:
+    """Return each file with its place below the output: a folder's tree is kept.
+
+    What is hidden, and the output folder itself, is left out of a folder.
+
+    Args:
+        inputs: Files and folders.
+        output: The folder that is written to.
+
+    Raises:
+        InputError: for a folder without files.
+    """
+    found: list[tuple[Path, Path]] = []
+    for given in inputs:
+        if not given.is_dir():
+            found.append((given, Path(given.name)))
+            continue
+        files = list(_walk(given, output.resolve()))
+        if not files:
+            raise InputError("the folder holds no files", where=given, remedy="name another one")
+        found += [(file, file.relative_to(given)) for file in files]
+    return found
+
+
+def list_jobs(
+    files: Iterable[tuple[Path, Path]],
+    preset: Preset,
+    output: Path,
+    *,
+    name: Path | None = None,
+    force: bool = False,
+) -> list[Job]:
+    """Return what is to be written, with names that are safe on every system.
+
+    Args:
+        files: What to read, and its place below the output.
+        preset: Whose name the files bear.
+        output: The folder to write to.
+        name: The file to write, where there is one alone.
+        force: Overwrite what is there.
+
+    Raises:
+        InputError: if two files would be written to one place, or one is there already.
+    """
+    suffix = f"_{recipe.safe_name(preset.name)}.{preset.output.format}"
+    jobs, taken = [], dict[str, Path]()
+    for source, place in files:
+        folder = output.joinpath(*(recipe.safe_name(part) for part in place.parent.parts))
+        target = name or folder / (recipe.safe_name(place.stem) + suffix)
+        # As a system sees it that does not tell capitals.
+        other = taken.setdefault(str(target).casefold(), source)
+        if other is not source:
+            raise InputError(
+                f"{other} and {source} would be written to the same file",
+                where=target,
+                remedy="rename one of them, or process them one by one",
+            )
+        recipe.check_free(*recipe.files_of(target), force=force)
+        jobs.append(Job(source, target))
+    return jobs
+
+
+def run(
+    jobs: Sequence[Job],
+    rack: Rack,
+    registry: Registry,
+    *,
+    workers: int = 1,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> Iterator[Done]:
+    """Do all jobs and yield what came of each, in the order in which they end.
+
+    The sound is the same for any number of workers.
+
+    Args:
+        jobs: What to do.
+        rack: What to run.
+        registry: The plugins of this process.
+        workers: Processes; 1 is this one alone.
+        force: Overwrite what is there.
+        progress: Told the seconds of a single file, or the files of several.
+
+    Raises:
+        RenderError: if a worker dies.
+    """
+    if workers == 1 or len(jobs) == 1:
+        preset = rack.load(registry)
+        for number, job in enumerate(jobs, start=1):
+            alone = progress if len(jobs) == 1 else None
+            yield _done(job, preset, registry, force=force, progress=alone)
+            if progress and not alone:
+                progress("processing", number, len(jobs))
+        return
+    with _pool(min(workers, len(jobs)), rack) as pool:
+        futures = [pool.submit(_work, job, force) for job in jobs]
+        for number, future in enumerate(as_completed(futures), start=1):
+            yield future.result()
+            if progress:
+                progress("processing", number, len(jobs))
+
+
+def _walk(folder: Path, output: Path) -> Iterator[Path]:
+    for place, folders, names in os.walk(folder):
+        here = Path(place)
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".") and (here / name).resolve() != output
+        )
+        yield from (here / name for name in sorted(names) if not name.startswith("."))
+
+
+def _done(
+    job: Job,
+    preset: Preset,
+    registry: Registry,
+    *,
+    force: bool,
+    progress: Progress | None = None,
+) -> Done:
+    """Do a job; what goes wrong with it is its result."""
+    source = cast("type[Source]", registry.find("source", "audio-file"))
+    chosen = preset.with_source(source.model_validate({"path": str(job.source.absolute())}))
+    try:
+        facts = process(job.source, chosen, job.target, registry, force=force, progress=progress)
+    except LofigenError as failure:
+        return Done(job, failure=failure)
+    return Done(job, facts)
+
+
+@contextmanager
+def _pool(workers: int, rack: Rack) -> Iterator[ProcessPoolExecutor]:
+    """Yield processes that are begun afresh, and so hold no locks or threads of this one."""
+    pool = ProcessPoolExecutor(
+        workers,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_begin,
+        initargs=(rack,),
+    )
+    try:
+        yield pool
+    except BrokenProcessPool:
+        raise RenderError(
+            "a worker died", remedy="process the files that are missing, with fewer --workers"
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+class _Worker:
+    """What a worker keeps from one job to the next: its plugins and its preset."""
+
+    registry: Registry
+    preset: Preset
+
+
+def _begin(rack: Rack) -> None:
+    from threadpoolctl import threadpool_limits
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who waits for a job has nothing to say
+    threadpool_limits(1)
+    _Worker.registry = load_plugins(rack.plugin_dir)
+    _Worker.preset = rack.load(_Worker.registry)
+
+
+def _work(job: Job, force: bool) -> Done:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with _warnings() as heard:
+            done = _done(job, _Worker.preset, _Worker.registry, force=force)
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return replace(done, warnings=tuple(heard))
+
+
+@contextmanager
+def _warnings() -> Iterator[list[str]]:
+    """Give what the toolkit warns of."""
+    logger, handler = logging.getLogger("lofigen_kit"), _Listener(logging.WARNING)
+    logger.addHandler(handler)
+    try:
+        yield handler.heard
+    finally:
+        logger.removeHandler(handler)
+
+
+class _Listener(logging.Handler):
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
+        self.heard: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.heard.append(record.getMessage())
