@@ -34,7 +34,7 @@ class Spool:
 
     def append(self, block: np.ndarray, /) -> None:
         """Keep one more block [shape=(channels, frames), dtype=float32]."""
-        data = memoryview(np.ascontiguousarray(block)).cast("B")
+        data = _bytes_of(np.ascontiguousarray(block))
         try:
             self._file.seek(self._end)
             while data:
@@ -53,9 +53,13 @@ class Spool:
         place = 0
         for shape in self._shapes:
             block = np.empty(shape, np.float32)
-            left = memoryview(block).cast("B")
+            left = _bytes_of(block)
             self._file.seek(place)
             while left and (count := self._file.readinto(left)):
                 left = left[count:]
             place += block.nbytes
             yield block
+
+
+def _bytes_of(block: np.ndarray) -> memoryview:
+    return memoryview(block.reshape(-1).view(np.uint8))

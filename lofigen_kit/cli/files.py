@@ -101,7 +101,7 @@ def process(
 
 def _tell(done: Done, *, quiet: bool) -> None:
     """Say what came of a file."""
-    for warning in done.warnings:
+    for warning in () if quiet else done.warnings:
         warn(warning)
     if done.failure:
         warn(str(done.failure))

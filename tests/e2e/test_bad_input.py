@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from lofigen_kit.nn import checkpoint
 from lofigen_kit.nn.spec import stack
@@ -204,6 +207,115 @@ def test_a_file_that_is_no_audio(
         "inspect": ["inspect", path],
     }
     assert name in refused(run, *arguments[command])
+
+
+def riff(
+    rate_hz: int = 44_100, channels: int = 2, said: int | None = None, data: bytes = b""
+) -> bytes:
+    """Return a WAV file of 16 bits that says what it is told to."""
+    size = len(data) if said is None else said
+    form = struct.pack(
+        "<HHIIHH", 1, channels, rate_hz, min(2 * channels * rate_hz, 2**32 - 1), 2 * channels, 16
+    )
+    riff_size = min(size + 36, 2**32 - 1)
+    return (
+        b"RIFF" + struct.pack("<I", riff_size) + b"WAVEfmt " + struct.pack("<I", 16) + form
+        + b"data" + struct.pack("<I", size) + data
+    )  # fmt: skip
+
+
+def flac(frames: int, claimed: int) -> bytes:
+    """Return a FLAC file that claims a number of frames (the last 36 bits of bytes 18 to 25)."""
+    file = io.BytesIO()
+    soundfile.write(file, 0.1 * np.sin(np.arange(frames) / 9), 44_100, format="FLAC")
+    data = file.getvalue()
+    packed = int.from_bytes(data[18:26], "big") >> 36 << 36 | claimed
+    return data[:18] + packed.to_bytes(8, "big") + data[26:]
+
+
+def floats(value: float) -> bytes:
+    file = io.BytesIO()
+    samples = np.zeros(5000)
+    samples[-7] = value
+    soundfile.write(file, samples, 44_100, "FLOAT", format="WAV")
+    return file.getvalue()
+
+
+SOUND = (1000 * np.sin(np.arange(40_000) / 9)).astype("<i2").tobytes()
+
+HOSTILE = {
+    "no bytes": (b"", "the file is empty"),
+    "a stub": (riff()[:20], "this is not audio"),
+    "no frames": (riff(), "the file holds no sound"),
+    "no channels": (riff(channels=0, data=SOUND), "this is not audio"),
+    "64 channels": (riff(channels=64, data=SOUND), "64 channels are more than 32"),
+    "0 Hz": (riff(rate_hz=0, data=SOUND), "this is not audio"),
+    "1 Hz": (riff(rate_hz=1, data=SOUND), "a sample rate of 1 Hz"),
+    "4 GHz": (riff(rate_hz=4_000_000_000, data=SOUND), "this is not audio"),
+    "no numbers": (floats(np.nan), "not numbers"),
+    "infinity": (floats(np.inf), "not numbers"),
+    "text": (b"la la la\n" * 100, "this is not audio"),
+    "a playlist": (b"#EXTM3U\n/etc/passwd\n", "this is not audio"),
+    "a FLAC without frames": (flac(5000, 5000)[:60], ""),
+}
+"""Cases 27, 31 to 33 and 35: refused."""
+
+DAMAGED = {
+    "cut short": (riff(said=160_000, data=SOUND), 20_000),
+    "4 GB in a header": (riff(said=2**32 - 40, data=SOUND), 20_000),
+    "1 GB in a header": (riff(said=10**9, data=SOUND), 20_000),
+    "a FLAC that claims too much": (flac(20_000, 10**6), 20_000),
+    "a FLAC that claims it has no end": (flac(20_000, 2**36 - 1), 20_000),
+}
+"""Cases 28 to 30: used as far as they go, with a warning."""
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_file_is_one_line_and_leaves_nothing(
+    run: Run, preset_file: Path, tmp_path: Path, name: str
+) -> None:
+    content, message = HOSTILE[name]
+    (tmp_path / "bad.wav").write_bytes(content)
+    line = refused(run, "process", tmp_path / "bad.wav", "--preset", preset_file, "-o", "new")
+    assert line.startswith(f"{tmp_path / 'bad.wav'}: ")
+    assert message in line
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_a_damaged_file_is_used_as_far_as_it_goes(
+    run: Run, preset_file: Path, tmp_path: Path, name: str
+) -> None:
+    content, frames = DAMAGED[name]
+    (tmp_path / "bad.wav").write_bytes(content)
+    code, out, err = run("process", tmp_path / "bad.wav", "--preset", preset_file, "-o", "x.wav")
+    assert code == 0
+    assert out.startswith("x.wav  0.5 s")
+    said_by_format = err.count("the name says .wav, it is FLAC")
+    assert err.count("\n") - said_by_format == (name != "4 GB in a header")
+    assert ("the file is damaged" in err) == (name != "4 GB in a header")
+    assert soundfile.info("x.wav").frames == frames
+    assert soundfile.info("x.wav").channels == (1 if "FLAC" in name else 2)
+
+
+def test_a_folder_as_a_file_and_a_file_as_a_folder(
+    run: Run, preset_file: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "empty.wav").mkdir()
+    command = ("process", tmp_path / "empty.wav", "--preset", preset_file)
+    assert refused(run, *command) == (
+        f"{tmp_path / 'empty.wav'}: the folder holds no files; name another one"
+    )
+    line = refused(run, "process", preset_file, "--preset", preset_file, "-o", preset_file / "x")
+    assert "cannot be written (Not a directory)" in line
+
+
+def test_a_sound_too_long_for_its_format_is_refused_before_it_is_made(
+    run: Run, preset_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.wav").write_bytes(riff(data=SOUND))
+    monkeypatch.setattr("lofigen_kit.io.MAX_WAV_BYTES", 100_000)
+    line = refused(run, "process", tmp_path / "a.wav", "--preset", preset_file)
+    assert line.endswith("a WAV file holds no more than 4 GB; write FLAC")
 
 
 @pytest.mark.parametrize("command", ["process", "inspect"])

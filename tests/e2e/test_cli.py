@@ -128,6 +128,54 @@ def test_process_runs_the_effects_on_existing_files(
     assert read_audio(Path("done/piano_small.wav")).frames == 44100
 
 
+@pytest.fixture
+def crate(tmp_path: Path) -> Path:
+    """A folder with two sounds, one of them further down, and what is none."""
+    folder = tmp_path / "crate"
+    (folder / "side b").mkdir(parents=True)
+    for number, name in enumerate(("one.wav", "side b/two.flac")):
+        noise = np.random.default_rng(number).uniform(-0.5, 0.5, (2, 8000))
+        write_audio(folder / name, AudioBuffer(noise, 8000), format="wav", bit_depth=16,
+                    comment="", rng=np.random.default_rng(0))  # fmt: skip
+    (folder / "cover.jpg").write_bytes(b"\xff\xd8\xff no sound")
+    return folder
+
+
+def test_a_folder_is_processed_and_what_is_no_audio_stops_nothing(
+    run: Run, preset_file: Path, crate: Path
+) -> None:
+    hashes = []
+    for workers in (1, 2):
+        output = f"by-{workers}"
+        command = ("process", crate, "--preset", preset_file, "-o", output, "--json")
+        code, out, err = run(*command, "--workers", workers)
+        result = json.loads(out)
+        assert code == 3
+        assert err == (
+            f"lofigen-kit: {crate}/cover.jpg: this is not audio that can be read; give a WAV, "
+            "FLAC, OGG, MP3 or AIFF file\n"
+        )
+        assert [failed["path"] for failed in result["failed"]] == [str(crate / "cover.jpg")]
+        files = {f["path"]: f["recipe"]["audio_sha256"] for f in result["files"]}
+        assert set(files) == {f"{output}/one_small.wav", f"{output}/side-b/two_small.wav"}
+        hashes.append([files[path] for path in sorted(files)])
+        names = sorted(str(p.relative_to(output)) for p in Path(output).rglob("*.*"))
+        assert names == [
+            "one_small.json", "one_small.wav", "side-b/two_small.json", "side-b/two_small.wav"
+        ]  # fmt: skip
+    assert hashes[0] == hashes[1]
+    command = ("process", crate, "--preset", preset_file, "--workers", 2, "-o", "by-2")
+    code, _, err = run(*command)
+    assert code == 2
+    assert "the file is there already" in err
+    code, out, err = run(*command, "--force")
+    assert code == 3
+    assert sorted(line.split()[0] for line in out.splitlines()) == [
+        "by-2/one_small.wav", "by-2/side-b/two_small.wav"
+    ]  # fmt: skip
+    assert "side b/two.flac: the name says .flac, it is WAV" in err
+
+
 def test_inspect_draws_a_picture(run: Run, recording: Path) -> None:
     code, out, _ = run("inspect", recording, "--picture", "p.png")
     assert code == 0

@@ -1,0 +1,287 @@
+"""Processing existing files: streams equal wholes, memory stays, nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from lofigen_kit import rack
+from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.components import Context
+from lofigen_kit.dsp.mastering import master
+from lofigen_kit.errors import InputError, RenderError
+from lofigen_kit.io import audio_sha256, read_audio
+from lofigen_kit.preset import Preset, load_preset
+from lofigen_kit.process import examine, process
+from lofigen_kit.process_many import find_files, list_jobs
+from lofigen_kit.registry import Registry
+from lofigen_kit.seeding import stream
+from lofigen_kit.spool import Spool
+
+RATE_HZ = 44_100
+PRESET = """\
+version: 1
+name: plain
+seed: 5
+source: {use: bursts}
+effects: [{use: lowpass, cutoff_hz: 5000, mix: 0.7}, {use: fake-noise}]
+output: {bit_depth: 32}
+"""
+IN_BLOCKS = """\
+version: 1
+name: blocks
+source: {use: beatmaker}
+effects: [{use: lowpass, cutoff_hz: 9000}]
+"""
+MEASURED = """
+import resource, sys
+from pathlib import Path
+from lofigen_kit.plugins import load_plugins
+from lofigen_kit.preset import load_preset
+from lofigen_kit.process import process
+
+registry = load_plugins()
+preset = load_preset(sys.argv[1], registry=registry).without_model()
+for name in sys.argv[2:]:
+    process(Path(name), preset, Path(name + ".out.wav"), registry)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.fixture
+def preset(tmp_path: Path, registry: Registry) -> Preset:
+    (tmp_path / "plain.yaml").write_text(PRESET)
+    return load_preset(tmp_path / "plain.yaml", registry=registry)
+
+
+def beat(seconds: int) -> Iterator[np.ndarray]:
+    rng, t = np.random.default_rng(0), np.arange(RATE_HZ) / RATE_HZ
+    kick = 0.5 * np.exp(-(t % 0.5) / 0.1) * np.sin(2 * np.pi * 60 * (t % 0.5))
+    for _ in range(seconds):
+        yield (kick + 0.05 * rng.standard_normal((2, RATE_HZ))).T
+
+
+def record(path: Path, seconds: int) -> Path:
+    with soundfile.SoundFile(path, "w", RATE_HZ, 2, "PCM_16") as file:
+        for second in beat(seconds):
+            file.write(second)
+    return path
+
+
+def test_a_file_in_blocks_is_what_the_whole_would_be(
+    tmp_path: Path, preset: Preset, registry: Registry
+) -> None:
+    path = record(tmp_path / "a.wav", 3)
+    facts = process(path, preset, tmp_path / "out.wav", registry)
+    heard, grid = read_audio(path), examine(path).grid
+    for stage, effect in rack.stages(preset.effects):
+        heard = rack.applied(effect, heard, Context(stream(5, 0, stage), grid), loop=False)
+    whole = master(heard, loudness_lufs=-14, true_peak_dbtp=-1)
+    written = read_audio(tmp_path / "out.wav")
+    np.testing.assert_array_equal(written.samples, whole.audio.samples)
+    assert facts["audio_sha256"] == audio_sha256(written)
+    assert facts["loudness_lufs"] == whole.loudness_lufs == pytest.approx(-14, abs=0.1)
+    assert facts["tempo_bpm"] == pytest.approx(60, rel=0.01)
+    assert facts["disclosure"] == "processed by lofigen-kit"
+    assert facts["duration_s"] == 3.0
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("rate_hz", [8000, 22_050, 192_000])
+def test_a_tone_keeps_its_pitch_its_length_and_its_channels(
+    tmp_path: Path, registry: Registry, preset: Preset, channels: int, rate_hz: int
+) -> None:
+    plain = preset.model_copy(update={"effects": ()})
+    frames = 2 * rate_hz + 7
+    tone = 0.1 * np.sin(2 * np.pi * 500 * np.arange(frames) / rate_hz)
+    soundfile.write(tmp_path / "a.flac", np.repeat(tone[:, None], channels, axis=1), rate_hz)
+    process(tmp_path / "a.flac", plain, tmp_path / "out.wav", registry)
+    audio = read_audio(tmp_path / "out.wav")
+    assert audio.samples.shape == (channels, round(frames * RATE_HZ / rate_hz))
+    middle = audio.samples[:, RATE_HZ // 2 :][:, :RATE_HZ].astype(np.float64)
+    spectrum = np.abs(np.fft.rfft(middle * np.hanning(RATE_HZ)))
+    assert (spectrum.argmax(axis=1) == 500).all()
+
+
+def test_many_channels_are_heard_on_both_sides(
+    tmp_path: Path, preset: Preset, registry: Registry
+) -> None:
+    soundfile.write(tmp_path / "a.wav", np.eye(6)[np.arange(RATE_HZ) % 6] * 0.1, RATE_HZ)
+    plain = preset.model_copy(update={"effects": ()})
+    process(tmp_path / "a.wav", plain, tmp_path / "out.wav", registry)
+    audio = read_audio(tmp_path / "out.wav")
+    np.testing.assert_array_equal(audio.samples[0], audio.samples[1])
+    assert audio.channels == 2
+
+
+def test_memory_does_not_grow_with_length(tmp_path: Path) -> None:
+    """Three minutes of stereo are 64 MB of samples."""
+    after = peaks_mb(tmp_path, [60, 240])
+    assert after[1] - after[0] < 20
+
+
+@pytest.mark.slow
+def test_an_hour_fits_into_400_mb(tmp_path: Path) -> None:
+    assert peaks_mb(tmp_path, [3600])[0] < 400
+
+
+def peaks_mb(folder: Path, lengths_s: list[int]) -> list[float]:
+    """Return the highest resident memory of a process after each of some files."""
+    (folder / "blocks.yaml").write_text(IN_BLOCKS)
+    paths = [record(folder / f"{seconds}.wav", seconds) for seconds in lengths_s]
+    ran = subprocess.run(
+        [sys.executable, "-c", MEASURED, str(folder / "blocks.yaml"), *map(str, paths)],
+        capture_output=True, text=True, check=True, env={**os.environ, "LOFIGEN_PLUGIN_DIR": ""},
+    )  # fmt: skip
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return [int(line) / unit for line in ran.stdout.split()]
+
+
+def test_a_stage_that_breaks_is_named_and_leaves_nothing(
+    tmp_path: Path, registry: Registry
+) -> None:
+    path = record(tmp_path / "a.wav", 1)
+    (tmp_path / "broken.yaml").write_text(PRESET.replace("fake-noise", "breaks, how: raise"))
+    broken = load_preset(tmp_path / "broken.yaml", registry=registry)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(RenderError, match=r"effects\.breaks#0: ZeroDivisionError"):
+        process(path, broken, tmp_path / "new" / "out.wav", registry)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+HANGS = '''
+import time
+from typing import Literal
+
+from lofigen_kit.api import BlockEffect, hookimpl
+
+
+class Hangs(BlockEffect):
+    """Takes its time."""
+
+    use: Literal["hangs"] = "hangs"
+
+    def start(self, sound, ctx):
+        blocks = 0
+
+        def process(block, now):
+            nonlocal blocks
+            blocks += 1
+            if blocks == 20:
+                print("ready", flush=True)
+                time.sleep(60)
+            return block
+
+        return process
+
+
+@hookimpl
+def lofigen_effects():
+    return [Hangs]
+'''
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to a child")
+def test_interrupting_leaves_nothing(tmp_path: Path) -> None:
+    plugins = tmp_path / "plugins"
+    plugins.mkdir()
+    (plugins / "hangs.py").write_text(HANGS)
+    (tmp_path / "hangs.yaml").write_text(PRESET.replace("bursts", "beatmaker").replace(
+        "fake-noise", "hangs"))  # fmt: skip
+    path = record(tmp_path / "a.wav", 8)
+    output = tmp_path / "out"
+    output.mkdir()
+    code = (
+        "import signal, sys, lofigen_kit.cli as c\n"
+        # What runs in the background of a shell ignores Ctrl-C, and so do its children.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "c.main(sys.argv[1:])\n"
+    )
+    command = [sys.executable, "-c", code, "--plugin-dir", plugins, "process", path]
+    command += ["--preset", tmp_path / "hangs.yaml", "-o", output]
+    with subprocess.Popen(
+        [str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as running:
+        assert running.stdout is not None
+        running.stdout.readline()
+        running.send_signal(signal.SIGINT)
+        _, err = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert b"Traceback" not in err
+    assert list(output.iterdir()) == []
+
+
+def test_a_spool_gives_back_what_it_was_given_to_several_at_once(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    blocks = [rng.standard_normal((2, n)).astype(np.float32) for n in (5, 1, 8192, 0, 3)]
+    with Spool(tmp_path) as spool:
+        for block in blocks:
+            spool.append(block[:, ::-1])
+        for _ in range(2):
+            for ours, first, second in zip(blocks, spool, spool, strict=True):
+                np.testing.assert_array_equal(first, ours[:, ::-1])
+                np.testing.assert_array_equal(second, ours[:, ::-1])
+    assert list(tmp_path.iterdir()) == []
+
+
+# Many files.
+
+
+@pytest.fixture
+def crate(tmp_path: Path) -> Path:
+    folder = tmp_path / "crate"
+    for name in ("b.wav", "A side/Ünsafe: näme.wav", ".hidden.wav", ".git/x.wav", "out/old.wav"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"x")
+    return folder
+
+
+def test_a_tree_is_kept_and_names_are_made_safe(crate: Path, preset: Preset) -> None:
+    found = find_files([crate], crate / "out")
+    jobs = list_jobs(found, preset, crate / "out")
+    assert [(job.source.name, str(job.target.relative_to(crate / "out"))) for job in jobs] == [
+        ("b.wav", "b_plain.wav"),
+        ("Ünsafe: näme.wav", "A-side/nsafe-n-me_plain.wav"),
+    ]
+
+
+def test_two_files_for_one_place_are_refused(crate: Path, preset: Preset) -> None:
+    (crate / "B.flac").write_bytes(b"x")
+    with pytest.raises(InputError, match=r"B\.flac and .*b\.wav would be written to the same"):
+        list_jobs(find_files([crate], crate / "out"), preset, crate / "out")
+
+
+def test_what_is_there_is_found_before_anything_is_done(crate: Path, preset: Preset) -> None:
+    found = find_files([crate], crate / "out")
+    (crate / "out" / "b_plain.json").write_text("mine")
+    with pytest.raises(InputError, match=r"b_plain\.json: the file is there already"):
+        list_jobs(found, preset, crate / "out")
+    assert list_jobs(found, preset, crate / "out", force=True)
+
+
+def test_a_folder_without_files(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="the folder holds no files"):
+        find_files([tmp_path], tmp_path / "out")
+
+
+def test_what_is_no_loop_is_mastered_from_its_beginning_to_its_end() -> None:
+    """Whatever is loud at a piece's end leaves its beginning alone; in a loop it does not."""
+    t = np.arange(2 * RATE_HZ) / RATE_HZ
+    tone = np.sin(2 * np.pi * 220 * t) * np.where(t < 1.95, 0.2, 1.8)
+    audio = AudioBuffer(tone[None], RATE_HZ)
+    piece, loop = (
+        master(audio, loudness_lufs=None, true_peak_dbtp=-1, loop=loop).audio.samples[0]
+        for loop in (False, True)
+    )
+    start = slice(0, RATE_HZ // 50)
+    gains = [np.std(heard[start]) / np.std(tone[start]) for heard in (piece, loop)]
+    assert 20 * np.log10(gains[0]) == pytest.approx(0, abs=0.1)
+    assert 20 * np.log10(gains[1]) < -3
