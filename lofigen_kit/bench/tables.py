@@ -75,6 +75,18 @@ def training(cases: Sequence[Mapping[str, Any]]) -> Rows:
     return [["model", *columns.values()], *rows]
 
 
+def effects(result: Mapping[str, Any]) -> Rows:
+    """Return what each stage takes, and all of them together."""
+    rows = [["stage", "share", "seconds", "x real time", "x by CPU time"]]
+    for stage in result["stages"]:
+        by_cpu = stage["by_cpu_time"]["x_realtime"]
+        figures = (stage["seconds"], stage["x_realtime"], by_cpu)
+        rows.append([stage["stage"], f"{stage['share']:.0%}", *map(number, figures)])
+    total = result["x_realtime"]
+    figures = (result["seconds"] / total, total, result["by_cpu_time"]["x_realtime"])
+    return [*rows, ["all", "100%", *map(number, figures)]]
+
+
 def machine(facts: Mapping[str, Any]) -> list[str]:
     """Return a machine's description in lines."""
     vectors = ", ".join(facts["vectors"]) or "no known vector unit"

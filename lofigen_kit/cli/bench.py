@@ -1,4 +1,4 @@
-"""`bench`: how fast this machine generates and trains."""
+"""`bench`: how fast this machine generates, trains and processes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from lofigen_kit.cli.common import Json, Quiet, columns, progress_bar, registry_of, show
+from lofigen_kit.cli.common import (
+    Json,
+    Overrides,
+    Quiet,
+    columns,
+    progress_bar,
+    registry_of,
+    show,
+)
 from lofigen_kit.errors import InputError
 
 if TYPE_CHECKING:
@@ -131,6 +139,40 @@ def train(
         "machine": describe(),
     }
     lines = [*tables.machine(result["machine"]), "", *columns(tables.training(cases))]
+    show(result, lines, as_json=as_json, quiet=quiet)
+
+
+@app.command("effects")
+def effects(
+    ctx: typer.Context,
+    *,
+    preset: Annotated[
+        str, typer.Argument(metavar="[PRESET]", help="A preset's name or path.")
+    ] = "lofi-tape",
+    overrides: Overrides = None,
+    seconds: Annotated[float, typer.Option(min=1, help="How much stereo goes through.")] = 60.0,
+    rounds: Annotated[int, typer.Option(min=1, help="How often each stage is timed.")] = 5,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Time each effect of a preset, and its master, on one core."""
+    from lofigen_kit.bench import effects as bench
+    from lofigen_kit.bench import tables
+    from lofigen_kit.bench.machine import describe
+    from lofigen_kit.preset import load_preset
+
+    chosen = load_preset(preset, registry=registry_of(ctx), overrides=overrides or [])
+    with progress_bar(quiet=quiet or as_json) as bar:
+
+        def report(done: int, total: int) -> None:
+            if bar:
+                bar("measuring", done, total)
+
+        result = {
+            **bench.measure(chosen, seconds=seconds, rounds=rounds, progress=report),
+            "machine": describe(),
+        }
+    lines = [*tables.machine(result["machine"]), "", *columns(tables.effects(result))]
     show(result, lines, as_json=as_json, quiet=quiet)
 
 

@@ -107,11 +107,12 @@ needs_ffmpeg = pytest.mark.skipif(
 )
 
 
-def mastered(run: Run, tmp_path: Path, name: str) -> dict[str, object]:
+def mastered(run: Run, tmp_path: Path, name: str, loudness_lufs: float = -14) -> dict[str, object]:
     (tmp_path / "plain.yaml").write_text(PRESET)
     code, out, err = run(
-        "process", tmp_path / name, "--preset", tmp_path / "plain.yaml", "-o", "out.wav", "--json"
-    )
+        "process", tmp_path / name, "--preset", tmp_path / "plain.yaml", "-o", "out.wav", "--json",
+        "--set", f"master.loudness_lufs={loudness_lufs}",
+    )  # fmt: skip
     assert code == 0, err
     facts: dict[str, object] = json.loads(out)["files"][0]["recipe"]
     return facts
@@ -132,6 +133,20 @@ def test_a_clip_is_as_loud_as_it_says(run: Run, tmp_path: Path, name: str) -> No
             assert loudness_lufs == pytest.approx(-14, abs=0.15)
     else:
         assert loudness_lufs < -14.1
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("name", ["white noise", "overloaded", "pink noise", "soft drums"])
+def test_limited_as_far_as_it_goes_a_clip_stays_under_its_ceiling(
+    run: Run, tmp_path: Path, name: str
+) -> None:
+    samples, rate_hz = CLIPS[name]
+    soundfile.write(tmp_path / "clip.wav", samples.T, rate_hz, "FLOAT")
+    facts = mastered(run, tmp_path, "clip.wav", loudness_lufs=-6)
+    loudness_lufs, peak_dbtp = by_ffmpeg(Path("out.wav"))
+    assert "8 dB of limiting" in str(facts["target_unreached"])
+    assert loudness_lufs == pytest.approx(facts["loudness_lufs"], abs=0.1)
+    assert -1.2 <= peak_dbtp <= -1.0
 
 
 @needs_ffmpeg

@@ -218,3 +218,28 @@ def test_crops_that_are_too_short_to_judge_are_refused(small: Run) -> None:
 )  # fmt: skip
 def test_numbers_are_short(value: float | None, text: str) -> None:
     assert tables.number(value) == text
+
+
+def test_effects_are_reported(run: Run, preset_file: Path) -> None:
+    code, out, err = run(
+        "bench", "effects", preset_file, "--seconds", 2, "--rounds", 3, "--json",
+        "--set", "effects.1.use=lowpass",
+    )  # fmt: skip
+    assert (code, err) == (0, "")
+    result = json.loads(out)
+    stages = result["stages"]
+    assert [stage["stage"] for stage in stages] == ["fake-noise#0", "lowpass#0", "master"]
+    for figures in (stages, [stage["by_cpu_time"] for stage in stages]):
+        assert sum(figure["share"] for figure in figures) == pytest.approx(1, abs=0.3)
+        for figure in figures:
+            assert figure["x_realtime"] == pytest.approx(2 / figure["seconds"])
+    assert result["x_realtime"] < min(stage["x_realtime"] for stage in stages)
+    assert "cpu" in result["machine"]
+
+
+def test_effects_are_tabled(run: Run, preset_file: Path) -> None:
+    code, out, _ = run("bench", "effects", preset_file, "--seconds", 1, "--rounds", 1)
+    lines = [line.split() for line in out.splitlines()]
+    assert code == 0
+    assert [line[0] for line in lines[-4:]] == ["fake-noise#0", "fake-noise#1", "master", "all"]
+    assert sum(int(line[1].rstrip("%")) for line in lines[-4:-1]) == pytest.approx(100, abs=2)

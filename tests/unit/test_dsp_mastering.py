@@ -119,7 +119,7 @@ def test_without_a_target_only_the_ceiling_counts() -> None:
     kept = master(quiet, loudness_lufs=None, true_peak_dbtp=-1)
     assert np.array_equal(kept.audio.samples, block_dc(quiet).samples)
     loud = master(AudioBuffer(20 * drums(0.05), RATE_HZ), loudness_lufs=None, true_peak_dbtp=-1)
-    assert loud.true_peak_dbtp == pytest.approx(-1, abs=0.05)
+    assert loud.true_peak_dbtp == pytest.approx(-1.1, abs=0.05)
     assert loud.target_unreached is None
 
 
