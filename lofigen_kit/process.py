@@ -28,7 +28,7 @@ from lofigen_kit.seeding import stream
 from lofigen_kit.spool import Spool
 
 if TYPE_CHECKING:
-    from lofigen_kit.dsp.mastering import Master
+    from lofigen_kit.dsp.mastering import MasteredBlocks
 
 HEARD_S = 60.0
 """How much of a file is heard to find its beat."""
@@ -194,7 +194,9 @@ def _watched(blocks: Blocks, sound: Sound, progress: Progress | None) -> Blocks:
         yield block
 
 
-def _mastered(blocks: Blocks, preset: Preset, sound: Sound, store: Callable[[], Spool]) -> Master:
+def _mastered(
+    blocks: Blocks, preset: Preset, sound: Sound, store: Callable[[], Spool]
+) -> MasteredBlocks:
     from lofigen_kit.dsp.mastering import master_blocks
 
     with at_stage("master"):
@@ -207,7 +209,7 @@ def _mastered(blocks: Blocks, preset: Preset, sound: Sound, store: Callable[[], 
         )
 
 
-def _result(recording: Recording, preset: Preset, sound: Sound, mastered: Master) -> Result:
+def _result(recording: Recording, preset: Preset, sound: Sound, mastered: MasteredBlocks) -> Result:
     grid = recording.grid
     bars = round(max(sound.duration_s - grid.start_s, 0.0) / (4 * grid.beat_s))
     score = Score(

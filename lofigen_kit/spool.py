@@ -62,4 +62,4 @@ class Spool:
 
 
 def _bytes_of(block: np.ndarray) -> memoryview:
-    return memoryview(block.reshape(-1).view(np.uint8))
+    return block.reshape(-1).view(np.uint8).data

@@ -77,7 +77,7 @@ class Mastered:
 
 
 @dataclass(frozen=True)
-class Master:
+class MasteredBlocks:
     """How a sound that was gone through once is brought to its loudness, and what comes of it.
 
     Attributes:
@@ -123,7 +123,7 @@ def master_blocks(
     true_peak_dbtp: float,
     loop: bool = False,
     store: Callable[[], Store] = list,
-) -> Master:
+) -> MasteredBlocks:
     """Block direct current, bring the loudness to its target, hold true peaks under a ceiling.
 
     Peaks above the ceiling are limited, all channels alike, by at most 8 dB; where the target
@@ -292,10 +292,12 @@ class _Outline:
         """Return where the middles of stretches lie, in frames; the last one may be shorter."""
         laps, within = np.divmod(numbers, points)
         ends = np.minimum((within + 1) * stretch, self.frames)
-        return laps * self.frames + (within * stretch + ends - 1) / 2
+        return np.asarray(laps * self.frames + (within * stretch + ends - 1) / 2)
 
 
-def _finished_at(kept: Store, outline: _Outline, target_lufs: float, ceiling_dbtp: float) -> Master:
+def _finished_at(
+    kept: Store, outline: _Outline, target_lufs: float, ceiling_dbtp: float
+) -> MasteredBlocks:
     """Plan, measure, and correct the little by which the outline was wrong."""
     aim_lufs = target_lufs
     for _ in range(_MAX_ROUNDS):
@@ -309,16 +311,18 @@ def _finished_at(kept: Store, outline: _Outline, target_lufs: float, ceiling_dbt
     return mastered
 
 
-def _finished(kept: Store, outline: _Outline, gain_db: float, ceiling_dbtp: float) -> Master:
+def _finished(
+    kept: Store, outline: _Outline, gain_db: float, ceiling_dbtp: float
+) -> MasteredBlocks:
     """Return the sound through gain and limiter, what still stands over the ceiling taken off."""
     louder = partial(_louder, kept, outline, gain_db, ceiling_dbtp)
     peak_dbtp = outline.peak_db + gain_db
     if peak_dbtp <= ceiling_dbtp:  # the outline knows all of it
-        return Master(louder, outline.loudness_lufs(gain_db, ceiling_dbtp), peak_dbtp)
+        return MasteredBlocks(louder, outline.loudness_lufs(gain_db, ceiling_dbtp), peak_dbtp)
     loudness_lufs, peak_dbtp = measured(louder(), outline.sound)
     trim_db = min(0.0, ceiling_dbtp - peak_dbtp)
     trimmed = partial(louder, trim=np.float32(gain_of(trim_db)))
-    return Master(trimmed, loudness_lufs + trim_db, peak_dbtp + trim_db)
+    return MasteredBlocks(trimmed, loudness_lufs + trim_db, peak_dbtp + trim_db)
 
 
 def _louder(
@@ -332,7 +336,7 @@ def _louder(
         yield block * (gain * trim)
 
 
-def _shortfall(target_lufs: float, mastered: Master) -> str | None:
+def _shortfall(target_lufs: float, mastered: MasteredBlocks) -> str | None:
     missing_lu = target_lufs - mastered.loudness_lufs
     if abs(missing_lu) <= TOLERANCE_LU:
         return None

@@ -164,11 +164,11 @@ def test_a_folder_is_processed_and_what_is_no_audio_stops_nothing(
             "one_small.json", "one_small.wav", "side-b/two_small.json", "side-b/two_small.wav"
         ]  # fmt: skip
     assert hashes[0] == hashes[1]
-    command = ("process", crate, "--preset", preset_file, "--workers", 2, "-o", "by-2")
-    code, _, err = run(*command)
+    again = ("process", crate, "--preset", preset_file, "--workers", 2, "-o", "by-2")
+    code, _, err = run(*again)
     assert code == 2
     assert "the file is there already" in err
-    code, out, err = run(*command, "--force")
+    code, out, err = run(*again, "--force")
     assert code == 3
     assert sorted(line.split()[0] for line in out.splitlines()) == [
         "by-2/one_small.wav", "by-2/side-b/two_small.wav"
