@@ -128,7 +128,7 @@ class Preset(_Part):
     @validator(mode="after")
     def _model_has_sampler(self) -> Self:
         if self.model is not None and self.sampler is None:
-            raise ValueError("a model needs a sampler: add `sampler: {use: truncated}`")
+            raise ValueError("a model needs a sampler: add `sampler: {use: narrowed}`")
         if self.sampler is not None and self.model is None:
             raise ValueError("a sampler needs a model: leave both out to process the source")
         return self
