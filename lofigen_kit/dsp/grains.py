@@ -78,4 +78,4 @@ def panned(wave: np.ndarray, pan: float, channels: int) -> np.ndarray:
     """
     if channels != 2:
         return np.tile(wave, (channels, 1))
-    return np.sqrt([[1.0 - pan], [1.0 + pan]]) * wave
+    return np.asarray(np.sqrt([[1.0 - pan], [1.0 + pan]]) * wave)

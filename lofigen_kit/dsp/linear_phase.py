@@ -60,6 +60,11 @@ class LinearPhase:
             filtered = old + np.linspace(0.0, 1.0, block.shape[1]) * (filtered - old)
         return filtered.astype(np.float32)
 
+    def skip(self, block: np.ndarray) -> None:
+        """Hear a block that nobody wants to have filtered."""
+        self._recent(block)
+        self._taps = None
+
 
 def _convolved(heard: np.ndarray, taps: np.ndarray) -> np.ndarray:
     return np.asarray(signal.oaconvolve(heard, taps[None], mode="valid", axes=1))

@@ -59,11 +59,13 @@ class Dropout(BlockEffect):
             lift = _lift(onsets, lengths, np.arange(frame, frame + count))
             frame += count
             dry = recent(block)[:, :count]
-            dull = lifted(block, taps_for(partial(_gain, now), late, sound.sample_rate_hz))
             depth_db = depth(now.depth_db, count)
             if not lift.any():
+                lifted.skip(block)
                 return dry
-            return (dry + lift * (dull - dry)) * 10.0 ** (-lift * depth_db / 20.0)
+            dull = lifted(block, taps_for(partial(_gain, now), late, sound.sample_rate_hz))
+            level = 10.0 ** (-lift * depth_db / 20.0)
+            return np.asarray(level * (dry + lift * (dull - dry)))
 
         return process
 

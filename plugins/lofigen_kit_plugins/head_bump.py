@@ -46,15 +46,9 @@ def _peak(head: HeadBump, rate_hz: int) -> np.ndarray:
     alpha = math.sin(turn) / (2.0 * _Q)
     root = 10.0 ** (head.bump_db / 40.0)
     middle = -2.0 * math.cos(turn)
-    section = [
-        1 + alpha * root,
-        middle,
-        1 - alpha * root,
-        1 + alpha / root,
-        middle,
-        1 - alpha / root,
-    ]
-    return np.array([section]) / section[3]
+    zeros = 1 + alpha * root, middle, 1 - alpha * root
+    poles = 1 + alpha / root, middle, 1 - alpha / root
+    return np.asarray(np.array([[*zeros, *poles]]) / poles[0])
 
 
 @hookimpl

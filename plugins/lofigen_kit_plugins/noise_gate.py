@@ -46,7 +46,7 @@ class NoiseGate(BlockEffect):
             gate.attack_ms, gate.release_ms = now.attack_ms, now.release_ms
             # pedalboard gates each channel by itself; run on the level, it tells the gain.
             level = np.maximum(np.abs(block).max(axis=0, keepdims=True), _QUIETEST)
-            return block * (board(level) / level)
+            return np.asarray(block * (board(level) / level))
 
         return process
 

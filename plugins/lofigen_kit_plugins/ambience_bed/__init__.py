@@ -99,7 +99,11 @@ def _recorded(
 def _synthesised(bed: Bed, channels: int, rate_hz: int, rng: np.random.Generator) -> Texture:
     from lofigen_kit_plugins.ambience_bed.textures import Rain, Room, Vinyl
 
-    return {"rain": Rain, "vinyl": Vinyl, "room": Room}[bed](channels, rate_hz, rng)
+    if bed == "rain":
+        return Rain(channels, rate_hz, rng)
+    if bed == "vinyl":
+        return Vinyl(channels, rate_hz, rng)
+    return Room(channels, rate_hz, rng)
 
 
 @cache

@@ -40,9 +40,9 @@ class Rain:
     def __call__(self, frames: int) -> np.ndarray:
         """Return the next frames [shape=(channels, frames)]."""
         swell = 1.0 + 0.07 * sum(gust(frames) for gust in self._gusts)
-        ticks = self._drops(frames, 110.0, (1500.0, 8000.0), loudest=6.0, spread_db=9.0)
-        drips = self._drops(frames, 5.0, (400.0, 1400.0), loudest=9.0, spread_db=5.0)
-        return swell * self._rush(frames) + self._patter(frames, [*ticks, *drips])
+        ticks = self._drops(frames, 180.0, (1500.0, 9000.0), loudest=4.5, spread_db=8.0)
+        drips = self._drops(frames, 4.0, (400.0, 1400.0), loudest=5.0, spread_db=5.0)
+        return np.asarray(swell * self._rush(frames) + self._patter(frames, [*ticks, *drips]))
 
     def _drops(
         self, frames: int, often_hz: float, pitches_hz: Pitches, *, loudest: float, spread_db: float
@@ -51,7 +51,7 @@ class Rain:
         rng = self._rng
         for onset in onsets(often_hz, frames, self._rate_hz, rng):
             pitch_hz = min(log_uniform(*pitches_hz, rng), 0.4 * self._rate_hz)
-            cycles = log_uniform(1.0, 4.0, rng)
+            cycles = log_uniform(0.6, 2.5, rng)
             drop = damped_tone(pitch_hz, cycles / pitch_hz, rng.uniform(0, math.tau), self._rate_hz)
             drop *= loudest * 10.0 ** (-min(rng.exponential(spread_db), 40.0) / 20.0)
             yield int(onset), panned(drop, rng.uniform(-1.0, 1.0), self._channels)
@@ -74,7 +74,7 @@ class Vinyl:
     def __call__(self, frames: int) -> np.ndarray:
         """Return the next frames [shape=(channels, frames)]."""
         surface = (1.0 + 0.2 * self._turn(frames)) * self._surface(frames)
-        return surface + 6.0 * self._crackle(frames, rate_hz=12.0, pop_rate_hz=0.1)
+        return np.asarray(surface + 4.0 * self._crackle(frames, rate_hz=12.0, pop_rate_hz=0.1))
 
 
 class Room:
@@ -96,7 +96,7 @@ class Room:
     def __call__(self, frames: int) -> np.ndarray:
         """Return the next frames [shape=(channels, frames)]."""
         hum = sum(
-            level * swing(frames) for level, swing in zip((0.15, 0.1, 0.05), self._hum, strict=True)
+            level * swing(frames) for level, swing in zip((0.2, 0.15, 0.1), self._hum, strict=True)
         )
         return self._murmur(frames) + 0.12 * self._air(frames) + hum
 
@@ -111,4 +111,4 @@ class _Swing:
     def __call__(self, frames: int) -> np.ndarray:
         phases = self._phase + self._turn * np.arange(frames)
         self._phase = (self._phase + self._turn * frames) % math.tau
-        return np.sin(phases)
+        return np.asarray(np.sin(phases))
