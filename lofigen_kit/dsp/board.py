@@ -8,6 +8,7 @@ import numpy as np
 import pedalboard
 
 from lofigen_kit.audio import MAX_CHANNELS, AudioBuffer
+from lofigen_kit.components import Sound
 from lofigen_kit.errors import RenderError
 
 _CHUNK_FRAMES = 8192
@@ -38,3 +39,28 @@ def run_board(plugins: Sequence[pedalboard.Plugin], audio: AudioBuffer) -> Audio
         if not np.isfinite(samples).all():
             raise RenderError(f"{type(plugin).__name__} gave samples that are not numbers")
     return audio.with_samples(samples[:, : audio.frames])
+
+
+class Board:
+    """Pedalboard plugins that go on from block to block, from a clean state.
+
+    A block longer than the first would wipe what they remember without a word: all blocks are
+    equally long, but for the last one of a sound.
+
+    Args:
+        plugins: Fresh instances, in order; their parameters may be set between two blocks.
+        sound: What is coming.
+    """
+
+    def __init__(self, plugins: Sequence[pedalboard.Plugin], sound: Sound) -> None:
+        self._plugins = plugins
+        self._rate_hz = sound.sample_rate_hz
+
+    def __call__(self, block: np.ndarray) -> np.ndarray:
+        """Return a block, processed [shape=(channels, frames), dtype=float32]."""
+        frames = block.shape[1]
+        # Only the last block can be this short, so the silence behind it is never heard.
+        out = np.pad(block, ((0, 0), (0, max(0, MAX_CHANNELS + 1 - frames))))
+        for plugin in self._plugins:
+            out = plugin.process(out, self._rate_hz, out.shape[1], reset=False)
+        return out[:, :frames]
