@@ -21,10 +21,10 @@ Place = tuple[str | int, ...]
 MAX_POINTS = 1000
 BEATS_OF = {"beat": 1.0, "bar": 4.0}
 
-_TIME = r"(\d{1,6}(?:\.\d{1,9})?)(beat|bar)s?"
-_SECONDS = re.compile(r"\d{1,6}(?:\.\d{1,9})?")
+_TIME = r"([0-9]{1,6}(?:\.[0-9]{1,9})?)(beat|bar)s?"
+_SECONDS = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,9})?")
 _MUSICAL = re.compile(_TIME)
-_NOTE = re.compile(r"(\d{1,3})/(\d{1,3})([dt]?)")
+_NOTE = re.compile(r"([0-9]{1,3})/([0-9]{1,3})([dt]?)")
 _LENGTHENED = {"": 1.0, "d": 1.5, "t": 2.0 / 3.0}
 
 TIME_PATTERN = rf"^({_SECONDS.pattern}|{_TIME})$"

@@ -136,7 +136,7 @@ def applied(effect: Effect, dry: AudioBuffer, ctx: Context, *, loop: bool) -> Au
         RenderError: where the effect gives another shape, or samples that are not numbers.
     """
     effect = effect.on(ctx.grid)
-    if _is_dry(effect):
+    if _is_dry(effect) or not dry.frames:
         return dry
     if not loop and isinstance(effect, BlockEffect | BranchedEffect):
         return _joined(dry, streamed(effect, _sound_of(dry), ctx, cut(dry.samples)))
@@ -335,8 +335,10 @@ def _with_silence(effect: BlockEffect, sound: Sound, dry: Blocks) -> Blocks:
 def _round_in_blocks(effect: BlockEffect, dry: AudioBuffer, ctx: Context) -> AudioBuffer:
     """Return what a block effect makes of a loop that has gone round for some time."""
     memory, before = _around(effect, dry.sample_rate_hz)
+    late = effect.latency_frames(replace(_sound_of(dry), frames=before + dry.frames + memory))
+    if before and effect.curves:  # a block begins where the loop does
+        before += -(before + late) % CONTROL
     sound = replace(_sound_of(dry), frames=before + dry.frames + memory)
-    late = effect.latency_frames(sound)
     heard = np.pad(dry.samples, ((0, 0), (before, late)), mode="wrap")
     clock = _Clock(ctx.grid, dry.sample_rate_hz, before, dry.frames)
     wet = _wet(effect, sound, _later(ctx, before / dry.sample_rate_hz), cut(heard), clock)
