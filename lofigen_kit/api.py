@@ -17,6 +17,7 @@ from pydantic import Field, field_validator, model_validator
 from lofigen_kit.audio import AudioBuffer
 from lofigen_kit.components import (
     BlockEffect,
+    BranchedEffect,
     Component,
     Context,
     Effect,
@@ -47,6 +48,7 @@ __all__ = [
     "AudioError",
     "BeatGrid",
     "BlockEffect",
+    "BranchedEffect",
     "CheckpointError",
     "Component",
     "Context",

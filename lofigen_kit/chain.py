@@ -7,7 +7,6 @@ among 500, and an effect that is added leaves the noise of the others as it was.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -19,8 +18,9 @@ from lofigen_kit import rack
 from lofigen_kit.audio import AudioBuffer
 from lofigen_kit.components import Context, Sampler, Take
 from lofigen_kit.device import choose_device
-from lofigen_kit.errors import AudioError, LofigenError, PresetError, RenderError
+from lofigen_kit.errors import PresetError
 from lofigen_kit.preset import Preset
+from lofigen_kit.rack import at_stage
 from lofigen_kit.score import BeatGrid, Score
 from lofigen_kit.seeding import stream
 
@@ -135,7 +135,7 @@ class _Runner:
         preset = self._preset
         if preset.model is None or preset.sampler is None:
             return None
-        with _stage(f"model {preset.model.use}", reads=True):
+        with at_stage(f"model {preset.model.use}", reads=True):
             network = preset.model.load(self._context(0, "model", BeatGrid(), preset.root))
         if network.spec.head not in preset.sampler.heads:
             raise PresetError(
@@ -147,7 +147,7 @@ class _Runner:
 
     def make_take(self, number: int) -> Take:
         preset = self._preset
-        with _stage(f"source {preset.source.use}", reads=True):
+        with at_stage(f"source {preset.source.use}", reads=True):
             return preset.source.make_take(
                 self._context(number, "source", BeatGrid(), preset.source_root)
             )
@@ -185,7 +185,7 @@ class _Runner:
             if self._progress:
                 self._progress("generating", done, total)
 
-        with _stage(f"sampler {sampler.use}"):
+        with at_stage(f"sampler {sampler.use}"):
             return generate(
                 network,
                 sampler,
@@ -201,11 +201,20 @@ class _Runner:
 
         preset, network = self._preset, self._network
         stems = {"model" if network else "source": audio}
-        for stage, effect in rack.stages(preset.effects):
-            ctx = self._context(number, stage, take.score.grid, preset.root)
-            with _stage(stage):
-                audio = stems[stage] = rack.applied(effect, audio, ctx, loop=take.score.loop)
-        with _stage("master"):
+
+        def context(stage: str) -> Context:
+            return self._context(number, stage, take.score.grid, preset.root)
+
+        after_each = rack.played(
+            preset.effects,
+            audio,
+            context,
+            loop=take.score.loop,
+            tail=preset.output.tail == "auto",
+        )
+        stems.update(after_each)
+        audio = stems[next(reversed(stems))]
+        with at_stage("master"):
             mastered = master(
                 audio,
                 loudness_lufs=preset.master.loudness_lufs,
@@ -219,7 +228,7 @@ class _Runner:
             preset=preset,
             take=number,
             title=take.title,
-            score=take.score,
+            score=_lasting(heard_score(preset, take.score), audio),
             loudness_lufs=mastered.loudness_lufs,
             true_peak_dbtp=mastered.true_peak_dbtp,
             target_unreached=mastered.target_unreached,
@@ -230,23 +239,16 @@ class _Runner:
         )
 
 
-@contextmanager
-def _stage(name: str, *, reads: bool = False) -> Iterator[None]:
-    """Name the stage in whatever goes wrong within it.
+def heard_score(preset: Preset, score: Score) -> Score:
+    """Return a score as it is heard after a preset's effects, some of which change the tempo."""
+    return score.at_speed(rack.speed_of(preset.effects))
 
-    An exception of a plugin's is a RenderError, and so is impossible audio, unless the stage
-    reads it from a file: then it was given wrongly.
-    """
-    try:
-        yield
-    except AudioError as error:
-        kind = type(error) if reads else RenderError
-        raise kind(error.message, where=error.where or name, remedy=error.remedy) from error
-    except LofigenError as error:
-        error.where = error.where or name
-        raise
-    except Exception as error:
-        raise RenderError(f"{type(error).__name__}: {error}", where=name) from error
+
+def _lasting(score: Score, audio: AudioBuffer) -> Score:
+    """Return a score as long as the sound, which may sound on after the last bar."""
+    if audio.frames <= round(score.duration_s * audio.sample_rate_hz):
+        return score
+    return score.model_copy(update={"duration_s": audio.duration_s})
 
 
 def _resampled(audio: AudioBuffer, rate_hz: int, score: Score) -> AudioBuffer:

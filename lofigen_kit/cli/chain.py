@@ -81,7 +81,8 @@ def render(
     paths: dict[int, Path] = {}
 
     def check(number: int, take: Take) -> None:
-        stem = recipe.stem(chosen, number, take.score.tempo_bpm, take.score.key)
+        score = chain.heard_score(chosen, take.score)
+        stem = recipe.stem(chosen, number, score.tempo_bpm, score.key)
         paths[number] = place.file(stem, chosen)
         recipe.check_free(*recipe.files_of(paths[number]), force=force)
 

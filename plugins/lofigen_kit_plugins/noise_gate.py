@@ -39,7 +39,7 @@ class NoiseGate(BlockEffect):
         from lofigen_kit.dsp.board import Board
 
         gate = pedalboard.NoiseGate()
-        board = Board([gate], sound)
+        board = Board([gate], Sound(1, sound.frames, sound.sample_rate_hz))
 
         def process(block: np.ndarray, now: NoiseGate) -> np.ndarray:
             gate.threshold_db, gate.ratio = now.threshold_db, now.ratio
