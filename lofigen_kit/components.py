@@ -63,6 +63,8 @@ class Context:
         loop: Whether the end of the sound that an effect is given leads into its beginning.
         frames: How many frames are to come from an effect that changes the speed; None leaves it
             at `round(frames / speed)`. Over a chain the two may differ by one.
+        loop_s: How long the loop is that an effect works on; None where the sound is none. What
+            comes round on its own goes round a whole number of times in it.
     """
 
     rng: np.random.Generator
@@ -71,6 +73,7 @@ class Context:
     root: Path | None = None
     loop: bool = False
     frames: int | None = None
+    loop_s: float | None = None
 
 
 @dataclass(frozen=True)

@@ -341,7 +341,8 @@ def _round_in_blocks(effect: BlockEffect, dry: AudioBuffer, ctx: Context) -> Aud
     sound = replace(_sound_of(dry), frames=before + dry.frames + memory)
     heard = np.pad(dry.samples, ((0, 0), (before, late)), mode="wrap")
     clock = _Clock(ctx.grid, dry.sample_rate_hz, before, dry.frames)
-    wet = _wet(effect, sound, _later(ctx, before / dry.sample_rate_hz), cut(heard), clock)
+    known = replace(_later(ctx, before / dry.sample_rate_hz), loop_s=dry.duration_s)
+    wet = _wet(effect, sound, known, cut(heard), clock)
     return dry.with_samples(_joined(dry, wet).samples[:, before:])
 
 
@@ -356,6 +357,7 @@ def _whole(effect: Effect, dry: AudioBuffer, ctx: Context, *, loop: bool) -> Aud
         _later(ctx, before / dry.sample_rate_hz),
         frames=frames,
         loop=loop and not before and not after,
+        loop_s=dry.duration_s if loop else None,
     )
     wet = effect.apply(heard, known)
     shape, rate_hz = wet.samples.shape, wet.sample_rate_hz
