@@ -41,12 +41,15 @@ class Context:
         grid: Where the beats fall.
         device: `cpu` or `cuda`.
         root: The folder against which relative paths stand (the preset's own).
+        loop_s: How long the loop is that an effect works on; None where the sound is none. What
+            comes round on its own goes round a whole number of times in it.
     """
 
     rng: np.random.Generator
     grid: BeatGrid = field(default_factory=_default_grid)
     device: str = "cpu"
     root: Path | None = None
+    loop_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -180,13 +183,19 @@ class Effect(Component):
     Attributes:
         mix: How much of the processed sound is heard, 0 to 1. The runner applies it, not the
             effect; at 0 the dry sound passes bit for bit.
-        memory_s: How long what it does depends on what it heard. The runner lets it hear a loop
-            for that long before it begins and after it ends, so that the seam stays smooth.
     """
 
     kind = "effect"
-    memory_s: ClassVar[float] = 0.0
     mix: float = Field(default=1.0, ge=0, le=1)
+
+    @property
+    def memory_s(self) -> float:
+        """How long what it does depends on what it heard.
+
+        The runner lets it hear a loop for that long before it begins and after it ends, so that
+        the seam stays smooth.
+        """
+        return 0.0
 
     @abstractmethod
     def apply(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:

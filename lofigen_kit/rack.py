@@ -47,7 +47,8 @@ def applied(effect: Effect, dry: AudioBuffer, ctx: Context, *, loop: bool) -> Au
         heard = dry.with_samples(np.pad(dry.samples, ((0, 0), (around, around)), mode="wrap"))
     start_s = ctx.grid.start_s + around / dry.sample_rate_hz
     grid = ctx.grid.model_copy(update={"start_s": start_s})
-    wet = effect.apply(heard, replace(ctx, grid=grid))
+    loop_s = dry.duration_s if loop else None
+    wet = effect.apply(heard, replace(ctx, grid=grid, loop_s=loop_s))
     shape, rate_hz = wet.samples.shape, wet.sample_rate_hz
     if (shape, rate_hz) != (heard.samples.shape, heard.sample_rate_hz):
         raise RenderError(

@@ -1,0 +1,76 @@
+"""`eq`: three tone controls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound, hookimpl
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_SHELF_Q = 2.0**-0.5
+
+
+class Eq(BlockEffect):
+    """Lifts or lowers bass, a band and treble; at 0 dB the sound passes bit for bit.
+
+    Attributes:
+        low_hz: The corner of the bass, which has half its decibels.
+        low_db: The bass's gain.
+        peak_hz: The centre of the band.
+        peak_db: The band's gain.
+        peak_q: The centre over the width of the band.
+        high_hz: The corner of the treble, which has half its decibels.
+        high_db: The treble's gain.
+    """
+
+    use: Literal["eq"] = "eq"
+    low_hz: float = Field(default=200.0, ge=20, le=2000)
+    low_db: float = Field(default=0.0, ge=-24, le=24)
+    peak_hz: float = Field(default=1000.0, ge=20, le=20_000)
+    peak_db: float = Field(default=0.0, ge=-24, le=24)
+    peak_q: float = Field(default=0.7, ge=0.1, le=20)
+    high_hz: float = Field(default=6000.0, ge=500, le=20_000)
+    high_db: float = Field(default=0.0, ge=-24, le=24)
+
+    @property
+    def tail_s(self) -> float:
+        """How long the slowest of its sections rings."""
+        from lofigen_kit.dsp.filters import ring_s
+        from lofigen_kit.dsp.levels import gain_of
+
+        # A boosted band rings as one as much narrower; a shelf moves its corner by as much.
+        sharper = gain_of(max(self.peak_db, 0.0) / 2.0)
+        slower = gain_of(abs(self.low_db) / 4.0)
+        band_s = max(ring_s(self.peak_hz, self.peak_q * by) for by in (sharper, 1.0 / sharper))
+        shelves_s = ring_s(self.low_hz, _SHELF_Q) * slower, ring_s(self.high_hz, _SHELF_Q)
+        return max(band_s, *shelves_s)
+
+    @property
+    def memory_s(self) -> float:
+        """As long as it rings."""
+        return self.tail_s
+
+    def start(self, sound: Sound, ctx: Context) -> Process:
+        """Return the filters, at rest."""
+        import numpy as np
+
+        from lofigen_kit.dsp.filters import Sections, high_shelf, low_shelf, peak
+
+        rate_hz = sound.sample_rate_hz
+        sections = Sections(sound.channels)
+
+        def process(block: np.ndarray, now: Eq) -> np.ndarray:
+            low = low_shelf(now.low_hz, now.low_db, rate_hz)
+            band = peak(now.peak_hz, now.peak_db, now.peak_q, rate_hz)
+            high = high_shelf(now.high_hz, now.high_db, rate_hz)
+            return sections(block, np.array([low, band, high]))
+
+        return process
+
+
+@hookimpl
+def lofigen_effects() -> list[type[Effect]]:
+    """Provide the equaliser."""
+    return [Eq]
