@@ -26,14 +26,14 @@ class Codec(BlockEffect):
 
     Attributes:
         codec: `gsm`, the first mobile telephones': mono, nothing above 4 kHz; or `mp3`.
-        mp3_quality: From 0, the best, to 10, the smallest file; it stays as the sound begins
+        mp3_quality: From 0, the best, to 9, the smallest file; it stays as the sound begins
             with it.
     """
 
     use: Literal["codec"] = "codec"
     memory_s: ClassVar[float] = 0.3
     codec: Literal["gsm", "mp3"] = "gsm"
-    mp3_quality: float = Field(default=7.0, ge=0, le=10)
+    mp3_quality: float = Field(default=7.0, ge=0, le=9)
 
     def latency_frames(self, sound: Sound) -> int:
         """Return a bound of what the codecs hold back: a block of the rack's, and 50 ms."""

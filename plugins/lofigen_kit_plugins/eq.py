@@ -36,16 +36,15 @@ class Eq(BlockEffect):
 
     @property
     def tail_s(self) -> float:
-        """How long the slowest of its sections rings."""
+        """How long its sections ring, one after another."""
         from lofigen_kit.dsp.filters import ring_s
         from lofigen_kit.dsp.levels import gain_of
 
-        # A boosted band rings as one as much narrower; a shelf moves its corner by as much.
-        sharper = gain_of(max(self.peak_db, 0.0) / 2.0)
-        slower = gain_of(abs(self.low_db) / 4.0)
-        band_s = max(ring_s(self.peak_hz, self.peak_q * by) for by in (sharper, 1.0 / sharper))
-        shelves_s = ring_s(self.low_hz, _SHELF_Q) * slower, ring_s(self.high_hz, _SHELF_Q)
-        return max(band_s, *shelves_s)
+        # Gain sharpens the resonance of a band and moves the poles of a shelf.
+        band_s = ring_s(self.peak_hz, self.peak_q * gain_of(self.peak_db / 2.0))
+        low_s = ring_s(self.low_hz / gain_of(self.low_db / 4.0), _SHELF_Q)
+        high_s = ring_s(self.high_hz * gain_of(self.high_db / 4.0), _SHELF_Q)
+        return low_s + band_s + high_s
 
     @property
     def memory_s(self) -> float:
