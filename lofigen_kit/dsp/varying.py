@@ -1,4 +1,4 @@
-"""What moves while a sound goes by: the place where it is read, and the parameters."""
+"""A sound that is heard in blocks: what came before each, and reading it at uneven places."""
 
 from __future__ import annotations
 
@@ -8,19 +8,6 @@ import numpy as np
 
 from lofigen_kit.components import Sound
 from lofigen_kit.dsp.interpolate import TAPS, read_at
-
-
-class Glide:
-    """A number that automation sets anew at every block, as a line without steps."""
-
-    def __init__(self) -> None:
-        self._value: float | None = None
-
-    def __call__(self, value: float, frames: int) -> np.ndarray:
-        """Return the number at each frame of a block [shape=(frames,)], `value` at its last."""
-        before = value if self._value is None else self._value
-        self._value = value
-        return np.linspace(before, value, frames)
 
 
 class Recent:

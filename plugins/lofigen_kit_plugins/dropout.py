@@ -45,7 +45,8 @@ class Dropout(BlockEffect):
         import numpy as np
 
         from lofigen_kit.dsp.linear_phase import LinearPhase, taps_for
-        from lofigen_kit.dsp.varying import Glide, Recent
+        from lofigen_kit.dsp.motion import Glide
+        from lofigen_kit.dsp.varying import Recent
 
         late = self.latency_frames(sound)
         recent, lifted = Recent(sound.channels, late), LinearPhase(sound.channels, late)

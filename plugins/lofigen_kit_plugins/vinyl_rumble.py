@@ -29,8 +29,8 @@ class VinylRumble(BlockEffect):
     def start(self, sound: Sound, ctx: Context) -> Process:
         """Return what lays rumble under a sound."""
         from lofigen_kit.dsp.circular import Circular
+        from lofigen_kit.dsp.motion import Glide
         from lofigen_kit.dsp.noise import NoiseBand
-        from lofigen_kit.dsp.varying import Glide
 
         endless = NoiseBand(
             _LOWEST_HZ,

@@ -40,7 +40,8 @@ class VinylWarp(BlockEffect):
         """Return the needle, on a record that turns for as long as the sound."""
         import numpy as np
 
-        from lofigen_kit.dsp.varying import Glide, UnevenReader
+        from lofigen_kit.dsp.motion import Glide
+        from lofigen_kit.dsp.varying import UnevenReader
 
         read = UnevenReader(sound, self._reach(sound))
         depth = Glide()

@@ -51,7 +51,7 @@ class AmbienceBed(BlockEffect):
     def start(self, sound: Sound, ctx: Context) -> Process:
         """Return what lays the bed."""
         from lofigen_kit.dsp.circular import Circular
-        from lofigen_kit.dsp.varying import Glide
+        from lofigen_kit.dsp.motion import Glide
 
         texture, loudness_lufs = self._texture(sound, ctx)
         bed = Circular(texture, sound.frames, fade=round(_FADE_S * sound.sample_rate_hz))
