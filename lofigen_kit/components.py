@@ -463,7 +463,7 @@ class BranchedEffect(Effect):
         levels_db: How loud each branch is in the sum; left out, each is as loud as it is.
     """
 
-    branches: tuple[tuple[AnyEffect, ...], ...] = Field(default=((),), min_length=1, max_length=8)
+    branches: tuple[tuple[AnyEffect, ...], ...] = Field(default=((),), max_length=8)
     levels_db: tuple[Annotated[float, Field(ge=-60, le=12)], ...] = ()
 
     @property
@@ -483,6 +483,8 @@ class BranchedEffect(Effect):
     def _branches_fit(self) -> Self:
         from lofigen_kit.rack import speed_of
 
+        if not self.branches:
+            raise ValueError("without branches nothing is heard: `branches: [[]]` has a dry one")
         if len(self.levels_db) not in (0, len(self.branches)):
             raise ValueError(
                 f"{len(self.branches)} branches have {len(self.levels_db)} levels: give one to each"
