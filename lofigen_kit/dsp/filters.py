@@ -125,7 +125,5 @@ def _turn(corner_hz: float, rate_hz: int) -> float:
     return 2.0 * math.pi * min(corner_hz / rate_hz, 0.499)
 
 
-def _section(
-    zeros: tuple[float, float, float], poles: tuple[float, float, float]
-) -> list[float]:
+def _section(zeros: tuple[float, float, float], poles: tuple[float, float, float]) -> list[float]:
     return [value / poles[0] for value in (*zeros, *poles)]

@@ -46,7 +46,7 @@ class StereoWidth(BlockEffect):
         from lofigen_kit.dsp.motion import Glide
 
         if sound.channels != 2:
-            return lambda block, now: block
+            return lambda block, _: block
         width = Glide()
         highpass = Sections(1)
 
