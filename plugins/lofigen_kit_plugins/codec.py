@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from lofigen_kit.api import (
     BlockEffect,
@@ -14,9 +14,6 @@ from lofigen_kit.api import (
     Sound,
     hookimpl,
 )
-
-if TYPE_CHECKING:
-    import numpy as np
 
 _MP3_RATES_HZ = (8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 
@@ -51,6 +48,7 @@ class Codec(BlockEffect):
 
         from lofigen_kit.dsp.board import Board
 
+        plugin: pedalboard.Plugin
         if self.codec == "gsm":
             plugin = pedalboard.GSMFullRateCompressor()
         elif sound.sample_rate_hz in _MP3_RATES_HZ:
@@ -61,11 +59,7 @@ class Codec(BlockEffect):
                 remedy=f"choose one of {', '.join(map(str, _MP3_RATES_HZ))} Hz, or gsm",
             )
         board = Board([plugin], sound, self.latency_frames(sound))
-
-        def process(block: np.ndarray, _: Codec) -> np.ndarray:
-            return board(block)
-
-        return process
+        return lambda block, _: board(block)
 
 
 @hookimpl

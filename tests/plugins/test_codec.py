@@ -23,7 +23,7 @@ def speech_band(rate_hz: int, frames: int) -> np.ndarray:
 
 def lag_frames(out: np.ndarray, before: np.ndarray) -> int:
     correlation = signal.correlate(out[0], before[0], method="fft")
-    return int(np.argmax(correlation)) - (before.shape[1] - 1)
+    return int(np.argmax(correlation) - (before.shape[1] - 1))
 
 
 @pytest.mark.parametrize("effect", CODECS, ids=lambda effect: effect.codec)
