@@ -190,8 +190,10 @@ def moved(error: ValidationError, places: dict[str, Place]) -> ValidationError:
 
 def schema_of(name: str, facts: dict[str, Any], *, curves: bool) -> dict[str, Any]:
     """Return a number's JSON Schema with the ways in which it may move."""
-    outer = {key: facts[key] for key in ("title", "description", "default") if key in facts}
-    number = {key: value for key, value in facts.items() if key not in outer}
+    outer: dict[str, Any] = {
+        key: facts[key] for key in ("title", "description", "default") if key in facts
+    }
+    number: dict[str, Any] = {key: value for key, value in facts.items() if key not in outer}
     forms = number.get("anyOf", [number])
     if curves:
         points = {

@@ -200,7 +200,8 @@ class _Runner:
         from lofigen_kit.dsp.mastering import master
 
         preset, network = self._preset, self._network
-        stems = {"model" if network else "source": audio}
+        first, *_ = stage_names(preset)
+        stems = {first: audio}
 
         def context(stage: str) -> Context:
             return self._context(number, stage, take.score.grid, preset.root)
@@ -237,6 +238,12 @@ class _Runner:
             device=self._device,
             stems=stems if self._stems else {},
         )
+
+
+def stage_names(preset: Preset) -> list[str]:
+    """Return the names of the stages whose sounds are the stems, in order."""
+    first = "source" if preset.model is None else "model"
+    return [first, *(name for name, _ in rack.stages(preset.effects))]
 
 
 def heard_score(preset: Preset, score: Score) -> Score:

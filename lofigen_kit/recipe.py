@@ -7,7 +7,7 @@ import json
 import os
 import platform
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -67,7 +67,7 @@ def save(
 ) -> dict[str, Any]:
     """Write a rendering with its recipe inside and beside it, and return the recipe.
 
-    Stems, where there are any, go into the folder `<name>_stems`, as 32-bit float WAV.
+    Stems, where there are any, go into the folder `<name>.stems`, as 32-bit float WAV.
 
     Args:
         rendering: The finished take.
@@ -81,7 +81,7 @@ def save(
     """
     from lofigen_kit.io import audio_sha256, write_atomic, write_audio
 
-    check_free(*files_of(path), force=force)
+    check_free(*files_of(path), *stem_files(path, rendering.stems), force=force)
     preset = rendering.preset
     facts = recipe(rendering, registry, audio_sha256(rendering.audio))
     text = json.dumps(facts, ensure_ascii=False, indent=2) + "\n"
@@ -102,7 +102,7 @@ def save(
         except BaseException:
             sidecar.unlink(missing_ok=True)
             raise
-        _save_stems(rendering, path.with_name(f"{path.stem}_stems"), force=force)
+        _save_stems(rendering, path, force=force)
     return facts
 
 
@@ -135,15 +135,21 @@ def files_of(path: Path) -> tuple[Path, Path]:
     return path, path.with_suffix(".json")
 
 
-def _save_stems(rendering: Rendering, folder: Path, *, force: bool) -> None:
+def stem_files(path: Path, stages: Iterable[str]) -> list[Path]:
+    """Return the files beside `path` for the sound after each stage, in order."""
+    folder = path.with_name(f"{path.stem}.stems")
+    names = [stage.removeprefix("effects.").partition("#")[0] for stage in stages]
+    return [folder / f"{number:02}-{safe_name(name)}.wav" for number, name in enumerate(names)]
+
+
+def _save_stems(rendering: Rendering, path: Path, *, force: bool) -> None:
     from lofigen_kit.io import write_audio
 
-    if not rendering.stems:
-        return
-    folder.mkdir(exist_ok=True)
-    for number, (stage, audio) in enumerate(rendering.stems.items(), start=1):
+    files = stem_files(path, rendering.stems)
+    for file, (stage, audio) in zip(files, rendering.stems.items(), strict=True):
+        file.parent.mkdir(exist_ok=True)
         write_audio(
-            folder / f"{number:02}_{safe_name(stage)}.wav",
+            file,
             audio,
             format="wav",
             bit_depth=32,

@@ -84,7 +84,10 @@ def render(
         score = chain.heard_score(chosen, take.score)
         stem = recipe.stem(chosen, number, score.tempo_bpm, score.key)
         paths[number] = place.file(stem, chosen)
-        recipe.check_free(*recipe.files_of(paths[number]), force=force)
+        files = [*recipe.files_of(paths[number])]
+        if stems:
+            files += recipe.stem_files(paths[number], chain.stage_names(chosen))
+        recipe.check_free(*files, force=force)
 
     files = []
     with progress_bar(quiet=quiet or as_json) as progress:

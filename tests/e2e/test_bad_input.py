@@ -214,9 +214,9 @@ def test_a_file_that_is_not_there(run: Run, preset_file: Path, command: str) -> 
 
 def test_a_rendered_file_without_a_recipe(run: Run, preset_file: Path) -> None:
     run("chain", "preset", preset_file, "--stems", "-o", "x.wav")
-    line = refused(run, "chain", "preset", "x_stems/01_model.wav")
+    line = refused(run, "chain", "preset", "x.stems/00-model.wav")
     assert line == (
-        "x_stems/01_model.wav: the file carries no recipe; give a preset, or a rendered file"
+        "x.stems/00-model.wav: the file carries no recipe; give a preset, or a rendered file"
     )
 
 

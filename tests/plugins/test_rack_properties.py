@@ -27,7 +27,7 @@ def values(field: FieldInfo) -> st.SearchStrategy[Any]:
     if field.annotation is bool:
         return st.booleans()
     if field.annotation is float and len(bounds) == 2:
-        return st.floats(bounds["ge"], bounds["le"], width=32)
+        return st.floats(bounds["ge"], bounds["le"])
     if field.annotation is int and len(bounds) == 2:
         return st.integers(bounds["ge"], bounds["le"])
     return st.just(field.get_default(call_default_factory=True, validated_data={}))
