@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import pytest
@@ -93,3 +93,20 @@ def test_what_is_no_number_is_found_in_blocks_too() -> None:
     blocks = rack.streamed(Breaks(), Sound(2, 20_001, RATE_HZ), context(), rack.cut(NOISE))
     with pytest.raises(RenderError, match="not numbers"):
         next(blocks)
+
+
+def test_a_loop_tells_how_long_it_is_without_its_memory() -> None:
+    told: list[float | None] = []
+
+    class Listens(Backwards):
+        """Remembers a while."""
+
+        memory_s: ClassVar[float] = 0.1
+
+        def apply(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:
+            told.append(ctx.loop_s)
+            return audio
+
+    for loop in (True, False):
+        rack.applied(Listens(), AudioBuffer(NOISE[:, :4000], RATE_HZ), context(), loop=loop)
+    assert told == [0.5, None]
