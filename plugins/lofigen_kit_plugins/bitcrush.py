@@ -9,12 +9,15 @@ from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound,
 if TYPE_CHECKING:
     import numpy as np
 
+_SILENCE = 1e-6
+
 
 class Bitcrush(BlockEffect):
     """Rounds the sound to few levels, as an old sampler's converter does.
 
-    The levels lie evenly on either side of zero (mid-rise), full scale is clipped to the outermost,
-    and silence stays silence: without dither nothing is added where there is nothing.
+    The levels lie evenly on either side of zero (mid-rise), and full scale is clipped to the
+    outermost. What lies below -120 dBFS is silence and stays silent: a tail that nobody hears does
+    not buzz on at the innermost level.
 
     Attributes:
         bits: How many there are: 2 to the power of them is how many levels.
@@ -32,7 +35,7 @@ class Bitcrush(BlockEffect):
 
         def process(block: np.ndarray, now: Bitcrush) -> np.ndarray:
             per_unit = np.float32(2 ** (now.bits - 1))
-            steps = block * per_unit
+            steps = np.where(np.abs(block) < _SILENCE, 0, block) * per_unit
             if now.dither:
                 steps += ctx.rng.random(block.shape, np.float32)
                 steps -= ctx.rng.random(block.shape, np.float32)

@@ -15,6 +15,7 @@ from lofigen_kit.api import (
     hookimpl,
 )
 
+_HEADROOM = 4.0  # both clip at full scale, which a sound may exceed until it is mastered
 _MP3_RATES_HZ = (8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 
 
@@ -22,7 +23,7 @@ class Codec(BlockEffect):
     """Encodes the sound and decodes it again, with all that is lost on the way.
 
     Attributes:
-        codec: `gsm`, the first mobile telephones': mono, nothing above 4 kHz; or `mp3`.
+        codec: `gsm`, the first mobile telephones': mono, and little above 4 kHz; or `mp3`.
         mp3_quality: From 0, the best, to 9, the smallest file; it stays as the sound begins
             with it.
     """
@@ -59,7 +60,7 @@ class Codec(BlockEffect):
                 remedy=f"choose one of {', '.join(map(str, _MP3_RATES_HZ))} Hz, or gsm",
             )
         board = Board([plugin], sound, self.latency_frames(sound))
-        return lambda block, _: board(block)
+        return lambda block, _: board(block / _HEADROOM) * _HEADROOM
 
 
 @hookimpl

@@ -42,6 +42,7 @@ def test_there_are_as_many_levels_as_the_bits_say(bits: int) -> None:
 
 def test_silence_stays_silent_and_nothing_is_added_to_the_mean() -> None:
     assert not crushed(Bitcrush(bits=2), np.zeros((2, 999))).any()
+    assert not crushed(Bitcrush(bits=2), sine(100, 9e-7)).any()
     assert np.mean(crushed(Bitcrush(bits=4), sine(100, 0.3))) == pytest.approx(0, abs=1e-4)
 
 

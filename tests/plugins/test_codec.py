@@ -46,6 +46,13 @@ def test_nothing_is_lost_between_blocks(effect: Codec) -> None:
         assert abs(lag_frames(out[:, here], before[:, here])) <= 2
 
 
+@pytest.mark.parametrize("effect", CODECS, ids=lambda effect: effect.codec)
+def test_what_is_louder_than_full_scale_is_not_clipped(effect: Codec) -> None:
+    tone = np.sin(2 * np.pi * 400 * np.arange(44_100) / 44_100)
+    peaks = [np.abs(coded(effect, peak * tone[None], 44_100)).max() for peak in (0.5, 2.0)]
+    assert peaks[1] == pytest.approx(4 * peaks[0], rel=0.2)
+
+
 def test_a_telephone_has_no_treble_and_one_channel() -> None:
     noise = np.random.default_rng(0).normal(0, 0.2, (2, 44_100))
     out = coded(Codec(codec="gsm"), noise, 44_100)

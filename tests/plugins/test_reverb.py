@@ -92,7 +92,7 @@ def test_nothing_is_heard_before_the_predelay() -> None:
     assert late - early == round(0.1 * RATE_HZ)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 @given(
     st.builds(
         Reverb,
@@ -101,7 +101,7 @@ def test_nothing_is_heard_before_the_predelay() -> None:
         predelay_ms=st.floats(0, 200),
         size_pct=st.floats(50, 200),
     ),
-    st.sampled_from((8000, 22_050, 44_100, 96_000)),
+    st.sampled_from((8000, 22_050, 44_100)),
     st.integers(1, 3),
     st.integers(0, 20_000),
 )
