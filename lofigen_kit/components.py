@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar, cast
 
 from pydantic import (
     BaseModel,
@@ -448,8 +448,9 @@ def _effect_within(data: Any, info: ValidationInfo) -> Effect:
             {"discriminator": "use", "tag": str(data["use"]), "expected_tags": ""},
         )
     if info.mode == "json":  # to be as strict within as without
-        return cls.model_validate_json(json.dumps(data), strict=True, context=info.context)
-    return cls.model_validate(data, context=info.context)
+        text = json.dumps(data)
+        return cast("Effect", cls.model_validate_json(text, strict=True, context=info.context))
+    return cast("Effect", cls.model_validate(data, context=info.context))
 
 
 class BranchedEffect(Effect):

@@ -78,20 +78,20 @@ def _locate(
         if len(loc) < 2:
             return loc, cls, str(loc[0]) if loc else ""
         part = cls.model_fields[str(loc[0])].annotation
-        known = isinstance(part, type) and issubclass(part, BaseModel)
-        return loc, part if known else None, str(loc[-1])
+        owner = part if isinstance(part, type) and issubclass(part, BaseModel) else None
+        return loc, owner, str(loc[-1])
     if len(loc) <= depth:
         return loc, cls, str(loc[0])
     keys = loc[:depth] + loc[depth + 1 :]
     if len(keys) == depth:
         return keys, None, ""
-    owner = registry.find("effect" if depth == 2 else str(loc[0]), str(loc[depth]))
+    component = registry.find("effect" if depth == 2 else str(loc[0]), str(loc[depth]))
     field, place = str(keys[depth]), document.data
     for number, key in enumerate(keys):  # effects stand within effects: the innermost one owns it
         if isinstance(place, dict) and number > depth and "use" in place:
-            owner, field = registry.find("effect", str(place["use"])), str(key)
+            component, field = registry.find("effect", str(place["use"])), str(key)
         place = place[key] if _holds(place, key) else None
-    return keys, owner, field
+    return keys, component, field
 
 
 def _holds(place: Any, key: str | int) -> bool:

@@ -84,6 +84,7 @@ class _Motion:
         weights = rng.rayleigh(size=len(chosen))
         self._drifts = weights * math.sqrt(2.0 / max(float(weights @ weights), 1e-12))
         self._phases = rng.uniform(0.0, 2.0 * math.pi, 2 + len(chosen))
+        self._depths = self._turns = np.zeros(len(self._phases))
         self._settings: WowFlutter | None = None
         self._frame, self._lead, self._slope = 0, 0.0, 0.0
 
@@ -116,7 +117,7 @@ class _Motion:
 
         before = self._lead
         if self._settings:
-            before += self._depths @ np.sin(self._phases)
+            before += float(self._depths @ np.sin(self._phases))
         self._settings = now
         rates_hz = [self._whole(now.wow_rate_hz), self._whole(now.flutter_rate_hz)]
         deviations = [now.wow_depth_pct, now.flutter_depth_pct, *(self._drifts * now.drift_pct)]
@@ -125,8 +126,8 @@ class _Motion:
         )
         self._depths = np.array(deviations) / 100.0 / self._turns
         left = self._sound.frames - 1 - self._frame
-        self._lead = before - self._depths @ np.sin(self._phases)
-        at_the_end = self._depths @ np.sin(self._phases + self._turns * left)
+        self._lead = before - float(self._depths @ np.sin(self._phases))
+        at_the_end = float(self._depths @ np.sin(self._phases + self._turns * left))
         self._slope = -(self._lead + at_the_end) / max(left, 1)
 
     def _whole(self, rate_hz: float) -> float:

@@ -62,7 +62,7 @@ def level(**fields: Any) -> Level:
 def heard(effect: Effect, seconds: float, *, loop: bool = False) -> np.ndarray:
     """Return the gain over time, from a sound of ones."""
     ones = AudioBuffer(np.ones((1, round(seconds * RATE_HZ))), RATE_HZ)
-    return rack.applied(effect, ones, context(), loop=loop).samples[0]
+    return np.asarray(rack.applied(effect, ones, context(), loop=loop).samples[0])
 
 
 @pytest.mark.parametrize(
