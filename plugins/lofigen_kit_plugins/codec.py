@@ -29,7 +29,7 @@ class Codec(BlockEffect):
     """
 
     use: Literal["codec"] = "codec"
-    memory_s: ClassVar[float] = 0.3
+    memory_s: ClassVar[float] = 0.7
     codec: Literal["gsm", "mp3"] = "gsm"
     mp3_quality: float = Field(default=7.0, ge=0, le=9)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound, hookimpl
 
@@ -26,6 +26,7 @@ class Eq(BlockEffect):
     """
 
     use: Literal["eq"] = "eq"
+    memory_s: ClassVar[float] = 0.5  # what a shelf near half the sample rate rings
     low_hz: float = Field(default=200.0, ge=20, le=2000)
     low_db: float = Field(default=0.0, ge=-24, le=24)
     peak_hz: float = Field(default=1000.0, ge=20, le=20_000)
