@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 from lofigen_kit.api import (
@@ -10,7 +11,6 @@ from lofigen_kit.api import (
     Effect,
     Field,
     Process,
-    RenderError,
     Sound,
     hookimpl,
 )
@@ -40,26 +40,18 @@ class Codec(BlockEffect):
         return CHUNK_FRAMES + sound.sample_rate_hz // 20
 
     def start(self, sound: Sound, ctx: Context) -> Process:
-        """Return encoder and decoder.
-
-        Raises:
-            RenderError: for an mp3 at a sample rate that the format does not know.
-        """
+        """Return encoder and decoder; a rate that mp3 does not know is taken for the nearest."""
         import pedalboard
 
         from lofigen_kit.dsp.board import Board
 
-        plugin: pedalboard.Plugin
-        if self.codec == "gsm":
-            plugin = pedalboard.GSMFullRateCompressor()
-        elif sound.sample_rate_hz in _MP3_RATES_HZ:
+        plugin: pedalboard.Plugin = pedalboard.GSMFullRateCompressor()
+        taken_for = sound
+        if self.codec == "mp3":
             plugin = pedalboard.MP3Compressor(self.mp3_quality)
-        else:
-            raise RenderError(
-                f"an mp3 has no sample rate of {sound.sample_rate_hz} Hz",
-                remedy=f"choose one of {', '.join(map(str, _MP3_RATES_HZ))} Hz, or gsm",
-            )
-        board = Board([plugin], sound, self.latency_frames(sound))
+            nearest_hz = min(_MP3_RATES_HZ, key=lambda hz: abs(hz - sound.sample_rate_hz))
+            taken_for = replace(sound, sample_rate_hz=nearest_hz)
+        board = Board([plugin], taken_for, self.latency_frames(sound))
         return lambda block, _: board(block / _HEADROOM) * _HEADROOM
 
 

@@ -41,7 +41,7 @@ class Phaser(BlockEffect):
         from lofigen_kit.dsp.filters import ring_s
 
         passes = 1.0
-        if self.feedback_pct:
+        if self.feedback_pct > 1e-3:
             passes += math.log(1e-4) / math.log(self.feedback_pct / 100.0)
         lowest_hz = max(self.centre_hz / math.pow(2.0, self.depth_octaves), _LOWEST_HZ)
         return passes * _STAGES / (math.pi * lowest_hz) + ring_s(lowest_hz, 0.5)
