@@ -20,12 +20,17 @@ from scipy.linalg import hadamard
 LINES = 8
 LINES_S = (0.0223, 0.0289, 0.0351, 0.0417, 0.0499, 0.0583, 0.0667, 0.0761)
 DIFFUSERS_S = (0.00477, 0.00360, 0.01273, 0.00931)
+MIDDLE_HZ = 1000.0
 DIFFUSION = (0.75, 0.75, 0.625, 0.625)
 
-_SIGNS = hadamard(LINES)[1:] / math.sqrt(LINES)
-"""How a channel feeds the lines, and how one is fed by them: row by row without correlation."""
+_SIGNS = hadamard(LINES) / math.sqrt(LINES)
+"""Signs with which a channel feeds the lines or is fed by them: no row is like another."""
 
-_OUT_ROW = 3
+_FEEDS = (1, 2, 3, 4, 5, 6, 7)
+_TAPS = (3, 6, 5, 1, 4, 2, 7)
+"""Rows for one channel after another. Where the first two feed the same, the lines that this
+excites reach one tap with equal signs as often, and as early, as with opposite ones."""
+
 _NEPERS = math.log(1e6)  # 60 dB of power
 _NOTHING = 1e-20  # denormal numbers, far below it, are slow
 
@@ -52,21 +57,22 @@ class Room:
         self._diffuser_lengths = diffusers
         self._diffusers = np.zeros((channels, len(diffusers), diffusers.max()))
         self._diffuser_places = np.zeros(len(diffusers), np.int64)
-        rows = np.arange(channels)
-        self._feed = _SIGNS[rows % len(_SIGNS)] / math.sqrt(channels)
-        self._tap = _SIGNS[(rows + _OUT_ROW) % len(_SIGNS)]
+        rows = np.arange(channels) % len(_FEEDS)
+        self._feed = _SIGNS[np.array(_FEEDS)[rows]] / math.sqrt(channels)
+        self._tap = _SIGNS[np.array(_TAPS)[rows]]
 
     def __call__(self, block: np.ndarray, decay_s: float, damping_hz: float) -> np.ndarray:
         """Return a block's reverberation [shape=(channels, frames), dtype=float32].
 
         Args:
             block: What is heard in the room [shape=(channels, frames), dtype=float32].
-            decay_s: In which the bass falls by 60 dB.
-            damping_hz: Where sound falls twice as fast as in the bass.
+            decay_s: In which sound falls by 60 dB at 1 kHz.
+            damping_hz: Where it falls twice as fast as in the bass.
         """
         seconds = self._lengths / self._rate_hz
         gains = 10.0 ** (-3.0 * seconds / decay_s)
         poles = _poles(gains, damping_hz, self._rate_hz)
+        gains /= _loss(poles, MIDDLE_HZ, self._rate_hz)
         # Of a unit's energy in the lines, a tap tells this much until all has decayed; what is
         # heard has lost half a pass more than what is in them.
         energy = decay_s / (_NEPERS * seconds.sum()) * gains.mean()
@@ -100,6 +106,12 @@ def _poles(gains: np.ndarray, damping_hz: float, rate_hz: int) -> np.ndarray:
     c = 1.0 - gains**2
     b = 1.0 - gains**2 * cosine
     return np.asarray((b - np.sqrt(b**2 - c**2)) / c)
+
+
+def _loss(poles: np.ndarray, frequency_hz: float, rate_hz: int) -> np.ndarray:
+    """Return the gains of these filters at a frequency, beside those at 0 Hz."""
+    turn = 2.0 * math.pi * frequency_hz / rate_hz
+    return np.asarray((1.0 - poles) / np.abs(1.0 - poles * np.exp(-1j * turn)))
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")

@@ -15,7 +15,7 @@ from lofigen_kit.api import (
     hookimpl,
 )
 
-_HEADROOM = 4.0  # both clip at full scale, which a sound may exceed until it is mastered
+_HEADROOM = 2.0  # both clip at full scale, which a sound may exceed until it is mastered
 _MP3_RATES_HZ = (8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 
 
@@ -23,7 +23,8 @@ class Codec(BlockEffect):
     """Encodes the sound and decodes it again, with all that is lost on the way.
 
     Attributes:
-        codec: `gsm`, the first mobile telephones': mono, and little above 4 kHz; or `mp3`.
+        codec: `gsm`, the first mobile telephones': mono, little above 4 kHz, and a line that is
+            never silent (a hum below -59 dBFS); or `mp3`.
         mp3_quality: From 0, the best, to 9, the smallest file; it stays as the sound begins
             with it.
     """
@@ -32,6 +33,11 @@ class Codec(BlockEffect):
     memory_s: ClassVar[float] = 0.7
     codec: Literal["gsm", "mp3"] = "gsm"
     mp3_quality: float = Field(default=7.0, ge=0, le=9)
+
+    @property
+    def tail_s(self) -> float:
+        """Two frames of either, but for the hum of the line."""
+        return 0.072
 
     def latency_frames(self, sound: Sound) -> int:
         """Return a bound of what the codecs hold back: a block of the rack's, and 50 ms."""

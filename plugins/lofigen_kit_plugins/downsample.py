@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound, hookimpl
 
@@ -28,16 +28,27 @@ class Downsample(BlockEffect):
     """
 
     use: Literal["downsample"] = "downsample"
-    memory_s: ClassVar[float] = 0.05
     rate_hz: float = Field(default=26_040.0, ge=1000, le=48_000)
     anti_alias: bool = False
+
+    @property
+    def tail_s(self) -> float:
+        """Half the filter's length, or as long as a sample is held."""
+        if not self.anti_alias:
+            return 1.0 / self.rate_hz
+        width_hz = math.pi * _TRANSITION * self.rate_hz
+        return (_STOPBAND_DB - 7.95) / (2.285 * width_hz) / 2.0  # Kaiser's estimate
+
+    @property
+    def memory_s(self) -> float:
+        """As far as the filter hears to either side."""
+        return self.tail_s
 
     def latency_frames(self, sound: Sound) -> int:
         """Return half the filter's length."""
         if not self.anti_alias or self.rate_hz >= sound.sample_rate_hz:
             return 0
-        width = math.pi * _TRANSITION * self.rate_hz / sound.sample_rate_hz
-        return math.ceil((_STOPBAND_DB - 7.95) / (2.285 * width) / 2.0)  # Kaiser's estimate
+        return math.ceil(self.tail_s * sound.sample_rate_hz)
 
     def start(self, sound: Sound, ctx: Context) -> Process:
         """Return the sampler, at rest."""

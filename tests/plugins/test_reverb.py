@@ -38,7 +38,7 @@ def rt60_s(samples: np.ndarray, rate_hz: int = RATE_HZ) -> float:
 
 
 @pytest.mark.parametrize("decay_s", [0.6, 1.1, 2.2, 4.0, 9.0])
-@pytest.mark.parametrize("size_pct", [50.0, 100.0, 200.0])
+@pytest.mark.parametrize("size_pct", [50.0, 100.0, 150.0])
 def test_it_falls_by_sixty_decibels_in_its_decay(decay_s: float, size_pct: float) -> None:
     tail = response(Reverb(decay_s=decay_s, size_pct=size_pct))
     for centre_hz in (500, 1000):
@@ -51,13 +51,14 @@ def test_it_falls_alike_at_any_sample_rate(rate_hz: int) -> None:
     assert rt60_s(octave(tail, 500, rate_hz), rate_hz) == pytest.approx(1.5, rel=0.1)
 
 
-@pytest.mark.parametrize("damping_hz", [2000.0, 4000.0, 8000.0])
-def test_treble_falls_twice_as_fast_where_it_is_damped(damping_hz: float) -> None:
+@pytest.mark.parametrize("damping_hz", [3000.0, 5000.0, 10_000.0])
+def test_treble_falls_twice_as_fast_as_bass_where_it_is_damped(damping_hz: float) -> None:
     tail = response(Reverb(decay_s=3, damping_hz=damping_hz))
-    narrow = signal.butter(
-        2, [0.97 * damping_hz, 1.03 * damping_hz], "bandpass", fs=RATE_HZ, output="sos"
-    )
-    assert rt60_s(signal.sosfilt(narrow, tail)) == pytest.approx(1.5, rel=0.1)
+    assert rt60_s(octave(tail, 1000)) == pytest.approx(3, rel=0.1)
+    edges_hz = [0.97 * damping_hz, 1.03 * damping_hz]
+    narrow = signal.butter(2, edges_hz, "bandpass", fs=RATE_HZ, output="sos")
+    damped_s = rt60_s(signal.sosfilt(narrow, tail))
+    assert damped_s == pytest.approx(rt60_s(octave(tail, 125)) / 2, rel=0.1)
 
 
 @pytest.mark.parametrize("decay_s", [0.6, 2.2, 9.0])
@@ -74,6 +75,7 @@ def test_equal_channels_come_out_without_correlation() -> None:
     lags = signal.correlate(left, right, method="fft") / (
         np.linalg.norm(left) * np.linalg.norm(right)
     )
+    assert abs(lags[len(left) - 1]) < 0.15
     assert np.abs(lags).max() < 0.3
     assert np.std(left) == pytest.approx(np.std(right), rel=0.1)
 
@@ -99,7 +101,7 @@ def test_nothing_is_heard_before_the_predelay() -> None:
         decay_s=st.floats(0.6, 9),
         damping_hz=st.floats(2000, 20_000),
         predelay_ms=st.floats(0, 200),
-        size_pct=st.floats(50, 200),
+        size_pct=st.floats(50, 150),
     ),
     st.sampled_from((8000, 22_050, 44_100)),
     st.integers(1, 3),
