@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound, hookimpl
 
@@ -28,6 +28,7 @@ class Downsample(BlockEffect):
     """
 
     use: Literal["downsample"] = "downsample"
+    memory_s: ClassVar[float] = 0.1
     rate_hz: float = Field(default=26_040.0, ge=1000, le=48_000)
     anti_alias: bool = False
 
@@ -38,11 +39,6 @@ class Downsample(BlockEffect):
             return 1.0 / self.rate_hz
         width_hz = math.pi * _TRANSITION * self.rate_hz
         return (_STOPBAND_DB - 7.95) / (2.285 * width_hz) / 2.0  # Kaiser's estimate
-
-    @property
-    def memory_s(self) -> float:
-        """As far as the filter hears to either side."""
-        return self.tail_s
 
     def latency_frames(self, sound: Sound) -> int:
         """Return half the filter's length."""
