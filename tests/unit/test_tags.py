@@ -154,7 +154,7 @@ def test_damaged_labels_are_read_or_refused_and_nothing_else(
         damaged = bytearray(data)
         first = size - 900 if file_format == "wav" else 0
         for place in rng.integers(first, first + 600, size=5):
-            damaged[place] = rng.choice([0, 255, rng.integers(256)])
+            damaged[place] = rng.choice(np.array([0, 255, int(rng.integers(256))]))
         path.write_bytes(damaged)
         for read in (read_labels, read_comment):
             with suppress(AudioError):
