@@ -109,16 +109,17 @@ def _with_recording(preset: Preset, folder: Path, recording: Path | None) -> Pre
 
 
 def _apart(written: AudioBuffer, again: AudioBuffer) -> tuple[float | None, float | None]:
-    """Return where two sounds part, in seconds, and by how much at most, in dBFS."""
-    if (written.sample_rate_hz, written.samples.shape) != (
-        again.sample_rate_hz,
-        again.samples.shape,
-    ):
+    """Return where two sounds part, in seconds, and by how much at most, in dBFS.
+
+    Neither can be said of sounds of another length or rate.
+    """
+    if written.samples.shape != again.samples.shape:
         return None, None
     distance = np.abs(written.samples - again.samples).max(axis=0)
-    return float(distance.argmax() and np.flatnonzero(distance)[0]) / again.sample_rate_hz, db_of(
-        float(distance.max())
-    )
+    parts = np.flatnonzero(distance)
+    if written.sample_rate_hz != again.sample_rate_hz or not len(parts):
+        return None, None
+    return float(parts[0]) / again.sample_rate_hz, db_of(float(distance.max()))
 
 
 def _differences(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
