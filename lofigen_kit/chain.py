@@ -16,10 +16,10 @@ import numpy as np
 
 from lofigen_kit import rack
 from lofigen_kit.audio import AudioBuffer
-from lofigen_kit.components import Context, Sampler, Take
+from lofigen_kit.components import Context, Sampler, Sound, Take
 from lofigen_kit.device import choose_device
 from lofigen_kit.errors import PresetError
-from lofigen_kit.preset import Preset
+from lofigen_kit.preset import Master, Preset
 from lofigen_kit.rack import at_stage
 from lofigen_kit.score import BeatGrid, Score
 from lofigen_kit.seeding import stream
@@ -50,6 +50,7 @@ class Rendering:
         loudness_lufs: Measured on the result.
         true_peak_dbtp: Measured on the result.
         target_unreached: Why the loudness is not what the preset asks for, if so.
+        source_sha256: The source's own audio, which primes the network or is processed.
         network_sha256: The weights that played; None where no network did.
         licences: The terms of the source's audio and of the weights.
         device: Where the network played: `cpu` or `cuda`.
@@ -64,10 +65,16 @@ class Rendering:
     loudness_lufs: float
     true_peak_dbtp: float
     target_unreached: str | None
+    source_sha256: str
     network_sha256: str | None
     licences: dict[str, str]
     device: str = "cpu"
     stems: dict[str, AudioBuffer] = field(default_factory=dict)
+
+    @property
+    def loop(self) -> bool:
+        """Whether its end leads into its beginning."""
+        return _goes_round(self.preset, self.score)
 
 
 def render(preset: Preset, take: int = 0, *, device: str = "cpu", stems: bool = False) -> Rendering:
@@ -148,9 +155,12 @@ class _Runner:
     def make_take(self, number: int) -> Take:
         preset = self._preset
         with at_stage(f"source {preset.source.use}", reads=True):
-            return preset.source.make_take(
+            take = preset.source.make_take(
                 self._context(number, "source", BeatGrid(), preset.source_root)
             )
+        if preset.master.fades and _goes_round(preset, take.score):
+            raise PresetError("a loop cannot fade", where="master", remedy="set output.loop=false")
+        return take
 
     def play(self, batch: list[tuple[int, Take]]) -> list[AudioBuffer]:
         """Return what is heard before the effects: the network's audio, the source's, or both."""
@@ -198,8 +208,10 @@ class _Runner:
     def finish(self, number: int, take: Take, audio: AudioBuffer) -> Rendering:
         """Run the effects and the master."""
         from lofigen_kit.dsp.mastering import master
+        from lofigen_kit.io import audio_sha256
 
         preset, network = self._preset, self._network
+        loop = _goes_round(preset, take.score)
         first, *_ = stage_names(preset)
         stems = {first: audio}
 
@@ -207,17 +219,13 @@ class _Runner:
             return self._context(number, stage, take.score.grid, preset.root)
 
         after_each = rack.played(
-            preset.effects,
-            audio,
-            context,
-            loop=take.score.loop,
-            tail=preset.output.tail == "auto",
+            preset.effects, audio, context, loop=loop, tail=preset.output.tail == "auto"
         )
         stems.update(after_each)
         audio = stems[next(reversed(stems))]
         with at_stage("master"):
             mastered = master(
-                audio,
+                _faded(audio, preset.master),
                 loudness_lufs=preset.master.loudness_lufs,
                 true_peak_dbtp=preset.master.true_peak_dbtp,
             )
@@ -233,6 +241,7 @@ class _Runner:
             loudness_lufs=mastered.loudness_lufs,
             true_peak_dbtp=mastered.true_peak_dbtp,
             target_unreached=mastered.target_unreached,
+            source_sha256=audio_sha256(take.audio),
             network_sha256=network.sha256 if network else None,
             licences=licences,
             device=self._device,
@@ -256,6 +265,25 @@ def _lasting(score: Score, audio: AudioBuffer) -> Score:
     if audio.frames <= round(score.duration_s * audio.sample_rate_hz):
         return score
     return score.model_copy(update={"duration_s": audio.duration_s})
+
+
+def _faded(audio: AudioBuffer, master: Master) -> AudioBuffer:
+    """Return the sound with its fades, which count in its loudness as all the rest does."""
+    from lofigen_kit.dsp.fades import faded
+
+    if not master.fades:
+        return audio
+    pieces = faded(
+        rack.cut(audio.samples),
+        Sound(audio.channels, audio.frames, audio.sample_rate_hz),
+        fade_in_ms=master.fade_in_ms,
+        fade_out_ms=master.fade_out_ms,
+    )
+    return audio.with_samples(np.concatenate(list(pieces), axis=1))
+
+
+def _goes_round(preset: Preset, score: Score) -> bool:
+    return score.loop and preset.output.loop
 
 
 def _resampled(audio: AudioBuffer, rate_hz: int, score: Score) -> AudioBuffer:

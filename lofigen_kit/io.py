@@ -11,29 +11,29 @@ import io
 import logging
 import re
 import secrets
-import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import islice
 from os import fsync
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
 import numpy as np
 
+from lofigen_kit import chunks, tags
 from lofigen_kit.audio import MAX_CHANNELS, MAX_RATE_HZ, MIN_RATE_HZ, AudioBuffer
 from lofigen_kit.errors import AudioError, InputError, RenderError
+from lofigen_kit.labels import Labels
 
 if TYPE_CHECKING:
     import soundfile
 
-Format = Literal["wav", "flac", "ogg"]
+Format = Literal["wav", "flac", "ogg", "mp3"]
 BitDepth = Literal[16, 24, 32]
 
 MAX_SAMPLES = 1 << 30
 """Over all channels: 4 GiB of float32, three hours of stereo at 48 kHz."""
 MAX_COMMENT_BYTES = 1 << 20
-MAX_CHUNKS = 1000
+LOSSY: tuple[Format, ...] = ("ogg", "mp3")
 MAX_WAV_BYTES = (1 << 32) - 2 * MAX_COMMENT_BYTES
 
 _BLOCK_FRAMES = 4096
@@ -136,21 +136,24 @@ def write_audio(
     format: Format,  # noqa: A002 -- the word that a preset uses
     bit_depth: BitDepth,
     comment: str,
-    rng: np.random.Generator,
+    rng: np.random.Generator | None,
+    labels: Labels | None = None,
     force: bool = False,
 ) -> None:
-    """Write a sound file whole or not at all.
+    """Write a sound file whole or not at all; the same sound and labels give the same bytes.
 
     Integer samples are rounded here, with triangular dither at 16 bits: libsndfile would round
-    down. Samples past full scale clip, but not in 32-bit WAV, which is float.
+    down. Samples past full scale clip, but not in 32-bit WAV, which is float. MP3 is written at
+    its highest constant bit rate, 320 kbit/s at 44.1 kHz: libsndfile's own choice is a low one.
 
     Args:
         path: The file, in a folder that exists.
         audio: What to write.
-        format: `wav`, `flac` or `ogg` (Vorbis).
-        bit_depth: 16, 24, or, for WAV alone, 32; nothing to OGG, which has none.
+        format: `wav`, `flac`, `ogg` (Vorbis) or `mp3`.
+        bit_depth: 16, 24, or, for WAV alone, 32; nothing to OGG and MP3, which have none.
         comment: A text to embed, of up to 1 MiB; `read_comment` gives it back.
-        rng: Where the dither comes from.
+        rng: Where the dither comes from; None for what `as_stored` has dithered.
+        labels: What other programs are to read: tempo, key, loop, bars.
         force: Overwrite what is there.
 
     Raises:
@@ -164,7 +167,11 @@ def write_audio(
             where=path,
             remedy="overwrite it with --force, or choose another name",
         )
-    encoded = _encode(path, audio, format=format, bit_depth=bit_depth, comment=comment, rng=rng)
+    if len(comment.encode()) > MAX_COMMENT_BYTES:
+        raise InputError("the comment is longer than 1 MiB", where=path)
+    file = _encode(path, audio, format=format, bit_depth=bit_depth, rng=rng)
+    _label(file, labels or Labels(), comment, format, audio.sample_rate_hz)
+    encoded = file.getbuffer()
     try:
         write_atomic(path, encoded)
     except (PermissionError, FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
@@ -205,12 +212,47 @@ def read_comment(path: Path | str) -> str | None:
     Raises:
         AudioError: if the file cannot be read or is no audio.
     """
-    path = Path(path)
+    return _labelled(Path(path))[1] or None
+
+
+def read_labels(path: Path | str) -> Labels:
+    """Return what a sound file says of its music, as far as it does: tempo, key, loop, bars.
+
+    Raises:
+        AudioError: if the file cannot be read or is no audio.
+    """
+    return _labelled(Path(path))[0]
+
+
+def as_stored(
+    audio: AudioBuffer,
+    *,
+    format: Format,  # noqa: A002
+    bit_depth: BitDepth,
+    rng: np.random.Generator,
+) -> AudioBuffer:
+    """Return what a lossless file will give back: rounded, dithered and clipped.
+
+    A lossy format is given the sound as it is, and so is 32-bit WAV.
+    """
+    if format in LOSSY or bit_depth == 32:
+        return audio
+    _, prepare = _coding(Path(), format, bit_depth, rng)
+    full_scale = np.float32(2**15 if bit_depth == 16 else 2**31)
+    stored = np.empty_like(audio.samples)
+    for start in range(0, audio.frames, _BLOCK_FRAMES):
+        block = slice(start, start + _BLOCK_FRAMES)
+        stored[:, block] = prepare(audio.samples[:, block]) / full_scale
+    return audio.with_samples(stored)
+
+
+def _labelled(path: Path) -> tuple[Labels, str]:
     with _open(path) as sound:
-        if sound.format in _FORMATS_OF[".wav"]:
-            with path.open("rb") as file:
-                return _riff_comment(file)
-        return sound.comment or None
+        kind = sound.format
+    with _opened(path) as file:
+        if kind in _FORMATS_OF[".wav"]:
+            return chunks.read(file)
+        return tags.read(file, kind)
 
 
 def audio_sha256(audio: AudioBuffer) -> str:
@@ -363,26 +405,20 @@ def _encode(
     *,
     format: Format,  # noqa: A002
     bit_depth: BitDepth,
-    comment: str,
-    rng: np.random.Generator,
-) -> memoryview:
-    """Return the file's bytes; encoding in memory leaves one place where a disk can fail."""
+    rng: np.random.Generator | None,
+) -> io.BytesIO:
+    """Return the file without labels; encoding in memory leaves one place where a disk can fail."""
     import soundfile
 
-    if len(comment.encode()) > MAX_COMMENT_BYTES:
-        raise InputError("the comment is longer than 1 MiB", where=path)
     if format == "wav" and audio.samples.size * bit_depth // 8 > MAX_WAV_BYTES:
         raise InputError("a WAV file holds no more than 4 GB", where=path, remedy="write FLAC")
     subtype, prepare = _coding(path, format, bit_depth, rng)
+    rate = {"bitrate_mode": "CONSTANT", "compression_level": 0.0} if format == "mp3" else {}
     file = io.BytesIO()
     try:
         with soundfile.SoundFile(
-            file, "w", audio.sample_rate_hz, audio.channels, subtype, format=format.upper()
+            file, "w", audio.sample_rate_hz, audio.channels, subtype, format=format.upper(), **rate
         ) as sound:
-            if format != "wav":
-                sound.software = _software()
-                if comment:  # libsndfile refuses an empty tag
-                    sound.comment = comment
             # In blocks: libvorbis keeps a whole write on the stack.
             for start in range(0, audio.frames, _BLOCK_FRAMES):
                 sound.write(prepare(audio.samples[:, start : start + _BLOCK_FRAMES]).T)
@@ -393,22 +429,36 @@ def _encode(
             where=path,
             remedy="write a WAV file",
         ) from None
+    return tags.same_serial(file) if format == "ogg" else file
+
+
+def _label(
+    file: io.BytesIO,
+    labels: Labels,
+    comment: str,
+    format: Format,  # noqa: A002
+    sample_rate_hz: int,
+) -> None:
+    """Write what a file says beside its sound."""
+    software = _software()
     if format == "wav":
-        _append_info(file, comment)
-    return file.getbuffer()
+        chunks.forget_time(file)
+        chunks.append(file, labels, comment, software=software, sample_rate_hz=sample_rate_hz)
+    else:
+        tags.write(file, labels, comment, format=format, software=software)
 
 
 def _coding(
     path: Path,
     format: Format,  # noqa: A002
     bit_depth: BitDepth,
-    rng: np.random.Generator,
+    rng: np.random.Generator | None,
 ) -> tuple[str, Callable[[np.ndarray], np.ndarray]]:
     """Return libsndfile's name of a coding, and how to prepare float samples for it."""
     from lofigen_kit.dsp.dither import to_pcm16, to_pcm24
 
-    if format == "ogg":
-        return "VORBIS", np.asarray
+    if format in LOSSY:
+        return ("VORBIS" if format == "ogg" else "MPEG_LAYER_III"), np.asarray
     if bit_depth == 16:
         return "PCM_16", lambda samples: to_pcm16(samples, rng)
     if bit_depth == 24:
@@ -425,47 +475,3 @@ def _software() -> str:
     from importlib.metadata import version
 
     return f"lofigen-kit {version('lofigen-kit')}"
-
-
-def _append_info(file: io.BytesIO, comment: str) -> None:
-    """Append a RIFF `INFO` list to a finished WAV file.
-
-    libsndfile writes one too, but leaves a text of over 50 kB out without a word, and reads none
-    of over 2 kB back: a recipe needs more.
-    """
-    tags = {b"ISFT": _software(), b"ICMT": comment}
-    chunks = (_chunk(tag, text.encode() + b"\0") for tag, text in tags.items() if text)
-    info = b"INFO" + b"".join(chunks)
-    file.seek(0, io.SEEK_END)
-    file.write(_chunk(b"LIST", info))
-    size = file.tell() - 8
-    file.seek(4)
-    file.write(struct.pack("<I", size))
-
-
-def _chunk(name: bytes, payload: bytes) -> bytes:
-    return name + struct.pack("<I", len(payload)) + payload + b"\0" * (len(payload) % 2)
-
-
-def _riff_comment(file: BinaryIO) -> str | None:
-    """Return the `ICMT` text of a WAV file's `INFO` list."""
-    file.seek(12)
-    for name, size in islice(_chunks(file), MAX_CHUNKS):
-        if name == b"LIST" and 4 < size <= 2 * MAX_COMMENT_BYTES:
-            payload = io.BytesIO(file.read(size))
-            if payload.read(4) != b"INFO":
-                continue
-            for tag, length in _chunks(payload):
-                if tag == b"ICMT":
-                    text = payload.read(length).split(b"\0", 1)[0]
-                    return text.decode("utf-8", "replace") or None
-    return None
-
-
-def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
-    """Yield the name and size of each chunk, the file standing at its payload."""
-    while len(head := file.read(8)) == 8:
-        name, size = struct.unpack("<4sI", head)
-        payload = file.tell()
-        yield name, size
-        file.seek(payload + size + size % 2)

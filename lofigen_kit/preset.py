@@ -39,31 +39,44 @@ class _Part(BaseModel):
 
 
 class Master(_Part):
-    """How loud the result is.
+    """How loud the result is, and how it begins and ends.
 
     Attributes:
         loudness_lufs: Integrated loudness to reach, -40 to -6 LUFS.
         true_peak_dbtp: What no peak between samples may pass, -12 to 0 dBTP.
+        fade_in_ms: How long it comes up from silence; a loop has no fades.
+        fade_out_ms: How long it goes down to silence.
     """
 
     loudness_lufs: float = Field(default=-14.0, ge=-40, le=-6)
     true_peak_dbtp: float = Field(default=-1.0, ge=-12, le=0)
+    fade_in_ms: float = Field(default=0.0, ge=0, le=60_000)
+    fade_out_ms: float = Field(default=0.0, ge=0, le=60_000)
+
+    @property
+    def fades(self) -> bool:
+        """Whether there is any fade."""
+        return self.fade_in_ms > 0 or self.fade_out_ms > 0
 
 
 class Output(_Part):
     """The file to write.
 
     Attributes:
-        format: `wav`, `flac` or `ogg`.
+        format: `wav`, `flac`, `ogg` or `mp3`.
         sample_rate_hz: 44100 or 48000.
-        bit_depth: 16, 24, or 32 (float, WAV alone). OGG has none and ignores it.
+        bit_depth: 16, 24, or 32 (float, WAV alone). OGG and MP3 have none and ignore it.
+        loop: Whether what goes round in its source goes round in the file; if not, it has an end.
+        midi: Whether the score is written too, beside the sound.
         tail: `auto` lets the effects sound on after the end of a piece that is no loop, until all
             is silent; `none` cuts there.
     """
 
-    format: Literal["wav", "flac", "ogg"] = "wav"
+    format: Literal["wav", "flac", "ogg", "mp3"] = "wav"
     sample_rate_hz: Literal[44100, 48000] = 44100
     bit_depth: Literal[16, 24, 32] = 24
+    loop: bool = True
+    midi: bool = False
     tail: Literal["auto", "none"] = "auto"
 
     @validator(mode="after")

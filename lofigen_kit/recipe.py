@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import os
 import platform
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from lofigen_kit.audio import AudioBuffer
 from lofigen_kit.chain import Rendering
 from lofigen_kit.device import device_name
-from lofigen_kit.errors import InputError, RenderError
-from lofigen_kit.preset import Preset
+from lofigen_kit.errors import InputError, PresetError, RenderError
+from lofigen_kit.labels import MAX_CUES, Cue, Labels, Loop
+from lofigen_kit.preset import Preset, parse
 from lofigen_kit.registry import Registry
 from lofigen_kit.seeding import stream
+from lofigen_kit.yaml_loader import MAX_DEPTH, Document
 
 FORMAT = "lofigen-kit recipe 1"
 PACKAGES = ("lofigen-kit", "numpy", "numba", "torch", "scipy", "soxr", "pedalboard", "soundfile")
 MADE = "generated with AI by lofigen-kit"
 PROCESSED = "processed by lofigen-kit"
 MAX_NAME = 80
+AS_DECODED, BEFORE_ENCODING = "the samples in the file", "the samples before encoding"
+
+_logger = logging.getLogger(__name__)
 
 
 def recipe(rendering: Rendering, registry: Registry, audio_sha256: str) -> dict[str, Any]:
@@ -35,9 +42,12 @@ def recipe(rendering: Rendering, registry: Registry, audio_sha256: str) -> dict[
     Args:
         rendering: The finished take.
         registry: The plugins that its components came from.
-        audio_sha256: The hash of the samples as written.
+        audio_sha256: The hash of the samples in the file, or, where its format is lossy, of those
+            that were encoded.
     """
-    score = rendering.score
+    from lofigen_kit.io import LOSSY
+
+    score, output = rendering.score, rendering.preset.output
     return {
         "format": FORMAT,
         "disclosure": MADE if rendering.network_sha256 else PROCESSED,
@@ -49,12 +59,15 @@ def recipe(rendering: Rendering, registry: Registry, audio_sha256: str) -> dict[
         "key": score.key,
         "bars": score.bars,
         "duration_s": score.duration_s,
+        "loop": rendering.loop,
         "loudness_lufs": _finite(rendering.loudness_lufs),
         "true_peak_dbtp": _finite(rendering.true_peak_dbtp),
         "target_unreached": rendering.target_unreached,
         "licences": rendering.licences,
+        "source_sha256": rendering.source_sha256,
         "network_sha256": rendering.network_sha256,
         "audio_sha256": audio_sha256,
+        "audio_sha256_of": BEFORE_ENCODING if output.format in LOSSY else AS_DECODED,
         "versions": {"python": platform.python_version(), **_versions()},
         "plugins": _plugins(rendering.preset, registry),
         "cpu": cpu(),
@@ -71,7 +84,8 @@ def save(
 
     Args:
         rendering: The finished take.
-        path: The audio file; missing folders are made. The recipe goes beside it, as `.json`.
+        path: The audio file; missing folders are made. The recipe goes beside it, as `.json`, and
+            the score, if the preset asks for it, as `.mid`.
         registry: The plugins that its components came from.
         force: Overwrite what is there.
 
@@ -81,29 +95,78 @@ def save(
     """
     from lofigen_kit.io import audio_sha256, write_atomic, write_audio
 
-    check_free(*files_of(path), *stem_files(path, rendering.stems), force=force)
-    preset = rendering.preset
-    facts = recipe(rendering, registry, audio_sha256(rendering.audio))
+    output = rendering.preset.output
+    check_free(*files_of(path, midi=output.midi), *stem_files(path, rendering.stems), force=force)
+    audio = stored(rendering)
+    facts = recipe(rendering, registry, audio_sha256(audio))
     text = json.dumps(facts, ensure_ascii=False, indent=2) + "\n"
-    _, sidecar = files_of(path)
+    beside = {path.with_suffix(".json"): text.encode()}
+    if output.midi:
+        from lofigen_kit.midi import to_midi
+
+        beside[path.with_suffix(".mid")] = to_midi(rendering.score)
+    if rendering.loop and output.format == "mp3":
+        _logger.warning(
+            "%s: players add a gap to an MP3: for a seamless loop write WAV or FLAC", path
+        )
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(sidecar, text.encode())
         try:
+            for sidecar, blob in beside.items():
+                write_atomic(sidecar, blob)
             write_audio(
                 path,
-                rendering.audio,
-                format=preset.output.format,
-                bit_depth=preset.output.bit_depth,
+                audio,
+                format=output.format,
+                bit_depth=output.bit_depth,
                 comment=json.dumps(facts, ensure_ascii=False, separators=(",", ":")),
-                rng=stream(preset.seed, rendering.take, "output"),
+                rng=None,
+                labels=labels_of(rendering),
                 force=force,
             )
         except BaseException:
-            sidecar.unlink(missing_ok=True)
+            for sidecar in beside:
+                sidecar.unlink(missing_ok=True)
             raise
         _save_stems(rendering, path, force=force)
     return facts
+
+
+def stored(rendering: Rendering) -> AudioBuffer:
+    """Return a rendering's sound as its file will hold it, dithered if it is of 16 bits."""
+    from lofigen_kit.io import as_stored
+
+    preset = rendering.preset
+    return as_stored(
+        rendering.audio,
+        format=preset.output.format,
+        bit_depth=preset.output.bit_depth,
+        rng=stream(preset.seed, rendering.take, "output"),
+    )
+
+
+def labels_of(rendering: Rendering) -> Labels:
+    """Return what other programs are told of a rendering."""
+    score, audio = rendering.score, rendering.audio
+    facts = (rendering.preset.name, f"{score.tempo_bpm:.6g} BPM", score.key, rendering.title)
+    bar_s = 4.0 * score.grid.beat_s
+    starts = (score.start_s + n * bar_s for n in range(min(score.bars, MAX_CUES)))
+    frames = [round(start_s * audio.sample_rate_hz) for start_s in starts]
+    return Labels(
+        title=f"{rendering.title} ({rendering.preset.name})",
+        description=", ".join(fact for fact in facts if fact),
+        tempo_bpm=score.tempo_bpm,
+        beats=4 * score.bars,
+        key=score.key,
+        loop=Loop(0, audio.frames - 1) if rendering.loop else None,
+        cues=tuple(
+            Cue(frame, f"bar {n}")
+            for n, frame in enumerate(frames, start=1)
+            if frame < audio.frames
+        ),
+        loudness_lufs=_finite(rendering.loudness_lufs),
+        true_peak_dbtp=_finite(rendering.true_peak_dbtp),
+    )
 
 
 def check_free(*files: Path, force: bool) -> None:
@@ -130,9 +193,10 @@ def check_free(*files: Path, force: bool) -> None:
                 )
 
 
-def files_of(path: Path) -> tuple[Path, Path]:
-    """Return what `save` writes: the audio file, and the recipe beside it."""
-    return path, path.with_suffix(".json")
+def files_of(path: Path, *, midi: bool = False) -> tuple[Path, ...]:
+    """Return what `save` writes: the audio file, and beside it the recipe and the score."""
+    suffixes = (".json", ".mid") if midi else (".json",)
+    return path, *(path.with_suffix(suffix) for suffix in suffixes)
 
 
 def stem_files(path: Path, stages: Iterable[str]) -> list[Path]:
@@ -185,13 +249,76 @@ def read(path: Path) -> dict[str, Any] | None:
     Raises:
         AudioError: if the file is not readable audio.
     """
-    from lofigen_kit.io import read_comment
+    from lofigen_kit.io import MAX_COMMENT_BYTES, read_comment
 
+    text = read_comment(path) or ""
+    if len(text) > MAX_COMMENT_BYTES:
+        return None
     try:
-        data = json.loads(read_comment(path) or "")
+        data = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    return data if isinstance(data, dict) and data.get("format") == FORMAT else None
+    if not isinstance(data, dict) or data.get("format") != FORMAT or _is_deep(data, MAX_DEPTH):
+        return None
+    return data
+
+
+def load(
+    path: Path, registry: Registry, overrides: Sequence[str] = ()
+) -> tuple[Preset, int, dict[str, Any]]:
+    """Return the preset inside a rendered file, the number of its take, and all of the recipe.
+
+    A stranger may have written it: it is validated as a preset is, and what it names must lie in
+    the file's own folder.
+
+    Args:
+        path: The audio file.
+        registry: The components to choose from.
+        overrides: `KEY=VALUE` texts.
+
+    Raises:
+        PresetError: if there is no recipe, it is no valid preset, or a plugin of it is missing.
+        AudioError: if the file is not readable audio.
+    """
+    facts = read(path)
+    if facts is None:
+        raise PresetError(
+            "the file carries no recipe", where=path, remedy="give a preset, or a rendered file"
+        )
+    document = Document(facts.get("preset"), str(path))
+    try:
+        preset = parse(document, root=path.parent, registry=registry, overrides=overrides)
+    except PresetError:
+        _check_components(path, facts, registry)
+        raise
+    take = facts.get("take")
+    return preset, take if isinstance(take, int) and take >= 0 else 0, facts
+
+
+def _check_components(path: Path, facts: dict[str, Any], registry: Registry) -> None:
+    """Name the package that a component came from, where it is not installed."""
+    data, owners = facts.get("preset"), facts.get("plugins")
+    if not isinstance(data, dict) or not isinstance(owners, dict):
+        return
+    effects = data.get("effects")
+    parts = [(kind, data.get(kind)) for kind in ("source", "model", "sampler")]
+    parts += [("effect", effect) for effect in effects] if isinstance(effects, list) else []
+    for kind, part in parts:
+        use = part.get("use") if isinstance(part, dict) else None
+        if isinstance(use, str) and use in owners and use not in registry.classes(kind):
+            raise PresetError(
+                f"it was made with the {kind} {use!r} of {owners[use]!r}, which is not here",
+                where=path,
+                remedy="install that, or name its folder with --plugin-dir",
+            )
+
+
+def _is_deep(data: Any, limit: int) -> bool:
+    """Return whether data is nested deeper than a limit."""
+    if not isinstance(data, dict | list):
+        return False
+    inner = data.values() if isinstance(data, dict) else data
+    return limit == 0 or any(_is_deep(value, limit - 1) for value in inner)
 
 
 def file_stem(rendering: Rendering) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lofigen_kit.preset import Preset
     from lofigen_kit.registry import Registry
 
-AUDIO_SUFFIXES = (".wav", ".flac", ".ogg")
+AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 
 
 @dataclass(frozen=True)

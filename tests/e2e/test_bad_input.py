@@ -171,7 +171,7 @@ def test_a_disk_that_fills_up_leaves_nothing(
     assert not list(Path().iterdir())
 
 
-@pytest.mark.parametrize("output", ["out.mp3", "out.txt"])
+@pytest.mark.parametrize("output", ["out.aac", "out.txt"])
 def test_a_format_that_cannot_be_written(run: Run, preset_file: Path, output: str) -> None:
     line = refused(run, "chain", "preset", preset_file, "-o", output)
     assert line.startswith(f"{output}: {output[3:]} is no format that can be written; name it .wav")
