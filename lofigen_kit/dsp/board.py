@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pedalboard
@@ -12,6 +13,8 @@ from lofigen_kit.components import Sound
 from lofigen_kit.errors import RenderError
 
 CHUNK_FRAMES = 8192
+
+_QUIETEST = 1e-9
 
 
 def run_board(plugins: Sequence[pedalboard.Plugin], audio: AudioBuffer) -> AudioBuffer:
@@ -75,3 +78,23 @@ class Board:
             raise RenderError(f"pedalboard held back {frames - out.shape[1]} frames too many")
         self._held = out[:, frames:]
         return out[:, :frames]
+
+
+class LinkedGain:
+    """A pedalboard compressor or gate that turns all channels alike, from block to block.
+
+    pedalboard works on each channel by itself. Run on the level of the loudest one instead, it
+    tells the gain for all.
+
+    Args:
+        plugin: A fresh instance; its parameters may be set between two blocks.
+        sound: What is coming.
+    """
+
+    def __init__(self, plugin: pedalboard.Plugin, sound: Sound) -> None:
+        self._board = Board([plugin], replace(sound, channels=1))
+
+    def __call__(self, block: np.ndarray) -> np.ndarray:
+        """Return a block, turned down [shape=(channels, frames), dtype=float32]."""
+        level = np.maximum(np.abs(block).max(axis=0, keepdims=True), _QUIETEST)
+        return np.asarray(block * (self._board(level) / level))

@@ -1,4 +1,4 @@
-"""Recursive filters, on whole sounds and block by block.
+"""Recursive filters, block by block.
 
 The three of an equaliser are R. Bristow-Johnson's ("Cookbook formulae for audio equalizer
 biquad filter coefficients"); at 0 dB each passes every sound unchanged.
@@ -10,22 +10,6 @@ import math
 
 import numpy as np
 from scipy import signal
-
-from lofigen_kit.audio import AudioBuffer
-
-
-def filtered(audio: AudioBuffer, sections: np.ndarray) -> AudioBuffer:
-    """Run second-order sections over every channel, from rest, in double precision.
-
-    In single precision a filter whose corner lies far below the sample rate is noisy or unstable.
-
-    Args:
-        audio: Any number of channels.
-        sections: As `scipy.signal.butter(..., output="sos")` gives them [shape=(sections, 6)].
-    """
-    if audio.frames == 0:  # which scipy refuses
-        return audio
-    return audio.with_samples(signal.sosfilt(sections, audio.samples.astype(np.float64)))
 
 
 class Sections:

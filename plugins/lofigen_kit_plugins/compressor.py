@@ -9,8 +9,6 @@ from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound,
 if TYPE_CHECKING:
     import numpy as np
 
-_QUIETEST = 1e-9
-
 
 class Compressor(BlockEffect):
     """Turns down what is louder than a threshold, all channels alike; no make-up gain.
@@ -34,20 +32,17 @@ class Compressor(BlockEffect):
 
     def start(self, sound: Sound, ctx: Context) -> Process:
         """Return the compressor, at rest."""
-        import numpy as np
         import pedalboard
 
-        from lofigen_kit.dsp.board import Board
+        from lofigen_kit.dsp.board import LinkedGain
 
         compressor = pedalboard.Compressor()
-        board = Board([compressor], Sound(1, sound.frames, sound.sample_rate_hz))
+        turn = LinkedGain(compressor, sound)
 
         def process(block: np.ndarray, now: Compressor) -> np.ndarray:
             for name in ("threshold_db", "ratio", "attack_ms", "release_ms"):
                 setattr(compressor, name, getattr(now, name))
-            # pedalboard compresses each channel by itself; run on the level, it tells the gain.
-            level = np.maximum(np.abs(block).max(axis=0, keepdims=True), _QUIETEST)
-            return np.asarray(block * (board(level) / level))
+            return turn(block)
 
         return process
 

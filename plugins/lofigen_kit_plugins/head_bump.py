@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound, hookimpl
@@ -28,27 +27,17 @@ class HeadBump(BlockEffect):
 
     def start(self, sound: Sound, ctx: Context) -> Process:
         """Return the resonance, at rest."""
-        from lofigen_kit.dsp.filters import Sections
+        import numpy as np
+
+        from lofigen_kit.dsp.filters import Sections, peak
 
         resonance = Sections(sound.channels)
 
         def process(block: np.ndarray, now: HeadBump) -> np.ndarray:
-            return resonance(block, _peak(now, sound.sample_rate_hz))
+            bump = peak(now.bump_hz, now.bump_db, _Q, sound.sample_rate_hz)
+            return resonance(block, np.array([bump]))
 
         return process
-
-
-def _peak(head: HeadBump, rate_hz: int) -> np.ndarray:
-    """Return a peaking section, after Bristow-Johnson's cookbook [shape=(1, 6)]."""
-    import numpy as np
-
-    turn = 2.0 * math.pi * head.bump_hz / rate_hz
-    alpha = math.sin(turn) / (2.0 * _Q)
-    root = 10.0 ** (head.bump_db / 40.0)
-    middle = -2.0 * math.cos(turn)
-    zeros = 1 + alpha * root, middle, 1 - alpha * root
-    poles = 1 + alpha / root, middle, 1 - alpha / root
-    return np.asarray(np.array([[*zeros, *poles]]) / poles[0])
 
 
 @hookimpl

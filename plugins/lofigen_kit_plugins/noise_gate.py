@@ -9,8 +9,6 @@ from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound,
 if TYPE_CHECKING:
     import numpy as np
 
-_QUIETEST = 1e-9
-
 
 class NoiseGate(BlockEffect):
     """Turns down what is quieter than a threshold, all channels alike.
@@ -33,20 +31,17 @@ class NoiseGate(BlockEffect):
 
     def start(self, sound: Sound, ctx: Context) -> Process:
         """Return the gate, closed."""
-        import numpy as np
         import pedalboard
 
-        from lofigen_kit.dsp.board import Board
+        from lofigen_kit.dsp.board import LinkedGain
 
         gate = pedalboard.NoiseGate()
-        board = Board([gate], Sound(1, sound.frames, sound.sample_rate_hz))
+        turn = LinkedGain(gate, sound)
 
         def process(block: np.ndarray, now: NoiseGate) -> np.ndarray:
             gate.threshold_db, gate.ratio = now.threshold_db, now.ratio
             gate.attack_ms, gate.release_ms = now.attack_ms, now.release_ms
-            # pedalboard gates each channel by itself; run on the level, it tells the gain.
-            level = np.maximum(np.abs(block).max(axis=0, keepdims=True), _QUIETEST)
-            return np.asarray(block * (board(level) / level))
+            return turn(block)
 
         return process
 
