@@ -218,11 +218,9 @@ class _Runner:
         def context(stage: str) -> Context:
             return self._context(number, stage, take.score.grid, preset.root)
 
-        after_each = rack.played(
-            preset.effects, audio, context, loop=loop, tail=preset.output.tail == "auto"
-        )
-        stems.update(after_each)
-        audio = stems[next(reversed(stems))]
+        tail = preset.output.tail == "auto"
+        for stage, heard in rack.played(preset.effects, audio, context, loop=loop, tail=tail):
+            audio = stems[stage] = heard
         with at_stage("master"):
             mastered = master(
                 _faded(audio, preset.master),
