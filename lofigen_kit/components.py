@@ -287,7 +287,7 @@ class Effect(Component):
         return still
 
     def extremes(self) -> list[Self]:
-        """Return the effect as it is at every point of what moves, or the effect itself."""
+        """Return the effect with each thing that moves at each of its points, or as it is."""
         return [
             self.model_copy(update={name: value})
             for name, curve in self.curves.items()
@@ -363,8 +363,7 @@ def _first(how: Moving, field: FieldInfo) -> float:
         return how.points[0][1]
     hz = how.hz(_default_grid())
     for note in field.metadata:
-        hz = max(hz, getattr(note, "ge", hz), getattr(note, "gt", hz))
-        hz = min(hz, getattr(note, "le", hz), getattr(note, "lt", hz))
+        hz = min(max(hz, getattr(note, "ge", hz)), getattr(note, "le", hz))
     return hz
 
 
@@ -441,16 +440,15 @@ def _effect_within(data: Any, info: ValidationInfo) -> Effect:
     if "use" not in data:
         raise PydanticKnownError("union_tag_not_found", {"discriminator": "use"})
     registry = (info.context or {}).get("registry") or load_plugins()
-    cls = registry.classes("effect").get(data["use"])
+    cls = cast("type[Effect] | None", registry.classes("effect").get(str(data["use"])))
     if cls is None:
         raise PydanticKnownError(
             "union_tag_invalid",
             {"discriminator": "use", "tag": str(data["use"]), "expected_tags": ""},
         )
     if info.mode == "json":  # to be as strict within as without
-        text = json.dumps(data)
-        return cast("Effect", cls.model_validate_json(text, strict=True, context=info.context))
-    return cast("Effect", cls.model_validate(data, context=info.context))
+        return cls.model_validate_json(json.dumps(data), strict=True, context=info.context)
+    return cls.model_validate(data, context=info.context)
 
 
 class BranchedEffect(Effect):
@@ -464,7 +462,9 @@ class BranchedEffect(Effect):
         levels_db: How loud each branch is in the sum; left out, each is as loud as it is.
     """
 
-    branches: tuple[tuple[AnyEffect, ...], ...] = Field(default=((),), max_length=8)
+    branches: tuple[Annotated[tuple[AnyEffect, ...], Field(max_length=64)], ...] = Field(
+        default=((),), max_length=8
+    )
     levels_db: tuple[Annotated[float, Field(ge=-60, le=12)], ...] = ()
 
     @property

@@ -11,11 +11,13 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from lofigen_kit.audio import AudioBuffer
 from lofigen_kit.chain import Rendering
+from lofigen_kit.components import BranchedEffect, Effect
 from lofigen_kit.device import device_name
 from lofigen_kit.errors import InputError, PresetError, RenderError
 from lofigen_kit.labels import MAX_CUES, Cue, Labels, Loop
@@ -375,7 +377,7 @@ def _versions() -> dict[str, str]:
 
 def _plugins(preset: Preset, registry: Registry) -> dict[str, str]:
     """Return the packages and versions of the plugins in use, by component."""
-    chosen = [preset.source, preset.model, preset.sampler, *preset.effects]
+    chosen = [preset.source, preset.model, preset.sampler, *_all(preset.effects)]
     found = {}
     for component in chosen:
         if component is not None:
@@ -383,6 +385,14 @@ def _plugins(preset: Preset, registry: Registry) -> dict[str, str]:
             label = owner.distribution if owner.origin != "directory" else owner.name
             found[component.use] = f"{label} {owner.version}".strip()
     return found
+
+
+def _all(effects: Iterable[Effect]) -> Iterator[Effect]:
+    """Yield effects, and those within them."""
+    for effect in effects:
+        yield effect
+        if isinstance(effect, BranchedEffect):
+            yield from _all(chain.from_iterable(effect.branches))
 
 
 def _finite(value: float) -> float | None:
