@@ -80,6 +80,17 @@ def ring_s(corner_hz: float, q: float) -> float:
     return math.log(1e4) / per_frame / rate_hz
 
 
+def rounds(feedback: float) -> float:
+    """Return how often a sound goes round with a feedback until it has fallen by 80 dB.
+
+    Args:
+        feedback: What is left of it each time, from 0 to below 1.
+    """
+    if feedback < 1e-12:  # whose logarithm may not exist: a number as small is 0 over 100
+        return 0.0
+    return math.log(1e-4) / math.log(feedback)
+
+
 def butterworth_q(order: int) -> float:
     """Return the quality of the sharpest section of a Butterworth filter."""
     return 0.5 / math.sin(math.pi / (2 * order))

@@ -55,11 +55,9 @@ class Delay(BlockEffect):
     @property
     def tail_s(self) -> float:
         """How long the echoes go on, 80 dB down; on a beat grid, at the slowest tempo."""
-        from lofigen_kit.dsp.filters import ring_s
+        from lofigen_kit.dsp.filters import ring_s, rounds
 
-        echoes = 1
-        if self.feedback_pct:
-            echoes += math.ceil(math.log(1e-4) / math.log(self.feedback_pct / 100.0))
+        echoes = 1 + math.ceil(rounds(self.feedback_pct / 100.0))
         longest_s = self.time_ms / 1000.0
         if self.division:
             longest_s = min(_BEATS[self.division] * 60.0 / _SLOWEST_BPM, _LONGEST_S)

@@ -38,11 +38,9 @@ class Phaser(BlockEffect):
     @property
     def tail_s(self) -> float:
         """How long the feedback rings, 80 dB down, where the filters are lowest and slowest."""
-        from lofigen_kit.dsp.filters import ring_s
+        from lofigen_kit.dsp.filters import ring_s, rounds
 
-        passes = 1.0
-        if self.feedback_pct > 1e-3:
-            passes += math.log(1e-4) / math.log(self.feedback_pct / 100.0)
+        passes = 1.0 + rounds(self.feedback_pct / 100.0)
         lowest_hz = max(self.centre_hz / math.pow(2.0, self.depth_octaves), _LOWEST_HZ)
         return passes * _STAGES / (math.pi * lowest_hz) + ring_s(lowest_hz, 0.5)
 
