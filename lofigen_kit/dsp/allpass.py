@@ -9,7 +9,10 @@ import numpy as np
 class Allpasses:
     """All-pass filters of order 1, one after another, in a loop of feedback.
 
-    Each turns the phase by a quarter of a circle at the corner; none changes a level.
+    Each turns the phase by a quarter of a circle at the corner; none changes a level. In the
+    normalised form (Gray and Markel, IEEE TASSP 23(3), 1975) a step is a rotation of what comes in
+    and what is remembered, so that no energy is made however fast the corners move, and a feedback
+    below 1 dies away.
 
     Args:
         channels: How many there are.
@@ -46,10 +49,11 @@ def _run(  # noqa: PLR0917 - compiled kernels take plain positional arguments
     for channel in range(block.shape[0]):
         for n in range(block.shape[1]):
             sample = block[channel, n] + feedback[n] * last[channel]
-            a = coefficients[channel, n]
+            sine = coefficients[channel, n]
+            cosine = np.sqrt(1.0 - sine * sine)
             for stage in range(state.shape[1]):
-                turned = a * sample + state[channel, stage]
-                kept = sample - a * turned
+                turned = sine * sample + cosine * state[channel, stage]
+                kept = cosine * sample - sine * state[channel, stage]
                 state[channel, stage] = kept if abs(kept) > 1e-20 else 0.0  # no denormal numbers
                 sample = turned
             last[channel] = sample

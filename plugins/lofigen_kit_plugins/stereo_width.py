@@ -9,6 +9,9 @@ from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound,
 if TYPE_CHECKING:
     import numpy as np
 
+_LOWEST_HZ = 1.0
+"""Below it there is no bass to bring to the middle."""
+
 
 class StereoWidth(BlockEffect):
     """Widens or narrows the image, and keeps the bass in the middle.
@@ -50,7 +53,7 @@ class StereoWidth(BlockEffect):
             middle, side = (left + right) / 2.0, (left - right) / 2.0
             share = width(now.width_pct / 100.0, block.shape[1])
             bass = np.zeros_like(side)
-            if now.mono_below_hz:
+            if now.mono_below_hz >= _LOWEST_HZ:
                 corner = signal.butter(
                     2, now.mono_below_hz, "highpass", fs=sound.sample_rate_hz, output="sos"
                 )
