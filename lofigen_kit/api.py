@@ -12,11 +12,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from lofigen_kit.audio import AudioBuffer
 from lofigen_kit.components import (
     BlockEffect,
+    BranchedEffect,
     Component,
     Context,
     Effect,
@@ -47,6 +48,7 @@ __all__ = [
     "AudioError",
     "BeatGrid",
     "BlockEffect",
+    "BranchedEffect",
     "CheckpointError",
     "Component",
     "Context",
@@ -75,6 +77,7 @@ __all__ = [
     "hookimpl",
     "inside",
     "load_network",
+    "model_validator",
     "read_audio",
 ]
 

@@ -7,7 +7,6 @@ among 500, and an effect that is added leaves the noise of the others as it was.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -17,10 +16,11 @@ import numpy as np
 
 from lofigen_kit import rack
 from lofigen_kit.audio import AudioBuffer
-from lofigen_kit.components import Context, Sampler, Take
+from lofigen_kit.components import Context, Sampler, Sound, Take
 from lofigen_kit.device import choose_device
-from lofigen_kit.errors import AudioError, LofigenError, PresetError, RenderError
-from lofigen_kit.preset import Preset
+from lofigen_kit.errors import PresetError
+from lofigen_kit.preset import Master, Preset
+from lofigen_kit.rack import at_stage
 from lofigen_kit.score import BeatGrid, Score
 from lofigen_kit.seeding import stream
 
@@ -49,9 +49,11 @@ class Result:
         loudness_lufs: Measured on the result.
         true_peak_dbtp: Measured on the result.
         target_unreached: Why the loudness is not what the preset asks for, if so.
+        source_sha256: The source's own audio, which primes the network or is processed.
         network_sha256: The weights that played; None where no network did.
         licences: The terms of the source's audio and of the weights.
         device: Where the network played: `cpu` or `cuda`.
+        command: What made it: `chain`, or `process`, which takes a recording as it comes.
     """
 
     preset: Preset
@@ -61,9 +63,16 @@ class Result:
     loudness_lufs: float
     true_peak_dbtp: float
     target_unreached: str | None
+    source_sha256: str
     network_sha256: str | None
     licences: dict[str, str]
     device: str = "cpu"
+    command: str = "chain"
+
+    @property
+    def loop(self) -> bool:
+        """Whether its end leads into its beginning."""
+        return _goes_round(self.preset, self.score)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,9 +166,12 @@ class _Runner:
     def make_take(self, number: int) -> Take:
         preset = self._preset
         with at_stage(f"source {preset.source.use}", reads=True):
-            return preset.source.make_take(
+            take = preset.source.make_take(
                 self._context(number, "source", BeatGrid(), preset.source_root)
             )
+        if preset.master.fades and _goes_round(preset, take.score):
+            raise PresetError("a loop cannot fade", where="master", remedy="set output.loop=false")
+        return take
 
     def play(self, batch: list[tuple[int, Take]]) -> list[AudioBuffer]:
         """Return what is heard before the effects: the network's audio, the source's, or both."""
@@ -207,19 +219,25 @@ class _Runner:
     def finish(self, number: int, take: Take, audio: AudioBuffer) -> Rendering:
         """Run the effects and the master."""
         from lofigen_kit.dsp.mastering import master
+        from lofigen_kit.io import audio_sha256
 
         preset, network = self._preset, self._network
-        stems = {"model" if network else "source": audio}
-        for stage, effect in rack.stages(preset.effects):
-            ctx = self._context(number, stage, take.score.grid, preset.root)
-            with at_stage(stage):
-                audio = stems[stage] = rack.applied(effect, audio, ctx, loop=take.score.loop)
+        loop = _goes_round(preset, take.score)
+        first, *_ = stage_names(preset)
+        stems = {first: audio}
+
+        def context(stage: str) -> Context:
+            return self._context(number, stage, take.score.grid, preset.root)
+
+        tail = preset.output.tail == "auto"
+        for stage, heard in rack.played(preset.effects, audio, context, loop=loop, tail=tail):
+            audio = stems[stage] = heard
         with at_stage("master"):
             mastered = master(
-                audio,
+                _faded(audio, preset.master),
                 loudness_lufs=preset.master.loudness_lufs,
                 true_peak_dbtp=preset.master.true_peak_dbtp,
-                loop=take.score.loop,
+                loop=loop,
             )
         licences = {"source": take.licence}
         if network:
@@ -229,10 +247,11 @@ class _Runner:
             preset=preset,
             take=number,
             title=take.title,
-            score=take.score,
+            score=_lasting(heard_score(preset, take.score), audio),
             loudness_lufs=mastered.loudness_lufs,
             true_peak_dbtp=mastered.true_peak_dbtp,
             target_unreached=mastered.target_unreached,
+            source_sha256=audio_sha256(take.audio),
             network_sha256=network.sha256 if network else None,
             licences=licences,
             device=self._device,
@@ -240,23 +259,41 @@ class _Runner:
         )
 
 
-@contextmanager
-def at_stage(name: str, *, reads: bool = False) -> Iterator[None]:
-    """Name the stage in whatever goes wrong within it.
+def stage_names(preset: Preset) -> list[str]:
+    """Return the names of the stages whose sounds are the stems, in order."""
+    first = "source" if preset.model is None else "model"
+    return [first, *(name for name, _ in rack.stages(preset.effects))]
 
-    An exception of a plugin's is a RenderError, and so is impossible audio, unless the stage
-    reads it from a file: then it was given wrongly.
-    """
-    try:
-        yield
-    except AudioError as error:
-        kind = type(error) if reads else RenderError
-        raise kind(error.message, where=error.where or name, remedy=error.remedy) from error
-    except LofigenError as error:
-        error.where = error.where or name
-        raise
-    except Exception as error:
-        raise RenderError(f"{type(error).__name__}: {error}", where=name) from error
+
+def heard_score(preset: Preset, score: Score) -> Score:
+    """Return a score as it is heard after a preset's effects, some of which change the tempo."""
+    return score.at_speed(rack.speed_of(preset.effects))
+
+
+def _lasting(score: Score, audio: AudioBuffer) -> Score:
+    """Return a score as long as the sound, which may sound on after the last bar."""
+    if audio.frames <= round(score.duration_s * audio.sample_rate_hz):
+        return score
+    return score.model_copy(update={"duration_s": audio.duration_s})
+
+
+def _faded(audio: AudioBuffer, master: Master) -> AudioBuffer:
+    """Return the sound with its fades, which count in its loudness as all the rest does."""
+    from lofigen_kit.dsp.fades import faded
+
+    if not master.fades:
+        return audio
+    pieces = faded(
+        rack.cut(audio.samples),
+        Sound(audio.channels, audio.frames, audio.sample_rate_hz),
+        fade_in_ms=master.fade_in_ms,
+        fade_out_ms=master.fade_out_ms,
+    )
+    return audio.with_samples(np.concatenate(list(pieces), axis=1))
+
+
+def _goes_round(preset: Preset, score: Score) -> bool:
+    return score.loop and preset.output.loop
 
 
 def _resampled(audio: AudioBuffer, rate_hz: int, score: Score) -> AudioBuffer:

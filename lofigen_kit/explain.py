@@ -51,10 +51,10 @@ def explain(
         registry: The components, for theirs.
     """
     first = errors[0]
-    keys, owner = _locate(first["loc"], cls, registry)
+    keys, owner, name = _locate(first["loc"], document, cls, registry)
     unknown = first["type"] == "extra_forbidden"
     at = (*keys, "use") if first["type"] == "union_tag_invalid" else keys
-    field = owner.model_fields.get(str(keys[-1])) if owner and keys else None
+    field = owner.model_fields.get(name) if owner else None
     message, remedy = _about_name(first, keys, owner, registry) or _about_value(first, keys, field)
     subject = _dotted(keys)
     if len(errors) > 1:
@@ -67,24 +67,37 @@ def explain(
 
 
 def _locate(
-    loc: tuple[str | int, ...], cls: type[BaseModel], registry: Registry
-) -> tuple[Keys, type[BaseModel] | None]:
-    """Return the way to a value in the document, and the class whose field it is.
+    loc: tuple[str | int, ...], document: Document, cls: type[BaseModel], registry: Registry
+) -> tuple[Keys, type[BaseModel] | None, str]:
+    """Return the way to a value in the document, and the class and the field that it belongs to.
 
     pydantic puts a component's name into its locations, after the field that holds it.
     """
     depth = {"effects": 2, "source": 1, "model": 1, "sampler": 1}.get(str(loc[0]) if loc else "")
     if depth is None:
         if len(loc) < 2:
-            return loc, cls
+            return loc, cls, str(loc[0]) if loc else ""
         part = cls.model_fields[str(loc[0])].annotation
-        return loc, part if isinstance(part, type) and issubclass(part, BaseModel) else None
+        owner = part if isinstance(part, type) and issubclass(part, BaseModel) else None
+        return loc, owner, str(loc[-1])
     if len(loc) <= depth:
-        return loc, cls
-    kind = "effect" if depth == 2 else str(loc[0])
+        return loc, cls, str(loc[0])
     keys = loc[:depth] + loc[depth + 1 :]
-    # Deeper than one field, a component's own nested models are named by place alone.
-    return keys, registry.find(kind, str(loc[depth])) if len(keys) == depth + 1 else None
+    if len(keys) == depth:
+        return keys, None, ""
+    component = registry.find("effect" if depth == 2 else str(loc[0]), str(loc[depth]))
+    field, place = str(keys[depth]), document.data
+    for number, key in enumerate(keys):  # effects stand within effects: the innermost one owns it
+        if isinstance(place, dict) and number > depth and "use" in place:
+            component, field = registry.find("effect", str(place["use"])), str(key)
+        place = place[key] if _holds(place, key) else None
+    return keys, component, field
+
+
+def _holds(place: Any, key: str | int) -> bool:
+    if isinstance(place, dict):
+        return key in place
+    return isinstance(place, list) and isinstance(key, int) and key < len(place)
 
 
 def _about_name(

@@ -11,31 +11,31 @@ import io
 import logging
 import re
 import secrets
-import struct
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from itertools import islice
 from os import fsync
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import numpy as np
 
+from lofigen_kit import chunks, tags
 from lofigen_kit.audio import MAX_CHANNELS, MAX_RATE_HZ, MIN_RATE_HZ, AudioBuffer
 from lofigen_kit.components import Sound
 from lofigen_kit.errors import AudioError, InputError, RenderError
+from lofigen_kit.labels import Labels
 from lofigen_kit.rack import cut, in_equal_pieces
 
 if TYPE_CHECKING:
     import soundfile
 
-Format = Literal["wav", "flac", "ogg"]
+Format = Literal["wav", "flac", "ogg", "mp3"]
 BitDepth = Literal[16, 24, 32]
 
 MAX_SAMPLES = 1 << 30
 """Over all channels: 4 GiB of float32, three hours of stereo at 48 kHz."""
 MAX_COMMENT_BYTES = 1 << 20
-MAX_CHUNKS = 1000
+LOSSY: tuple[Format, ...] = ("ogg", "mp3")
 MAX_WAV_BYTES = (1 << 32) - 2 * MAX_COMMENT_BYTES
 
 _BLOCK_FRAMES = 4096
@@ -145,7 +145,8 @@ def write_audio(
     format: Format,  # noqa: A002 -- the word that a preset uses
     bit_depth: BitDepth,
     comment: str,
-    rng: np.random.Generator,
+    rng: np.random.Generator | None,
+    labels: Labels | None = None,
     force: bool = False,
 ) -> None:
     """Write a whole sound; see `write_blocks`."""
@@ -157,6 +158,7 @@ def write_audio(
         bit_depth=bit_depth,
         comment=comment,
         rng=rng,
+        labels=labels,
         force=force,
     )
 
@@ -169,22 +171,27 @@ def write_blocks(
     format: Format,  # noqa: A002
     bit_depth: BitDepth,
     comment: str,
-    rng: np.random.Generator,
+    rng: np.random.Generator | None,
+    labels: Labels | None = None,
     force: bool = False,
 ) -> None:
     """Write a sound file whole or not at all, in constant memory.
 
+    The same sound and labels give the same bytes.
+
     Integer samples are rounded here, with triangular dither at 16 bits: libsndfile would round
-    down. Samples past full scale clip, but not in 32-bit WAV, which is float.
+    down. Samples past full scale clip, but not in 32-bit WAV, which is float. MP3 is written at
+    its highest constant bit rate, 320 kbit/s at 44.1 kHz: libsndfile's own choice is a low one.
 
     Args:
         path: The file, in a folder that exists.
         blocks: What to write, in pieces of any size [shape=(channels, frames)].
         sound: What that is in all.
-        format: `wav`, `flac` or `ogg` (Vorbis).
-        bit_depth: 16, 24, or, for WAV alone, 32; nothing to OGG, which has none.
+        format: `wav`, `flac`, `ogg` (Vorbis) or `mp3`.
+        bit_depth: 16, 24, or, for WAV alone, 32; nothing to OGG and MP3, which have none.
         comment: A text to embed, of up to 1 MiB; `read_comment` gives it back.
-        rng: Where the dither comes from.
+        rng: Where the dither comes from; None for what `as_stored` has dithered.
+        labels: What other programs are to read: tempo, key, loop, bars.
         force: Overwrite what is there.
 
     Raises:
@@ -206,7 +213,8 @@ def write_blocks(
     prepared = (prepare(block) for block in in_equal_pieces(blocks, _BLOCK_FRAMES))
     try:
         with _atomic(path) as file:
-            _encode(file, path, prepared, sound, format=format, subtype=subtype, comment=comment)
+            _encode(file, path, prepared, sound, format=format, subtype=subtype)
+            _label(file, labels or Labels(), comment, format, sound.sample_rate_hz)
     except (PermissionError, FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         raise InputError(
             f"cannot be written ({error.strerror})", where=path, remedy="choose another place"
@@ -247,8 +255,10 @@ def _atomic(path: Path) -> Iterator[_ForWriting]:
     temporary = path.with_name(f".lofigen-{secrets.token_hex(8)}")
     try:
         with _ForWriting(temporary, "x+") as file:
-            yield file
-            file.check()
+            try:
+                yield file
+            finally:  # what broke for want of room, broke for that
+                file.check()
             fsync(file.fileno())
         temporary.replace(path)
     except BaseException:
@@ -262,30 +272,84 @@ def read_comment(path: Path | str) -> str | None:
     Raises:
         AudioError: if the file cannot be read or is no audio.
     """
-    path = Path(path)
+    return _labelled(Path(path))[1] or None
+
+
+def read_labels(path: Path | str) -> Labels:
+    """Return what a sound file says of its music, as far as it does: tempo, key, loop, bars.
+
+    Raises:
+        AudioError: if the file cannot be read or is no audio.
+    """
+    return _labelled(Path(path))[0]
+
+
+def as_stored(
+    audio: AudioBuffer,
+    *,
+    format: Format,  # noqa: A002
+    bit_depth: BitDepth,
+    rng: np.random.Generator,
+) -> AudioBuffer:
+    """Return a whole sound as a file will give it back; see `blocks_as_stored`."""
+    blocks = blocks_as_stored(cut(audio.samples), format=format, bit_depth=bit_depth, rng=rng)
+    return audio.with_samples(np.concatenate([audio.samples[:, :0], *blocks], axis=1))
+
+
+def blocks_as_stored(
+    blocks: Iterable[np.ndarray],
+    *,
+    format: Format,  # noqa: A002
+    bit_depth: BitDepth,
+    rng: np.random.Generator,
+) -> Iterator[np.ndarray]:
+    """Yield what a lossless file will give back: rounded, dithered and clipped.
+
+    A lossy format is given the sound as it is, and so is 32-bit WAV.
+    """
+    if format in LOSSY or bit_depth == 32:
+        yield from blocks
+        return
+    _, prepare = _coding(Path(), format, bit_depth, rng)
+    full_scale = np.float32(2**15 if bit_depth == 16 else 2**31)
+    for block in in_equal_pieces(blocks, _BLOCK_FRAMES):
+        yield prepare(block) / full_scale
+
+
+def _labelled(path: Path) -> tuple[Labels, str]:
     with _open(path) as sound:
-        if sound.format in _FORMATS_OF[".wav"]:
-            with path.open("rb") as file:
-                return _riff_comment(file)
-        return sound.comment or None
+        kind = sound.format
+    with _opened(path) as file:
+        if kind in _FORMATS_OF[".wav"]:
+            return chunks.read(file)
+        return tags.read(file, kind)
 
 
 def audio_sha256(audio: AudioBuffer) -> str:
-    """Return a hash of what is heard; see `blocks_sha256`."""
-    sound = Sound(audio.channels, audio.frames, audio.sample_rate_hz)
-    return blocks_sha256(cut(audio.samples), sound)
+    """Return a hash of a whole sound; see `SoundHash`."""
+    digest = SoundHash(audio.channels, audio.sample_rate_hz)
+    for block in cut(audio.samples):
+        digest.update(block)
+    return digest.hexdigest()
 
 
-def blocks_sha256(blocks: Iterable[np.ndarray], sound: Sound) -> str:
-    """Return a hash of what is heard: rate, channels and every sample in time, and no tag.
+class SoundHash:
+    """A hash of what is heard: rate, channels and every sample in time, and no tag.
 
     Two files with the same samples agree, whatever their format: FLAC and WAV of 24 bits do.
     """
-    digest = hashlib.sha256(f"{sound.sample_rate_hz} Hz {sound.channels} channels\n".encode())
-    for block in blocks:
+
+    def __init__(self, channels: int, sample_rate_hz: int) -> None:
+        self._digest = hashlib.sha256(f"{sample_rate_hz} Hz {channels} channels\n".encode())
+
+    def update(self, block: np.ndarray) -> None:
+        """Take in what comes next [shape=(channels, frames), dtype=float32]."""
         # + 0 makes -0.0, which no integer format can hold, the same as 0.0.
-        digest.update(np.ascontiguousarray(block.T + np.float32(0), dtype="<f4").data)
-    return digest.hexdigest()
+        self._digest.update(np.ascontiguousarray(block.T + np.float32(0), dtype="<f4").data)
+
+    def hexdigest(self) -> str:
+        """Return the hash of all that was taken in."""
+        return self._digest.hexdigest()
 
 
 def samples_sha256(samples: np.ndarray) -> str:
@@ -454,19 +518,15 @@ def _encode(
     *,
     format: Format,  # noqa: A002
     subtype: str,
-    comment: str,
 ) -> None:
-    """Write samples as libsndfile wants them, and what is said beside them."""
+    """Write samples as libsndfile wants them."""
     import soundfile
 
+    rate = {"bitrate_mode": "CONSTANT", "compression_level": 0.0} if format == "mp3" else {}
     try:
         with soundfile.SoundFile(
-            file, "w", sound.sample_rate_hz, sound.channels, subtype, format=format.upper()
+            file, "w", sound.sample_rate_hz, sound.channels, subtype, format=format.upper(), **rate
         ) as encoder:
-            if format != "wav":
-                encoder.software = _software()
-                if comment:  # libsndfile refuses an empty tag
-                    encoder.comment = comment
             for block in prepared:
                 encoder.write(block.T)
                 file.check()
@@ -478,21 +538,37 @@ def _encode(
             where=path,
             remedy="write a WAV file",
         ) from None
+    if format == "ogg":
+        tags.same_serial(file)
+
+
+def _label(
+    file: _ForWriting,
+    labels: Labels,
+    comment: str,
+    format: Format,  # noqa: A002
+    sample_rate_hz: int,
+) -> None:
+    """Write what a file says beside its sound."""
+    software = _software()
     if format == "wav":
-        _append_info(file, comment)
+        chunks.forget_time(file)
+        chunks.append(file, labels, comment, software=software, sample_rate_hz=sample_rate_hz)
+    else:
+        tags.write(file, labels, comment, format=format, software=software)
 
 
 def _coding(
     path: Path,
     format: Format,  # noqa: A002
     bit_depth: BitDepth,
-    rng: np.random.Generator,
+    rng: np.random.Generator | None,
 ) -> tuple[str, Callable[[np.ndarray], np.ndarray]]:
     """Return libsndfile's name of a coding, and how to prepare float samples for it."""
     from lofigen_kit.dsp.dither import to_pcm16, to_pcm24
 
-    if format == "ogg":
-        return "VORBIS", np.asarray
+    if format in LOSSY:
+        return ("VORBIS" if format == "ogg" else "MPEG_LAYER_III"), np.asarray
     if bit_depth == 16:
         return "PCM_16", lambda samples: to_pcm16(samples, rng)
     if bit_depth == 24:
@@ -509,47 +585,3 @@ def _software() -> str:
     from importlib.metadata import version
 
     return f"lofigen-kit {version('lofigen-kit')}"
-
-
-def _append_info(file: BinaryIO | _ForWriting, comment: str) -> None:
-    """Append a RIFF `INFO` list to a finished WAV file.
-
-    libsndfile writes one too, but leaves a text of over 50 kB out without a word, and reads none
-    of over 2 kB back: a recipe needs more.
-    """
-    tags = {b"ISFT": _software(), b"ICMT": comment}
-    chunks = (_chunk(tag, text.encode() + b"\0") for tag, text in tags.items() if text)
-    info = b"INFO" + b"".join(chunks)
-    file.seek(0, io.SEEK_END)
-    file.write(_chunk(b"LIST", info))
-    size = file.tell() - 8
-    file.seek(4)
-    file.write(struct.pack("<I", size))
-
-
-def _chunk(name: bytes, payload: bytes) -> bytes:
-    return name + struct.pack("<I", len(payload)) + payload + b"\0" * (len(payload) % 2)
-
-
-def _riff_comment(file: BinaryIO) -> str | None:
-    """Return the `ICMT` text of a WAV file's `INFO` list."""
-    file.seek(12)
-    for name, size in islice(_chunks(file), MAX_CHUNKS):
-        if name == b"LIST" and 4 < size <= 2 * MAX_COMMENT_BYTES:
-            payload = io.BytesIO(file.read(size))
-            if payload.read(4) != b"INFO":
-                continue
-            for tag, length in _chunks(payload):
-                if tag == b"ICMT":
-                    text = payload.read(length).split(b"\0", 1)[0]
-                    return text.decode("utf-8", "replace") or None
-    return None
-
-
-def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
-    """Yield the name and size of each chunk, the file standing at its payload."""
-    while len(head := file.read(8)) == 8:
-        name, size = struct.unpack("<4sI", head)
-        payload = file.tell()
-        yield name, size
-        file.seek(payload + size + size % 2)

@@ -36,8 +36,13 @@ def can_draw() -> bool:
     return True
 
 
-def picture_of_sound(audio: AudioBuffer, title: str) -> bytes:
+def picture_of_sound(audio: AudioBuffer, title: str, bars_s: Sequence[float] = ()) -> bytes:
     """Return waveform and spectrogram, one above the other.
+
+    Args:
+        audio: The sound.
+        title: What stands above.
+        bars_s: Where thin lines are drawn.
 
     Raises:
         InputError: without matplotlib.
@@ -50,6 +55,10 @@ def picture_of_sound(audio: AudioBuffer, title: str) -> bytes:
     with np.errstate(divide="ignore"):  # silence is minus infinity dB, which is drawn as the floor
         spectrogram.specgram(mono, NFFT=2048, Fs=rate_hz, noverlap=1536, vmin=-140, vmax=-30)
     spectrogram.set(xlabel="time in s", ylabel="frequency in Hz")
+    for axes, colour in ((wave, "black"), (spectrogram, "white")):
+        axes.vlines(
+            bars_s, 0, 1, transform=axes.get_xaxis_transform(), colors=colour, linewidth=0.4
+        )
     return _png(figure)
 
 

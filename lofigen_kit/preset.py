@@ -10,6 +10,7 @@ import copy
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -18,7 +19,7 @@ from pydantic import model_validator as validator
 from pydantic_core import core_schema
 
 from lofigen_kit import resources, yaml_loader
-from lofigen_kit.components import Effect, Model, Sampler, Source
+from lofigen_kit.components import ANY_EFFECT_SCHEMA, Effect, Model, Sampler, Source
 from lofigen_kit.errors import PresetError
 from lofigen_kit.explain import explain
 from lofigen_kit.registry import Registry, did_you_mean
@@ -38,29 +39,45 @@ class _Part(BaseModel):
 
 
 class Master(_Part):
-    """How loud the result is.
+    """How loud the result is, and how it begins and ends.
 
     Attributes:
         loudness_lufs: Integrated loudness to reach, -40 to -6 LUFS.
         true_peak_dbtp: What no peak between samples may pass, -12 to 0 dBTP.
+        fade_in_ms: How long it comes up from silence; a loop has no fades.
+        fade_out_ms: How long it goes down to silence.
     """
 
     loudness_lufs: float = Field(default=-14.0, ge=-40, le=-6)
     true_peak_dbtp: float = Field(default=-1.0, ge=-12, le=0)
+    fade_in_ms: float = Field(default=0.0, ge=0, le=60_000)
+    fade_out_ms: float = Field(default=0.0, ge=0, le=60_000)
+
+    @property
+    def fades(self) -> bool:
+        """Whether there is any fade."""
+        return self.fade_in_ms > 0 or self.fade_out_ms > 0
 
 
 class Output(_Part):
     """The file to write.
 
     Attributes:
-        format: `wav`, `flac` or `ogg`.
+        format: `wav`, `flac`, `ogg` or `mp3`.
         sample_rate_hz: 44100 or 48000.
-        bit_depth: 16, 24, or 32 (float, WAV alone). OGG has none and ignores it.
+        bit_depth: 16, 24, or 32 (float, WAV alone). OGG and MP3 have none and ignore it.
+        loop: Whether what goes round in its source goes round in the file; if not, it has an end.
+        midi: Whether the score is written too, beside the sound.
+        tail: `auto` lets the effects sound on after the end of a piece that is no loop, until all
+            is silent; `none` cuts there.
     """
 
-    format: Literal["wav", "flac", "ogg"] = "wav"
+    format: Literal["wav", "flac", "ogg", "mp3"] = "wav"
     sample_rate_hz: Literal[44100, 48000] = 44100
     bit_depth: Literal[16, 24, 32] = 24
+    loop: bool = True
+    midi: bool = False
+    tail: Literal["auto", "none"] = "auto"
 
     @validator(mode="after")
     def _depth_fits(self) -> Self:
@@ -128,7 +145,7 @@ class Preset(_Part):
     @validator(mode="after")
     def _model_has_sampler(self) -> Self:
         if self.model is not None and self.sampler is None:
-            raise ValueError("a model needs a sampler: add `sampler: {use: truncated}`")
+            raise ValueError("a model needs a sampler: add `sampler: {use: narrowed}`")
         if self.sampler is not None and self.model is None:
             raise ValueError("a sampler needs a model: leave both out to process the source")
         return self
@@ -165,7 +182,20 @@ def preset_type(registry: Registry) -> type[Preset]:
 def json_schema(registry: Registry) -> dict[str, Any]:
     """Return the JSON Schema of a chain file, for editors that complete and check as one types."""
     schema = preset_type(registry).model_json_schema(mode="validation")
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+    # Effects within an effect are again any effect: JSON Schema says so by pointing there.
+    again = partial(_replaced, old=ANY_EFFECT_SCHEMA, new={"$ref": "#/properties/effects/items"})
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **again(schema)}
+
+
+def _replaced(data: Any, *, old: Any, new: Any) -> Any:
+    """Return data with one thing in it replaced wherever it stands."""
+    if data == old:
+        return new
+    if isinstance(data, dict):
+        return {key: _replaced(value, old=old, new=new) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_replaced(item, old=old, new=new) for item in data]
+    return data
 
 
 def find_preset(preset: str | Path) -> Path:
@@ -254,7 +284,8 @@ def parse(
     try:
         # As JSON, pydantic's strict mode refuses "5" for 5 and still takes 5 for 5.0.
         text = json.dumps(document.data)
-        return preset_type(registry).model_validate_json(text, strict=True, context={"root": root})
+        context = {"root": root, "registry": registry}
+        return preset_type(registry).model_validate_json(text, strict=True, context=context)
     except ValidationError as error:
         raise explain(error.errors(include_url=False), document, Preset, registry) from None
 

@@ -6,9 +6,9 @@ and to go block by block through the effects into a temporary file, from which i
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +16,12 @@ import numpy as np
 
 from lofigen_kit import rack, recipe
 from lofigen_kit.audio import AudioBuffer
-from lofigen_kit.chain import Result, at_stage
+from lofigen_kit.chain import Result, heard_score
 from lofigen_kit.components import Context, Sound
-from lofigen_kit.errors import AudioError
-from lofigen_kit.io import audio_blocks, blocks_sha256, check_fits, write_blocks
-from lofigen_kit.preset import Preset
-from lofigen_kit.rack import Blocks
+from lofigen_kit.errors import AudioError, PresetError
+from lofigen_kit.io import SoundHash, audio_blocks, blocks_as_stored, check_fits
+from lofigen_kit.preset import Master, Preset
+from lofigen_kit.rack import Blocks, at_stage
 from lofigen_kit.registry import Registry
 from lofigen_kit.score import BeatGrid, Score
 from lofigen_kit.seeding import stream
@@ -49,11 +49,13 @@ class Recording:
         path: The file.
         sound: What it holds: one channel, or two.
         grid: Where its beats fall.
+        sha256: The hash of its samples.
     """
 
     path: Path
     sound: Sound
     grid: BeatGrid
+    sha256: str
 
 
 def process(
@@ -82,36 +84,82 @@ def process(
         RenderError: naming the stage that broke; nothing half-written stays.
     """
     recipe.check_free(*recipe.files_of(target), force=force)
-    output = preset.output
-    recording = examine(path)
-    sound = _at_rate(recording, output.sample_rate_hz)
-    check_fits(target, sound, format=output.format, bit_depth=output.bit_depth)
     # Where the result will lie there is room for it: the folder, or the nearest that is there.
     folder = next(p for p in target.absolute().parents if p.is_dir())
+    with processed(path, preset, folder, registry, target=target, progress=progress) as done:
+        recipe.write(done.result, target, done.facts, done.blocks(), done.sound, force=force)
+    return done.facts
+
+
+@dataclass(frozen=True)
+class Processed:
+    """A file that went through the effects and the master.
+
+    Attributes:
+        result: What is known of it.
+        sound: Its channels, length and rate.
+        blocks: Gives it as its file will hold it, from its beginning, as often as it is called.
+        facts: Its recipe.
+    """
+
+    result: Result
+    sound: Sound
+    blocks: Callable[[], Blocks]
+    facts: dict[str, Any]
+
+
+@contextmanager
+def processed(
+    path: Path,
+    preset: Preset,
+    folder: Path,
+    registry: Registry,
+    *,
+    target: Path | None = None,
+    progress: Progress | None = None,
+) -> Iterator[Processed]:
+    """Process a file without writing it; what it becomes can be read while the context lasts.
+
+    Args:
+        path: The file.
+        preset: Whose effects and master to run.
+        folder: Where there is room for temporary files.
+        registry: The plugins that the preset's components came from.
+        target: The file that is to hold it, to refuse in time what cannot.
+        progress: Told how far it is.
+
+    Raises:
+        InputError: if the file is no audio, or its format cannot hold it.
+        RenderError: naming the stage that broke.
+    """
+    output = preset.output
+    if output.midi:
+        raise PresetError("a recording has no score to write", where="output.midi",
+                          remedy="set output.midi=false")  # fmt: skip
+    recording = examine(path)
+    piece, blocks = _played(recording, preset)
+    if target:
+        check_fits(target, piece, format=output.format, bit_depth=output.bit_depth)
     with ExitStack() as spools:
-        mastered = _mastered(
-            _watched(_played(recording, preset, sound), sound, progress),
-            preset,
-            sound,
-            lambda: spools.enter_context(Spool(folder)),
-        )
-        facts = recipe.recipe(
-            _result(recording, preset, sound, mastered),
-            registry,
-            blocks_sha256(mastered.blocks(), sound),
-        )
-        with recipe.beside(target, facts) as comment:
-            write_blocks(
-                target,
+
+        def store() -> Spool:
+            return spools.enter_context(Spool(folder))
+
+        heard = _watched(blocks, piece, progress)
+        mastered = _mastered(_faded(heard, piece, preset.master, store), preset, piece, store)
+        sound = replace(piece, frames=mastered.frames)
+
+        def stored() -> Blocks:
+            return blocks_as_stored(
                 mastered.blocks(),
-                sound,
                 format=output.format,
                 bit_depth=output.bit_depth,
-                comment=comment,
                 rng=stream(preset.seed, 0, "output"),
-                force=force,
             )
-    return facts
+
+        result = _result(recording, preset, sound, mastered)
+        facts = recipe.recipe(result, registry, _hash(stored(), sound))
+        yield Processed(result, sound, stored, facts)
 
 
 def examine(path: Path) -> Recording:
@@ -128,17 +176,22 @@ def examine(path: Path) -> Recording:
 
     heard: list[np.ndarray] = []
     channels = frames = rate_hz = 0
+    digest: SoundHash | None = None
     for block in audio_blocks(path, frames=FRAMES_AT_ONCE):
         channels, rate_hz = block.channels, block.sample_rate_hz
+        digest = digest or SoundHash(channels, rate_hz)
+        digest.update(block.samples)
         if frames < HEARD_S * rate_hz:
             heard.append(block.mono().samples)
         frames += block.frames
+    assert digest is not None  # noqa: S101 - a file without samples was refused
     opening = AudioBuffer(np.concatenate(heard, axis=1), rate_hz)
     tempo_bpm, start_s = beat_track(resample(opening, HEARD_HZ))
     return Recording(
         path,
         Sound(min(channels, 2), frames, rate_hz),
         BeatGrid(tempo_bpm=tempo_bpm, start_s=start_s),
+        digest.hexdigest(),
     )
 
 
@@ -154,17 +207,37 @@ def _at_rate(recording: Recording, rate_hz: int) -> Sound:
     return Sound(sound.channels, frames, rate_hz)
 
 
-def _played(recording: Recording, preset: Preset, sound: Sound) -> Blocks:
-    """Yield a file's sound at the output's rate, through all effects."""
+def _played(recording: Recording, preset: Preset) -> tuple[Sound, Blocks]:
+    """Return what a file becomes at the output's rate, through all effects, and its blocks."""
     from lofigen_kit.dsp.resample import resampled_blocks
 
+    def context(stage: str) -> Context:
+        return Context(rng=stream(preset.seed, 0, stage), grid=recording.grid, root=preset.root)
+
+    sound = _at_rate(recording, preset.output.sample_rate_hz)
     old_hz = recording.sound.sample_rate_hz
-    blocks = _read(recording)
-    blocks = resampled_blocks(blocks, sound.channels, old_hz, sound.sample_rate_hz)
-    for stage, effect in rack.stages(preset.effects):
-        ctx = Context(rng=stream(preset.seed, 0, stage), grid=recording.grid, root=preset.root)
-        blocks = _named(stage, rack.streamed(effect, sound, ctx, blocks))
-    return blocks
+    dry = resampled_blocks(_read(recording), sound.channels, old_hz, sound.sample_rate_hz)
+    tail = preset.output.tail == "auto"
+    return rack.play(preset.effects, sound, context, dry, tail=tail)
+
+
+def _faded(blocks: Blocks, piece: Sound, chosen: Master, store: Callable[[], Spool]) -> Blocks:
+    """Yield a sound with its fades; where it ends, with its tail, is known at its end alone."""
+    from lofigen_kit.dsp.fades import faded
+
+    if not chosen.fades:
+        yield from blocks
+        return
+    kept, frames = store(), 0
+    for block in blocks:
+        kept.append(block)
+        frames += block.shape[1]
+    yield from faded(
+        kept,
+        replace(piece, frames=frames),
+        fade_in_ms=chosen.fade_in_ms,
+        fade_out_ms=chosen.fade_out_ms,
+    )
 
 
 def _read(recording: Recording) -> Blocks:
@@ -176,11 +249,6 @@ def _read(recording: Recording) -> Blocks:
         left -= block.frames
     if left > 0:
         raise AudioError("the file has changed", where=recording.path, remedy="process it again")
-
-
-def _named(stage: str, blocks: Blocks) -> Blocks:
-    with at_stage(stage):
-        yield from blocks
 
 
 def _watched(blocks: Blocks, sound: Sound, progress: Progress | None) -> Blocks:
@@ -211,21 +279,31 @@ def _mastered(
 
 def _result(recording: Recording, preset: Preset, sound: Sound, mastered: MasteredBlocks) -> Result:
     grid = recording.grid
-    bars = round(max(sound.duration_s - grid.start_s, 0.0) / (4 * grid.beat_s))
+    bars = round(max(recording.sound.duration_s - grid.start_s, 0.0) / (4 * grid.beat_s))
     score = Score(
         tempo_bpm=grid.tempo_bpm,
         bars=min(bars, MOST_BARS),
         start_s=grid.start_s,
-        duration_s=sound.duration_s,
+        duration_s=recording.sound.duration_s,
     )
+    heard = heard_score(preset, score).model_copy(update={"duration_s": sound.duration_s})
     return Result(
         preset=preset,
         take=0,
         title=recording.path.stem,
-        score=score,
+        score=heard,
         loudness_lufs=mastered.loudness_lufs,
         true_peak_dbtp=mastered.true_peak_dbtp,
         target_unreached=mastered.target_unreached,
+        source_sha256=recording.sha256,
         network_sha256=None,
         licences={"source": "unknown"},
+        command="process",
     )
+
+
+def _hash(blocks: Blocks, sound: Sound) -> str:
+    digest = SoundHash(sound.channels, sound.sample_rate_hz)
+    for block in blocks:
+        digest.update(block)
+    return digest.hexdigest()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 from lofigen_kit import recipe
 from lofigen_kit.errors import InputError, LofigenError, RenderError
 from lofigen_kit.plugins import load_plugins
-from lofigen_kit.preset import Preset, load_preset
+from lofigen_kit.preset import Preset
 from lofigen_kit.process import Progress, process
 from lofigen_kit.registry import Registry
 
@@ -55,7 +55,7 @@ class Rack:
     """What to run on files, in words, so that another process can load it.
 
     Attributes:
-        preset: A name or a path.
+        preset: A name, or the path of a preset or of a rendered file.
         overrides: `KEY=VALUE` texts.
         plugin_dir: The user's plugins; None is what the environment says.
     """
@@ -66,7 +66,7 @@ class Rack:
 
     def load(self, registry: Registry) -> Preset:
         """Return the preset without its network."""
-        chosen = load_preset(self.preset, registry=registry, overrides=self.overrides)
+        chosen, _, _ = recipe.find_preset(self.preset, registry, self.overrides)
         return chosen.without_model()
 
 

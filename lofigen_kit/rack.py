@@ -2,35 +2,131 @@
 
 A whole sound is run through the same blocks as one that is read from a file bit by bit, so that
 both come out equal to the last bit. What is common to all effects is done here and not in them:
-the mix of wet and dry, latency, the ends of a loop, and the check that every sample is a number.
+the mix of wet and dry, latency, tails, the ends of a loop, what moves, a change of speed, and the
+check that every sample is a number.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from itertools import chain, tee
 
 import numpy as np
 
 from lofigen_kit.audio import AudioBuffer
-from lofigen_kit.components import BlockEffect, Context, Effect, Sound
-from lofigen_kit.errors import RenderError
+from lofigen_kit.components import BlockEffect, BranchedEffect, Context, Effect, Sound
+from lofigen_kit.errors import AudioError, LofigenError, RenderError
+from lofigen_kit.score import BeatGrid
+from lofigen_kit.seeding import stream_within
 
 BLOCK = 8192
 """Frames in a block, but for the last one of a sound."""
 
+CONTROL = 256
+"""The same for an effect that moves: this often its parameters are set anew."""
+
+SILENT_DBFS = -80.0
+"""A tail ends where it stays below this."""
+
 Blocks = Iterator[np.ndarray]
 """Pieces of a sound, in order [shape=(channels, frames), dtype=float32]."""
 
+Contexts = Callable[[str], Context]
+"""From a stage's name to its context, with the beats where they fall in the dry sound."""
 
-def stages(effects: Iterable[Effect]) -> Iterator[tuple[str, Effect]]:
+
+def stages(effects: Iterable[Effect], within: str = "effects") -> Iterator[tuple[str, Effect]]:
     """Yield each effect with its stage's name, numbered among those of the same name."""
     count: Counter[str] = Counter()
     for effect in effects:
-        yield f"effects.{effect.use}#{count[effect.use]}", effect
+        yield f"{within}.{effect.use}#{count[effect.use]}", effect
         count[effect.use] += 1
+
+
+@contextmanager
+def at_stage(name: str, *, reads: bool = False) -> Iterator[None]:
+    """Name the stage in whatever goes wrong within it.
+
+    An exception of a plugin's is a RenderError, and so is impossible audio, unless the stage
+    reads it from a file: then it was given wrongly. What names its place already is left alone.
+    """
+    try:
+        yield
+    except AudioError as error:
+        if error.where and not reads:
+            raise
+        kind = type(error) if reads else RenderError
+        raise kind(error.message, where=error.where or name, remedy=error.remedy) from error
+    except LofigenError as error:
+        error.where = error.where or name
+        raise
+    except Exception as error:
+        raise RenderError(f"{type(error).__name__}: {error}", where=name) from error
+
+
+def speed_of(effects: Iterable[Effect]) -> float:
+    """Return how fast a piece goes by after effects; those that cancel give 1 exactly."""
+    return round(math.prod(_speed(effect) for effect in effects), 12)
+
+
+def tail_s(effects: Iterable[Effect]) -> float:
+    """Return how long effects sound on at most, in seconds of the dry sound."""
+    total_s, speed = 0.0, 1.0
+    for effect in effects:
+        total_s += speed * _tail_s(effect)
+        speed *= _speed(effect)
+    return total_s
+
+
+def play(
+    effects: Sequence[Effect], sound: Sound, contexts: Contexts, dry: Blocks, *, tail: bool = True
+) -> tuple[Sound, Blocks]:
+    """Run a sound that is no loop through effects, one after another, block by block.
+
+    Args:
+        effects: What to apply, in order.
+        sound: What is coming.
+        contexts: What each stage is given.
+        dry: The sound, in pieces of any size.
+        tail: Let the effects sound on after its end, until all is silent.
+
+    Returns:
+        What the sound becomes, its tail not counted; and its blocks, equal bit for bit to what
+        `played` gives of the whole.
+    """
+    blocks, chained = dry, _Chain(effects, sound, contexts, tail=tail)
+    if chained.silence:
+        blocks = chain(dry, cut(np.zeros((sound.channels, chained.silence), np.float32)))
+    for stage in chained.stages:
+        blocks = _named(stage.name, streamed(stage.effect, stage.sound, stage.ctx, blocks))
+    return chained.piece, _ended(blocks, chained.piece.frames) if chained.silence else blocks
+
+
+def played(
+    effects: Sequence[Effect],
+    dry: AudioBuffer,
+    contexts: Contexts,
+    *,
+    loop: bool,
+    tail: bool = True,
+) -> Iterator[tuple[str, AudioBuffer]]:
+    """Run a whole sound through effects; yield each stage's name and what is heard after it.
+
+    A loop is heard as it goes round, its tail in its beginning; for the rest see `play`.
+    """
+    sound = _sound_of(dry)
+    chained = _Chain(effects, sound, contexts, tail=tail and not loop)
+    audio = dry.with_samples(np.pad(dry.samples, ((0, 0), (0, chained.silence))))
+    for number, stage in enumerate(chained.stages, start=1):
+        with at_stage(stage.name):
+            audio = applied(stage.effect, audio, stage.ctx, loop=loop)
+        end = _frames_at(sound.frames, speed_of(effects[:number]))
+        pieces = _ended(cut(audio.samples), end) if chained.silence else cut(audio.samples)
+        yield stage.name, _joined(audio, pieces)
 
 
 def applied(effect: Effect, dry: AudioBuffer, ctx: Context, *, loop: bool) -> AudioBuffer:
@@ -39,23 +135,20 @@ def applied(effect: Effect, dry: AudioBuffer, ctx: Context, *, loop: bool) -> Au
     Raises:
         RenderError: where the effect gives another shape, or samples that are not numbers.
     """
-    if effect.mix == 0.0:
+    effect = effect.on(ctx.grid)
+    if _is_dry(effect) or not dry.frames:
         return dry
-    around = round(effect.memory_s * dry.sample_rate_hz) if loop else 0
-    heard = dry
-    if around:
-        heard = dry.with_samples(np.pad(dry.samples, ((0, 0), (around, around)), mode="wrap"))
-    start_s = ctx.grid.start_s + around / dry.sample_rate_hz
-    grid = ctx.grid.model_copy(update={"start_s": start_s})
-    wet = effect.apply(heard, replace(ctx, grid=grid))
-    shape, rate_hz = wet.samples.shape, wet.sample_rate_hz
-    if (shape, rate_hz) != (heard.samples.shape, heard.sample_rate_hz):
-        raise RenderError(
-            f"it gave {shape} at {rate_hz} Hz for {heard.samples.shape} at "
-            f"{heard.sample_rate_hz} Hz"
-        )
-    piece = wet.samples[:, around : around + dry.frames]
-    return crossfaded(dry, wet.with_samples(piece), effect.mix)
+    if not loop and isinstance(effect, BlockEffect | BranchedEffect):
+        return _joined(dry, streamed(effect, _sound_of(dry), ctx, cut(dry.samples)))
+    if isinstance(effect, BranchedEffect):
+        wet = summed(effect, dry, ctx, loop=loop)
+    elif isinstance(effect, BlockEffect):
+        wet = _round_in_blocks(effect, dry, ctx)
+    else:
+        wet = _whole(effect, dry, ctx, loop=loop)
+    if _speed(effect) != 1.0:
+        return wet
+    return dry.with_samples(_mixed(dry.samples, wet.samples, _weights(effect, dry, ctx.grid)))
 
 
 def crossfaded(dry: AudioBuffer, wet: AudioBuffer, mix: float) -> AudioBuffer:
@@ -65,9 +158,21 @@ def crossfaded(dry: AudioBuffer, wet: AudioBuffer, mix: float) -> AudioBuffer:
 
 def in_blocks(effect: BlockEffect, audio: AudioBuffer, ctx: Context) -> AudioBuffer:
     """Return what a block effect makes of a whole sound, as long as that and in time with it."""
-    sound = Sound(audio.channels, audio.frames, audio.sample_rate_hz)
-    pieces = list(_wet(effect, sound, ctx, cut(audio.samples)))
-    return audio.with_samples(np.concatenate([audio.samples[:, :0], *pieces], axis=1))
+    sound = _sound_of(audio)
+    heard = _with_silence(effect, sound, cut(audio.samples))
+    clock = _Clock(ctx.grid, sound.sample_rate_hz)
+    return _joined(audio, _wet(effect.on(ctx.grid), sound, ctx, heard, clock))
+
+
+def summed(effect: BranchedEffect, audio: AudioBuffer, ctx: Context, *, loop: bool) -> AudioBuffer:
+    """Return the sum of what an effect's branches make of a whole sound."""
+    heard = []
+    for number, branch in enumerate(effect.branches):
+        after = [audio]
+        contexts = _within(ctx, number)
+        after += [wet for _, wet in played(branch, audio, contexts, loop=loop, tail=False)]
+        heard.append(after[-1].samples)
+    return audio.with_samples(_sum(heard, effect.gains))
 
 
 def streamed(effect: Effect, sound: Sound, ctx: Context, dry: Blocks) -> Blocks:
@@ -81,20 +186,27 @@ def streamed(effect: Effect, sound: Sound, ctx: Context, dry: Blocks) -> Blocks:
         ctx: As for `apply`.
         dry: The sound, in pieces of any size.
     """
-    if effect.mix == 0.0:
+    effect = effect.on(ctx.grid)
+    if _is_dry(effect):
         yield from dry
         return
-    if not isinstance(effect, BlockEffect):
-        whole = np.concatenate(list(dry), axis=1)
+    if not isinstance(effect, BlockEffect | BranchedEffect):
+        whole = np.concatenate([np.zeros((sound.channels, 0), np.float32), *dry], axis=1)
         audio = AudioBuffer(whole, sound.sample_rate_hz)
         yield from cut(applied(effect, audio, ctx, loop=False).samples)
         return
+    clock = _Clock(ctx.grid, sound.sample_rate_hz)
     heard, kept = tee(dry)
-    wet = _wet(effect, sound, ctx, heard)
+    if isinstance(effect, BranchedEffect):
+        wet = _branches(effect, sound, ctx, heard)
+    else:
+        wet = _wet(effect, sound, ctx, _with_silence(effect, sound, heard), clock)
+    frame = 0
     for ours, theirs in zip(in_equal_pieces(kept, BLOCK), in_equal_pieces(wet, BLOCK), strict=True):
         if not np.isfinite(theirs).all():
             raise RenderError("it gave samples that are not numbers")
-        yield _mixed(ours, theirs, effect.mix)
+        yield _mixed(ours, theirs, clock.weights(effect, frame, ours.shape[1]))
+        frame += ours.shape[1]
 
 
 def cut(samples: np.ndarray, size: int = BLOCK) -> Blocks:
@@ -120,22 +232,236 @@ def in_equal_pieces(pieces: Iterable[np.ndarray], size: int) -> Blocks:
         yield np.concatenate(waiting, axis=1)
 
 
-def _wet(effect: BlockEffect, sound: Sound, ctx: Context, dry: Blocks) -> Blocks:
-    """Yield an effect's sound, its latency taken off the beginning and made up at the end."""
+@dataclass(frozen=True)
+class _Stage:
+    """One effect of a chain, what it hears and what it knows."""
+
+    name: str
+    effect: Effect
+    sound: Sound
+    ctx: Context
+
+
+class _Chain:
+    """How long a sound is, and where its beats fall, before and after each of several effects.
+
+    Each length is that of the dry sound at the speed so far, and not of the one before, so that
+    the roundings of speeds that cancel do not add up.
+
+    Attributes:
+        stages: Each effect with what it hears.
+        silence: How many frames to append to the dry sound, for the tails.
+        piece: What the sound becomes, its tail not counted.
+    """
+
+    def __init__(
+        self, effects: Sequence[Effect], sound: Sound, contexts: Contexts, *, tail: bool
+    ) -> None:
+        self.silence = math.ceil(tail_s(effects) * sound.sample_rate_hz) if tail else 0
+        self.stages: list[_Stage] = []
+        done: list[Effect] = []
+        frames = [sound.frames + self.silence]
+        for name, effect in stages(effects):
+            ctx = contexts(name)
+            grid = ctx.grid.at_speed(speed_of(done))
+            done.append(effect)
+            heard = replace(sound, frames=frames[-1])
+            frames.append(_frames_at(frames[0], speed_of(done)))
+            ctx = replace(ctx, grid=grid, frames=frames[-1])
+            self.stages.append(_Stage(name, effect, heard, ctx))
+        self.piece = replace(sound, frames=_frames_at(sound.frames, speed_of(done)))
+
+
+class _Clock:
+    """What time it is at each frame that an effect hears.
+
+    Args:
+        grid: Where the beats fall in the sound.
+        rate_hz: Frames a second.
+        before: How many frames of a loop's end are heard before its first frame.
+        period: How many frames the loop has; 0 for what is none.
+    """
+
+    def __init__(self, grid: BeatGrid, rate_hz: int, before: int = 0, period: int = 0) -> None:
+        self._grid = grid
+        self._rate_hz = rate_hz
+        self._before = before
+        self._period = period
+
+    def at(self, effect: Effect, frame: int) -> Effect:
+        """Return an effect as it is at a frame."""
+        frame -= self._before
+        if self._period:
+            frame %= self._period
+        return effect.at(frame / self._rate_hz, self._grid)
+
+    def weights(self, effect: Effect, first: int, frames: int) -> np.ndarray | float:
+        """Return how much of the wet sound is heard from a frame on: one number, or each one's."""
+        curve = effect.curves.get("mix")
+        if curve is None:
+            return effect.mix
+        times_s = np.arange(first, first + frames) / self._rate_hz
+        return curve.values(times_s, self._grid).astype(np.float32)
+
+
+def _wet(effect: BlockEffect, sound: Sound, ctx: Context, heard: Blocks, clock: _Clock) -> Blocks:
+    """Yield an effect's sound, its latency taken off the beginning.
+
+    Args:
+        effect: With its rates in step with the beat.
+        sound: What the effect is told.
+        ctx: What it knows.
+        heard: The sound, and behind it as many frames as the effect is late.
+        clock: What time it is.
+    """
     late = effect.latency_frames(sound)
-    silence = np.zeros((sound.channels, late), np.float32)
     process = effect.start(sound, ctx)
-    skip = late
-    for block in in_equal_pieces(chain(dry, [silence]), BLOCK):
-        wet = process(block, effect)
+    moves = bool(effect.curves)
+    frame, skip = -late, late
+    for block in in_equal_pieces(heard, CONTROL if moves else BLOCK):
+        wet = process(block, clock.at(effect, max(frame, 0)) if moves else effect)
         if wet.shape != block.shape:
             raise RenderError(f"it gave a block of {wet.shape} for one of {block.shape}")
         yield wet[:, skip:].astype(np.float32, copy=False)
         skip = max(0, skip - block.shape[1])
+        frame += block.shape[1]
 
 
-def _mixed(dry: np.ndarray, wet: np.ndarray, mix: float) -> np.ndarray:
-    if mix in (0.0, 1.0):
+def _with_silence(effect: BlockEffect, sound: Sound, dry: Blocks) -> Blocks:
+    """Yield a sound, and silence for as long as an effect is late."""
+    return chain(dry, [np.zeros((sound.channels, effect.latency_frames(sound)), np.float32)])
+
+
+def _round_in_blocks(effect: BlockEffect, dry: AudioBuffer, ctx: Context) -> AudioBuffer:
+    """Return what a block effect makes of a loop that has gone round for some time."""
+    memory, before = _around(effect, dry.sample_rate_hz)
+    late = effect.latency_frames(replace(_sound_of(dry), frames=before + dry.frames + memory))
+    if before and effect.curves:  # a block begins where the loop does
+        before += -(before + late) % CONTROL
+    sound = replace(_sound_of(dry), frames=before + dry.frames + memory)
+    heard = np.pad(dry.samples, ((0, 0), (before, late)), mode="wrap")
+    clock = _Clock(ctx.grid, dry.sample_rate_hz, before, dry.frames)
+    known = replace(_later(ctx, before / dry.sample_rate_hz), loop_s=dry.duration_s)
+    wet = _wet(effect, sound, known, cut(heard), clock)
+    return dry.with_samples(_joined(dry, wet).samples[:, before:])
+
+
+def _whole(effect: Effect, dry: AudioBuffer, ctx: Context, *, loop: bool) -> AudioBuffer:
+    """Return what any other effect makes of a whole sound."""
+    after, before = _around(effect, dry.sample_rate_hz) if loop else (0, 0)
+    heard = dry.with_samples(np.pad(dry.samples, ((0, 0), (before, after)), mode="wrap")
+                             if before or after else dry.samples)  # fmt: skip
+    same_speed = _speed(effect) == 1.0
+    frames = heard.frames if same_speed else effect.frames_after(heard, ctx)
+    known = replace(
+        _later(ctx, before / dry.sample_rate_hz),
+        frames=frames,
+        loop=loop and not before and not after,
+        loop_s=dry.duration_s if loop else None,
+    )
+    wet = effect.apply(heard, known)
+    shape, rate_hz = wet.samples.shape, wet.sample_rate_hz
+    if (shape, rate_hz) != ((heard.channels, frames), heard.sample_rate_hz):
+        raise RenderError(
+            f"it gave {shape} at {rate_hz} Hz for {heard.samples.shape} at "
+            f"{heard.sample_rate_hz} Hz"
+        )
+    end = before + dry.frames if same_speed else frames
+    return wet.with_samples(wet.samples[:, before:end])
+
+
+def _around(effect: Effect, rate_hz: int) -> tuple[int, int]:
+    """Return how many frames of a loop an effect hears after it and before it."""
+    if _speed(effect) != 1.0:
+        return 0, 0
+    memory_s = effect.memory_s
+    longest_s = max(memory_s, _tail_s(effect))
+    return round(memory_s * rate_hz), round(longest_s * rate_hz)
+
+
+def _later(ctx: Context, seconds: float) -> Context:
+    """Return a context whose beats fall later."""
+    grid = ctx.grid.model_copy(update={"start_s": ctx.grid.start_s + seconds})
+    return replace(ctx, grid=grid)
+
+
+def _branches(effect: BranchedEffect, sound: Sound, ctx: Context, dry: Blocks) -> Blocks:
+    """Yield the sum of an effect's branches."""
+    equal = []
+    for number, heard in enumerate(tee(dry, len(effect.branches))):
+        contexts = _within(ctx, number)
+        _, wet = play(effect.branches[number], sound, contexts, heard, tail=False)
+        equal.append(in_equal_pieces(wet, BLOCK))
+    for blocks in zip(*equal, strict=True):
+        yield _sum(blocks, effect.gains)
+
+
+def _within(ctx: Context, branch: int) -> Contexts:
+    """Return the contexts of the stages of a branch."""
+    return lambda name: replace(ctx, rng=stream_within(ctx.rng, f"branches.{branch}.{name}"))
+
+
+def _sum(samples: Sequence[np.ndarray], gains: Sequence[float]) -> np.ndarray:
+    total = samples[0] * np.float32(gains[0])
+    for part, gain in zip(samples[1:], gains[1:], strict=True):
+        total += part * np.float32(gain)
+    return total
+
+
+def _ended(blocks: Blocks, frames: int) -> Blocks:
+    """Yield a sound of so many frames, and its tail to where it falls silent for good."""
+    left = frames
+    waiting: list[np.ndarray] = []
+    for block in blocks:
+        if left:
+            yield block[:, :left]
+        tail = block[:, left:]
+        left = max(0, left - block.shape[1])
+        loud = np.flatnonzero(np.abs(tail).max(axis=0) >= 10.0 ** (SILENT_DBFS / 20.0))
+        if len(loud):
+            yield from waiting
+            yield tail[:, : loud[-1] + 1]
+            tail, waiting = tail[:, loud[-1] + 1 :], []
+        if tail.shape[1]:
+            waiting.append(tail)
+
+
+def _named(name: str, blocks: Blocks) -> Blocks:
+    with at_stage(name):
+        yield from blocks
+
+
+def _sound_of(audio: AudioBuffer) -> Sound:
+    return Sound(audio.channels, audio.frames, audio.sample_rate_hz)
+
+
+def _joined(like: AudioBuffer, pieces: Iterable[np.ndarray]) -> AudioBuffer:
+    return like.with_samples(np.concatenate([like.samples[:, :0], *pieces], axis=1))
+
+
+def _speed(effect: Effect) -> float:
+    return effect.speed if effect.mix else 1.0
+
+
+def _is_dry(effect: Effect) -> bool:
+    return effect.mix == 0.0 and "mix" not in effect.curves
+
+
+def _tail_s(effect: Effect) -> float:
+    """Return how long an effect sounds on at most, wherever its parameters move."""
+    return 0.0 if _is_dry(effect) else max(one.tail_s for one in effect.extremes())
+
+
+def _frames_at(frames: int, speed: float) -> int:
+    return round(frames / speed)
+
+
+def _weights(effect: Effect, dry: AudioBuffer, grid: BeatGrid) -> np.ndarray | float:
+    return _Clock(grid, dry.sample_rate_hz).weights(effect, 0, dry.frames)
+
+
+def _mixed(dry: np.ndarray, wet: np.ndarray, mix: np.ndarray | float) -> np.ndarray:
+    if isinstance(mix, float) and mix in (0.0, 1.0):
         return wet if mix else dry
-    weight = np.float32(mix)
+    weight = np.float32(mix) if isinstance(mix, float) else mix
     return (1 - weight) * dry + weight * wet

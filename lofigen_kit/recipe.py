@@ -4,27 +4,39 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import os
 import platform
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from lofigen_kit.audio import AudioBuffer
 from lofigen_kit.chain import Rendering, Result
+from lofigen_kit.components import BranchedEffect, Effect, Sound
 from lofigen_kit.device import device_name
-from lofigen_kit.errors import InputError, RenderError
-from lofigen_kit.preset import Preset
+from lofigen_kit.errors import InputError, PresetError, RenderError
+from lofigen_kit.labels import AUDIO_SUFFIXES, MAX_CUES, Cue, Labels, Loop
+from lofigen_kit.preset import Preset, load_preset, parse
+from lofigen_kit.rack import cut
 from lofigen_kit.registry import Registry
 from lofigen_kit.seeding import stream
+from lofigen_kit.yaml_loader import MAX_DEPTH, Document
 
 FORMAT = "lofigen-kit recipe 1"
 PACKAGES = ("lofigen-kit", "numpy", "numba", "torch", "scipy", "soxr", "pedalboard", "soundfile")
 MADE = "generated with AI by lofigen-kit"
 PROCESSED = "processed by lofigen-kit"
 MAX_NAME = 80
+AS_DECODED, BEFORE_ENCODING = "the samples in the file", "the samples before encoding"
+
+_logger = logging.getLogger(__name__)
 
 
 def recipe(rendering: Result, registry: Registry, audio_sha256: str) -> dict[str, Any]:
@@ -35,12 +47,16 @@ def recipe(rendering: Result, registry: Registry, audio_sha256: str) -> dict[str
     Args:
         rendering: The finished sound.
         registry: The plugins that its components came from.
-        audio_sha256: The hash of the samples as written.
+        audio_sha256: The hash of the samples in the file, or, where its format is lossy, of those
+            that were encoded.
     """
-    score = rendering.score
+    from lofigen_kit.io import LOSSY
+
+    score, output = rendering.score, rendering.preset.output
     return {
         "format": FORMAT,
         "disclosure": MADE if rendering.network_sha256 else PROCESSED,
+        "command": rendering.command,
         "preset": _portable(rendering.preset),
         "seed": rendering.preset.seed,
         "take": rendering.take,
@@ -49,12 +65,15 @@ def recipe(rendering: Result, registry: Registry, audio_sha256: str) -> dict[str
         "key": score.key,
         "bars": score.bars,
         "duration_s": score.duration_s,
+        "loop": rendering.loop,
         "loudness_lufs": _finite(rendering.loudness_lufs),
         "true_peak_dbtp": _finite(rendering.true_peak_dbtp),
         "target_unreached": rendering.target_unreached,
         "licences": rendering.licences,
+        "source_sha256": rendering.source_sha256,
         "network_sha256": rendering.network_sha256,
         "audio_sha256": audio_sha256,
+        "audio_sha256_of": BEFORE_ENCODING if output.format in LOSSY else AS_DECODED,
         "versions": {"python": platform.python_version(), **_versions()},
         "plugins": _plugins(rendering.preset, registry),
         "cpu": cpu(),
@@ -67,11 +86,12 @@ def save(
 ) -> dict[str, Any]:
     """Write a rendering with its recipe inside and beside it, and return the recipe.
 
-    Stems, where there are any, go into the folder `<name>_stems`, as 32-bit float WAV.
+    Stems, where there are any, go into the folder `<name>.stems`, as 32-bit float WAV.
 
     Args:
         rendering: The finished take.
-        path: The audio file; missing folders are made. The recipe goes beside it, as `.json`.
+        path: The audio file; missing folders are made. The recipe goes beside it, as `.json`, and
+            the score, if the preset asks for it, as `.mid`.
         registry: The plugins that its components came from.
         force: Overwrite what is there.
 
@@ -79,43 +99,112 @@ def save(
         InputError: if a file is there already, or the place cannot be written to.
         RenderError: if the system fails while writing; nothing half-written stays.
     """
-    from lofigen_kit.io import audio_sha256, write_audio
+    from lofigen_kit.io import audio_sha256
 
-    check_free(*files_of(path), force=force)
-    preset = rendering.preset
-    facts = recipe(rendering, registry, audio_sha256(rendering.audio))
-    with beside(path, facts) as comment:
-        write_audio(
-            path,
-            rendering.audio,
-            format=preset.output.format,
-            bit_depth=preset.output.bit_depth,
-            comment=comment,
-            rng=stream(preset.seed, rendering.take, "output"),
-            force=force,
-        )
+    midi = rendering.preset.output.midi
+    check_free(*files_of(path, midi=midi), *stem_files(path, rendering.stems), force=force)
+    audio = stored(rendering)
+    facts = recipe(rendering, registry, audio_sha256(audio))
+    sound = Sound(audio.channels, audio.frames, audio.sample_rate_hz)
+    write(rendering, path, facts, cut(audio.samples), sound, force=force)
     with writing(path):
-        _save_stems(rendering, path.with_name(f"{path.stem}_stems"), force=force)
+        _save_stems(rendering, path, force=force)
     return facts
 
 
-@contextmanager
-def beside(path: Path, facts: dict[str, Any]) -> Iterator[str]:
-    """Write a recipe beside a file that is being written, and give the text to embed in it.
+def write(
+    result: Result,
+    path: Path,
+    facts: dict[str, Any],
+    blocks: Iterable[np.ndarray],
+    sound: Sound,
+    *,
+    force: bool = False,
+) -> None:
+    """Write a finished sound and its recipe, and the score if its preset asks for it.
 
-    Where the file cannot be written, its recipe goes again.
+    Args:
+        result: What is known of the sound.
+        path: The audio file; missing folders are made.
+        facts: The recipe.
+        blocks: The sound as its file will hold it [shape=(channels, frames), dtype=float32].
+        sound: What that is in all.
+        force: Overwrite what is there.
+
+    Raises:
+        InputError: if a file is there already, or the place cannot be written to.
+        RenderError: if the system fails while writing; nothing half-written stays.
     """
-    from lofigen_kit.io import write_atomic
+    from lofigen_kit.io import write_atomic, write_blocks
 
-    _, sidecar = files_of(path)
+    output = result.preset.output
+    text = json.dumps(facts, ensure_ascii=False, indent=2) + "\n"
+    beside = {path.with_suffix(".json"): text.encode()}
+    if output.midi:
+        from lofigen_kit.midi import to_midi
+
+        beside[path.with_suffix(".mid")] = to_midi(result.score)
+    if result.loop and output.format == "mp3":
+        _logger.warning(
+            "%s: players add a gap to an MP3: for a seamless loop write WAV or FLAC", path
+        )
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(sidecar, (json.dumps(facts, ensure_ascii=False, indent=2) + "\n").encode())
         try:
-            yield json.dumps(facts, ensure_ascii=False, separators=(",", ":"))
+            for sidecar, blob in beside.items():
+                write_atomic(sidecar, blob)
+            write_blocks(
+                path,
+                blocks,
+                sound,
+                format=output.format,
+                bit_depth=output.bit_depth,
+                comment=json.dumps(facts, ensure_ascii=False, separators=(",", ":")),
+                rng=None,
+                labels=labels_of(result, sound),
+                force=force,
+            )
         except BaseException:
-            sidecar.unlink(missing_ok=True)
+            for sidecar in beside:
+                sidecar.unlink(missing_ok=True)
             raise
+
+
+def stored(rendering: Rendering) -> AudioBuffer:
+    """Return a rendering's sound as its file will hold it, dithered if it is of 16 bits."""
+    from lofigen_kit.io import as_stored
+
+    preset = rendering.preset
+    return as_stored(
+        rendering.audio,
+        format=preset.output.format,
+        bit_depth=preset.output.bit_depth,
+        rng=stream(preset.seed, rendering.take, "output"),
+    )
+
+
+def labels_of(rendering: Result, sound: Sound) -> Labels:
+    """Return what other programs are told of a finished sound."""
+    score = rendering.score
+    facts = (rendering.preset.name, f"{score.tempo_bpm:.6g} BPM", score.key, rendering.title)
+    bar_s = 4.0 * score.grid.beat_s
+    starts = (score.start_s + n * bar_s for n in range(min(score.bars, MAX_CUES)))
+    frames = [round(start_s * sound.sample_rate_hz) for start_s in starts]
+    return Labels(
+        title=f"{rendering.title} ({rendering.preset.name})",
+        description=", ".join(fact for fact in facts if fact),
+        tempo_bpm=score.tempo_bpm,
+        beats=4 * score.bars,
+        key=score.key,
+        loop=Loop(0, sound.frames - 1) if rendering.loop else None,
+        cues=tuple(
+            Cue(frame, f"bar {n}")
+            for n, frame in enumerate(frames, start=1)
+            if frame < sound.frames
+        ),
+        loudness_lufs=_finite(rendering.loudness_lufs),
+        true_peak_dbtp=_finite(rendering.true_peak_dbtp),
+    )
 
 
 def check_free(*files: Path, force: bool) -> None:
@@ -142,20 +231,27 @@ def check_free(*files: Path, force: bool) -> None:
                 )
 
 
-def files_of(path: Path) -> tuple[Path, Path]:
-    """Return what `save` writes: the audio file, and the recipe beside it."""
-    return path, path.with_suffix(".json")
+def files_of(path: Path, *, midi: bool = False) -> tuple[Path, ...]:
+    """Return what `save` writes: the audio file, and beside it the recipe and the score."""
+    suffixes = (".json", ".mid") if midi else (".json",)
+    return path, *(path.with_suffix(suffix) for suffix in suffixes)
 
 
-def _save_stems(rendering: Rendering, folder: Path, *, force: bool) -> None:
+def stem_files(path: Path, stages: Iterable[str]) -> list[Path]:
+    """Return the files beside `path` for the sound after each stage, in order."""
+    folder = path.with_name(f"{path.stem}.stems")
+    names = [stage.removeprefix("effects.").partition("#")[0] for stage in stages]
+    return [folder / f"{number:02}-{safe_name(name)}.wav" for number, name in enumerate(names)]
+
+
+def _save_stems(rendering: Rendering, path: Path, *, force: bool) -> None:
     from lofigen_kit.io import write_audio
 
-    if not rendering.stems:
-        return
-    folder.mkdir(exist_ok=True)
-    for number, (stage, audio) in enumerate(rendering.stems.items(), start=1):
+    files = stem_files(path, rendering.stems)
+    for file, (stage, audio) in zip(files, rendering.stems.items(), strict=True):
+        file.parent.mkdir(exist_ok=True)
         write_audio(
-            folder / f"{number:02}_{safe_name(stage)}.wav",
+            file,
             audio,
             format="wav",
             bit_depth=32,
@@ -191,13 +287,91 @@ def read(path: Path) -> dict[str, Any] | None:
     Raises:
         AudioError: if the file is not readable audio.
     """
-    from lofigen_kit.io import read_comment
+    from lofigen_kit.io import MAX_COMMENT_BYTES, read_comment
 
+    text = read_comment(path) or ""
+    if len(text) > MAX_COMMENT_BYTES:
+        return None
     try:
-        data = json.loads(read_comment(path) or "")
+        data = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    return data if isinstance(data, dict) and data.get("format") == FORMAT else None
+    if not isinstance(data, dict) or data.get("format") != FORMAT or _is_deep(data, MAX_DEPTH):
+        return None
+    return data
+
+
+def find_preset(
+    name: str, registry: Registry, overrides: Sequence[str] = ()
+) -> tuple[Preset, int, dict[str, Any]]:
+    """Return what a preset's name, a chain file or a rendered file stands for; see `load`.
+
+    Raises:
+        PresetError: if there is none, or it is not valid.
+        AudioError: if it is audio that cannot be read.
+    """
+    path = Path(name)
+    if path.suffix.lower() in AUDIO_SUFFIXES:
+        return load(path, registry, overrides)
+    return load_preset(name, registry=registry, overrides=overrides), 0, {}
+
+
+def load(
+    path: Path, registry: Registry, overrides: Sequence[str] = ()
+) -> tuple[Preset, int, dict[str, Any]]:
+    """Return the preset inside a rendered file, the number of its take, and all of the recipe.
+
+    A stranger may have written it: it is validated as a preset is, and what it names must lie in
+    the file's own folder.
+
+    Args:
+        path: The audio file.
+        registry: The components to choose from.
+        overrides: `KEY=VALUE` texts.
+
+    Raises:
+        PresetError: if there is no recipe, it is no valid preset, or a plugin of it is missing.
+        AudioError: if the file is not readable audio.
+    """
+    facts = read(path)
+    if facts is None:
+        raise PresetError(
+            "the file carries no recipe", where=path, remedy="give a preset, or a rendered file"
+        )
+    document = Document(facts.get("preset"), str(path))
+    try:
+        preset = parse(document, root=path.parent, registry=registry, overrides=overrides)
+    except PresetError:
+        _check_components(path, facts, registry)
+        raise
+    take = facts.get("take")
+    return preset, take if isinstance(take, int) and take >= 0 else 0, facts
+
+
+def _check_components(path: Path, facts: dict[str, Any], registry: Registry) -> None:
+    """Name the package that a component came from, where it is not installed."""
+    data, owners = facts.get("preset"), facts.get("plugins")
+    if not isinstance(data, dict) or not isinstance(owners, dict):
+        return
+    effects = data.get("effects")
+    parts = [(kind, data.get(kind)) for kind in ("source", "model", "sampler")]
+    parts += [("effect", effect) for effect in effects] if isinstance(effects, list) else []
+    for kind, part in parts:
+        use = part.get("use") if isinstance(part, dict) else None
+        if isinstance(use, str) and use in owners and use not in registry.classes(kind):
+            raise PresetError(
+                f"it was made with the {kind} {use!r} of {owners[use]!r}, which is not here",
+                where=path,
+                remedy="install that, or name its folder with --plugin-dir",
+            )
+
+
+def _is_deep(data: Any, limit: int) -> bool:
+    """Return whether data is nested deeper than a limit."""
+    if not isinstance(data, dict | list):
+        return False
+    inner = data.values() if isinstance(data, dict) else data
+    return limit == 0 or any(_is_deep(value, limit - 1) for value in inner)
 
 
 def file_stem(rendering: Rendering) -> str:
@@ -254,7 +428,7 @@ def _versions() -> dict[str, str]:
 
 def _plugins(preset: Preset, registry: Registry) -> dict[str, str]:
     """Return the packages and versions of the plugins in use, by component."""
-    chosen = [preset.source, preset.model, preset.sampler, *preset.effects]
+    chosen = [preset.source, preset.model, preset.sampler, *_all(preset.effects)]
     found = {}
     for component in chosen:
         if component is not None:
@@ -262,6 +436,14 @@ def _plugins(preset: Preset, registry: Registry) -> dict[str, str]:
             label = owner.distribution if owner.origin != "directory" else owner.name
             found[component.use] = f"{label} {owner.version}".strip()
     return found
+
+
+def _all(effects: Iterable[Effect]) -> Iterator[Effect]:
+    """Yield effects, and those within them."""
+    for effect in effects:
+        yield effect
+        if isinstance(effect, BranchedEffect):
+            yield from _all(chain.from_iterable(effect.branches))
 
 
 def _finite(value: float) -> float | None:

@@ -73,6 +73,29 @@ class Score(_Event):
         """The beat grid that tempo-locked effects follow."""
         return BeatGrid(tempo_bpm=self.tempo_bpm, start_s=self.start_s)
 
+    def at_speed(self, speed: float) -> Score:
+        """Return the score as it is heard at another speed: tempo, times and length."""
+
+        def moved(event: Note | Hit) -> dict[str, float]:
+            times = {"onset_s": event.onset_s / speed}
+            return (
+                {**times, "duration_s": event.duration_s / speed}
+                if isinstance(event, Note)
+                else times
+            )
+
+        if speed == 1.0:
+            return self
+        return self.model_copy(
+            update={
+                "tempo_bpm": self.tempo_bpm * speed,
+                "start_s": self.start_s / speed,
+                "duration_s": self.duration_s / speed,
+                "notes": tuple(note.model_copy(update=moved(note)) for note in self.notes),
+                "hits": tuple(hit.model_copy(update=moved(hit)) for hit in self.hits),
+            }
+        )
+
     def onsets_s(self, drum: Drum, *, min_velocity: float = 0.0) -> np.ndarray:
         """Return the onsets of one drum in seconds, sorted, without strokes below a velocity."""
         import numpy as np
@@ -112,3 +135,9 @@ class BeatGrid(_Event):
     def beat_s(self) -> float:
         """The length of one quarter note in seconds."""
         return 60.0 / self.tempo_bpm
+
+    def at_speed(self, speed: float) -> BeatGrid:
+        """Return where the beats fall at another speed."""
+        return self.model_copy(
+            update={"tempo_bpm": self.tempo_bpm * speed, "start_s": self.start_s / speed}
+        )

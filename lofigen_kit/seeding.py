@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +25,26 @@ def stream(seed: int, take: int, stage: str) -> np.random.Generator:
     """
     import numpy as np
 
-    digest = hashlib.sha256(stage.encode()).digest()
-    words = np.frombuffer(digest[:16], dtype="<u4").tolist()
-    sequence = np.random.SeedSequence(seed, spawn_key=(take, *words))
+    sequence = np.random.SeedSequence(seed, spawn_key=(take, *_words(stage)))
     return np.random.Generator(np.random.PCG64(sequence))
+
+
+def stream_within(rng: np.random.Generator, part: str) -> np.random.Generator:
+    """Return the random generator of a part of a stage, whatever the stage has drawn so far.
+
+    Args:
+        rng: The stage's own.
+        part: The part's name within the stage.
+    """
+    import numpy as np
+
+    own = cast("np.random.SeedSequence", rng.bit_generator.seed_seq)
+    sequence = np.random.SeedSequence(own.entropy, spawn_key=(*own.spawn_key, *_words(part)))
+    return np.random.Generator(np.random.PCG64(sequence))
+
+
+def _words(name: str) -> list[int]:
+    import numpy as np
+
+    digest = hashlib.sha256(name.encode()).digest()
+    return list(np.frombuffer(digest[:16], dtype="<u4").tolist())

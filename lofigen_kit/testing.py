@@ -16,15 +16,27 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
+from lofigen_kit import rack
 from lofigen_kit.audio import AudioBuffer
-from lofigen_kit.components import Component, Context, Effect, Model, Sampler, Source
+from lofigen_kit.components import (
+    BlockEffect,
+    Component,
+    Context,
+    Effect,
+    Model,
+    Sampler,
+    Sound,
+    Source,
+)
 from lofigen_kit.errors import CheckpointError
 from lofigen_kit.law import MULAW_LEVELS, HeadKind
 from lofigen_kit.nn.checkpoint import expected_shapes
 from lofigen_kit.plugins import NAME
 from lofigen_kit.seeding import stream
 
-RATES_HZ = (44_100, 48_000)
+RATES_HZ = (8000, 44_100, 96_000)
+PIECE = 1000
+GRACE_S = 0.1
 MIXTURES = 4
 
 
@@ -106,11 +118,46 @@ def _check_effect(effect: Effect) -> None:
             what = f"{effect!r} on {sound} at {rate_hz} Hz"
             before = audio.samples.copy()
             wet, again = (effect.apply(audio, _context()) for _ in range(2))
+            shape = (audio.channels, round(audio.frames / effect.speed))
             _require(isinstance(wet, AudioBuffer), f"{what} returns an AudioBuffer")
-            _require(wet.samples.shape == before.shape, f"{what} keeps the shape")
+            _require(wet.samples.shape == shape, f"{what} keeps the shape, but for its speed")
             _require(wet.sample_rate_hz == rate_hz, f"{what} keeps the sample rate")
             _require(np.array_equal(audio.samples, before), f"{what} leaves its input alone")
             _require(np.array_equal(wet.samples, again.samples), f"{what} repeats bit for bit")
+            _check_in_the_rack(effect, audio, what)
+    _check_tail(effect)
+
+
+def _check_in_the_rack(effect: Effect, audio: AudioBuffer, what: str) -> None:
+    """Check that a sound comes out of the rack the same in pieces, and untouched where dry."""
+    whole = rack.applied(effect, audio, _context(), loop=False)
+    sound = Sound(audio.channels, audio.frames, audio.sample_rate_hz)
+    if isinstance(effect, BlockEffect):
+        late = effect.latency_frames(sound)
+        _require(isinstance(late, int) and late >= 0, f"{what} is late by whole frames, or none")
+    pieces = rack.cut(audio.samples, PIECE)
+    bits = [audio.samples[:, :0], *rack.streamed(effect, sound, _context(), pieces)]
+    together = np.concatenate(bits, axis=1)
+    _require(np.array_equal(together, whole.samples), f"{what} is the same in pieces")
+    dry = rack.applied(effect.model_copy(update={"mix": 0.0}), audio, _context(), loop=False)
+    _require(np.array_equal(dry.samples, audio.samples), f"{what} is the dry sound at mix 0")
+
+
+def _check_tail(effect: Effect) -> None:
+    """Check that nothing of a sound is left when the tail and the memory that it declares end."""
+    rate_hz = RATES_HZ[0]
+    noise = np.random.default_rng(0).uniform(-1.0, 1.0, (1, rate_hz // 2))
+    longest_s = effect.tail_s + effect.memory_s + GRACE_S
+    heard = np.pad(noise, ((0, 0), (0, round((longest_s + GRACE_S) * effect.speed * rate_hz))))
+    # Its own noise is the same in both, and falls out of the difference.
+    wet, alone = (
+        effect.apply(AudioBuffer(samples, rate_hz), _context()).samples.astype(np.float64)
+        for samples in (heard, np.zeros_like(heard))
+    )
+    left = np.abs(wet - alone)[:, -round(GRACE_S * rate_hz) :].max()
+    _require(
+        left < 10 ** (rack.SILENT_DBFS / 20), f"{effect!r} ends with the tail that it declares"
+    )
 
 
 def _sounds(rate_hz: int) -> Iterator[tuple[str, AudioBuffer]]:

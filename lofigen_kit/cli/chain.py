@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,17 +15,19 @@ from lofigen_kit.cli.common import (
     Overrides,
     Quiet,
     columns,
+    printable,
     progress_bar,
     registry_of,
     show,
 )
-from lofigen_kit.cli.output import AUDIO_SUFFIXES, Destination, audio_file, report
+from lofigen_kit.cli.output import Destination, audio_file, report
 from lofigen_kit.errors import InputError, PresetError
 
 if TYPE_CHECKING:
     from lofigen_kit.components import Take
     from lofigen_kit.preset import Preset
     from lofigen_kit.registry import Registry
+    from lofigen_kit.replay import Replay
 
 app = typer.Typer(no_args_is_help=True, help="Render presets, and look at them.")
 PresetArgument = Annotated[
@@ -62,6 +65,7 @@ def render(
     stems: Annotated[
         bool, typer.Option("--stems", help="Write the sound after each stage.")
     ] = False,
+    midi: Annotated[bool, typer.Option("--midi", help="Write the score as MIDI too.")] = False,
     force: Force = False,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -75,17 +79,23 @@ def render(
     changes = [*(overrides or []), *place.overrides]
     if seed is not None:
         changes.append(f"seed={seed}")
+    if midi:
+        changes.append("output.midi=true")
     chosen, first = _load(preset, registry, changes)
     if input_file:
         chosen = chosen.with_source(audio_file(registry, input_file))
     paths: dict[int, Path] = {}
 
     def check(number: int, take: Take) -> None:
-        stem = recipe.stem(chosen, number, take.score.tempo_bpm, take.score.key)
+        score = chain.heard_score(chosen, take.score)
+        stem = recipe.stem(chosen, number, score.tempo_bpm, score.key)
         paths[number] = place.file(stem, chosen)
-        recipe.check_free(*recipe.files_of(paths[number]), force=force)
+        files = [*recipe.files_of(paths[number], midi=chosen.output.midi)]
+        if stems:
+            files += recipe.stem_files(paths[number], chain.stage_names(chosen))
+        recipe.check_free(*files, force=force)
 
-    files = []
+    done = []
     with progress_bar(quiet=quiet or as_json) as progress:
         for rendering in chain.render_takes(
             chosen,
@@ -98,9 +108,55 @@ def render(
         ):
             path = paths[rendering.take]
             facts = recipe.save(rendering, path, registry, force=force)
-            files.append({"path": str(path), "recipe": facts})
+            done.append({"path": str(path), "recipe": facts})
             report(path, facts, quiet=quiet or as_json)
-    show({"files": files}, (), as_json=as_json)
+    show({"files": done}, (), as_json=as_json)
+
+
+@app.command()
+def replay(
+    ctx: typer.Context,
+    *,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that carries its recipe.")],
+    input_file: Annotated[
+        Path | None,
+        typer.Option("--input", metavar="AUDIO", help="The recording it was made from, if moved."),
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Render a file's recipe again; exit with 1 if the sound is not the same, bit for bit."""
+    from dataclasses import asdict
+
+    from lofigen_kit.replay import replay as replayed
+
+    registry = registry_of(ctx)
+    with progress_bar(quiet=quiet or as_json) as progress:
+        result = replayed(
+            file,
+            registry,
+            recording=input_file,
+            threads=os.cpu_count() or 1,
+            progress=progress,
+        )
+    show(asdict(result), _verdict(file, result), as_json=as_json, quiet=quiet)
+    if not result.same:
+        raise typer.Exit(1)
+
+
+def _verdict(file: Path, result: Replay) -> Iterator[str]:
+    if result.same:
+        yield f"{file}: the same, bit for bit ({result.compared})"
+        return
+    apart = ""
+    if result.first_s is not None:
+        apart = f", from {result.first_s:.3f} s on, by up to {result.largest_dbfs:.1f} dBFS"
+    yield f"{file}: not the same ({result.compared}){apart}"
+    if result.changed_since:
+        yield "  the file's own sound was changed after it was rendered"
+    yield from (f"  {printable(line)}" for line in result.differences)
+    if not result.changed_since and not result.differences:
+        yield "  nothing that is recorded is different"
 
 
 @app.command("list")
@@ -166,22 +222,16 @@ def schema(ctx: typer.Context) -> None:
 
 def _load(preset: str, registry: Registry, overrides: list[str]) -> tuple[Preset, int]:
     """Return a preset and its first take's number, from a chain file or a rendered one."""
-    from lofigen_kit import preset as presets
     from lofigen_kit import recipe
-    from lofigen_kit.yaml_loader import Document
 
-    path = Path(preset)
-    if path.suffix.lower() not in AUDIO_SUFFIXES:
-        return presets.load_preset(preset, registry=registry, overrides=overrides), 0
-    facts = recipe.read(path)
-    if facts is None:
+    chosen, take, facts = recipe.find_preset(preset, registry, overrides)
+    if facts.get("command") == "process":
         raise PresetError(
-            "the file carries no recipe", where=path, remedy="give a preset, or a rendered file"
+            "the file was made by `process`",
+            where=preset,
+            remedy=f"process its recording again: lofigen-kit process RECORDING -p {preset}",
         )
-    document = Document(facts.get("preset"), str(path))
-    take = facts.get("take")
-    chosen = presets.parse(document, root=path.parent, registry=registry, overrides=overrides)
-    return chosen, take if isinstance(take, int) and take >= 0 else 0
+    return chosen, take
 
 
 def _description(path: Path) -> str:

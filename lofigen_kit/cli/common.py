@@ -101,6 +101,11 @@ def show(data: Any, lines: Iterable[str], *, as_json: bool, quiet: bool = False)
             typer.echo(line)
 
 
+def printable(text: str) -> str:
+    """Return a stranger's text as one line that cannot drive the terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:500])
+
+
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:
     """Return rows of text as aligned lines; the last column is as wide as it likes."""
     if not rows:

@@ -41,8 +41,8 @@ def evaluate(
     ] = 20,
     seconds: Annotated[float, typer.Option(min=1, help="How long to play each.")] = 60.0,
     sampler: Annotated[
-        str, typer.Option(help="A sampler's name, and its fields: truncated,temperature=0.7.")
-    ] = "truncated",
+        str, typer.Option(help="A sampler's name, and its fields: narrowed,spread=0.01.")
+    ] = "narrowed",
     seed: Annotated[int, typer.Option(min=0)] = 0,
     threads: Annotated[int, typer.Option(min=1, help="Cores to use.")] = 1,
     output: Annotated[

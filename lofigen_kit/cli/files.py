@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +16,7 @@ from lofigen_kit.cli.common import (
     Quiet,
     Settings,
     columns,
+    printable,
     progress_bar,
     registry_of,
     show,
@@ -26,6 +28,7 @@ from lofigen_kit.errors import InputError
 if TYPE_CHECKING:
     from lofigen_kit.audio import AudioBuffer
     from lofigen_kit.chain import Progress
+    from lofigen_kit.labels import Labels
     from lofigen_kit.process_many import Done
 
 SOME_FAILED = 3
@@ -126,23 +129,24 @@ def inspect(
 ) -> None:
     """Show what an audio file is, and how it was made if it says so."""
     from lofigen_kit import recipe
-    from lofigen_kit.io import read_audio
+    from lofigen_kit.io import read_audio, read_labels
 
     audio = read_audio(file)
+    labels = read_labels(file)
     made = recipe.read(file)
-    facts = {**_measured(audio), "recipe": made}
+    facts = {**_measured(audio), "labels": asdict(labels), "recipe": made}
     if against:
         with progress_bar(quiet=quiet or as_json) as bar:
             facts["memory"] = _compared(audio, against, bar)
     if picture:
-        _draw(audio, file.name, picture, force=force)
-    show(facts, columns(_rows(facts, made or {})), as_json=as_json, quiet=quiet)
+        bars_s = [c.frame / audio.sample_rate_hz for c in labels.cues if c.frame < audio.frames]
+        _draw(audio, printable(file.name), picture, bars_s=bars_s, force=force)
+    rows = [*_rows(facts), *_label_rows(labels, made or {}), *_recipe_rows(made or {})]
+    show(facts, columns(rows), as_json=as_json, quiet=quiet)
 
 
 def _compared(audio: AudioBuffer, corpus: Path, progress: Progress | None) -> dict[str, Any]:
     """Return what of a corpus's training songs a file is most like."""
-    from dataclasses import asdict
-
     from lofigen_kit.analysis import mono_8k
     from lofigen_kit.training.corpus import read_songs
     from lofigen_kit.training.memory import COPY, Memory
@@ -190,7 +194,7 @@ def _measured(audio: AudioBuffer) -> dict[str, Any]:
     }
 
 
-def _rows(facts: dict[str, Any], made: dict[str, Any]) -> list[list[str]]:
+def _rows(facts: dict[str, Any]) -> list[list[str]]:
     channels = {1: "mono", 2: "stereo"}.get(facts["channels"], f"{facts['channels']} channels")
     sound = f"{facts['sample_rate_hz']} Hz, {channels}"
     rows = [
@@ -199,20 +203,40 @@ def _rows(facts: dict[str, Any], made: dict[str, Any]) -> list[list[str]]:
     ]
     if "memory" in facts:
         rows += _likeness(facts["memory"])
+    return rows
+
+
+def _label_rows(labels: Labels, made: dict[str, Any]) -> list[list[str]]:
+    """Return what the file tells other programs; the recipe knows the key's mode too."""
+    key = made.get("key") or labels.key
+    facts = {
+        "title": labels.title,
+        "description": labels.description,
+        "tempo": f"{labels.tempo_bpm:g} BPM" if labels.tempo_bpm else "",
+        "beats": labels.beats,
+        "key": key,
+        "loop": f"frames {labels.loop.first} to {labels.loop.last}" if labels.loop else "",
+        "cues": f"{len(labels.cues)}, from {labels.cues[0].name!r}" if labels.cues else "",
+    }
+    return [[name, printable(str(fact))] for name, fact in facts.items() if fact]
+
+
+def _recipe_rows(made: dict[str, Any]) -> list[list[str]]:
     if not made:
-        return [*rows, ["recipe", "none"]]
-    keys = ("disclosure", "tempo_bpm", "key", "seed", "take", "network_sha256", "licences")
-    rows += [[key.replace("_", " "), str(made[key])] for key in keys if made.get(key) is not None]
+        return [["recipe", "none"]]
+    keys = ("disclosure", "seed", "take", "network_sha256", "licences")
+    told = {key.replace("_", " "): made[key] for key in keys if made.get(key) is not None}
+    rows = [[name, printable(str(fact))] for name, fact in told.items()]
     return [*rows, ["recipe", "complete: print it with --json"]]
 
 
-def _draw(audio: AudioBuffer, title: str, path: Path, *, force: bool) -> None:
+def _draw(audio: AudioBuffer, title: str, path: Path, *, bars_s: list[float], force: bool) -> None:
     """Write a picture of the waveform and the spectrogram, as PNG."""
     from lofigen_kit.io import write_atomic
     from lofigen_kit.pictures import picture_of_sound
     from lofigen_kit.recipe import check_free, writing
 
     check_free(path, force=force)
-    png = picture_of_sound(audio, title)
+    png = picture_of_sound(audio, title, bars_s)
     with writing(path):
         write_atomic(path, png)

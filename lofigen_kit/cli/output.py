@@ -10,13 +10,12 @@ import typer
 
 from lofigen_kit.cli.common import warn
 from lofigen_kit.errors import InputError
+from lofigen_kit.labels import AUDIO_SUFFIXES
 
 if TYPE_CHECKING:
     from lofigen_kit.components import Source
     from lofigen_kit.preset import Preset
     from lofigen_kit.registry import Registry
-
-AUDIO_SUFFIXES = (".wav", ".flac", ".ogg")
 
 
 @dataclass(frozen=True)

@@ -111,10 +111,7 @@ def train(
     ] = None,
     rehearsal_spread: Annotated[
         float | None,
-        typer.Option(
-            help="How widely it draws in the last round, of its own distribution; in the first "
-            "it is 1. [default: 0.1]"
-        ),
+        typer.Option(help="How widely it draws then, of its own distribution. [default: 0.1]"),
     ] = None,
     validate_every: Annotated[
         int | None,

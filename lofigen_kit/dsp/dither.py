@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 
-def to_pcm16(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def to_pcm16(samples: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
     """Return 16-bit samples with triangular dither of +-1 LSB.
 
     Triangular dither makes the mean and the power of the rounding error independent of the sound
@@ -14,15 +14,17 @@ def to_pcm16(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
     Args:
         samples: Full scale at +-1, of any shape; beyond it they clip.
-        rng: Where the dither comes from.
+        rng: Where the dither comes from; None leaves it out, for samples of 16 bits already.
 
     Returns:
         np.ndarray [dtype=int16], of the same shape.
     """
-    dither: np.ndarray = rng.random(samples.shape, dtype=np.float32)
-    dither -= rng.random(samples.shape, dtype=np.float32)
-    scaled: np.ndarray = np.rint(samples * np.float32(2**15) + dither)
-    return np.asarray(np.clip(scaled, -(2**15), 2**15 - 1), dtype=np.int16)
+    scaled: np.ndarray = samples * np.float32(2**15)
+    if rng is not None:
+        dither: np.ndarray = rng.random(samples.shape, dtype=np.float32)
+        dither -= rng.random(samples.shape, dtype=np.float32)
+        scaled += dither
+    return np.asarray(np.clip(np.rint(scaled), -(2**15), 2**15 - 1), dtype=np.int16)
 
 
 def to_pcm24(samples: np.ndarray) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numba
 import numpy as np
 
@@ -17,7 +19,12 @@ _MAX_SUBSTEPS = 512  # reached only by a jump of 30 times full saturation
 
 
 def magnetise(field: np.ndarray, bias: float = 0.0) -> np.ndarray:
-    """Return the magnetisation that a field leaves on tape.
+    """Return the magnetisation that a field leaves on tape which is at rest; see `Tape`."""
+    return Tape(field.shape[0], bias)(field, bias)
+
+
+class Tape:
+    """Tape that runs by and is magnetised, from block to block.
 
     The model is D. C. Jiles and D. L. Atherton's ("Theory of ferromagnetic hysteresis", JMMM 61,
     1986) in the normalised form and with the tape parameters of J. Chowdhury ("Real-time physical
@@ -28,17 +35,35 @@ def magnetise(field: np.ndarray, bias: float = 0.0) -> np.ndarray:
     as keep each one small against the coercivity. That is stable at any drive.
 
     Args:
-        field: np.ndarray [shape=(channels, frames), dtype=float32]; the tape saturates near 1.
-        bias: A steady field under it. The tape starts at rest on it (on the anhysteretic curve).
-
-    Returns:
-        np.ndarray [shape=(channels, frames), dtype=float32], within [-1, 1].
+        channels: How many tracks there are.
+        bias: A steady field under them. The tape starts at rest on it (on the anhysteretic curve).
     """
-    out = np.empty_like(field)
-    _magnetise(field, bias, _langevin_table(), out)
-    return out
+
+    def __init__(self, channels: int, bias: float) -> None:
+        self._table = _langevin_table()
+        self._tracks = np.array([[bias] * channels, [self.rest(bias)] * channels])
+
+    @staticmethod
+    def rest(bias: float) -> float:
+        """Return the magnetisation of tape that a steady field alone has gone over."""
+        return float(_langevin(bias / SHAPE, _langevin_table())[0])
+
+    def __call__(self, field: np.ndarray, bias: float) -> np.ndarray:
+        """Return the magnetisation that a field leaves, within [-1, 1].
+
+        Args:
+            field: np.ndarray [shape=(channels, frames), dtype=float32]; the tape saturates near 1.
+            bias: The steady field under it.
+
+        Returns:
+            np.ndarray [shape=(channels, frames), dtype=float32].
+        """
+        out = np.empty_like(field)
+        _magnetise(field, bias, self._table, self._tracks, out)
+        return out
 
 
+@cache
 def _langevin_table() -> np.ndarray:
     """Return coth(x) - 1/x and its derivative at even steps from 0 [shape=(steps + 1, 2)]."""
     x = np.linspace(0.0, _TABLE_END, _TABLE_STEPS + 1)
@@ -78,10 +103,11 @@ def _susceptibility(m: float, h: float, direction: float, table: np.ndarray) -> 
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _magnetise(field: np.ndarray, bias: float, table: np.ndarray, out: np.ndarray) -> None:
+def _magnetise(
+    field: np.ndarray, bias: float, table: np.ndarray, tracks: np.ndarray, out: np.ndarray
+) -> None:
     channels, frames = field.shape
-    fields = np.full(channels, bias)
-    states = np.full(channels, _langevin(bias / SHAPE, table)[0])
+    fields, states = tracks
     for n in range(frames):
         for channel in range(channels):
             h, m = fields[channel], states[channel]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numba
 import numpy as np
 
@@ -30,6 +32,7 @@ def read_at(samples: np.ndarray, positions: np.ndarray) -> np.ndarray:
     return out
 
 
+@cache
 def _sinc_table() -> np.ndarray:
     """Return the windowed sinc at each phase [shape=(PHASES + 1, TAPS)], of unit gain at 0 Hz."""
     phases = np.arange(PHASES + 1)[:, None] / PHASES

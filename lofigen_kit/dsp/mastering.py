@@ -83,12 +83,14 @@ class MasteredBlocks:
     Attributes:
         blocks: Gives the finished sound from its beginning, as often as it is called
             [shape=(channels, frames), dtype=float32].
+        frames: How long it is.
         loudness_lufs: Its integrated loudness; minus infinity for silence.
         true_peak_dbtp: Its true peak; minus infinity for silence.
         target_unreached: Why the loudness is not the one asked for; None where it is.
     """
 
     blocks: Callable[[], Blocks]
+    frames: int
     loudness_lufs: float
     true_peak_dbtp: float
     target_unreached: str | None = None
@@ -132,7 +134,7 @@ def master_blocks(
 
     Args:
         blocks: The sound, in pieces of any size [shape=(channels, frames), dtype=float32].
-        sound: What it is: up to five channels.
+        sound: What it is: up to five channels; it may turn out longer than that.
         loudness_lufs: The target, met within 0.1 LU; None keeps the level, but for the ceiling.
         true_peak_dbtp: The ceiling.
         loop: Whether the end leads into the beginning; then the whole sound is held in memory.
@@ -318,11 +320,12 @@ def _finished(
     louder = partial(_louder, kept, outline, gain_db, ceiling_dbtp)
     peak_dbtp = outline.peak_db + gain_db
     if peak_dbtp <= ceiling_dbtp:  # the outline knows all of it
-        return MasteredBlocks(louder, outline.loudness_lufs(gain_db, ceiling_dbtp), peak_dbtp)
+        loudness_lufs = outline.loudness_lufs(gain_db, ceiling_dbtp)
+        return MasteredBlocks(louder, outline.frames, loudness_lufs, peak_dbtp)
     loudness_lufs, peak_dbtp = measured(louder(), outline.sound)
     trim_db = min(0.0, ceiling_dbtp - peak_dbtp)
     trimmed = partial(louder, trim=np.float32(gain_of(trim_db)))
-    return MasteredBlocks(trimmed, loudness_lufs + trim_db, peak_dbtp + trim_db)
+    return MasteredBlocks(trimmed, outline.frames, loudness_lufs + trim_db, peak_dbtp + trim_db)
 
 
 def _louder(

@@ -92,23 +92,48 @@ def resampled_frames(frames: int, old_hz: int, new_hz: int) -> int:
     return (2 * frames * new_hz + old_hz) // (2 * old_hz)
 
 
-def oversampled(
-    samples: np.ndarray, factor: int, shape: Callable[[np.ndarray], np.ndarray]
-) -> np.ndarray:
-    """Run a memoryless or slow waveshaper at a multiple of the rate, so that it aliases less.
+class Oversampler:
+    """Runs a waveshaper at a multiple of the rate, so that it aliases less, block by block.
+
+    The blocks' edges leave no trace: both resamplers go on from one block to the next.
 
     Args:
-        samples: np.ndarray [shape=(channels, frames), dtype=float32].
+        channels: How many channels each block has.
         factor: How many times the rate; 1 is no oversampling.
-        shape: From samples to as many samples; it may work in place on what it is given.
 
-    Returns:
-        np.ndarray [shape=(channels, frames), dtype=float32].
+    Attributes:
+        late: How many frames later the sound comes out than it goes in.
     """
-    if factor == 1:
-        return shape(samples.copy())
-    frames = samples.shape[1]
-    return convert(shape(convert(samples, 1, factor, factor * frames)), factor, 1, frames)
+
+    def __init__(self, channels: int, factor: int) -> None:
+        self.late = oversampling_latency(factor)
+        self._up = soxr.ResampleStream(1, factor, channels, dtype="float32", quality="VHQ")
+        self._down = soxr.ResampleStream(factor, 1, channels, dtype="float32", quality="VHQ")
+        self._waiting = np.zeros((self.late, channels), np.float32)
+
+    def __call__(self, block: np.ndarray, shape: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """Return as long a block, shaped [shape=(channels, frames), dtype=float32].
+
+        Args:
+            block: [shape=(channels, frames), dtype=float32].
+            shape: From samples [shape=(channels, frames)] to as many; it may work in place.
+        """
+        if not self.late:
+            return shape(block.copy())
+        fine = self._up.resample_chunk(_interleaved(block))
+        shaped = self._down.resample_chunk(_interleaved(shape(np.ascontiguousarray(fine.T))))
+        frames = block.shape[1]
+        done = np.concatenate([self._waiting, shaped.reshape(-1, block.shape[0])])
+        self._waiting = done[frames:]
+        return np.ascontiguousarray(done[:frames].T)
+
+
+def oversampling_latency(factor: int) -> int:
+    """Return how many frames late an `Oversampler` is, whatever its blocks.
+
+    soxr hands out what it has when it likes, at most 1900 frames late.
+    """
+    return 2048 if factor > 1 else 0
 
 
 def convert(samples: np.ndarray, old_hz: int, new_hz: int, frames: int) -> np.ndarray:
@@ -119,3 +144,8 @@ def convert(samples: np.ndarray, old_hz: int, new_hz: int, frames: int) -> np.nd
     for old, new in zip(samples, converted, strict=True):
         new[:] = soxr.resample(np.concatenate([old, silence]), old_hz, new_hz, "VHQ")[:frames]
     return converted
+
+
+def _interleaved(samples: np.ndarray) -> np.ndarray:
+    """Return samples as soxr's streams want them [shape=(frames, channels)]."""
+    return np.ascontiguousarray(samples.T)

@@ -34,7 +34,7 @@ from lofigen_kit.training.data import Crops
 from lofigen_kit.training.linear import ORDER, linear_predictor
 from lofigen_kit.training.playing import OwnLaw, play
 from lofigen_kit.training.ranks import Ranks
-from lofigen_kit.training.recipe import Recipe, learning_rate, rehearsal_spread, rehearses
+from lofigen_kit.training.recipe import Recipe, learning_rate, rehearses
 from lofigen_kit.training.state import State
 from lofigen_kit.training.stopping import StopWish
 from lofigen_kit.training.update import judged_loss, noisy_batch
@@ -340,7 +340,7 @@ class Training:
         picks = rng.choice(len(self.songs), size=count, replace=False).tolist()
         played = play(
             to_network(self._averaged()),
-            OwnLaw(spread=rehearsal_spread(recipe, step)),
+            OwnLaw(spread=recipe.rehearsal_spread),
             [self.songs[pick] for pick in picks],
             seconds=None,
             seed=int(rng.integers(2**32)),

@@ -49,8 +49,7 @@ class Recipe:
         rehearse_from: The share of the updates that are made before it first does.
         rehearsed_songs: How many it plays.
         rehearsed_share: The share of crops that follow its own playing.
-        rehearsal_spread: Of its draws (`DrawLaw.spread`) at the end, where it should be the one at
-            which it will be used; it falls to this from 1, evenly in decibels.
+        rehearsal_spread: Of its draws (`DrawLaw.spread`); the one at which it will be used.
         validate_every: After so many updates, and at the end, the network is judged on songs held
             out; 0 never does. The weights do not depend on it.
         validated_songs: How many songs it is judged on.
@@ -143,11 +142,6 @@ def rehearses(recipe: Recipe, step: int) -> bool:
     """Return whether the network is to play some songs before an update."""
     every, first = recipe.rehearse_every, recipe.rehearse_from * recipe.steps
     return every > 0 and first <= step < recipe.steps and step % every == 0
-
-
-def rehearsal_spread(recipe: Recipe, step: int) -> float:
-    """Return how widely it draws while it plays, before an update."""
-    return float(recipe.rehearsal_spread ** _rehearsed(recipe, step))
 
 
 def most_error(recipe: Recipe, step: int) -> float:

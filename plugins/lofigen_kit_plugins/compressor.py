@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from lofigen_kit.api import AudioBuffer, Context, Effect, Field, hookimpl
+from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound, hookimpl
 
-_QUIETEST = 1e-9
+if TYPE_CHECKING:
+    import numpy as np
 
 
-class Compressor(Effect):
+class Compressor(BlockEffect):
     """Turns down what is louder than a threshold, all channels alike; no make-up gain.
 
     The detector follows the loudest channel, sample by sample, so that the stereo image holds
@@ -29,20 +30,21 @@ class Compressor(Effect):
     attack_ms: float = Field(default=10.0, ge=0.1, le=500)
     release_ms: float = Field(default=120.0, ge=5, le=2000)
 
-    def apply(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:
-        """Return the compressed sound."""
-        import numpy as np
+    def start(self, sound: Sound, ctx: Context) -> Process:
+        """Return the compressor, at rest."""
         import pedalboard
 
-        from lofigen_kit.dsp.board import run_board
+        from lofigen_kit.dsp.board import LinkedGain
 
-        compressor = pedalboard.Compressor(
-            self.threshold_db, self.ratio, self.attack_ms, self.release_ms
-        )
-        # pedalboard compresses each channel by itself; run on the level, it tells the gain.
-        level = np.maximum(np.abs(audio.samples).max(axis=0, keepdims=True), _QUIETEST)
-        gain = run_board([compressor], audio.with_samples(level)).samples / level
-        return audio.with_samples(audio.samples * gain)
+        compressor = pedalboard.Compressor()
+        turn = LinkedGain(compressor, sound)
+
+        def process(block: np.ndarray, now: Compressor) -> np.ndarray:
+            for name in ("threshold_db", "ratio", "attack_ms", "release_ms"):
+                setattr(compressor, name, getattr(now, name))
+            return turn(block)
+
+        return process
 
 
 @hookimpl

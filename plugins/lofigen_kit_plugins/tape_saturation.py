@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from lofigen_kit.api import AudioBuffer, Context, Effect, Field, hookimpl
+from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound, hookimpl
 
 if TYPE_CHECKING:
     import numpy as np
@@ -13,7 +14,7 @@ _REFERENCE_DBFS = -12.0
 _HEAD_HZ = 10.0
 
 
-class TapeSaturation(Effect):
+class TapeSaturation(BlockEffect):
     """Drives the sound into tape, which rounds its peaks and adds harmonics.
 
     The machine is aligned as an engineer would: a sine at -12 dBFS comes out at -12 dBFS, whatever
@@ -34,35 +35,56 @@ class TapeSaturation(Effect):
     bias: float = Field(default=0.1, ge=0, le=0.5)
     oversample: Literal[1, 2, 4, 8] = 4
 
-    def apply(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:
-        """Return the sound from tape."""
+    def latency_frames(self, sound: Sound) -> int:
+        """Return how late oversampling makes the sound."""
+        from lofigen_kit.dsp.resample import oversampling_latency
+
+        return oversampling_latency(self.oversample)
+
+    def start(self, sound: Sound, ctx: Context) -> Process:
+        """Return the machine, its tape at rest."""
         from scipy import signal
 
-        from lofigen_kit.dsp.filters import filtered
-        from lofigen_kit.dsp.resample import oversampled
+        from lofigen_kit.dsp.filters import Sections
+        from lofigen_kit.dsp.resample import Oversampler
 
-        taped = oversampled(audio.samples, self.oversample, self._shape)
-        head = signal.butter(2, _HEAD_HZ, "highpass", fs=audio.sample_rate_hz, output="sos")
-        return filtered(audio.with_samples(taped * self._alignment()), head)
+        oversampled = Oversampler(sound.channels, self.oversample)
+        tape = self._tape(sound.channels)
+        head = signal.butter(2, _HEAD_HZ, "highpass", fs=sound.sample_rate_hz, output="sos")
+        playback = Sections(sound.channels)
+        settings, gain = self, self._alignment()
 
-    def _shape(self, samples: np.ndarray) -> np.ndarray:
+        def process(block: np.ndarray, now: TapeSaturation) -> np.ndarray:
+            nonlocal settings, gain
+            if now != settings:
+                settings, gain = now, now._alignment()
+            taped = oversampled(block, lambda samples: tape(samples, now))
+            return playback(taped * gain, head)
+
+        return process
+
+    def _tape(self, channels: int) -> Callable[[np.ndarray, TapeSaturation], np.ndarray]:
         """Return what stays on tape of samples [shape=(channels, frames)]; silence of silence."""
         import numpy as np
 
+        from lofigen_kit.dsp.hysteresis import Tape
         from lofigen_kit.dsp.levels import gain_of
 
-        field = samples * np.float32(gain_of(self.drive_db))
-        if self.mode == "tanh":
-            field += np.float32(self.bias)
-            taped = np.tanh(field, out=field)
-            rest = np.tanh(np.float32(self.bias))
-        else:
-            from lofigen_kit.dsp.hysteresis import magnetise
+        magnetise = Tape(channels, self.bias)
 
-            taped = magnetise(field, self.bias)
-            rest = magnetise(np.zeros((1, 1), np.float32), self.bias)[0, 0]
-        taped -= rest
-        return taped
+        def tape(samples: np.ndarray, now: TapeSaturation) -> np.ndarray:
+            field = samples * np.float32(gain_of(now.drive_db))
+            if now.mode == "tanh":
+                field += np.float32(now.bias)
+                taped = np.tanh(field, out=field)
+                rest = np.tanh(np.float32(now.bias))
+            else:
+                taped = magnetise(field, now.bias)
+                rest = np.float32(Tape.rest(now.bias))
+            taped -= rest
+            return taped
+
+        return tape
 
     def _alignment(self) -> np.float32:
         """Return the gain that brings the reference sine back to its level."""
@@ -73,7 +95,7 @@ class TapeSaturation(Effect):
         cycles, frames = 8, 256
         phase = 2.0 * np.pi * np.arange(cycles * frames) / frames
         sine = (gain_of(_REFERENCE_DBFS) * np.sin(phase)).astype(np.float32)[None]
-        settled = self._shape(sine)[0, -frames:]
+        settled = self._tape(1)(sine, self)[0, -frames:]
         return np.float32(np.std(sine) / np.std(settled))
 
 

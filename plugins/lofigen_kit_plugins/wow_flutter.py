@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
-from lofigen_kit.api import AudioBuffer, Context, Effect, Field, hookimpl
+from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound, hookimpl
 
 if TYPE_CHECKING:
     import numpy as np
 
-_FASTEST_DRIFT_HZ = 0.3
+_SLOWEST_DRIFT_HZ, _FASTEST_DRIFT_HZ = 0.05, 0.3
+_MOST_DRIFTS = 64
 _FEWEST_WHOLE_CYCLES = 2
+_FURTHEST_S = 0.26
+"""No more than this can the head lead or lag, with all depths at their most and rates at their
+least."""
 
 
-class WowFlutter(Effect):
+class WowFlutter(BlockEffect):
     """Varies the tape's speed: slow wow, fast flutter and aimless drift.
 
     Depths are deviations of speed, and so of pitch (1 % is 17 cents). The tape starts and ends on
@@ -29,7 +32,7 @@ class WowFlutter(Effect):
         wow_depth_pct: Its peak deviation of speed.
         flutter_rate_hz: How often the fast variation comes round.
         flutter_depth_pct: Its peak deviation of speed.
-        drift_pct: RMS deviation of speed of a random wandering below 0.3 Hz; none in sounds
+        drift_pct: RMS deviation of speed of a random wandering at 0.05 to 0.3 Hz; none in sounds
             shorter than 3.3 s.
     """
 
@@ -40,51 +43,107 @@ class WowFlutter(Effect):
     flutter_depth_pct: float = Field(default=0.1, ge=0, le=1)
     drift_pct: float = Field(default=0.05, ge=0, le=1)
 
-    def apply(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:
-        """Return the sound as the uneven tape plays it."""
-        from lofigen_kit.dsp.interpolate import read_at
+    def latency_frames(self, sound: Sound) -> int:
+        """Return how far ahead the head may find itself, at the widest settings."""
+        from lofigen_kit.dsp.varying import UnevenReader
 
-        positions = self._positions(audio.frames, audio.sample_rate_hz, ctx.rng)
-        return audio.with_samples(read_at(audio.samples, positions))
+        return UnevenReader.latency_frames(_reach(sound))
 
-    def _positions(self, frames: int, rate_hz: int, rng: np.random.Generator) -> np.ndarray:
-        """Return where on the tape the head is at each frame: the integral of the speed."""
+    def start(self, sound: Sound, ctx: Context) -> Process:
+        """Return the machine with its tape at the first frame."""
+        from lofigen_kit.dsp.varying import UnevenReader
+
+        reader = UnevenReader(sound, _reach(sound))
+        motion = _Motion(sound, ctx.rng)
+
+        def process(block: np.ndarray, now: WowFlutter) -> np.ndarray:
+            return reader(block, lambda frames: motion.positions(frames, now))
+
+        return process
+
+
+class _Motion:
+    """Where on the tape the head is at each frame: the integral of the speed.
+
+    How far it leads is a sum of sines and a straight line, which brings the lead to nothing at the
+    sound's last frame. Where automation moves the sines, a new line begins where the head is.
+    """
+
+    def __init__(self, sound: Sound, rng: np.random.Generator) -> None:
         import numpy as np
 
-        if frames == 0:
-            return np.zeros(0)
-        cycles_hz, depths = np.transpose(list(self._oscillations(frames / rate_hz, rng)))
-        turns = 2.0 * math.pi * cycles_hz / rate_hz
-        phases = rng.uniform(0.0, 2.0 * math.pi, len(turns))
-        lead = _sum_of_sines(depths / turns, turns, phases, frames)
-        lead -= np.linspace(lead[0], lead[-1], frames)
-        positions: np.ndarray = np.arange(frames) + lead
-        return positions.clip(0.0, frames - 1)
+        self._sound = sound
+        duration_s = sound.duration_s
+        slowest, fastest = (
+            round(_SLOWEST_DRIFT_HZ * duration_s),
+            int(_FASTEST_DRIFT_HZ * duration_s),
+        )
+        harmonics = np.arange(max(1, slowest), fastest + 1)
+        chosen = np.linspace(0, len(harmonics) - 1, min(_MOST_DRIFTS, len(harmonics)))
+        self._drift_hz = harmonics[chosen.astype(int)] / duration_s
+        weights = rng.rayleigh(size=len(chosen))
+        self._drifts = weights * math.sqrt(2.0 / max(float(weights @ weights), 1e-12))
+        self._phases = rng.uniform(0.0, 2.0 * math.pi, 2 + len(chosen))
+        self._depths = self._turns = np.zeros(len(self._phases))
+        self._settings: WowFlutter | None = None
+        self._frame, self._lead, self._slope = 0, 0.0, 0.0
 
-    def _oscillations(
-        self, duration_s: float, rng: np.random.Generator
-    ) -> Iterator[tuple[float, float]]:
-        """Yield the rate in Hz and the peak deviation of speed of every sine in the motion."""
-        for rate_hz, depth_pct in (
-            (self.wow_rate_hz, self.wow_depth_pct),
-            (self.flutter_rate_hz, self.flutter_depth_pct),
-        ):
-            cycles = round(rate_hz * duration_s)
-            yield (
-                cycles / duration_s if cycles >= _FEWEST_WHOLE_CYCLES else rate_hz,
-                depth_pct / 100.0,
-            )
-        harmonics = int(_FASTEST_DRIFT_HZ * duration_s)
-        weights = rng.rayleigh(size=harmonics)
-        weights *= math.sqrt(2.0 / max(float(weights @ weights), 1e-12)) * self.drift_pct / 100.0
-        for harmonic, depth in enumerate(weights, start=1):
-            yield harmonic / duration_s, float(depth)
+    def positions(self, frames: np.ndarray, now: WowFlutter) -> np.ndarray:
+        """Return where the head is at consecutive frames, which follow on those of the last call.
+
+        Frames before the sound's first are not heard, and find the tape at rest.
+        """
+        import numpy as np
+
+        heard = frames[(frames >= 0) & (frames < self._sound.frames)]
+        positions = frames.astype(np.float64)
+        if len(heard) == 0:
+            return positions
+        if now != self._settings:
+            self._turn_to(now)
+        ahead = len(heard)
+        line = self._lead + self._slope * np.arange(ahead)
+        sines = _sum_of_sines(self._depths, self._turns, self._phases, ahead)
+        first = heard[0] - frames[0]
+        positions[first : first + ahead] += line + sines
+        self._frame += ahead
+        self._lead += self._slope * ahead
+        self._phases = (self._phases + self._turns * ahead) % (2.0 * math.pi)
+        return positions
+
+    def _turn_to(self, now: WowFlutter) -> None:
+        """Move at other rates and depths from here on, without a jump."""
+        import numpy as np
+
+        before = self._lead
+        if self._settings:
+            before += float(self._depths @ np.sin(self._phases))
+        self._settings = now
+        rates_hz = [self._whole(now.wow_rate_hz), self._whole(now.flutter_rate_hz)]
+        deviations = [now.wow_depth_pct, now.flutter_depth_pct, *(self._drifts * now.drift_pct)]
+        self._turns = (
+            2.0 * math.pi / self._sound.sample_rate_hz * np.array([*rates_hz, *self._drift_hz])
+        )
+        self._depths = np.array(deviations) / 100.0 / self._turns
+        left = self._sound.frames - 1 - self._frame
+        self._lead = before - float(self._depths @ np.sin(self._phases))
+        at_the_end = float(self._depths @ np.sin(self._phases + self._turns * left))
+        self._slope = -(self._lead + at_the_end) / max(left, 1)
+
+    def _whole(self, rate_hz: float) -> float:
+        """Return the nearest rate that comes round a whole number of times."""
+        cycles = round(rate_hz * self._sound.duration_s)
+        return cycles / self._sound.duration_s if cycles >= _FEWEST_WHOLE_CYCLES else rate_hz
+
+
+def _reach(sound: Sound) -> int:
+    return min(math.ceil(_FURTHEST_S * sound.sample_rate_hz), sound.frames)
 
 
 def _sum_of_sines(
     amplitudes: np.ndarray, turns: np.ndarray, phases: np.ndarray, frames: int
 ) -> np.ndarray:
-    """Return the sum of `amplitude * sin(turn * n + phase)` for n below `frames`.
+    """Return the sum of `amplitude * sin(turn * n + phase)` for n below `frames`, of at least one.
 
     By sin(a + b) = sin a cos b + cos a sin b, a being the start of a block and b the place
     within it, all of it is one product of two small matrices.

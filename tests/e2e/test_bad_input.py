@@ -167,14 +167,14 @@ def test_a_disk_that_fills_up_leaves_nothing(
     def full(*_args: object, **_kwargs: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("lofigen_kit.io.write_audio", full)
+    monkeypatch.setattr("lofigen_kit.io.write_blocks", full)
     code, _, err = run("chain", "preset", preset_file, "-o", "x.wav")
     assert code == 1
     assert err == "lofigen-kit: x.wav: writing failed (No space left on device)\n"
     assert not list(Path().iterdir())
 
 
-@pytest.mark.parametrize("output", ["out.mp3", "out.txt"])
+@pytest.mark.parametrize("output", ["out.aac", "out.txt"])
 def test_a_format_that_cannot_be_written(run: Run, preset_file: Path, output: str) -> None:
     line = refused(run, "chain", "preset", preset_file, "-o", output)
     assert line.startswith(f"{output}: {output[3:]} is no format that can be written; name it .wav")
@@ -326,9 +326,9 @@ def test_a_file_that_is_not_there(run: Run, preset_file: Path, command: str) -> 
 
 def test_a_rendered_file_without_a_recipe(run: Run, preset_file: Path) -> None:
     run("chain", "preset", preset_file, "--stems", "-o", "x.wav")
-    line = refused(run, "chain", "preset", "x_stems/01_model.wav")
+    line = refused(run, "chain", "preset", "x.stems/00-model.wav")
     assert line == (
-        "x_stems/01_model.wav: the file carries no recipe; give a preset, or a rendered file"
+        "x.stems/00-model.wav: the file carries no recipe; give a preset, or a rendered file"
     )
 
 

@@ -99,11 +99,21 @@ def test_quiet_says_nothing(run: Run, preset_file: Path) -> None:
 
 def test_stems_are_written_in_order(run: Run, preset_file: Path) -> None:
     assert run("chain", "preset", preset_file, "--stems", "-o", "x.wav")[0] == 0
-    assert sorted(p.name for p in Path("x_stems").iterdir()) == [
-        "01_model.wav",
-        "02_effects.fake-noise-0.wav",
-        "03_effects.fake-noise-1.wav",
-    ]
+    stems = sorted(Path("x.stems").iterdir())
+    assert [p.name for p in stems] == ["00-model.wav", "01-fake-noise.wav", "02-fake-noise.wav"]
+    assert len({audio_sha256(read_audio(stem)) for stem in stems}) == 3
+
+
+def test_stems_that_are_there_are_kept(run: Run, preset_file: Path) -> None:
+    Path("x.stems").mkdir()
+    kept = Path("x.stems/01-fake-noise.wav")
+    kept.write_bytes(b"mine")
+    code, _, err = run("chain", "preset", preset_file, "--stems", "-o", "x.wav")
+    assert code == 2
+    assert err.startswith("lofigen-kit: x.stems/01-fake-noise.wav: the file is there already")
+    assert (kept.read_bytes(), Path("x.wav").exists()) == (b"mine", False)
+    assert run("chain", "preset", preset_file, "--stems", "-o", "x.wav", "--force")[0] == 0
+    assert read_audio(kept).frames == round(1.2 * 44100)
 
 
 def test_a_users_file_takes_the_place_of_the_source(

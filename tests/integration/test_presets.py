@@ -8,7 +8,7 @@ import pytest
 from lofigen_kit.analysis import chroma, chroma_similarity, drum_f_measure
 from lofigen_kit.audio import AudioBuffer
 from lofigen_kit.chain import Rendering, render
-from lofigen_kit.components import Context
+from lofigen_kit.components import Context, Take
 from lofigen_kit.doctor import examine
 from lofigen_kit.dsp.loudness import integrated_lufs, true_peak_dbtp
 from lofigen_kit.plugins import load_plugins
@@ -29,10 +29,15 @@ def rendering(request: pytest.FixtureRequest) -> Rendering:
     return render(load_preset(name, registry=load_plugins(), overrides=changes), stems=True)
 
 
+def followed(rendering: Rendering) -> Take:
+    """Return what the network followed, before any effect changed its tempo."""
+    source = rendering.preset.source
+    return source.make_take(Context(stream(rendering.preset.seed, rendering.take, "source")))
+
+
 def reference(rendering: Rendering) -> AudioBuffer:
     """Return the plain rendering of the score that the network followed."""
-    source = rendering.preset.source
-    return source.make_take(Context(stream(rendering.preset.seed, rendering.take, "source"))).audio
+    return followed(rendering).audio
 
 
 def test_there_are_presets() -> None:
@@ -43,7 +48,8 @@ def test_length_channels_and_rate_are_exact(rendering: Rendering) -> None:
     score, audio = rendering.score, rendering.audio
     assert score.duration_s == pytest.approx(score.bars * 4 * 60 / score.tempo_bpm)
     assert audio.sample_rate_hz == rendering.preset.output.sample_rate_hz == 44_100
-    assert audio.frames == round(score.duration_s * 44_100)
+    # A change of speed rounds once more.
+    assert abs(audio.frames - score.duration_s * 44_100) <= 1
     assert audio.channels == 2
 
 
@@ -65,9 +71,10 @@ def test_what_is_heard_is_what_the_network_sampled(rendering: Rendering) -> None
 def test_the_network_plays_the_score(rendering: Rendering) -> None:
     played, plain = rendering.stems["model"], reference(rendering)
     for drum in ("kick", "snare"):
-        ceiling = drum_f_measure(plain, rendering.score, drum)
+        score = followed(rendering).score
+        ceiling = drum_f_measure(plain, score, drum)
         assert ceiling >= 0.9
-        assert drum_f_measure(played, rendering.score, drum) >= 0.8 * ceiling
+        assert drum_f_measure(played, score, drum) >= 0.8 * ceiling
     assert chroma_similarity(chroma(played), chroma(plain)) >= 0.9
 
 

@@ -32,7 +32,7 @@ def test_every_component_keeps_the_contract(
     required: dict[str, Any] = {}
     if "path" in cls.model_fields:
         recording: Path = request.getfixturevalue("recording")
-        required["path"] = str(recording if cls.name() == "audio-file" else recording.parent)
+        required["path"] = str(recording.parent if cls.name() == "folder" else recording)
     check_component(cls, **required)
 
 

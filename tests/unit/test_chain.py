@@ -1,15 +1,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 
+from lofigen_kit import recipe
+from lofigen_kit.audio import AudioBuffer
 from lofigen_kit.chain import render, render_takes
+from lofigen_kit.components import Context, Effect
 from lofigen_kit.engine import generate
 from lofigen_kit.errors import InputError, PresetError, RenderError
+from lofigen_kit.io import write_audio
 from lofigen_kit.preset import Preset
+from lofigen_kit.registry import Registry
+from lofigen_kit_plugins.audio_file import AudioFile
+from lofigen_kit_plugins.lowpass import Lowpass
+from lofigen_kit_plugins.mix import Mix
+from lofigen_kit_plugins.tape_hiss import TapeHiss
 
 Load = Callable[..., Preset]
 
@@ -81,6 +91,50 @@ def test_dry_mix_lets_the_source_through(load: Load) -> None:
     source = render(load("model=null", "sampler=null"), stems=True).stems["source"]
     dry = render(load("dry_mix=1"), stems=True).stems["model"]
     assert np.array_equal(dry.samples, source.samples)
+
+
+class Rings(Effect):
+    """Sounds on for a quarter of a second."""
+
+    use: Literal["rings"] = "rings"
+
+    @property
+    def tail_s(self) -> float:
+        return 0.25
+
+    def apply(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:
+        late = np.roll(audio.samples, round(0.25 * audio.sample_rate_hz), axis=1)
+        return audio.with_samples(audio.samples + 0.5 * late)
+
+
+@pytest.mark.parametrize(("tail", "duration_s"), [("auto", 1.25), ("none", 1.0)])
+def test_a_piece_that_is_no_loop_may_ring_on(
+    load: Load, tmp_path: Path, tail: str, duration_s: float
+) -> None:
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, (1, 44_100))
+    write_audio(tmp_path / "take.wav", AudioBuffer(noise, 44_100), format="wav", bit_depth=24,
+                comment="", rng=np.random.default_rng(0))  # fmt: skip
+    preset = load("model=null", "sampler=null", f"output.tail={tail}")
+    preset = preset.with_source(AudioFile(path=str(tmp_path / "take.wav")))
+    rendering = render(preset.model_copy(update={"effects": (Rings(),)}))
+    assert rendering.audio.duration_s == rendering.score.duration_s == duration_s
+
+
+def test_the_score_goes_as_fast_as_what_is_heard(load: Load) -> None:
+    slow = render(load("effects.0.use=varispeed", "effects.0.semitones=-5"), stems=True)
+    speed = 2 ** (-5 / 12)
+    assert slow.score.tempo_bpm == pytest.approx(200 * speed)
+    assert slow.audio.frames == round(52_920 / speed)
+    assert slow.stems["effects.fake-noise#0"].frames == slow.audio.frames
+    assert recipe.file_stem(slow).startswith("small_149.831bpm_")
+
+
+def test_the_plugins_within_branches_are_in_the_recipe(load: Load, registry: Registry) -> None:
+    preset = load("model=null", "sampler=null")
+    branched = Mix(branches=((Lowpass(),), (Mix(branches=((TapeHiss(),),)),)))
+    rendering = render(preset.model_copy(update={"effects": (branched,)}))
+    plugins = recipe.recipe(rendering, registry, "")["plugins"]
+    assert {"mix", "lowpass", "tape-hiss"} <= set(plugins)
 
 
 def test_the_master_reaches_its_loudness(load: Load) -> None:

@@ -7,7 +7,8 @@ import pedalboard
 import pytest
 
 from lofigen_kit.audio import AudioBuffer
-from lofigen_kit.dsp.board import run_board
+from lofigen_kit.components import Sound
+from lofigen_kit.dsp.board import Board, run_board
 from lofigen_kit.errors import RenderError
 
 RATE_HZ = 44_100
@@ -48,3 +49,18 @@ def test_broken_samples_are_an_error_that_names_the_plugin() -> None:
     sound = AudioBuffer(np.ones((1, 2000)), RATE_HZ)
     with pytest.raises(RenderError, match="Broken gave samples that are not numbers"):
         run_board([cast("pedalboard.Plugin", Broken())], sound)
+
+
+@pytest.mark.parametrize("frames", [1, 5000, 20_000])
+def test_block_by_block_it_is_the_whole(frames: int) -> None:
+    noise = np.random.default_rng(0).uniform(-1, 1, (2, frames)).astype(np.float32)
+    board = Board([pedalboard.Phaser(), pedalboard.Reverb()], Sound(2, frames, RATE_HZ))
+    blocks = [board(noise[:, start : start + 4096]) for start in range(0, frames, 4096)]
+    whole = run_board([pedalboard.Phaser(), pedalboard.Reverb()], AudioBuffer(noise, RATE_HZ))
+    np.testing.assert_array_equal(np.concatenate(blocks, axis=1), whole.samples)
+
+
+def test_more_latency_than_was_said_is_an_error() -> None:
+    board = Board([pedalboard.GSMFullRateCompressor()], Sound(1, 9000, RATE_HZ), latency_frames=10)
+    with pytest.raises(RenderError, match="held back"):
+        board(np.zeros((1, 4096), np.float32))

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lofigen_kit.audio import AudioBuffer
-from lofigen_kit.dsp.resample import oversampled, resample
+from lofigen_kit.dsp.resample import Oversampler, resample
 from lofigen_kit.errors import AudioError
 
 RATES_HZ = (8000, 16_000, 22_050, 32_000, 44_100, 48_000, 96_000)
@@ -51,9 +51,23 @@ def test_an_impossible_rate_is_refused() -> None:
 
 
 @pytest.mark.parametrize("factor", [1, 2, 4, 8])
-def test_oversampling_nothing_changes_nothing(factor: int) -> None:
+@pytest.mark.parametrize("size", [100, 256, 8192])
+def test_oversampling_nothing_only_comes_late(factor: int, size: int) -> None:
     rate_hz = 44_100
     sine = np.sin(2 * np.pi * 3000 * np.arange(rate_hz) / rate_hz)
-    samples = sine[None].astype(np.float32)
-    through = oversampled(samples, factor, lambda x: x)
-    assert np.abs(through - samples)[:, 500:-500].max() < 1e-6
+    samples = np.stack([sine, -0.5 * sine]).astype(np.float32)
+    oversampler = Oversampler(2, factor)
+    blocks = [samples[:, start : start + size] for start in range(0, rate_hz, size)]
+    through = np.concatenate([oversampler(block, lambda x: x) for block in blocks], axis=1)
+    late = oversampler.late
+    assert through.shape == samples.shape
+    assert np.abs(through[:, late:] - samples[:, : rate_hz - late])[:, 500:-500].max() < 1e-6
+
+
+@pytest.mark.parametrize("factor", [2, 4, 8])
+def test_the_edges_of_blocks_leave_no_trace(factor: int) -> None:
+    noise = np.random.default_rng(0).uniform(-1, 1, (1, 30_000)).astype(np.float32)
+    whole = Oversampler(1, factor)(noise, np.tanh)
+    pieces = Oversampler(1, factor)
+    blocks = [pieces(noise[:, start : start + 1000], np.tanh) for start in range(0, 30_000, 1000)]
+    np.testing.assert_allclose(np.concatenate(blocks, axis=1), whole, atol=1e-6)

@@ -22,6 +22,7 @@ from lofigen_kit.errors import AudioError, InputError, RenderError
 from lofigen_kit.io import (
     BitDepth,
     Format,
+    as_stored,
     audio_sha256,
     read_audio,
     read_comment,
@@ -37,6 +38,7 @@ FORMATS: list[tuple[Format, BitDepth]] = [
     ("flac", 16),
     ("flac", 24),
     ("ogg", 16),
+    ("mp3", 16),
 ]
 
 
@@ -115,6 +117,26 @@ def test_rounding_is_unbiased(tmp_path: Path) -> None:
     write(tmp_path / "a.wav", noise(200_000), bit_depth=16)
     error = read_audio(tmp_path / "a.wav").samples - noise(200_000).samples
     assert abs(error.mean() * 2**15) < 0.01
+
+
+@pytest.mark.parametrize(("file_format", "bit_depth"), FORMATS[:5])
+def test_what_a_file_will_hold_is_known_before(
+    tmp_path: Path, file_format: Format, bit_depth: BitDepth
+) -> None:
+    """Dithered once, and not again when it is written."""
+    loud = noise(10_001, 2, level=1.2)  # some of it clips
+    known = as_stored(loud, format=file_format, bit_depth=bit_depth, rng=np.random.default_rng(5))
+    path = tmp_path / "a"
+    write_audio(path, known, format=file_format, bit_depth=bit_depth, comment="", rng=None)
+    np.testing.assert_array_equal(read_audio(path).samples, known.samples)
+    write_audio(path, loud, format=file_format, bit_depth=bit_depth, comment="",
+                rng=np.random.default_rng(5), force=True)  # fmt: skip
+    np.testing.assert_array_equal(read_audio(path).samples, known.samples)
+
+
+def test_what_a_lossy_file_is_given_is_the_sound_as_it_is() -> None:
+    stored = as_stored(noise(), format="mp3", bit_depth=16, rng=np.random.default_rng(5))
+    np.testing.assert_array_equal(stored.samples, noise().samples)
 
 
 def test_wav_and_flac_of_24_bits_sound_the_same(tmp_path: Path) -> None:

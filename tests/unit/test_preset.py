@@ -65,7 +65,7 @@ def refusal(text: str, registry: Registry) -> str:
         ),
         (BASE + "model: {use: tiny}", "t.yaml:1:1: a model needs a sampler"),
         (BASE + "sampler: {use: mean}", "t.yaml:1:1: a sampler needs a model"),
-        (BASE + "output: {format: mp3}", "t.yaml:4:18: output.format: 'mp3' is not one of 'wav'"),
+        (BASE + "output: {format: aac}", "t.yaml:4:18: output.format: 'aac' is not one of 'wav'"),
         (BASE + "output: {format: flac, bit_depth: 32}", "t.yaml:4:9: output: FLAC holds 16 or"),
         (BASE + "master: {loudnes_lufs: -9}", "t.yaml:4:10: master.loudnes_lufs: there is no"),
     ],

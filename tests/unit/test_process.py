@@ -15,10 +15,11 @@ import soundfile
 
 from lofigen_kit import rack
 from lofigen_kit.audio import AudioBuffer
-from lofigen_kit.components import Context
+from lofigen_kit.components import Context, Sound
+from lofigen_kit.dsp.fades import faded
 from lofigen_kit.dsp.mastering import master
 from lofigen_kit.errors import InputError, RenderError
-from lofigen_kit.io import audio_sha256, read_audio
+from lofigen_kit.io import as_stored, audio_sha256, read_audio, read_labels
 from lofigen_kit.preset import Preset, load_preset
 from lofigen_kit.process import examine, process
 from lofigen_kit.process_many import find_files, list_jobs
@@ -92,6 +93,50 @@ def test_a_file_in_blocks_is_what_the_whole_would_be(
     assert facts["tempo_bpm"] == pytest.approx(60, rel=0.01)
     assert facts["disclosure"] == "processed by lofigen-kit"
     assert facts["duration_s"] == 3.0
+
+
+MOVING = """\
+version: 1
+name: moving
+source: {use: bursts}
+effects:
+  - {use: varispeed, semitones: -4}
+  - {use: lowpass, cutoff_hz: {at: {0: 9000, 2: 500}}}
+  - {use: delay, mix: 0.5}
+master: {fade_in_ms: 100, fade_out_ms: 700}
+output: {bit_depth: 16, tail: auto}
+"""
+
+
+def test_speed_tails_and_fades_are_those_of_the_whole(tmp_path: Path, registry: Registry) -> None:
+    (tmp_path / "moving.yaml").write_text(MOVING)
+    preset = load_preset(tmp_path / "moving.yaml", registry=registry)
+    path = record(tmp_path / "a.wav", 3)
+    facts = process(path, preset, tmp_path / "out.wav", registry)
+    grid, speed = examine(path).grid, 2 ** (-4 / 12)
+    *_, (_, heard) = rack.played(
+        preset.effects,
+        read_audio(path),
+        lambda stage: Context(stream(0, 0, stage), grid, root=tmp_path),
+        loop=False,
+    )
+    pieces = faded(
+        iter([heard.samples]),
+        Sound(2, heard.frames, RATE_HZ),
+        fade_in_ms=100,
+        fade_out_ms=700,
+    )
+    whole = master(
+        heard.with_samples(np.concatenate([*pieces], axis=1)), loudness_lufs=-14, true_peak_dbtp=-1
+    )
+    stored = as_stored(whole.audio, format="wav", bit_depth=16, rng=stream(0, 0, "output"))
+    written = read_audio(tmp_path / "out.wav")
+    np.testing.assert_array_equal(written.samples, stored.samples)
+    assert written.duration_s == facts["duration_s"] > 3 / speed + 0.1  # it sounds on
+    labels = read_labels(tmp_path / "out.wav")
+    assert labels.tempo_bpm == pytest.approx(speed * grid.tempo_bpm, rel=1e-6)
+    assert labels.loop is None
+    assert labels.cues[0].frame == round(grid.start_s / speed * RATE_HZ)
 
 
 @pytest.mark.parametrize("channels", [1, 2])

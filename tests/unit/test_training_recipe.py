@@ -21,7 +21,15 @@ from lofigen_kit.training.corpus import (
     split_in_time,
 )
 from lofigen_kit.training.data import Crops
-from lofigen_kit.training.recipe import Recipe, for_head, from_json, learning_rate, with_changes
+from lofigen_kit.training.recipe import (
+    Recipe,
+    for_head,
+    from_json,
+    learning_rate,
+    most_error,
+    rehearses,
+    with_changes,
+)
 from lofigen_kit.training.update import noisy_batch
 from lofigen_kit_plugins.beatmaker import Beatmaker
 
@@ -118,3 +126,17 @@ def test_every_way_of_convolving_gives_the_same_network() -> None:
     np.testing.assert_allclose(outputs[0], outputs[1], atol=1e-5)
     np.testing.assert_array_equal(outputs[0], outputs[2])
     assert fftconv.measured_methods(network.spec, batch=1, frames=300, device="cpu")
+
+
+def test_it_rehearses_from_the_middle_on_while_the_errors_fade() -> None:
+    recipe = Recipe(steps=1000, rehearse_every=100, rehearse_from=0.5)
+    assert [step for step in range(1001) if rehearses(recipe, step)] == [500, 600, 700, 800, 900]
+    levels = [most_error(recipe, step) for step in (0, 500, 750, 1000)]
+    even = (0.15 * 0.005) ** 0.5  # half way in decibels
+    assert levels == pytest.approx([0.15, 0.15, even, 0.005])
+
+
+def test_without_rehearsal_the_errors_stay() -> None:
+    recipe = Recipe(steps=1000, rehearse_every=0)
+    assert not any(rehearses(recipe, step) for step in range(1001))
+    assert {most_error(recipe, step) for step in (0, 500, 1000)} == {0.15}

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from dataclasses import fields
+from typing import TYPE_CHECKING, Literal, Self
 
-from lofigen_kit.api import Context, Field, InputError, Source, Take, field_validator, hookimpl
+from lofigen_kit.api import (
+    Context,
+    Field,
+    InputError,
+    Source,
+    Take,
+    field_validator,
+    hookimpl,
+    inside,
+    model_validator,
+)
 from lofigen_kit_plugins.beatmaker.harmony import PROGRESSION_NAMES, parse_key
-from lofigen_kit_plugins.beatmaker.kits import KITS
+from lofigen_kit_plugins.beatmaker.kits import FONT_KITS, KITS
 
 if TYPE_CHECKING:
-    from lofigen_kit_plugins.beatmaker.arranger import Arrangement
+    from pathlib import Path
+
+    from lofigen_kit_plugins.beatmaker.arranger import Arrangement, Palette
 
 
 class _Arranger(Source):
@@ -23,6 +36,14 @@ class _Arranger(Source):
     )
     progression: str | None = Field(default=None, description="One of the named progressions.")
     kit: str | None = Field(default=None, description="One of the drum kits.")
+    soundfont: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=4096,
+        description="An sf2 or sf3 file, relative to the preset's folder: its pianos, guitars, "
+        "basses and kits play as well. Needs tinysoundfont.",
+    )
+    soundfont_licence: str = Field(default="unknown", min_length=1, max_length=64)
 
     @field_validator("key")
     @classmethod
@@ -36,26 +57,28 @@ class _Arranger(Source):
     def _progression_exists(cls, name: str | None) -> str | None:
         return _one_of(name, PROGRESSION_NAMES)
 
-    @field_validator("kit")
-    @classmethod
-    def _kit_exists(cls, name: str | None) -> str | None:
-        return _one_of(name, tuple(KITS))
+    @model_validator(mode="after")
+    def _kit_exists(self) -> Self:
+        known = tuple(KITS) if self.soundfont is None else (*KITS, *FONT_KITS)
+        _one_of(self.kit, known)
+        return self
 
     def make_take(self, ctx: Context) -> Take:
         """Arrange and render one beat."""
         from lofigen_kit_plugins.beatmaker.arranger import Brief, arrange
         from lofigen_kit_plugins.beatmaker.render import render
 
-        brief = Brief(**self.model_dump(include=set(_Arranger.model_fields) - {"use"}))
+        brief = Brief(**self.model_dump(include={field.name for field in fields(Brief)}))
+        font = None if self.soundfont is None else inside(ctx.root, self.soundfont)
         try:
-            arrangement = self._played(arrange(brief, ctx.rng))
+            arrangement = self._played(arrange(brief, ctx.rng, _palette(font)))
         except ValueError as error:
             raise InputError(str(error), where="source") from None
         score = arrangement.score
         return Take(
-            audio=render(arrangement, ctx.rng),
+            audio=render(arrangement, ctx.rng, font),
             score=score,
-            licence="CC0-1.0",
+            licence="CC0-1.0" if font is None else f"CC0-1.0 AND {self.soundfont_licence}",
             title=f"{arrangement.progression} {arrangement.kit}",
             group=arrangement.progression,
         )
@@ -87,6 +110,19 @@ class Solo(_Arranger):
 
     def _played(self, arrangement: Arrangement) -> Arrangement:
         return arrangement.solo(self.part)
+
+
+def _palette(font: Path | None) -> Palette:
+    """Return the instruments to choose from: the plugin's own, and those of a soundfont."""
+    from lofigen_kit_plugins.beatmaker.arranger import Palette
+    from lofigen_kit_plugins.beatmaker.instruments import SAMPLE_RATE_HZ
+    from lofigen_kit_plugins.beatmaker.soundfont import available
+
+    own = Palette()
+    if font is None:
+        return own
+    kits, keys, basses = available(font, SAMPLE_RATE_HZ)
+    return Palette((*own.kits, *kits), (*own.keys, *keys), (*own.basses, *basses))
 
 
 def _one_of(name: str | None, names: tuple[str, ...]) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar, cast, get_args
 
@@ -49,6 +50,15 @@ class Brief:
 
 
 @dataclass(frozen=True)
+class Palette:
+    """The names of the instruments to choose from."""
+
+    kits: Sequence[str] = tuple(KITS)
+    keys: Sequence[str] = tuple(KEYS)
+    basses: Sequence[str] = tuple(BASSES)
+
+
+@dataclass(frozen=True)
 class Arrangement:
     """A score, and the instruments that play it."""
 
@@ -70,8 +80,13 @@ class Arrangement:
         return replace(self, score=self.score.model_copy(update=changes))
 
 
-def arrange(brief: Brief, rng: np.random.Generator) -> Arrangement:
+def arrange(brief: Brief, rng: np.random.Generator, palette: Palette | None = None) -> Arrangement:
     """Write an arrangement; the same generator state writes the same one.
+
+    Args:
+        brief: What was asked for.
+        rng: Decides on the rest.
+        palette: The instruments to choose from; by default those that need no soundfont.
 
     Raises:
         ValueError: for a key that cannot be read, or that is not in the progression's mode.
@@ -81,7 +96,10 @@ def arrange(brief: Brief, rng: np.random.Generator) -> Arrangement:
     tempo_bpm = _or(brief.tempo_bpm, round(float(settings.uniform(65, 92)), 1))
     swing_pct = _or(brief.swing_pct, round(float(settings.uniform(54, 66)), 1))
     tonic, mode, progression = _key_and_progression(brief, settings)
-    kit, keys, bass = (str(settings.choice(list(table))) for table in (KITS, KEYS, BASSES))
+    palette = palette or Palette()
+    kit, keys, bass = (
+        str(settings.choice(names)) for names in (palette.kits, palette.keys, palette.basses)
+    )
     kit = _or(brief.kit, kit)
     clock = _Clock(tempo_bpm, swing_pct, brief.bars)
     chords = [PROGRESSIONS[mode][progression][bar % 4] for bar in range(brief.bars)]

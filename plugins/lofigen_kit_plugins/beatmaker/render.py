@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from lofigen_kit.api import AudioBuffer, Hit, Note
+from lofigen_kit_plugins.beatmaker import soundfont
 from lofigen_kit_plugins.beatmaker.arranger import Arrangement
 from lofigen_kit_plugins.beatmaker.instruments import (
+    BASS_GAIN,
     BASSES,
     KEYS,
+    KEYS_GAIN,
     SAMPLE_RATE_HZ,
     note_tail_s,
     one_shot,
@@ -25,8 +30,15 @@ ROOM_TONE = 1e-3
 """The deviation of the room's noise, -60 dBFS: no recording is silent between its notes."""
 
 
-def render(arrangement: Arrangement, rng: np.random.Generator) -> AudioBuffer:
+def render(
+    arrangement: Arrangement, rng: np.random.Generator, font: Path | None = None
+) -> AudioBuffer:
     """Play an arrangement as a circular loop: what rings past the last bar rings into the first.
+
+    Args:
+        arrangement: What to play.
+        rng: Of the room's noise.
+        font: The soundfont that plays what neither the one-shots nor numpy do.
 
     Returns:
         Mono at 22.05 kHz, `score.duration_s` long.
@@ -34,24 +46,40 @@ def render(arrangement: Arrangement, rng: np.random.Generator) -> AudioBuffer:
     score = arrangement.score
     mix = rng.normal(0.0, ROOM_TONE, round(score.duration_s * SAMPLE_RATE_HZ))
     for hit in score.hits:
-        _add(mix, _strike(arrangement, hit), hit.onset_s)
+        _add(mix, _strike(arrangement, hit, font), hit.onset_s)
     for note in score.notes:
-        _add(mix, _play(arrangement, note), note.onset_s)
+        _add(mix, _play(arrangement, note, font), note.onset_s)
     return AudioBuffer(_soft_clip(_high_pass(mix))[None], SAMPLE_RATE_HZ)
 
 
-def _strike(arrangement: Arrangement, hit: Hit) -> np.ndarray:
-    sample = one_shot(KITS[arrangement.kit][hit.drum])
-    return np.asarray(DRUM_PEAK[hit.drum] * hit.velocity**1.3 * sample)
+def _strike(arrangement: Arrangement, hit: Hit, font: Path | None) -> np.ndarray:
+    kit = arrangement.kit
+    if kit in KITS:
+        stroke = hit.velocity**1.3 * one_shot(KITS[kit][hit.drum])
+    else:
+        stroke = soundfont.play_stroke(_needed(font), kit, hit.drum, hit.velocity, SAMPLE_RATE_HZ)
+    return np.asarray(DRUM_PEAK[hit.drum] * stroke)
 
 
-def _play(arrangement: Arrangement, note: Note) -> np.ndarray:
+def _play(arrangement: Arrangement, note: Note, font: Path | None) -> np.ndarray:
     first = np.ceil(note.onset_s * SAMPLE_RATE_HZ)
     count = round((note.duration_s + note_tail_s()) * SAMPLE_RATE_HZ)
     elapsed_s = (first + np.arange(count)) / SAMPLE_RATE_HZ - note.onset_s
-    if note.part == "bass":
+    if note.part == "bass" and arrangement.bass in BASSES:
         return play_bass(BASSES[arrangement.bass], note, elapsed_s)
-    return play_keys(KEYS[arrangement.keys], note, elapsed_s)
+    if note.part == "chords" and arrangement.keys in KEYS:
+        return play_keys(KEYS[arrangement.keys], note, elapsed_s)
+    name, gain = (
+        (arrangement.bass, BASS_GAIN) if note.part == "bass" else (arrangement.keys, KEYS_GAIN)
+    )
+    loudness = gain * soundfont.RMS_OF_PEAK
+    return soundfont.play_note(_needed(font), name, note, SAMPLE_RATE_HZ, loudness=loudness)
+
+
+def _needed(font: Path | None) -> Path:
+    if font is None:
+        raise ValueError("the arrangement has an instrument of a soundfont, and there is none")
+    return font
 
 
 def _add(mix: np.ndarray, wave: np.ndarray, onset_s: float) -> None:

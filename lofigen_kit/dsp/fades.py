@@ -1,0 +1,36 @@
+"""How a piece that is no loop begins and ends: out of silence, and into it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from lofigen_kit.components import Sound
+
+
+def faded(
+    blocks: Iterable[np.ndarray], sound: Sound, *, fade_in_ms: float, fade_out_ms: float
+) -> Iterator[np.ndarray]:
+    """Yield a sound that comes up from silence and goes down to it, along half a cosine.
+
+    Args:
+        blocks: The sound, in pieces of any size [shape=(channels, frames), dtype=float32].
+        sound: What it is.
+        fade_in_ms: How long it comes up; 0 leaves its beginning as it is.
+        fade_out_ms: How long it goes down.
+    """
+    start = 0
+    for block in blocks:
+        frames = start + np.arange(block.shape[1])
+        gains = _risen(frames, sound, fade_in_ms)
+        gains *= _risen(sound.frames - 1 - frames, sound, fade_out_ms)
+        yield block * gains.astype(np.float32)
+        start += block.shape[1]
+
+
+def _risen(frames: np.ndarray, sound: Sound, fade_ms: float) -> np.ndarray:
+    """Return the gain this many frames from the silent end."""
+    length = max(1, round(fade_ms / 1000.0 * sound.sample_rate_hz))
+    risen = np.clip(frames / length, 0.0, 1.0) if fade_ms else np.ones(len(frames))
+    return np.asarray(0.5 - 0.5 * np.cos(np.pi * risen))

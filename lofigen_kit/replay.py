@@ -1,0 +1,161 @@
+"""Render a file's recipe again, and say whether the sound is the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from lofigen_kit import recipe
+from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.chain import Progress, render_takes
+from lofigen_kit.dsp.levels import db_of
+from lofigen_kit.errors import InputError
+from lofigen_kit.io import audio_sha256, read_audio
+from lofigen_kit.preset import Preset
+from lofigen_kit.process import Processed, processed
+from lofigen_kit.rack import Blocks, cut
+from lofigen_kit.registry import Registry
+from lofigen_kit.resources import inside
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What came of it.
+
+    Attributes:
+        same: Whether the sound is the same, bit for bit.
+        compared: Which samples were compared.
+        changed_since: Whether the file does not hold what its recipe says was written; None where
+            its format cannot tell.
+        first_s: Where the two part; None where they do not, or one cannot tell.
+        largest_dbfs: How far they are apart there at most; likewise.
+        differences: What is not as it was: versions, CPU, weights, source.
+    """
+
+    same: bool
+    compared: str
+    changed_since: bool | None
+    first_s: float | None
+    largest_dbfs: float | None
+    differences: tuple[str, ...]
+
+
+def replay(
+    path: Path,
+    registry: Registry,
+    *,
+    recording: Path | None = None,
+    threads: int = 1,
+    progress: Progress | None = None,
+) -> Replay:
+    """Render a file's recipe again and compare.
+
+    Of a lossless file, its samples are compared with those that would be written now, rounding
+    and dither included; of a lossy one, the hash of what was encoded.
+
+    Args:
+        path: A file that carries its recipe.
+        registry: The components to choose from.
+        recording: The recording that it was made from, if that is not beside it any more.
+        threads: How many cores the engine may use.
+        progress: Called while the network plays.
+
+    Raises:
+        InputError: if there is no recipe, or what it needs is not there.
+        RenderError: if it breaks while it is rendered.
+    """
+    preset, take, then = recipe.load(path, registry)
+    preset = _with_recording(preset, path.parent, recording)
+    if then.get("command") == "process":
+        with _processed(preset, registry) as again:
+            return _compared(path, then, again.facts, again.blocks)
+    device = "cpu" if then.get("device") == "cpu" else "auto"
+    rendering = next(
+        render_takes(preset, [take], device=device, threads=threads, progress=progress)
+    )
+    stored = recipe.stored(rendering)
+    now = recipe.recipe(rendering, registry, audio_sha256(stored))
+    return _compared(path, then, now, lambda: cut(stored.samples))
+
+
+@contextmanager
+def _processed(preset: Preset, registry: Registry) -> Iterator[Processed]:
+    """Process the recording of a file again; temporary files go where the system has them."""
+    with TemporaryDirectory() as folder:
+        recording = inside(preset.source_root, getattr(preset.source, "path", ""))
+        with processed(recording, preset, Path(folder), registry) as again:
+            yield again
+
+
+def _compared(
+    path: Path, then: dict[str, Any], now: dict[str, Any], blocks: Callable[[], Blocks]
+) -> Replay:
+    """Compare a file with what its recipe gives now."""
+    differences = tuple(_differences(then, now))
+    if now["audio_sha256_of"] == recipe.BEFORE_ENCODING:
+        same = then.get("audio_sha256") == now["audio_sha256"]
+        return Replay(same, recipe.BEFORE_ENCODING, None, None, None, differences)
+    written = read_audio(path)
+    same = audio_sha256(written) == now["audio_sha256"]
+    return Replay(
+        same,
+        recipe.AS_DECODED,
+        audio_sha256(written) != then.get("audio_sha256"),
+        *((None, None) if same else _apart(written, np.concatenate([*blocks()], axis=1))),
+        differences,
+    )
+
+
+def _with_recording(preset: Preset, folder: Path, recording: Path | None) -> Preset:
+    """Return the preset with its recording found, wherever that lies now."""
+    name = getattr(preset.source, "path", None)
+    if not isinstance(name, str):
+        if recording:
+            raise InputError("it was not made from a recording", remedy="leave --input out")
+        return preset
+    if recording:
+        path = str(recording.absolute())
+        return preset.with_source(preset.source.model_copy(update={"path": path}))
+    if not inside(folder, name).exists():
+        raise InputError(
+            "the recording that the file was made from is not here",
+            where=folder / name,
+            remedy="put it there, or name it with --input",
+        )
+    return preset
+
+
+def _apart(written: AudioBuffer, again: np.ndarray) -> tuple[float | None, float | None]:
+    """Return where two sounds part, in seconds, and by how much at most, in dBFS.
+
+    Neither can be said of sounds of another length.
+    """
+    if written.samples.shape != again.shape:
+        return None, None
+    distance = np.abs(written.samples - again).max(axis=0)
+    parts = np.flatnonzero(distance)
+    if not len(parts):
+        return None, None
+    return float(parts[0]) / written.sample_rate_hz, db_of(float(distance.max()))
+
+
+def _differences(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
+    """Yield what was not the same when the file was rendered."""
+    for group in ("versions", "plugins"):
+        before = then.get(group)
+        before = before if isinstance(before, dict) else {}
+        for name in sorted({*before, *now[group]}):
+            yield from _difference(name, before.get(name), now[group].get(name))
+    for key in ("cpu", "device", "network_sha256", "source_sha256"):
+        yield from _difference(key.replace("_sha256", ""), then.get(key), now[key])
+
+
+def _difference(what: str, before: object, now: object) -> Iterator[str]:
+    if before != now:
+        yield f"{what} was {before or 'none'}, is {now or 'none'}"

@@ -1,0 +1,123 @@
+"""`ambience-bed`: what is heard of the room, or of the rain outside, under the music."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import TYPE_CHECKING, Literal
+
+from lofigen_kit.api import (
+    AudioBuffer,
+    BlockEffect,
+    Context,
+    Effect,
+    Field,
+    InputError,
+    Process,
+    Sound,
+    hookimpl,
+    inside,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+
+    from lofigen_kit.dsp.circular import Texture
+
+_FADE_S = 1.0
+_REHEARSAL_S = 12.0
+Bed = Literal["rain", "vinyl", "room"]
+
+
+class AmbienceBed(BlockEffect):
+    """Lays an endless quiet sound under the music: rain, a record's noise, a room, or a recording.
+
+    It comes round with the music: over a loop's seam it goes on.
+
+    Attributes:
+        bed: What is synthesised, where no file is named.
+        file: A recording, relative to the preset's folder, which it may not leave. It is repeated
+            with a crossfade, from a place that each take draws anew.
+        level_lufs: Its loudness without the music.
+    """
+
+    use: Literal["ambience-bed"] = "ambience-bed"
+    bed: Bed = "rain"
+    file: str | None = Field(default=None, min_length=1, max_length=4096)
+    level_lufs: float = Field(default=-38.0, ge=-65, le=-14)
+
+    def start(self, sound: Sound, ctx: Context) -> Process:
+        """Return what lays the bed."""
+        from lofigen_kit.dsp.circular import Circular
+        from lofigen_kit.dsp.motion import Glide
+
+        texture, loudness_lufs = self._texture(sound, ctx)
+        bed = Circular(texture, sound.frames, fade=round(_FADE_S * sound.sample_rate_hz))
+        level_lufs = Glide()
+
+        def process(block: np.ndarray, now: AmbienceBed) -> np.ndarray:
+            count = block.shape[1]
+            gain_db = level_lufs(now.level_lufs, count) - loudness_lufs
+            return block + bed(count) * 10.0 ** (gain_db / 20.0)
+
+        return process
+
+    def _texture(self, sound: Sound, ctx: Context) -> tuple[Texture, float]:
+        """Return the endless sound and its loudness in LUFS."""
+        channels, rate_hz = sound.channels, sound.sample_rate_hz
+        if self.file is not None:
+            return _recorded(inside(ctx.root, self.file), channels, rate_hz, ctx.rng)
+        return _synthesised(self.bed, channels, rate_hz, ctx.rng), _rehearsed_lufs(
+            self.bed, channels, rate_hz
+        )
+
+
+def _recorded(
+    path: Path, channels: int, rate_hz: int, rng: np.random.Generator
+) -> tuple[Texture, float]:
+    import numpy as np
+
+    from lofigen_kit.api import read_audio
+    from lofigen_kit.dsp.circular import Repeated
+    from lofigen_kit.dsp.loudness import integrated_lufs
+    from lofigen_kit.dsp.resample import resample
+
+    recording = resample(read_audio(path), rate_hz)
+    samples = recording.samples
+    if recording.channels != channels:
+        samples = np.tile(recording.mono().samples, (channels, 1))
+    first = int(rng.integers(samples.shape[1]))
+    repeated = Repeated(samples, round(_FADE_S * rate_hz), first)
+    loudness_lufs = integrated_lufs(AudioBuffer(repeated.once, rate_hz))
+    if math.isinf(loudness_lufs):
+        raise InputError("there is nothing to be heard in it", where=path, remedy="name another")
+    return repeated, loudness_lufs
+
+
+def _synthesised(bed: Bed, channels: int, rate_hz: int, rng: np.random.Generator) -> Texture:
+    from lofigen_kit_plugins.ambience_bed.textures import Rain, Room, Vinyl
+
+    if bed == "rain":
+        return Rain(channels, rate_hz, rng)
+    if bed == "vinyl":
+        return Vinyl(channels, rate_hz, rng)
+    return Room(channels, rate_hz, rng)
+
+
+@cache
+def _rehearsed_lufs(bed: Bed, channels: int, rate_hz: int) -> float:
+    """Return how loud a synthesised bed is, by listening to some of it."""
+    import numpy as np
+
+    from lofigen_kit.dsp.loudness import integrated_lufs
+
+    texture = _synthesised(bed, channels, rate_hz, np.random.default_rng(0))
+    return integrated_lufs(AudioBuffer(texture(round(_REHEARSAL_S * rate_hz)), rate_hz))
+
+
+@hookimpl
+def lofigen_effects() -> list[type[Effect]]:
+    """Provide the bed."""
+    return [AmbienceBed]

@@ -1,0 +1,114 @@
+"""Endless sounds of places, each synthesised from noise, grains and a little hum."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from lofigen_kit.dsp.crackle import Crackle
+from lofigen_kit.dsp.grains import Scatter, damped_tone, log_uniform, onsets, panned
+from lofigen_kit.dsp.noise import NoiseBand
+
+Pitches = tuple[float, float]
+"""The lowest and the highest, in Hz."""
+
+
+class Rain:
+    """Rain on a window: the rush of the far drops, the ticks of the near ones, and a drip.
+
+    A drop rings as the bubble that it makes: the larger, the lower and the longer. The rush swells
+    and falls, since no rain is steady.
+
+    Args:
+        channels: How many channels it has.
+        rate_hz: Frames a second.
+        rng: What it is drawn from.
+    """
+
+    def __init__(self, channels: int, rate_hz: int, rng: np.random.Generator) -> None:
+        self._channels = channels
+        self._rate_hz = rate_hz
+        self._rng = rng
+        self._rush = NoiseBand(
+            350.0, 6500.0, 1, channels=channels, rate_hz=rate_hz, rng=rng, common=0.3
+        )
+        self._patter = Scatter(channels)
+        self._gusts = [_Swing(often_hz, rate_hz, rng) for often_hz in (0.061, 0.137, 0.291)]
+
+    def __call__(self, frames: int) -> np.ndarray:
+        """Return the next frames [shape=(channels, frames)]."""
+        swell = 1.0 + 0.07 * sum(gust(frames) for gust in self._gusts)
+        ticks = self._drops(frames, 180.0, (1500.0, 9000.0), loudest=4.5, spread_db=8.0)
+        drips = self._drops(frames, 4.0, (400.0, 1400.0), loudest=5.0, spread_db=5.0)
+        return np.asarray(swell * self._rush(frames) + self._patter(frames, [*ticks, *drips]))
+
+    def _drops(
+        self, frames: int, often_hz: float, pitches_hz: Pitches, *, loudest: float, spread_db: float
+    ) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield drops with their onsets: most are quiet, for more are far than near."""
+        rng = self._rng
+        for onset in onsets(often_hz, frames, self._rate_hz, rng):
+            pitch_hz = min(log_uniform(*pitches_hz, rng), 0.4 * self._rate_hz)
+            cycles = log_uniform(0.6, 2.5, rng)
+            drop = damped_tone(pitch_hz, cycles / pitch_hz, rng.uniform(0, math.tau), self._rate_hz)
+            drop *= loudest * 10.0 ** (-min(rng.exponential(spread_db), 40.0) / 20.0)
+            yield int(onset), panned(drop, rng.uniform(-1.0, 1.0), self._channels)
+
+
+class Vinyl:
+    """A record's empty groove: surface noise that comes round with every turn, and crackle.
+
+    Args:
+        channels: How many channels it has.
+        rate_hz: Frames a second.
+        rng: What it is drawn from.
+    """
+
+    def __init__(self, channels: int, rate_hz: int, rng: np.random.Generator) -> None:
+        self._surface = NoiseBand(300.0, 5000.0, 1, channels=channels, rate_hz=rate_hz, rng=rng)
+        self._turn = _Swing(33.333 / 60.0, rate_hz, rng)
+        self._crackle = Crackle(channels, rate_hz, rng)
+
+    def __call__(self, frames: int) -> np.ndarray:
+        """Return the next frames [shape=(channels, frames)]."""
+        surface = (1.0 + 0.2 * self._turn(frames)) * self._surface(frames)
+        return np.asarray(surface + 4.0 * self._crackle(frames, rate_hz=12.0, pop_rate_hz=0.1))
+
+
+class Room:
+    """An empty room at night: a brown murmur, some air, and the faint hum of the mains.
+
+    Args:
+        channels: How many channels it has.
+        rate_hz: Frames a second.
+        rng: What it is drawn from.
+    """
+
+    def __init__(self, channels: int, rate_hz: int, rng: np.random.Generator) -> None:
+        self._murmur = NoiseBand(
+            25.0, 90.0, 1, channels=channels, rate_hz=rate_hz, rng=rng, common=0.5
+        )
+        self._air = NoiseBand(200.0, 2500.0, 1, channels=channels, rate_hz=rate_hz, rng=rng)
+        self._hum = [_Swing(often_hz, rate_hz, rng) for often_hz in (50.0, 100.0, 150.0)]
+
+    def __call__(self, frames: int) -> np.ndarray:
+        """Return the next frames [shape=(channels, frames)]."""
+        hum = sum(
+            level * swing(frames) for level, swing in zip((0.2, 0.15, 0.1), self._hum, strict=True)
+        )
+        return self._murmur(frames) + 0.12 * self._air(frames) + hum
+
+
+class _Swing:
+    """A sine that goes on from block to block, from a phase of its own."""
+
+    def __init__(self, often_hz: float, rate_hz: int, rng: np.random.Generator) -> None:
+        self._turn = math.tau * often_hz / rate_hz
+        self._phase = rng.uniform(0.0, math.tau)
+
+    def __call__(self, frames: int) -> np.ndarray:
+        phases = self._phase + self._turn * np.arange(frames)
+        self._phase = (self._phase + self._turn * frames) % math.tau
+        return np.asarray(np.sin(phases))

@@ -1,0 +1,51 @@
+"""`bitcrush`: a converter with few bits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound, hookimpl
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_SILENCE = 1e-6
+
+
+class Bitcrush(BlockEffect):
+    """Rounds the sound to few levels, as an old sampler's converter does.
+
+    The levels lie evenly on either side of zero (mid-rise), and full scale is clipped to the
+    outermost. What lies below -120 dBFS is silence and stays silent: a tail that nobody hears does
+    not buzz on at the innermost level.
+
+    Attributes:
+        bits: How many there are: 2 to the power of them is how many levels.
+        dither: Add triangular noise of two steps from peak to peak first, which turns distortion
+            into hiss.
+    """
+
+    use: Literal["bitcrush"] = "bitcrush"
+    bits: int = Field(default=12, ge=2, le=16)
+    dither: bool = False
+
+    def start(self, sound: Sound, ctx: Context) -> Process:
+        """Return the converter."""
+        import numpy as np
+
+        def process(block: np.ndarray, now: Bitcrush) -> np.ndarray:
+            per_unit = np.float32(2 ** (now.bits - 1))
+            steps = np.where(np.abs(block) < _SILENCE, 0, block) * per_unit
+            if now.dither:
+                steps += ctx.rng.random(block.shape, np.float32)
+                steps -= ctx.rng.random(block.shape, np.float32)
+            levels = np.minimum(np.floor(np.abs(steps)) + np.float32(0.5), per_unit - 0.5)
+            return np.asarray(np.sign(steps) * levels / per_unit, np.float32)
+
+        return process
+
+
+@hookimpl
+def lofigen_effects() -> list[type[Effect]]:
+    """Provide the bit crusher."""
+    return [Bitcrush]

@@ -1,0 +1,102 @@
+"""`downsample`: a converter with a low sample rate."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound, hookimpl
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_PARTS_OF_A_HERTZ = 1024
+_STOPBAND_DB = 96.0
+_TRANSITION = 0.1  # of the lower Nyquist frequency, and below it
+
+
+class Downsample(BlockEffect):
+    """Takes samples at a lower rate, as an old sampler does; nothing happens at or above its own.
+
+    Raw, each sample is held until the next one, and all the images that this makes are heard: the
+    bright grit of the machine. Anti-aliased, the sound only ends below half the lower rate, as
+    between two converters with perfect filters.
+
+    Attributes:
+        rate_hz: The lower rate; 26040 Hz is that of the SP-1200.
+        anti_alias: Whether to filter; it stays as the sound begins with it.
+    """
+
+    use: Literal["downsample"] = "downsample"
+    memory_s: ClassVar[float] = 0.1
+    rate_hz: float = Field(default=26_040.0, ge=1000, le=48_000)
+    anti_alias: bool = False
+
+    @property
+    def tail_s(self) -> float:
+        """Half the filter's length, or as long as a sample is held."""
+        if not self.anti_alias:
+            return 1.0 / self.rate_hz
+        width_hz = math.pi * _TRANSITION * self.rate_hz
+        return (_STOPBAND_DB - 7.95) / (2.285 * width_hz) / 2.0  # Kaiser's estimate
+
+    def latency_frames(self, sound: Sound) -> int:
+        """Return half the filter's length."""
+        if not self.anti_alias or self.rate_hz >= sound.sample_rate_hz:
+            return 0
+        return math.ceil(self.tail_s * sound.sample_rate_hz)
+
+    def start(self, sound: Sound, ctx: Context) -> Process:
+        """Return the sampler, at rest."""
+        return self._filtered(sound) if self.anti_alias else self._held(sound)
+
+    def _held(self, sound: Sound) -> Process:
+        """Return the sample and hold.
+
+        The time of the next sample is counted in whole parts of a hertz, so that none is early or
+        late by a frame, however long the sound.
+        """
+        import numpy as np
+
+        whole = sound.sample_rate_hz * _PARTS_OF_A_HERTZ
+        place = whole  # in parts of a sample; the first one is due
+        held = np.zeros((sound.channels, 1), np.float32)
+
+        def process(block: np.ndarray, now: Downsample) -> np.ndarray:
+            nonlocal place, held
+            step = min(round(now.rate_hz * _PARTS_OF_A_HERTZ), whole)
+            frames = block.shape[1]
+            taken = (place + step * np.arange(frames)) // whole
+            taken_at = np.flatnonzero(np.diff(taken, prepend=0))
+            out = np.concatenate([held, block[:, taken_at]], axis=1)[:, taken]
+            place += step * frames - whole * int(taken[-1])
+            held = out[:, -1:]
+            return out
+
+        return process
+
+    def _filtered(self, sound: Sound) -> Process:
+        """Return the filter between two perfect converters, a windowed sinc."""
+        import numpy as np
+        from scipy import signal
+
+        half = self.latency_frames(sound)
+        window = signal.windows.kaiser(2 * half + 1, signal.kaiser_beta(_STOPBAND_DB))
+        past = np.zeros((sound.channels, 2 * half))
+
+        def process(block: np.ndarray, now: Downsample) -> np.ndarray:
+            nonlocal past
+            band = min(now.rate_hz / sound.sample_rate_hz, 1.0) * (1.0 - _TRANSITION / 2.0)
+            taps = np.sinc(band * np.arange(-half, half + 1)) * window
+            heard = np.concatenate([past, block], axis=1)
+            past = heard[:, block.shape[1] :]
+            out = signal.oaconvolve(heard, taps[None] / taps.sum(), mode="valid", axes=1)
+            return np.asarray(out, np.float32)
+
+        return process
+
+
+@hookimpl
+def lofigen_effects() -> list[type[Effect]]:
+    """Provide the sample and hold."""
+    return [Downsample]

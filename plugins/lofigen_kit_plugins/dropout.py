@@ -1,0 +1,109 @@
+"""`dropout`: the moments at which worn tape lifts off the head."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Literal
+
+from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound, hookimpl
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_REACH_S = 0.004
+_TREBLE_HZ = 10_000.0
+_EDGE = 0.25
+"""The share of a dropout in which it comes, and that in which it goes."""
+
+
+class Dropout(BlockEffect):
+    """Loses level for a moment, and more of the treble, at random times.
+
+    Each lasts between half and one and a half times `length_ms`, and lies wholly within the sound,
+    so that a loop has none on its seam. Between dropouts the sound passes bit for bit. When they
+    come is settled as the sound starts; depths may move.
+
+    Attributes:
+        rate_per_min: How many there are in a minute, on average.
+        depth_db: How much of all pitches is lost.
+        treble_loss_db: How much more is lost at 10 kHz; at other pitches in proportion to them.
+        length_ms: How long one lasts, on average.
+    """
+
+    use: Literal["dropout"] = "dropout"
+    rate_per_min: float = Field(default=6.0, ge=0, le=120)
+    depth_db: float = Field(default=12.0, ge=0, le=60)
+    treble_loss_db: float = Field(default=12.0, ge=0, le=60)
+    length_ms: float = Field(default=120.0, ge=10, le=2000)
+
+    def latency_frames(self, sound: Sound) -> int:
+        """Return how far the treble's filter looks ahead."""
+        return round(_REACH_S * sound.sample_rate_hz)
+
+    def start(self, sound: Sound, ctx: Context) -> Process:
+        """Draw the dropouts of the whole sound, and return what plays it with them."""
+        import numpy as np
+
+        from lofigen_kit.dsp.linear_phase import LinearPhase, taps_for
+        from lofigen_kit.dsp.motion import Glide
+        from lofigen_kit.dsp.varying import Recent
+
+        late = self.latency_frames(sound)
+        recent, lifted = Recent(sound.channels, late), LinearPhase(sound.channels, late)
+        depth = Glide()
+        onsets, lengths = self._events(sound, ctx.rng)
+        frame = -late
+
+        def process(block: np.ndarray, now: Dropout) -> np.ndarray:
+            nonlocal frame
+            count = block.shape[1]
+            lift = _lift(onsets, lengths, np.arange(frame, frame + count))
+            frame += count
+            dry = recent(block)[:, :count]
+            depth_db = depth(now.depth_db, count)
+            if not lift.any():
+                lifted.skip(block)
+                return dry
+            dull = lifted(block, taps_for(partial(_gain, now), late, sound.sample_rate_hz))
+            level = 10.0 ** (-lift * depth_db / 20.0)
+            return np.asarray(level * (dry + lift * (dull - dry)))
+
+        return process
+
+    def _events(self, sound: Sound, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Return when the dropouts begin, in order, and how long they last, in frames."""
+        import numpy as np
+
+        count = rng.poisson(self.rate_per_min * sound.duration_s / 60.0)
+        lengths = self.length_ms / 1000.0 * sound.sample_rate_hz * rng.uniform(0.5, 1.5, count)
+        onsets = rng.random(count) * (sound.frames - lengths)
+        fitting = np.flatnonzero(onsets >= 0)
+        order = fitting[np.argsort(onsets[fitting])]
+        return onsets[order], lengths[order]
+
+
+def _gain(tape: Dropout, frequency_hz: np.ndarray) -> np.ndarray:
+    """Return what is left of each pitch while the tape is off the head, after Wallace's law."""
+    import numpy as np
+
+    return np.asarray(10.0 ** (-tape.treble_loss_db * frequency_hz / _TREBLE_HZ / 20.0))
+
+
+def _lift(onsets: np.ndarray, lengths: np.ndarray, frames: np.ndarray) -> np.ndarray:
+    """Return how far the tape is off the head at each frame, 0 to 1, with round edges."""
+    import numpy as np
+
+    lift = np.zeros(len(frames))
+    first = np.searchsorted(onsets, frames[0] - lengths.max(initial=0.0))
+    last = np.searchsorted(onsets, frames[-1], side="right")
+    for onset, length in zip(onsets[first:last], lengths[first:last], strict=True):
+        place = (frames - onset) / length
+        edge = np.clip(np.minimum(place, 1.0 - place) / _EDGE, 0.0, 1.0)
+        np.maximum(lift, 0.5 - 0.5 * np.cos(np.pi * edge), out=lift)
+    return lift
+
+
+@hookimpl
+def lofigen_effects() -> list[type[Effect]]:
+    """Provide dropouts."""
+    return [Dropout]

@@ -1,0 +1,41 @@
+"""`gain`: louder or quieter."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound, hookimpl
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class Gain(BlockEffect):
+    """Makes the sound louder or quieter.
+
+    Attributes:
+        gain_db: By how much; at 0 the sound passes bit for bit.
+    """
+
+    use: Literal["gain"] = "gain"
+    gain_db: float = Field(default=0.0, ge=-60, le=24)
+
+    def start(self, sound: Sound, ctx: Context) -> Process:
+        """Return the amplifier."""
+        import numpy as np
+
+        from lofigen_kit.dsp.levels import gain_of
+        from lofigen_kit.dsp.motion import Glide
+
+        gain = Glide()
+
+        def process(block: np.ndarray, now: Gain) -> np.ndarray:
+            return np.asarray(block * gain(gain_of(now.gain_db), block.shape[1]), np.float32)
+
+        return process
+
+
+@hookimpl
+def lofigen_effects() -> list[type[Effect]]:
+    """Provide the gain."""
+    return [Gain]

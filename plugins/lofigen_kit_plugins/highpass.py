@@ -1,0 +1,57 @@
+"""`highpass`: the bass that small machines never had."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound, hookimpl
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class Highpass(BlockEffect):
+    """Takes the bass off below a cutoff, with a Butterworth filter.
+
+    Of a sound whose sample rate is so low that all of it lies below the cutoff, nothing is left.
+
+    Attributes:
+        cutoff_hz: Where the sound is 3 dB down.
+        order: Steepness: 6 dB an octave each; even.
+    """
+
+    use: Literal["highpass"] = "highpass"
+    cutoff_hz: float = Field(default=40.0, ge=20, le=20_000)
+    order: Literal[2, 4, 6, 8] = 4
+
+    @property
+    def tail_s(self) -> float:
+        """How long it rings."""
+        from lofigen_kit.dsp.filters import butterworth_q, ring_s
+
+        return ring_s(self.cutoff_hz, butterworth_q(self.order))
+
+    def start(self, sound: Sound, ctx: Context) -> Process:
+        """Return the filter, at rest."""
+        import numpy as np
+        from scipy import signal
+
+        from lofigen_kit.dsp.filters import Sections
+
+        rate_hz = sound.sample_rate_hz
+        sections = Sections(sound.channels)
+
+        def process(block: np.ndarray, now: Highpass) -> np.ndarray:
+            if 2 * now.cutoff_hz >= rate_hz:
+                return np.zeros_like(block)
+            return sections(
+                block, signal.butter(now.order, now.cutoff_hz, "highpass", fs=rate_hz, output="sos")
+            )
+
+        return process
+
+
+@hookimpl
+def lofigen_effects() -> list[type[Effect]]:
+    """Provide the high-pass filter."""
+    return [Highpass]

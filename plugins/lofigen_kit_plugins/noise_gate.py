@@ -1,0 +1,52 @@
+"""`noise-gate`: silence between the notes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound, hookimpl
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class NoiseGate(BlockEffect):
+    """Turns down what is quieter than a threshold, all channels alike.
+
+    The detector follows the loudest channel, so that the stereo image holds still.
+
+    Attributes:
+        threshold_db: The peak level in dBFS below which it works.
+        ratio: How many decibels out one decibel in gives, below the threshold.
+        attack_ms: How fast it opens.
+        release_ms: How fast it closes.
+    """
+
+    use: Literal["noise-gate"] = "noise-gate"
+    memory_s: ClassVar[float] = 1.0
+    threshold_db: float = Field(default=-50.0, ge=-100, le=0)
+    ratio: float = Field(default=10.0, ge=1, le=20)
+    attack_ms: float = Field(default=1.0, ge=0.1, le=500)
+    release_ms: float = Field(default=100.0, ge=5, le=2000)
+
+    def start(self, sound: Sound, ctx: Context) -> Process:
+        """Return the gate, closed."""
+        import pedalboard
+
+        from lofigen_kit.dsp.board import LinkedGain
+
+        gate = pedalboard.NoiseGate()
+        turn = LinkedGain(gate, sound)
+
+        def process(block: np.ndarray, now: NoiseGate) -> np.ndarray:
+            gate.threshold_db, gate.ratio = now.threshold_db, now.ratio
+            gate.attack_ms, gate.release_ms = now.attack_ms, now.release_ms
+            return turn(block)
+
+        return process
+
+
+@hookimpl
+def lofigen_effects() -> list[type[Effect]]:
+    """Provide the gate."""
+    return [NoiseGate]

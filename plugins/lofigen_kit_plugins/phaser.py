@@ -1,0 +1,76 @@
+"""`phaser`: notches that wander through the sound."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Literal
+
+from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound, hookimpl
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_STAGES = 6
+_LOWEST_HZ = 20.0
+_HIGHEST = 0.45  # of the sample rate
+_STEREO_TURNS = 0.25
+
+
+class Phaser(BlockEffect):
+    """Lets three notches wander up and down, by six all-pass filters beside the sound.
+
+    In each channel they are a quarter of a turn behind the one before, which widens the image. In
+    a loop the rate is moved so that they come round a whole number of times.
+
+    Attributes:
+        rate_hz: How often they wander up and down.
+        depth_octaves: How far to either side.
+        centre_hz: Where the middle one is on the way.
+        feedback_pct: How much goes round again, which makes what lies between them stand out.
+    """
+
+    use: Literal["phaser"] = "phaser"
+    rate_hz: float = Field(default=0.3, ge=0.05, le=8)
+    depth_octaves: float = Field(default=1.5, ge=0, le=4)
+    centre_hz: float = Field(default=800.0, ge=100, le=5000)
+    feedback_pct: float = Field(default=20.0, ge=0, le=90)
+
+    @property
+    def tail_s(self) -> float:
+        """How long the feedback rings, 80 dB down, where the filters are lowest and slowest."""
+        from lofigen_kit.dsp.filters import ring_s, rounds
+
+        passes = 1.0 + rounds(self.feedback_pct / 100.0)
+        lowest_hz = max(self.centre_hz / math.pow(2.0, self.depth_octaves), _LOWEST_HZ)
+        return passes * _STAGES / (math.pi * lowest_hz) + ring_s(lowest_hz, 0.5)
+
+    def start(self, sound: Sound, ctx: Context) -> Process:
+        """Return the filters, at rest."""
+        import numpy as np
+
+        from lofigen_kit.dsp.allpass import Allpasses
+        from lofigen_kit.dsp.motion import Glide, Oscillator
+
+        rate_hz = sound.sample_rate_hz
+        filters = Allpasses(sound.channels, _STAGES)
+        wander = Oscillator(rate_hz, ctx.loop_s)
+        centre_octaves, depth_octaves, feedback = Glide(), Glide(), Glide()
+        apart = 2.0 * np.pi * _STEREO_TURNS * np.arange(sound.channels)[:, None]
+
+        def process(block: np.ndarray, now: Phaser) -> np.ndarray:
+            frames = block.shape[1]
+            phases = wander(now.rate_hz, frames) - apart
+            octaves = centre_octaves(math.log2(now.centre_hz), frames)
+            octaves = octaves + depth_octaves(now.depth_octaves, frames) * np.sin(phases)
+            corners_hz = np.clip(np.exp2(octaves), _LOWEST_HZ, _HIGHEST * rate_hz)
+            again = np.broadcast_to(feedback(now.feedback_pct / 100.0, frames), (frames,))
+            turned = filters(block, 2.0 * np.pi * corners_hz / rate_hz, again)
+            return np.asarray((block + turned) / 2, np.float32)
+
+        return process
+
+
+@hookimpl
+def lofigen_effects() -> list[type[Effect]]:
+    """Provide the phaser."""
+    return [Phaser]

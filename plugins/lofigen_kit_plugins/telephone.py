@@ -1,0 +1,61 @@
+"""`telephone`: a voice down the line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound, hookimpl
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_PRESENCE_HZ = 2000.0
+_PRESENCE_Q = 1.0
+
+
+class Telephone(BlockEffect):
+    """Leaves the band of a telephone line, with the presence of its microphone.
+
+    Attributes:
+        low_hz: Where the band begins: 3 dB down, and 24 dB an octave below.
+        high_hz: Where it ends, alike; above half the sample rate nothing ends.
+        presence_db: How far a carbon microphone stands out around 2 kHz.
+    """
+
+    use: Literal["telephone"] = "telephone"
+    low_hz: float = Field(default=300.0, ge=50, le=1000)
+    high_hz: float = Field(default=3400.0, ge=1500, le=12_000)
+    presence_db: float = Field(default=3.0, ge=0, le=12)
+
+    @property
+    def tail_s(self) -> float:
+        """How long its lower edge rings."""
+        from lofigen_kit.dsp.filters import butterworth_q, ring_s
+
+        return ring_s(self.low_hz, butterworth_q(4))
+
+    def start(self, sound: Sound, ctx: Context) -> Process:
+        """Return the line, at rest."""
+        import numpy as np
+        from scipy import signal
+
+        from lofigen_kit.dsp.filters import Sections, peak
+
+        rate_hz = sound.sample_rate_hz
+        sections = Sections(sound.channels)
+
+        def process(block: np.ndarray, now: Telephone) -> np.ndarray:
+            low = signal.butter(4, now.low_hz, "highpass", fs=rate_hz, output="sos")
+            presence = peak(_PRESENCE_HZ, now.presence_db, _PRESENCE_Q, rate_hz)
+            high = [[1.0, 0.0, 0.0, 1.0, 0.0, 0.0]] * 2
+            if 2 * now.high_hz < rate_hz:
+                high = signal.butter(4, now.high_hz, fs=rate_hz, output="sos")
+            return sections(block, np.vstack([low, presence, high]))
+
+        return process
+
+
+@hookimpl
+def lofigen_effects() -> list[type[Effect]]:
+    """Provide the telephone."""
+    return [Telephone]
