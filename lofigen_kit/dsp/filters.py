@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 
+import numba
 import numpy as np
-from scipy import signal
 
 
 class Sections:
@@ -34,8 +34,48 @@ class Sections:
         """
         if self._state is None:
             self._state = np.zeros((len(sections), self._channels, 2))
-        filtered, self._state = signal.sosfilt(sections, block.astype(np.float64), zi=self._state)
-        return np.asarray(filtered, np.float32)
+        heard = block.astype(np.float64)
+        for section, state in zip(sections, self._state, strict=True):
+            _run(heard, np.asarray(section, np.float64), state, False)
+        return heard.astype(np.float32)
+
+
+def run_sections(samples: np.ndarray, sections: np.ndarray, *, backwards: bool = False) -> None:
+    """Run second-order sections over every channel of a whole sound from rest, in place.
+
+    Args:
+        samples: [shape=(channels, frames), dtype=float64].
+        sections: [shape=(sections, 6)].
+        backwards: From the end to the beginning.
+    """
+    for section in sections:
+        _run(samples, section, np.zeros((len(samples), 2)), backwards)
+
+
+def butterworth(order: int, corner_hz: float, rate_hz: int, *, high: bool = False) -> np.ndarray:
+    """Return a Butterworth low-pass or high-pass of even order.
+
+    It is scipy's, in a fraction of the time: one that moves is designed anew at every block.
+
+    Args:
+        order: Steepness: 6 dB an octave each.
+        corner_hz: Where the sound is 3 dB down, below half the sample rate.
+        rate_hz: Frames a second.
+        high: Let pass what lies above the corner, not what lies below.
+
+    Returns:
+        np.ndarray [shape=(order / 2, 6)].
+    """
+    warped = math.tan(math.pi * corner_hz / rate_hz)
+    sections = []
+    for number in range(order // 2):
+        damping = 2.0 * math.sin(math.pi * (2 * number + 1) / (2 * order)) * warped
+        scale = 1.0 / (1.0 + damping + warped**2)
+        gain = scale if high else scale * warped**2
+        middle = 2.0 * scale * (warped**2 - 1.0)
+        last = scale * (1.0 - damping + warped**2)
+        sections.append([gain, -2.0 * gain if high else 2.0 * gain, gain, 1.0, middle, last])
+    return np.array(sections)
 
 
 def low_shelf(corner_hz: float, gain_db: float, rate_hz: int) -> list[float]:
@@ -122,3 +162,20 @@ def _turn(corner_hz: float, rate_hz: int) -> float:
 
 def _section(zeros: tuple[float, float, float], poles: tuple[float, float, float]) -> list[float]:
     return [value / poles[0] for value in (*zeros, *poles)]
+
+
+@numba.njit(cache=True, nogil=True, fastmath={"contract"})
+def _run(samples: np.ndarray, section: np.ndarray, state: np.ndarray, backwards: bool) -> None:
+    """Run one section, as the transposed direct form 2 [shape(state)=(channels, 2)]."""
+    frames = samples.shape[1]
+    b0, b1, b2, _, a1, a2 = section
+    for channel in range(len(samples)):
+        p, q = state[channel]
+        for turn in range(frames):
+            n = frames - 1 - turn if backwards else turn
+            x = samples[channel, n]
+            y = b0 * x + p
+            p = (b1 * x + q) - a1 * y
+            q = b2 * x - a2 * y
+            samples[channel, n] = y
+        state[channel, 0], state[channel, 1] = p, q

@@ -19,11 +19,11 @@ from itertools import tee
 from typing import Protocol
 
 import numpy as np
-from scipy import signal
 
 from lofigen_kit.audio import AudioBuffer
 from lofigen_kit.components import Sound
 from lofigen_kit.dsp.blocks import extended, windows
+from lofigen_kit.dsp.filters import butterworth, run_sections
 from lofigen_kit.dsp.levels import db_of, gain_of
 from lofigen_kit.dsp.limiter import memory, reduction_db
 from lofigen_kit.dsp.loudness import (
@@ -35,7 +35,7 @@ from lofigen_kit.dsp.loudness import (
     stretch_of,
     weighted_power,
 )
-from lofigen_kit.dsp.meters import MARGIN, run_sections, stretch_peaks
+from lofigen_kit.dsp.meters import MARGIN, stretch_peaks
 from lofigen_kit.rack import Blocks, cut
 
 DC_BLOCK_HZ = 20.0
@@ -174,7 +174,7 @@ def _without_dc(blocks: Iterable[np.ndarray], sound: Sound, *, loop: bool) -> Bl
     """Yield what `block_dc` returns, in blocks of `POINTS` stretches."""
     rate_hz = sound.sample_rate_hz
     corner_hz = DC_BLOCK_HZ * (math.sqrt(2.0) - 1.0) ** 0.25  # two passes of it make -3 dB
-    sections = signal.butter(2, corner_hz, "highpass", fs=rate_hz, output="sos")
+    sections = butterworth(2, corner_hz, rate_hz, high=True)
     settling = rate_hz // 4  # 17 time constants: -150 dB
     if not sound.frames:
         return

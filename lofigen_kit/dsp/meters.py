@@ -64,18 +64,6 @@ def stretch_power(
     return power / lengths
 
 
-def run_sections(samples: np.ndarray, sections: np.ndarray, *, backwards: bool = False) -> None:
-    """Run second-order sections over every channel from rest, in place.
-
-    Args:
-        samples: [shape=(channels, frames), dtype=float64].
-        sections: [shape=(sections, 6)].
-        backwards: From the end to the beginning.
-    """
-    for section in sections:
-        _run(samples, section, backwards)
-
-
 def _sinc(phases: np.ndarray, taps: int) -> np.ndarray:
     """Return the filters that read at fractions of the way to the next [shape=(phases, taps)]."""
     distance = np.arange(taps) - (taps // 2 - 1) - phases[:, None]
@@ -161,18 +149,3 @@ def _power(
                 total += z * z
             out[channel, place] = total
         state[channel, 0], state[channel, 1], state[channel, 2], state[channel, 3] = p, q, r, s
-
-
-@numba.njit(cache=True, nogil=True, fastmath={"contract"})
-def _run(samples: np.ndarray, section: np.ndarray, backwards: bool) -> None:
-    frames = samples.shape[1]
-    b0, b1, b2, _, a1, a2 = section
-    for channel in range(len(samples)):
-        p, q = 0.0, 0.0
-        for turn in range(frames):
-            n = frames - 1 - turn if backwards else turn
-            x = samples[channel, n]
-            y = b0 * x + p
-            p = (b1 * x + q) - a1 * y
-            q = b2 * x - a2 * y
-            samples[channel, n] = y

@@ -34,9 +34,8 @@ class Highpass(BlockEffect):
     def start(self, sound: Sound, ctx: Context) -> Process:
         """Return the filter, at rest."""
         import numpy as np
-        from scipy import signal
 
-        from lofigen_kit.dsp.filters import Sections
+        from lofigen_kit.dsp.filters import Sections, butterworth
 
         rate_hz = sound.sample_rate_hz
         sections = Sections(sound.channels)
@@ -44,9 +43,7 @@ class Highpass(BlockEffect):
         def process(block: np.ndarray, now: Highpass) -> np.ndarray:
             if 2 * now.cutoff_hz >= rate_hz:
                 return np.zeros_like(block)
-            return sections(
-                block, signal.butter(now.order, now.cutoff_hz, "highpass", fs=rate_hz, output="sos")
-            )
+            return sections(block, butterworth(now.order, now.cutoff_hz, rate_hz, high=True))
 
         return process
 

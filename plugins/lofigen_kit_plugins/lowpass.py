@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound, hookimpl
 
@@ -22,15 +22,19 @@ class Lowpass(BlockEffect):
     """
 
     use: Literal["lowpass"] = "lowpass"
-    memory_s: ClassVar[float] = 0.1
     cutoff_hz: float = Field(default=6000.0, ge=20, le=20_000)
     order: Literal[2, 4, 6, 8] = 4
 
+    @property
+    def tail_s(self) -> float:
+        """How long it rings."""
+        from lofigen_kit.dsp.filters import butterworth_q, ring_s
+
+        return ring_s(self.cutoff_hz, butterworth_q(self.order))
+
     def start(self, sound: Sound, ctx: Context) -> Process:
         """Return the filter, at rest."""
-        from scipy import signal
-
-        from lofigen_kit.dsp.filters import Sections
+        from lofigen_kit.dsp.filters import Sections, butterworth
 
         rate_hz = sound.sample_rate_hz
         sections = Sections(sound.channels)
@@ -38,9 +42,7 @@ class Lowpass(BlockEffect):
         def process(block: np.ndarray, now: Lowpass) -> np.ndarray:
             if 2 * now.cutoff_hz >= rate_hz:
                 return block
-            return sections(
-                block, signal.butter(now.order, now.cutoff_hz, fs=rate_hz, output="sos")
-            )
+            return sections(block, butterworth(now.order, now.cutoff_hz, rate_hz))
 
         return process
 

@@ -38,9 +38,8 @@ class StereoWidth(BlockEffect):
     def start(self, sound: Sound, ctx: Context) -> Process:
         """Return the matrix, its filter at rest."""
         import numpy as np
-        from scipy import signal
 
-        from lofigen_kit.dsp.filters import Sections
+        from lofigen_kit.dsp.filters import Sections, butterworth
         from lofigen_kit.dsp.motion import Glide
 
         if sound.channels != 2:
@@ -54,9 +53,7 @@ class StereoWidth(BlockEffect):
             share = width(now.width_pct / 100.0, block.shape[1])
             bass = np.zeros_like(side)
             if now.mono_below_hz >= _LOWEST_HZ:
-                corner = signal.butter(
-                    2, now.mono_below_hz, "highpass", fs=sound.sample_rate_hz, output="sos"
-                )
+                corner = butterworth(2, now.mono_below_hz, sound.sample_rate_hz, high=True)
                 bass = side - highpass(side[None], corner)[0]
             # Not middle +- side: so both are the middle at 0, and themselves at 1, bit for bit.
             wide = [

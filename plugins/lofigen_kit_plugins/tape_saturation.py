@@ -43,14 +43,12 @@ class TapeSaturation(BlockEffect):
 
     def start(self, sound: Sound, ctx: Context) -> Process:
         """Return the machine, its tape at rest."""
-        from scipy import signal
-
-        from lofigen_kit.dsp.filters import Sections
+        from lofigen_kit.dsp.filters import Sections, butterworth
         from lofigen_kit.dsp.resample import Oversampler
 
         oversampled = Oversampler(sound.channels, self.oversample)
         tape = self._tape(sound.channels)
-        head = signal.butter(2, _HEAD_HZ, "highpass", fs=sound.sample_rate_hz, output="sos")
+        head = butterworth(2, _HEAD_HZ, sound.sample_rate_hz, high=True)
         playback = Sections(sound.channels)
         settings, gain = self, self._alignment()
 

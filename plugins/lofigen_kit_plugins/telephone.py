@@ -37,19 +37,18 @@ class Telephone(BlockEffect):
     def start(self, sound: Sound, ctx: Context) -> Process:
         """Return the line, at rest."""
         import numpy as np
-        from scipy import signal
 
-        from lofigen_kit.dsp.filters import Sections, peak
+        from lofigen_kit.dsp.filters import Sections, butterworth, peak
 
         rate_hz = sound.sample_rate_hz
         sections = Sections(sound.channels)
 
         def process(block: np.ndarray, now: Telephone) -> np.ndarray:
-            low = signal.butter(4, now.low_hz, "highpass", fs=rate_hz, output="sos")
+            low = butterworth(4, now.low_hz, rate_hz, high=True)
             presence = peak(_PRESENCE_HZ, now.presence_db, _PRESENCE_Q, rate_hz)
-            high = [[1.0, 0.0, 0.0, 1.0, 0.0, 0.0]] * 2
+            high = np.array([[1.0, 0.0, 0.0, 1.0, 0.0, 0.0]] * 2)
             if 2 * now.high_hz < rate_hz:
-                high = signal.butter(4, now.high_hz, fs=rate_hz, output="sos")
+                high = butterworth(4, now.high_hz, rate_hz)
             return sections(block, np.vstack([low, presence, high]))
 
         return process
