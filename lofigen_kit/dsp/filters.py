@@ -35,21 +35,30 @@ class Sections:
         if self._state is None:
             self._state = np.zeros((len(sections), self._channels, 2))
         heard = block.astype(np.float64)
-        for section, state in zip(sections, self._state, strict=True):
-            _run(heard, np.asarray(section, np.float64), state, False)
+        run_sections(heard, sections, self._state)
         return heard.astype(np.float32)
 
 
-def run_sections(samples: np.ndarray, sections: np.ndarray, *, backwards: bool = False) -> None:
-    """Run second-order sections over every channel of a whole sound from rest, in place.
+def run_sections(
+    samples: np.ndarray,
+    sections: np.ndarray,
+    state: np.ndarray | None = None,
+    *,
+    backwards: bool = False,
+) -> None:
+    """Run second-order sections over every channel, in place.
 
     Args:
         samples: [shape=(channels, frames), dtype=float64].
-        sections: [shape=(sections, 6)].
+        sections: [shape=(sections, 6), dtype=float64].
+        state: What they remember, in place too [shape=(sections, channels, 2)]; by default they
+            begin at rest.
         backwards: From the end to the beginning.
     """
-    for section in sections:
-        _run(samples, section, np.zeros((len(samples), 2)), backwards)
+    if state is None:
+        state = np.zeros((len(sections), len(samples), 2))
+    for section, remembered in zip(sections, state, strict=True):
+        _run(samples, section, remembered, backwards)
 
 
 def butterworth(order: int, corner_hz: float, rate_hz: int, *, high: bool = False) -> np.ndarray:

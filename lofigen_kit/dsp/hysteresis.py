@@ -141,13 +141,15 @@ def _magnetise(
             h, m = fields[channel], states[channel]
             target = field[channel, n] + bias
             before = (curve[channel, 0], curve[channel, 1])
-            steps = min(int(abs(target - h) * (1.0 / _MAX_FIELD_STEP)) + 1, _MAX_SUBSTEPS)
-            dh = (target - h) / steps
-            for _ in range(1, steps):
-                h += dh
-                after = _langevin(h * (1.0 / SHAPE), table)
-                m = _step(m, dh, before, after)
-                before = after
+            dh = target - h
+            if abs(dh) > _MAX_FIELD_STEP:
+                steps = min(math.ceil(abs(dh) / _MAX_FIELD_STEP), _MAX_SUBSTEPS)
+                dh /= steps
+                for _ in range(1, steps):
+                    h += dh
+                    after = _langevin(h * (1.0 / SHAPE), table)
+                    m = _step(m, dh, before, after)
+                    before = after
             after = _langevin(target * (1.0 / SHAPE), table)
             m = min(1.0, max(-1.0, _step(m, dh, before, after)))
             fields[channel], states[channel] = target, m

@@ -45,16 +45,16 @@ def _sinc_table() -> np.ndarray:
 @numba.njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})
 def _read(held: np.ndarray, positions: np.ndarray, table: np.ndarray, out: np.ndarray) -> None:
     channels, reads = out.shape
+    taps = table.shape[1]  # TAPS; unrolled, as a constant is, the sum would not be vectorised
     for n in range(reads):
         whole = int(positions[n])
         phase = (positions[n] - whole) * PHASES
         row = int(phase)
         blend = np.float32(phase - row)
+        first, second = table[row], table[row + 1]
         for channel in range(channels):
+            heard = held[channel, whole : whole + taps]
             here = np.float32(0.0)
-            following = np.float32(0.0)
-            for tap in range(TAPS):
-                sample = held[channel, whole + tap]
-                here += table[row, tap] * sample
-                following += table[row + 1, tap] * sample
-            out[channel, n] = here + blend * (following - here)
+            for tap in range(taps):
+                here += (first[tap] + blend * (second[tap] - first[tap])) * heard[tap]
+            out[channel, n] = here

@@ -7,6 +7,8 @@ import math
 import numpy as np
 from scipy import signal
 
+from lofigen_kit.dsp.filters import run_sections
+
 _RESPONSE_POINTS = 1 << 16
 _SETTLING_S = 0.5
 _HIGHEST_OF_RATE = 0.45
@@ -55,5 +57,5 @@ class NoiseBand:
         white = self._own * self._rng.standard_normal((self._channels, frames))
         if self._shared:
             white += self._shared * self._rng.standard_normal(frames)
-        noise, self._state = signal.sosfilt(self._sections, white, zi=self._state)
-        return np.asarray(noise)
+        run_sections(white, self._sections, self._state)
+        return np.asarray(white)

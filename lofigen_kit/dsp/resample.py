@@ -107,9 +107,10 @@ class Oversampler:
 
     def __init__(self, channels: int, factor: int) -> None:
         self.late = oversampling_latency(factor)
-        self._up = soxr.ResampleStream(1, factor, channels, dtype="float32", quality="VHQ")
-        self._down = soxr.ResampleStream(factor, 1, channels, dtype="float32", quality="VHQ")
-        self._waiting = np.zeros((self.late, channels), np.float32)
+        # One for each channel: several at once would be interleaved and taken apart again.
+        self._up = [soxr.ResampleStream(1, factor, 1, quality="VHQ") for _ in range(channels)]
+        self._down = [soxr.ResampleStream(factor, 1, 1, quality="VHQ") for _ in range(channels)]
+        self._waiting = np.zeros((channels, self.late), np.float32)
 
     def __call__(self, block: np.ndarray, shape: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """Return as long a block, shaped [shape=(channels, frames), dtype=float32].
@@ -120,12 +121,11 @@ class Oversampler:
         """
         if not self.late:
             return shape(block.copy())
-        fine = self._up.resample_chunk(_interleaved(block))
-        shaped = self._down.resample_chunk(_interleaved(shape(np.ascontiguousarray(fine.T))))
+        shaped = _each(self._down, shape(_each(self._up, np.ascontiguousarray(block))))
         frames = block.shape[1]
-        done = np.concatenate([self._waiting, shaped.reshape(-1, block.shape[0])])
-        self._waiting = done[frames:]
-        return np.ascontiguousarray(done[:frames].T)
+        done = np.concatenate([self._waiting, shaped], axis=1)
+        self._waiting = done[:, frames:]
+        return done[:, :frames]
 
 
 def oversampling_latency(factor: int) -> int:
@@ -146,6 +146,7 @@ def convert(samples: np.ndarray, old_hz: int, new_hz: int, frames: int) -> np.nd
     return converted
 
 
-def _interleaved(samples: np.ndarray) -> np.ndarray:
-    """Return samples as soxr's streams want them [shape=(frames, channels)]."""
-    return np.ascontiguousarray(samples.T)
+def _each(streams: list[soxr.ResampleStream], block: np.ndarray) -> np.ndarray:
+    """Run each channel through its stream."""
+    pairs = zip(streams, block, strict=True)
+    return np.stack([stream.resample_chunk(channel) for stream, channel in pairs])
