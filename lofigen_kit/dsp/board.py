@@ -69,7 +69,8 @@ class Board:
         """Return a block, processed [shape=(channels, frames), dtype=float32]."""
         frames = block.shape[1]
         # Only the last block can be this short, so the silence behind it is never heard.
-        out = np.pad(block, ((0, 0), (0, max(0, MAX_CHANNELS + 1 - frames))))
+        missing = MAX_CHANNELS + 1 - frames
+        out = np.pad(block, ((0, 0), (0, missing))) if missing > 0 else block
         self._chunk_frames = self._chunk_frames or out.shape[1]
         for plugin in self._plugins:
             out = plugin.process(out, self._rate_hz, self._chunk_frames, reset=False)

@@ -8,6 +8,9 @@ import numba
 import numpy as np
 
 TAPS = 32
+BEFORE = TAPS // 2 - 1
+"""How many taps lie before the frame that a position follows."""
+
 PHASES = 512
 _KAISER_BETA = 8.0  # -80 dB images; flat up to 0.84 of the Nyquist frequency
 
@@ -25,10 +28,22 @@ def read_at(samples: np.ndarray, positions: np.ndarray) -> np.ndarray:
     Returns:
         np.ndarray [shape=(channels, reads), dtype=float32].
     """
+    if not samples.shape[1]:
+        return np.zeros((samples.shape[0], 0), np.float32)
+    held = np.pad(samples, ((0, 0), (BEFORE, TAPS - BEFORE)), mode="edge")
+    return read_within(held, positions + BEFORE)
+
+
+def read_within(samples: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Read as `read_at` does, but no nearer to the ends than the taps reach.
+
+    Args:
+        samples: np.ndarray [shape=(channels, frames), dtype=float32].
+        positions: Within BEFORE to frames - TAPS + BEFORE [shape=(reads,)].
+    """
     out = np.empty((samples.shape[0], len(positions)), dtype=np.float32)
     if out.size:
-        held = np.pad(samples, ((0, 0), (TAPS // 2 - 1, TAPS // 2 + 1)), mode="edge")
-        _read(held, positions, _sinc_table(), out)
+        _read(samples, positions - BEFORE, _sinc_table(), out)
     return out
 
 
@@ -36,7 +51,7 @@ def read_at(samples: np.ndarray, positions: np.ndarray) -> np.ndarray:
 def _sinc_table() -> np.ndarray:
     """Return the windowed sinc at each phase [shape=(PHASES + 1, TAPS)], of unit gain at 0 Hz."""
     phases = np.arange(PHASES + 1)[:, None] / PHASES
-    distance = np.arange(TAPS) - (TAPS // 2 - 1) - phases
+    distance = np.arange(TAPS) - BEFORE - phases
     window = np.i0(_KAISER_BETA * np.sqrt(np.maximum(0.0, 1.0 - (distance / (TAPS / 2)) ** 2)))
     table = np.sinc(distance) * window
     return np.asarray(table / table.sum(axis=1, keepdims=True), dtype=np.float32)

@@ -6,6 +6,8 @@ several times its rate.
 
 from __future__ import annotations
 
+from functools import cache
+
 import numba
 import numpy as np
 
@@ -35,8 +37,8 @@ def stretch_peaks(heard: np.ndarray, stretch: int, floor: float = 0.0) -> np.nda
     Returns:
         np.ndarray [shape=(stretches,), dtype=float32].
     """
-    halfway = _sinc(np.array([0.5]), _HALFWAY_TAPS)[0]
-    fine = _sinc(np.array([0.25, 0.5, 0.75]), _FINE_TAPS)
+    halfway = _sinc((0.5,), _HALFWAY_TAPS)[0]
+    fine = _sinc((0.25, 0.5, 0.75), _FINE_TAPS)
     most = float(np.abs(halfway).sum() * np.abs(fine).sum(axis=1).max())  # over its samples
     peaks: np.ndarray = _peaks(np.ascontiguousarray(heard), halfway, fine, stretch, floor / most)
     return peaks
@@ -64,9 +66,10 @@ def stretch_power(
     return power / lengths
 
 
-def _sinc(phases: np.ndarray, taps: int) -> np.ndarray:
+@cache
+def _sinc(phases: tuple[float, ...], taps: int) -> np.ndarray:
     """Return the filters that read at fractions of the way to the next [shape=(phases, taps)]."""
-    distance = np.arange(taps) - (taps // 2 - 1) - phases[:, None]
+    distance = np.arange(taps) - (taps // 2 - 1) - np.array(phases)[:, None]
     window = np.i0(_KAISER_BETA * np.sqrt(1.0 - (distance / (taps / 2)) ** 2))
     table = np.sinc(distance) * window
     return np.asarray(table / table.sum(axis=1, keepdims=True), np.float32)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from lofigen_kit.components import Sound
-from lofigen_kit.dsp.interpolate import TAPS, read_at
+from lofigen_kit.dsp.interpolate import TAPS, read_within
 
 
 class Recent:
@@ -72,8 +72,7 @@ class UnevenReader:
         wanted = positions(frames).clip(0, self._frames - 1)
         wanted = wanted.clip(frames - self._reach, frames + self._reach)
         places = wanted - (self._heard - self._margin)
-        low, high = max(0, int(places.min()) - TAPS), int(places.max()) + TAPS
-        read = read_at(known[:, low:high], places - low)  # which copies what it is given
+        read = read_within(known, places)
         self._kept = known[:, count:]
         self._heard += count
         return read

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _SLOWEST_DRIFT_HZ, _FASTEST_DRIFT_HZ = 0.05, 0.3
 _MOST_DRIFTS = 64
 _FEWEST_WHOLE_CYCLES = 2
+_STRETCH = 91  # about the root of a block
 _FURTHEST_S = 0.26
 """No more than this can the head lead or lag, with all depths at their most and rates at their
 least."""
@@ -95,17 +96,16 @@ class _Motion:
         """
         import numpy as np
 
-        heard = frames[(frames >= 0) & (frames < self._sound.frames)]
         positions = frames.astype(np.float64)
-        if len(heard) == 0:
+        begin = max(0, -int(frames[0]))
+        ahead = min(len(frames), self._sound.frames - int(frames[0])) - begin
+        if ahead <= 0:
             return positions
         if now != self._settings:
             self._turn_to(now)
-        ahead = len(heard)
-        line = self._lead + self._slope * np.arange(ahead)
-        sines = _sum_of_sines(self._depths, self._turns, self._phases, ahead)
-        first = heard[0] - frames[0]
-        positions[first : first + ahead] += line + sines
+        heard = positions[begin : begin + ahead]
+        heard += self._sines(self._phases, ahead)
+        heard += self._lead + self._slope * np.arange(ahead)
         self._frame += ahead
         self._lead += self._slope * ahead
         self._phases = (self._phases + self._turns * ahead) % (2.0 * math.pi)
@@ -125,6 +125,7 @@ class _Motion:
             2.0 * math.pi / self._sound.sample_rate_hz * np.array([*rates_hz, *self._drift_hz])
         )
         self._depths = np.array(deviations) / 100.0 / self._turns
+        self._sines = _SumOfSines(self._depths, self._turns)
         left = self._sound.frames - 1 - self._frame
         self._lead = before - float(self._depths @ np.sin(self._phases))
         at_the_end = float(self._depths @ np.sin(self._phases + self._turns * left))
@@ -140,22 +141,28 @@ def _reach(sound: Sound) -> int:
     return min(math.ceil(_FURTHEST_S * sound.sample_rate_hz), sound.frames)
 
 
-def _sum_of_sines(
-    amplitudes: np.ndarray, turns: np.ndarray, phases: np.ndarray, frames: int
-) -> np.ndarray:
-    """Return the sum of `amplitude * sin(turn * n + phase)` for n below `frames`, of at least one.
+class _SumOfSines:
+    """The sum of `amplitude * sin(turn * n + phase)` for n from 0 on.
 
-    By sin(a + b) = sin a cos b + cos a sin b, a being the start of a block and b the place
-    within it, all of it is one product of two small matrices.
+    By sin(a + b) = sin a cos b + cos a sin b, a being the start of a stretch and b the place
+    within it, all of it is one product of two small matrices, one of which stays.
     """
-    import numpy as np
 
-    block = math.isqrt(frames) + 1
-    starts = np.outer(np.arange(0, frames, block), turns) + phases
-    within = np.outer(turns, np.arange(block))
-    left = np.hstack([amplitudes * np.sin(starts), amplitudes * np.cos(starts)])
-    right = np.vstack([np.cos(within), np.sin(within)])
-    return np.asarray(left @ right).ravel()[:frames]
+    def __init__(self, amplitudes: np.ndarray, turns: np.ndarray) -> None:
+        import numpy as np
+
+        self._amplitudes, self._turns = amplitudes, turns
+        within = np.outer(turns, np.arange(_STRETCH))
+        self._within = np.vstack([np.cos(within), np.sin(within)])
+
+    def __call__(self, phases: np.ndarray, frames: int) -> np.ndarray:
+        """Return the first frames, at least one of them."""
+        import numpy as np
+
+        starts = np.outer(np.arange(0, frames, _STRETCH), self._turns) + phases
+        amplitudes = self._amplitudes
+        left = np.hstack([amplitudes * np.sin(starts), amplitudes * np.cos(starts)])
+        return np.asarray(left @ self._within).ravel()[:frames]
 
 
 @hookimpl
