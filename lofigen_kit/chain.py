@@ -6,19 +6,22 @@ among 500, and an effect that is added leaves the noise of the others as it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lofigen_kit import rack
+from lofigen_kit.ahead import one_ahead
 from lofigen_kit.audio import AudioBuffer
 from lofigen_kit.components import Context, Sampler, Sound, Take
 from lofigen_kit.device import choose_device
-from lofigen_kit.errors import PresetError
+from lofigen_kit.errors import PresetError, RenderError
 from lofigen_kit.preset import Master, Preset
 from lofigen_kit.rack import at_stage
 from lofigen_kit.score import BeatGrid, Score
@@ -102,14 +105,15 @@ def render_takes(
     stems: bool = False,
     on_take: Callable[[int, Take], None] | None = None,
     progress: Progress | None = None,
-) -> Iterator[Rendering]:
+) -> Generator[Rendering]:
     """Render takes, several at once where a network plays them.
 
     Args:
         preset: What to run.
         takes: Their numbers, from 0.
         device: `cpu`, `cuda` or `auto`: where the network plays, and what else can choose.
-        threads: How many cores the engine may use.
+        threads: How many cores may be used. From two on, the network plays the next takes in
+            another thread while the effects of the last ones run.
         stems: Keep the sound after each stage.
         on_take: Called with each take before anything slow is done with it; it may raise.
         progress: Called while the network plays.
@@ -119,24 +123,43 @@ def render_takes(
         RenderError: naming the stage that broke.
     """
     device = choose_device(device)
-    runner = _Runner(preset, device, threads, stems, progress)
-    remaining = iter(takes)
-    while numbers := list(islice(remaining, TAKES_AT_ONCE[device])):
+    stopped = Event()
+
+    def report(stage: str, done: int, total: int) -> None:
+        if stopped.is_set():
+            raise RenderError("nobody waits for this any more")
+        if progress:
+            progress(stage, done, total)
+
+    runner = _Runner(preset, device, threads, stems, report)
+
+    def begin(numbers: tuple[int, ...]) -> list[tuple[int, Take, AudioBuffer]]:
         batch = []
         for number in numbers:
             take = runner.make_take(number)
             if on_take:
                 on_take(number, take)
             batch.append((number, take))
-        for (number, take), played in zip(batch, runner.play(batch), strict=True):
+        return [(*begun, audio) for begun, audio in zip(batch, runner.play(batch), strict=True)]
+
+    batches = _batches(takes, TAKES_AT_ONCE[device])
+    begun = one_ahead(begin, batches, stopped) if threads > 1 else map(begin, batches)
+    for batch in begun:
+        for number, take, played in batch:
             yield runner.finish(number, take, played)
+
+
+def _batches(takes: Iterable[int], size: int) -> Iterator[tuple[int, ...]]:
+    remaining = iter(takes)
+    while batch := tuple(islice(remaining, size)):
+        yield batch
 
 
 class _Runner:
     """A preset with its network loaded."""
 
     def __init__(
-        self, preset: Preset, device: str, threads: int, stems: bool, progress: Progress | None
+        self, preset: Preset, device: str, threads: int, stems: bool, progress: Progress
     ) -> None:
         self._preset = preset
         self._device = device
@@ -202,17 +225,13 @@ class _Runner:
             rng = stream(self._preset.seed, number, "sampler")
             tracks.append(Track(frames=frames, prime=prime, guide=guide, rng=rng))
 
-        def report(done: int, total: int) -> None:
-            if self._progress:
-                self._progress("generating", done, total)
-
         with at_stage(f"sampler {sampler.use}"):
             return generate(
                 network,
                 sampler,
                 tracks,
                 threads=self._threads,
-                progress=report,
+                progress=partial(self._progress, "generating"),
                 device=self._device,
             )
 

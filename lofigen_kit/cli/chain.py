@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -97,7 +98,7 @@ def render(
 
     done = []
     with progress_bar(quiet=quiet or as_json) as progress:
-        for rendering in chain.render_takes(
+        renderings = chain.render_takes(
             chosen,
             range(first, first + takes),
             device=choose_device(device),
@@ -105,11 +106,13 @@ def render(
             stems=stems,
             on_take=check,
             progress=progress,
-        ):
-            path = paths[rendering.take]
-            facts = recipe.save(rendering, path, registry, force=force)
-            done.append({"path": str(path), "recipe": facts})
-            report(path, facts, quiet=quiet or as_json)
+        )
+        with closing(renderings):
+            for rendering in renderings:
+                path = paths[rendering.take]
+                facts = recipe.save(rendering, path, registry, force=force)
+                done.append({"path": str(path), "recipe": facts})
+                report(path, facts, quiet=quiet or as_json)
     show({"files": done}, (), as_json=as_json)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from lofigen_kit import recipe
 from lofigen_kit.audio import AudioBuffer
-from lofigen_kit.chain import render, render_takes
+from lofigen_kit.chain import TAKES_AT_ONCE, render, render_takes
 from lofigen_kit.components import Context, Effect
 from lofigen_kit.engine import generate
 from lofigen_kit.errors import InputError, PresetError, RenderError
@@ -31,8 +31,13 @@ def test_a_take_is_as_long_as_its_score_to_the_sample(load: Load) -> None:
         assert rendering.audio.samples.shape == (2, round(240 / 177 * rate_hz))
 
 
-def test_a_take_is_the_same_alone_and_among_others(load: Load) -> None:
-    together = list(render_takes(load(), range(5), threads=2))
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_take_is_the_same_alone_and_among_others(
+    load: Load, monkeypatch: pytest.MonkeyPatch, threads: int
+) -> None:
+    monkeypatch.setitem(TAKES_AT_ONCE, "cpu", 2)
+    together = list(render_takes(load(), range(5), threads=threads))
+    assert [rendering.take for rendering in together] == [0, 1, 2, 3, 4]
     alone = render(load(), 3)
     assert np.array_equal(together[3].audio.samples, alone.audio.samples)
     assert not np.array_equal(together[2].audio.samples, alone.audio.samples)
