@@ -285,8 +285,9 @@ def stage_names(preset: Preset) -> list[str]:
 
 
 def heard_score(preset: Preset, score: Score) -> Score:
-    """Return a score as it is heard after a preset's effects, some of which change the tempo."""
-    return score.at_speed(rack.speed_of(preset.effects))
+    """Return a score as it is heard after a preset's effects: their tempo, their pitch."""
+    moved = score.at_speed(rack.speed_of(preset.effects))
+    return moved.transposed(rack.transposition_of(preset.effects))
 
 
 def _lasting(score: Score, audio: AudioBuffer) -> Score:

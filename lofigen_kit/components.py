@@ -230,6 +230,11 @@ class Effect(Component):
         return 0.0
 
     @property
+    def transposition(self) -> float:
+        """How many semitones higher the piece sounds."""
+        return 0.0
+
+    @property
     def speed(self) -> float:
         """How fast the piece goes by: at 2, tempo is doubled and length halved.
 

@@ -11,6 +11,9 @@ MAX_CUES = 10_000
 
 _TONICS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+_OUT_OF_TUNE = 0.25
+"""Semitones from where people do not call it that key any more."""
+
 _MODES = {"major": "", "minor": "m"}
 
 
@@ -68,6 +71,14 @@ def pitch_class(key: str) -> int | None:
 def tonic_name(pitch: int) -> str:
     """Return a pitch class as it is mostly spelt."""
     return _NAMES[pitch % 12]
+
+
+def transposed_key(key: str, semitones: float) -> str:
+    """Return a key some semitones higher; empty where it is none, or lies between two."""
+    pitch, (_, _, mode) = pitch_class(key), key.partition(" ")
+    if pitch is None or abs(semitones - round(semitones)) > _OUT_OF_TUNE:
+        return ""
+    return f"{tonic_name(pitch + round(semitones))} {mode}".strip()
 
 
 def short_key(key: str) -> str:

@@ -73,6 +73,11 @@ def speed_of(effects: Iterable[Effect]) -> float:
     return round(math.prod(_speed(effect) for effect in effects), 12)
 
 
+def transposition_of(effects: Iterable[Effect]) -> float:
+    """Return how many semitones higher a piece sounds after effects."""
+    return round(sum(effect.transposition for effect in effects if effect.mix), 12)
+
+
 def tail_s(effects: Iterable[Effect]) -> float:
     """Return how long effects sound on at most, in seconds of the dry sound."""
     total_s, speed = 0.0, 1.0

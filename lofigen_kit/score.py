@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from lofigen_kit.labels import transposed_key
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -94,6 +96,21 @@ class Score(_Event):
                 "notes": tuple(note.model_copy(update=moved(note)) for note in self.notes),
                 "hits": tuple(hit.model_copy(update=moved(hit)) for hit in self.hits),
             }
+        )
+
+    def transposed(self, semitones: float) -> Score:
+        """Return the score as it sounds some semitones higher.
+
+        Where it comes to lie between two keys, it has none.
+        """
+        if semitones == 0.0:
+            return self
+        notes = (
+            note.model_copy(update={"midi": min(max(note.midi + semitones, 0.0), 127.0)})
+            for note in self.notes
+        )
+        return self.model_copy(
+            update={"key": transposed_key(self.key, semitones), "notes": tuple(notes)}
         )
 
     def onsets_s(self, drum: Drum, *, min_velocity: float = 0.0) -> np.ndarray:

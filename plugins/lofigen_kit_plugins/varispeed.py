@@ -22,6 +22,11 @@ class Varispeed(Effect):
         """Twice as fast for each octave."""
         return float(2.0 ** (self.semitones / 12.0))
 
+    @property
+    def transposition(self) -> float:
+        """As many semitones as are set."""
+        return self.semitones
+
     def apply(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:
         """Return the sound at another speed; a loop is read as it goes round."""
         from scipy import signal

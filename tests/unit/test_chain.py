@@ -131,7 +131,7 @@ def test_the_score_goes_as_fast_as_what_is_heard(load: Load) -> None:
     assert slow.score.tempo_bpm == pytest.approx(200 * speed)
     assert slow.audio.frames == round(52_920 / speed)
     assert slow.stems["effects.fake-noise#0"].frames == slow.audio.frames
-    assert recipe.file_stem(slow).startswith("small_149.831bpm_")
+    assert recipe.file_stem(slow).startswith("small_149.831bpm_Amin_")  # it was D minor
 
 
 def test_the_plugins_within_branches_are_in_the_recipe(load: Load, registry: Registry) -> None:

@@ -52,6 +52,19 @@ def test_the_grid_follows_the_tempo() -> None:
     assert LOOP.grid.beat_s == pytest.approx(0.5)
 
 
+def test_what_is_heard_lower_is_in_another_key() -> None:
+    score = LOOP.model_copy(update={"key": "D minor"})
+    lower = score.transposed(-3)
+    assert lower.key == "B minor"
+    assert [note.midi + 3 for note in lower.notes] == [note.midi for note in score.notes]
+    assert lower.hits == score.hits
+    assert score.transposed(0.1).key == "D minor"
+    assert score.transposed(-0.5).key == ""  # between two keys
+    assert score.transposed(0) is score
+    deep = score.transposed(-200)
+    assert {note.midi for note in deep.notes} == {0}
+
+
 def test_an_event_before_the_piece_is_refused() -> None:
     with pytest.raises(ValidationError, match="onset_s"):
         Hit(drum="kick", onset_s=-0.1)
