@@ -6,6 +6,8 @@ among 500, and an effect that is added leaves the noise of the others as it was.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -28,6 +30,7 @@ from lofigen_kit.score import BeatGrid, Score
 from lofigen_kit.seeding import stream
 
 if TYPE_CHECKING:
+    from lofigen_kit.cache import Cache
     from lofigen_kit.nn.checkpoint import Network
 
 PRIME_FRAMES = 8192
@@ -57,6 +60,7 @@ class Result:
         licences: The terms of the source's audio and of the weights.
         device: Where the network played: `cpu` or `cuda`.
         command: What made it: `chain`, or `process`, which takes a recording as it comes.
+        attempt: How often the network had played the take before, and was asked to try again.
     """
 
     preset: Preset
@@ -71,6 +75,7 @@ class Result:
     licences: dict[str, str]
     device: str = "cpu"
     command: str = "chain"
+    attempt: int = 0
 
     @property
     def loop(self) -> bool:
@@ -84,10 +89,13 @@ class Rendering(Result):
 
     Attributes:
         audio: Stereo, at the output's rate, mastered.
+        played: What the network played, at its own rate, before anything was done to it; None
+            where there is none.
         stems: The sound after each stage, in order, if asked for.
     """
 
     audio: AudioBuffer
+    played: AudioBuffer | None
     stems: dict[str, AudioBuffer] = field(default_factory=dict)
 
 
@@ -102,6 +110,8 @@ def render_takes(
     *,
     device: str = "cpu",
     threads: int = 1,
+    attempt: int = 0,
+    cache: Cache | None = None,
     stems: bool = False,
     on_take: Callable[[int, Take], None] | None = None,
     progress: Progress | None = None,
@@ -114,6 +124,8 @@ def render_takes(
         device: `cpu`, `cuda` or `auto`: where the network plays, and what else can choose.
         threads: How many cores may be used. From two on, the network plays the next takes in
             another thread while the effects of the last ones run.
+        attempt: Draw afresh, for as often as this: another number is another performance.
+        cache: Where what the network plays is kept and looked for.
         stems: Keep the sound after each stage.
         on_take: Called with each take before anything slow is done with it; it may raise.
         progress: Called while the network plays.
@@ -131,9 +143,17 @@ def render_takes(
         if progress:
             progress(stage, done, total)
 
-    runner = _Runner(preset, device, threads, stems, report)
+    runner = _Runner(
+        preset,
+        device=device,
+        threads=threads,
+        attempt=attempt,
+        cache=cache,
+        stems=stems,
+        progress=report,
+    )
 
-    def begin(numbers: tuple[int, ...]) -> list[tuple[int, Take, AudioBuffer]]:
+    def begin(numbers: tuple[int, ...]) -> list[tuple[int, Take, AudioBuffer | None]]:
         batch = []
         for number in numbers:
             take = runner.make_take(number)
@@ -159,11 +179,21 @@ class _Runner:
     """A preset with its network loaded."""
 
     def __init__(
-        self, preset: Preset, device: str, threads: int, stems: bool, progress: Progress
+        self,
+        preset: Preset,
+        *,
+        device: str,
+        threads: int,
+        attempt: int,
+        cache: Cache | None,
+        stems: bool,
+        progress: Progress,
     ) -> None:
         self._preset = preset
         self._device = device
         self._threads = threads
+        self._attempt = attempt
+        self._cache = cache
         self._stems = stems
         self._progress = progress
         self._network = self._load_network()
@@ -196,35 +226,66 @@ class _Runner:
             raise PresetError("a loop cannot fade", where="master", remedy="set output.loop=false")
         return take
 
-    def play(self, batch: list[tuple[int, Take]]) -> list[AudioBuffer]:
-        """Return what is heard before the effects: the network's audio, the source's, or both."""
-        rate_hz, dry_mix = self._preset.output.sample_rate_hz, self._preset.dry_mix
+    def play(self, batch: list[tuple[int, Take]]) -> list[AudioBuffer | None]:
+        """Return what the network plays of each take; None where there is none."""
         network, sampler = self._network, self._preset.sampler
         if network is None or sampler is None:
-            return [_resampled(take.audio, rate_hz, take.score).stereo() for _, take in batch]
-        played = []
-        for (_, take), samples in zip(batch, self._generate(network, sampler, batch), strict=True):
-            mono = AudioBuffer(samples[None, :], network.spec.sample_rate_hz)
-            audio = _resampled(mono, rate_hz, take.score).stereo()
-            if dry_mix:
-                source = _resampled(take.audio, rate_hz, take.score).stereo()
-                audio = rack.crossfaded(audio, source, dry_mix)
-            played.append(audio)
-        return played
+            return [None] * len(batch)
+        keys, known = {}, {}
+        if self._cache:
+            keys = {number: self._key(network, number, take) for number, take in batch}
+            found = {number: self._cache.get(key) for number, key in keys.items()}
+            known = {number: samples for number, samples in found.items() if samples is not None}
+        missing = [(number, take) for number, take in batch if number not in known]
+        generated = self._generate(network, sampler, missing)
+        for (number, _), samples in zip(missing, generated, strict=True):
+            known[number] = samples
+            if self._cache:
+                self._cache.put(keys[number], samples)
+        rate_hz = network.spec.sample_rate_hz
+        return [AudioBuffer(known[number][None], rate_hz) for number, _ in batch]
+
+    def _key(self, network: Network, number: int, take: Take) -> str:
+        """Return what the network's performance of a take depends on, as a hash."""
+        from lofigen_kit.io import audio_sha256
+
+        preset = self._preset
+        facts = {
+            "network": network.sha256,
+            "sampler": preset.sampler and preset.sampler.model_dump(mode="json"),
+            "stream": [preset.seed, number, self._attempt],
+            "source": audio_sha256(take.audio),
+            "score": take.score.to_json(),
+            "device": self._device,
+        }
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+    def _heard(self, take: Take, played: AudioBuffer | None) -> AudioBuffer:
+        """Return what is heard before the effects: the network's audio, the source's, or both."""
+        rate_hz, dry_mix = self._preset.output.sample_rate_hz, self._preset.dry_mix
+        if played is None:
+            return _resampled(take.audio, rate_hz, take.score).stereo()
+        audio = _resampled(played, rate_hz, take.score).stereo()
+        if dry_mix:
+            source = _resampled(take.audio, rate_hz, take.score).stereo()
+            audio = rack.crossfaded(audio, source, dry_mix)
+        return audio
 
     def _generate(
         self, network: Network, sampler: Sampler, batch: list[tuple[int, Take]]
     ) -> list[np.ndarray]:
         from lofigen_kit.engine import Track, generate
 
+        if not batch:
+            return []
+        stage = f"sampler.attempt{self._attempt}" if self._attempt else "sampler"
         tracks = []
         for number, take in batch:
             prime = _prime(take, network)
             frames = round(take.score.duration_s * network.spec.sample_rate_hz)
             guide = _guide(take.score, network, len(prime), frames)
-            rng = stream(self._preset.seed, number, "sampler")
+            rng = stream(self._preset.seed, number, stage)
             tracks.append(Track(frames=frames, prime=prime, guide=guide, rng=rng))
-
         with at_stage(f"sampler {sampler.use}"):
             return generate(
                 network,
@@ -235,7 +296,7 @@ class _Runner:
                 device=self._device,
             )
 
-    def finish(self, number: int, take: Take, audio: AudioBuffer) -> Rendering:
+    def finish(self, number: int, take: Take, played: AudioBuffer | None) -> Rendering:
         """Run the effects and the master."""
         from lofigen_kit.dsp.mastering import master
         from lofigen_kit.io import audio_sha256
@@ -243,6 +304,7 @@ class _Runner:
         preset, network = self._preset, self._network
         loop = _goes_round(preset, take.score)
         first, *_ = stage_names(preset)
+        audio = self._heard(take, played)
         stems = {first: audio}
 
         def context(stage: str) -> Context:
@@ -263,6 +325,7 @@ class _Runner:
             licences["model"] = network.licence
         return Rendering(
             audio=mastered.audio,
+            played=played,
             preset=preset,
             take=number,
             title=take.title,
@@ -274,6 +337,7 @@ class _Runner:
             network_sha256=network.sha256 if network else None,
             licences=licences,
             device=self._device,
+            attempt=self._attempt,
             stems=stems if self._stems else {},
         )
 

@@ -60,6 +60,7 @@ def recipe(rendering: Result, registry: Registry, audio_sha256: str) -> dict[str
         "preset": _portable(rendering.preset),
         "seed": rendering.preset.seed,
         "take": rendering.take,
+        "attempt": rendering.attempt,
         "title": rendering.title,
         "tempo_bpm": score.tempo_bpm,
         "key": score.key,
@@ -346,6 +347,12 @@ def load(
         raise
     take = facts.get("take")
     return preset, take if isinstance(take, int) and take >= 0 else 0, facts
+
+
+def attempt_of(facts: dict[str, Any]) -> int:
+    """Return which attempt at its take a recipe tells of."""
+    attempt = facts.get("attempt")
+    return attempt if isinstance(attempt, int) and attempt >= 0 else 0
 
 
 def _check_components(path: Path, facts: dict[str, Any], registry: Registry) -> None:

@@ -77,7 +77,14 @@ def replay(
             return _compared(path, then, again.facts, again.blocks)
     device = "cpu" if then.get("device") == "cpu" else "auto"
     rendering = next(
-        render_takes(preset, [take], device=device, threads=threads, progress=progress)
+        render_takes(
+            preset,
+            [take],
+            device=device,
+            threads=threads,
+            attempt=recipe.attempt_of(then),
+            progress=progress,
+        )
     )
     stored = recipe.stored(rendering)
     now = recipe.recipe(rendering, registry, audio_sha256(stored))

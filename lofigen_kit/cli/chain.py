@@ -82,7 +82,7 @@ def render(
         changes.append(f"seed={seed}")
     if midi:
         changes.append("output.midi=true")
-    chosen, first = _load(preset, registry, changes)
+    chosen, first, attempt = _load(preset, registry, changes)
     if input_file:
         chosen = chosen.with_source(audio_file(registry, input_file))
     paths: dict[int, Path] = {}
@@ -103,6 +103,7 @@ def render(
             range(first, first + takes),
             device=choose_device(device),
             threads=os.cpu_count() or 1,
+            attempt=attempt,
             stems=stems,
             on_take=check,
             progress=progress,
@@ -186,7 +187,7 @@ def show_(
     """Print a preset in full, every default written out."""
     import yaml
 
-    chosen, _ = _load(preset, registry_of(ctx), overrides or [])
+    chosen, *_ = _load(preset, registry_of(ctx), overrides or [])
     data = chosen.model_dump(mode="json", serialize_as_any=True)
     text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, default_flow_style=None)
     show(data, [text.rstrip()], as_json=as_json, quiet=quiet)
@@ -223,8 +224,8 @@ def schema(ctx: typer.Context) -> None:
     show(json_schema(registry_of(ctx)), (), as_json=True)
 
 
-def _load(preset: str, registry: Registry, overrides: list[str]) -> tuple[Preset, int]:
-    """Return a preset and its first take's number, from a chain file or a rendered one."""
+def _load(preset: str, registry: Registry, overrides: list[str]) -> tuple[Preset, int, int]:
+    """Return a preset, its first take's number and which attempt at that a rendered file is."""
     from lofigen_kit import recipe
 
     chosen, take, facts = recipe.find_preset(preset, registry, overrides)
@@ -234,7 +235,7 @@ def _load(preset: str, registry: Registry, overrides: list[str]) -> tuple[Preset
             where=preset,
             remedy=f"process its recording again: lofigen-kit process RECORDING -p {preset}",
         )
-    return chosen, take
+    return chosen, take, recipe.attempt_of(facts)
 
 
 def _description(path: Path) -> str:

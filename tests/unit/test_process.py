@@ -34,7 +34,7 @@ name: plain
 seed: 5
 source: {use: bursts}
 effects: [{use: lowpass, cutoff_hz: 5000, mix: 0.7}, {use: fake-noise}]
-output: {bit_depth: 32}
+output: {bit_depth: 32, tail: none}
 """
 IN_BLOCKS = """\
 version: 1
