@@ -91,11 +91,13 @@ class Rendering(Result):
         audio: Stereo, at the output's rate, mastered.
         played: What the network played, at its own rate, before anything was done to it; None
             where there is none.
+        written: The score that it played from; `score` is that as it is heard after the effects.
         stems: The sound after each stage, in order, if asked for.
     """
 
     audio: AudioBuffer
     played: AudioBuffer | None
+    written: Score
     stems: dict[str, AudioBuffer] = field(default_factory=dict)
 
 
@@ -326,6 +328,7 @@ class _Runner:
         return Rendering(
             audio=mastered.audio,
             played=played,
+            written=take.score,
             preset=preset,
             take=number,
             title=take.title,

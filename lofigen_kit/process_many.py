@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import os
-import signal
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,6 +18,7 @@ from lofigen_kit.plugins import load_plugins
 from lofigen_kit.preset import Preset
 from lofigen_kit.process import Progress, process
 from lofigen_kit.registry import Registry
+from lofigen_kit.workers import interruptible, pool
 
 if TYPE_CHECKING:
     from lofigen_kit.components import Source
@@ -164,12 +163,20 @@ def run(
             if progress and not alone:
                 progress("processing", number, len(jobs))
         return
-    with _pool(min(workers, len(jobs)), rack) as pool:
-        futures = [pool.submit(_work, job, force) for job in jobs]
-        for number, future in enumerate(as_completed(futures), start=1):
-            yield future.result()
-            if progress:
-                progress("processing", number, len(jobs))
+    try:
+        with pool(min(workers, len(jobs)), _begin, (rack,)) as workshop:
+            futures = [workshop.submit(_work, job, force) for job in jobs]
+            try:
+                for number, future in enumerate(as_completed(futures), start=1):
+                    yield future.result()
+                    if progress:
+                        progress("processing", number, len(jobs))
+            finally:
+                workshop.shutdown(cancel_futures=True)
+    except BrokenProcessPool:
+        raise RenderError(
+            "a worker died", remedy="process the files that are missing, with fewer --workers"
+        ) from None
 
 
 def _walk(folder: Path, output: Path) -> Iterator[Path]:
@@ -201,25 +208,6 @@ def _done(
     return Done(job, facts)
 
 
-@contextmanager
-def _pool(workers: int, rack: Rack) -> Iterator[ProcessPoolExecutor]:
-    """Yield processes that are begun afresh, and so hold no locks or threads of this one."""
-    pool = ProcessPoolExecutor(
-        workers,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_begin,
-        initargs=(rack,),
-    )
-    try:
-        yield pool
-    except BrokenProcessPool:
-        raise RenderError(
-            "a worker died", remedy="process the files that are missing, with fewer --workers"
-        ) from None
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
 class _Worker:
     """What a worker keeps from one job to the next: its plugins and its preset."""
 
@@ -228,21 +216,13 @@ class _Worker:
 
 
 def _begin(rack: Rack) -> None:
-    from threadpoolctl import threadpool_limits
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who waits for a job has nothing to say
-    threadpool_limits(1)
     _Worker.registry = load_plugins(rack.plugin_dir)
     _Worker.preset = rack.load(_Worker.registry)
 
 
 def _work(job: Job, force: bool) -> Done:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        with _warnings() as heard:
-            done = _done(job, _Worker.preset, _Worker.registry, force=force)
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with interruptible(), _warnings() as heard:
+        done = _done(job, _Worker.preset, _Worker.registry, force=force)
     return replace(done, warnings=tuple(heard))
 
 

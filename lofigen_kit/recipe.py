@@ -82,6 +82,13 @@ def recipe(rendering: Result, registry: Registry, audio_sha256: str) -> dict[str
     }
 
 
+def recipe_of(rendering: Rendering, registry: Registry) -> dict[str, Any]:
+    """Return the recipe of a take as its file will hold it."""
+    from lofigen_kit.io import audio_sha256
+
+    return recipe(rendering, registry, audio_sha256(stored(rendering)))
+
+
 def save(
     rendering: Rendering, path: Path, registry: Registry, *, force: bool = False
 ) -> dict[str, Any]:

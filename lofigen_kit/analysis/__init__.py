@@ -7,7 +7,7 @@ from lofigen_kit.analysis.agreement import drum_f_measure, onset_f_measure
 from lofigen_kit.analysis.beats import beat_track
 from lofigen_kit.analysis.drums import drum_onsets
 from lofigen_kit.analysis.floor import noise_floor_dbfs
-from lofigen_kit.analysis.pitch import chroma, chroma_similarity
+from lofigen_kit.analysis.pitch import chroma, chroma_similarity, written_tones
 from lofigen_kit.analysis.transcription import extract_score
 
 __all__ = [
@@ -20,4 +20,5 @@ __all__ = [
     "mono_8k",
     "noise_floor_dbfs",
     "onset_f_measure",
+    "written_tones",
 ]

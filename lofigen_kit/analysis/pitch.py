@@ -6,6 +6,8 @@ import numpy as np
 
 from lofigen_kit.analysis._mono import RATE_HZ, mono_8k
 from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.guide import guide_channels
+from lofigen_kit.score import Score
 
 HOP_S = 0.064
 LOWEST_MIDI, PITCHES = 24, 72
@@ -14,6 +16,9 @@ CHROMA_LOWEST_MIDI = 36
 """Below C2 a kick drum sounds as loud as any note."""
 SMOOTH_S = 0.45
 """A drum stroke is shorter than half of this, a chord is longer: a running median parts them."""
+
+_BASS_LEVEL = 2.5
+"""How much louder than a chord's note a bass note is, in the tones that stand for a score."""
 
 
 def tuning_st(audio: AudioBuffer) -> float:
@@ -111,3 +116,11 @@ def chroma_similarity(heard: np.ndarray, written: np.ndarray) -> float:
         return 0.0
     cosines = (heard * written).sum(axis=0)[sounding] / norms[sounding]
     return float(np.average(cosines, weights=level[sounding]))
+
+
+def written_tones(score: Score, frames: int, sample_rate_hz: int) -> AudioBuffer:
+    """Return a score's notes as plain decaying sines, which have the chroma that is written."""
+    chords, bass = guide_channels(
+        score, ("chords.sin", "bass.sin"), start=0, frames=frames, sample_rate_hz=sample_rate_hz
+    )
+    return AudioBuffer((chords + _BASS_LEVEL * bass)[None], sample_rate_hz)

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from lofigen_kit.cli import (
+    batch,
     bench,
     chain,
     corpus,
@@ -27,7 +28,7 @@ from lofigen_kit.cli import (
 from lofigen_kit.cli.common import Settings
 from lofigen_kit.errors import LofigenError
 
-GROUPS = (chain, files, corpus, train, evaluate, experiment, models, plugins, bench)
+GROUPS = (chain, files, batch, corpus, train, evaluate, experiment, models, plugins, bench)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -10,7 +10,6 @@ kill changes a bit.
 from __future__ import annotations
 
 import json
-import multiprocessing
 from collections.abc import Callable, Container, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -24,6 +23,7 @@ from lofigen_kit.errors import AudioError, InputError, RenderError
 from lofigen_kit.io import read_audio, samples_sha256, write_atomic
 from lofigen_kit.plugins import load_plugins
 from lofigen_kit.recipe import writing
+from lofigen_kit.workers import pool
 
 LEDGER = "unfinished.jsonl"
 MANIFEST = "manifest.json"
@@ -81,8 +81,8 @@ def assemble(
     with ExitStack() as stack:
         do: Callable[[int], Songs] = partial(job, folder)
         if workers.count > 1:
-            pool = stack.enter_context(_pool(workers, folder))
-            do = _Ahead(pool, do, AHEAD * workers.count, jobs, begun)
+            workshop = stack.enter_context(_pool(workers, folder))
+            do = _Ahead(workshop, do, AHEAD * workers.count, jobs, begun)
         ledger = stack.enter_context((folder / LEDGER).open("a"))
         while not is_enough(made):
             number = len(made)
@@ -194,19 +194,14 @@ class _Ahead:
 
 @contextmanager
 def _pool(workers: Workers, folder: Path) -> Iterator[ProcessPoolExecutor]:
-    """Yield processes that are begun afresh, and so hold no locks or threads of this one.
+    """Yield worker processes.
 
     Raises:
         RenderError: if one of them dies.
     """
-    pool = ProcessPoolExecutor(
-        workers.count,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=load_plugins,
-        initargs=(workers.plugin_dir,),
-    )
+    workshop = pool(workers.count, load_plugins, (workers.plugin_dir,))
     try:
-        yield pool
+        yield workshop
     except BrokenProcessPool:
         raise RenderError(
             "a worker died",
@@ -214,7 +209,7 @@ def _pool(workers: Workers, folder: Path) -> Iterator[ProcessPoolExecutor]:
             remedy="run the same again: it goes on where it was; take fewer --workers",
         ) from None
     finally:
-        pool.shutdown(cancel_futures=True)
+        workshop.shutdown(cancel_futures=True)
 
 
 def _remove_others(folder: Path, made: list[Songs]) -> None:

@@ -16,18 +16,20 @@ from typing import Any
 import numpy as np
 from scipy.stats import beta
 
-from lofigen_kit.analysis import chroma, chroma_similarity, drum_f_measure, noise_floor_dbfs
+from lofigen_kit.analysis import (
+    chroma,
+    chroma_similarity,
+    drum_f_measure,
+    noise_floor_dbfs,
+    written_tones,
+)
 from lofigen_kit.audio import AudioBuffer
 from lofigen_kit.doctor import Finding, examine
-from lofigen_kit.guide import guide_channels
 from lofigen_kit.score import Score
 from lofigen_kit.training.corpus import Song
 
 PAIRS = ("kick_f", "snare_f", "chroma")
 """What is measured of the network's audio and of the reference rendering alike."""
-
-BASS_LEVEL = 2.5
-"""How much louder than a chord's note a bass note is, in the tones that stand for a score."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def judge(song: Song, played: np.ndarray, rate_hz: int) -> Performance:
     reference = np.resize(song.samples, len(played))  # round and round, as the guide goes
     ours, theirs = AudioBuffer(played[None], rate_hz), AudioBuffer(reference[None], rate_hz)
     score = repeated(song.score, ours.duration_s)
-    written = chroma(_tones(song.score, len(played), rate_hz))
+    written = chroma(written_tones(song.score, len(played), rate_hz))
     return Performance(
         title=song.title,
         seconds=ours.duration_s,
@@ -104,14 +106,6 @@ def repeated(score: Score, duration_s: float) -> Score:
     ]
     kept = tuple(hit for hit in hits if hit.onset_s < duration_s)
     return score.model_copy(update={"hits": kept, "duration_s": duration_s, "loop": False})
-
-
-def _tones(score: Score, frames: int, rate_hz: int) -> AudioBuffer:
-    """Return the score as plain decaying sines, which have the chroma that is written."""
-    chords, bass = guide_channels(
-        score, ("chords.sin", "bass.sin"), start=0, frames=frames, sample_rate_hz=rate_hz
-    )
-    return AudioBuffer((chords + BASS_LEVEL * bass)[None], rate_hz)
 
 
 def mel_distance_db(ours: AudioBuffer, theirs: AudioBuffer) -> float:

@@ -1,0 +1,43 @@
+"""What a batch will cost, by one take of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+from lofigen_kit import recipe
+from lofigen_kit.batch.plan import Plan
+from lofigen_kit.chain import render
+from lofigen_kit.registry import Registry
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What one take of a batch costs, and licences.
+
+    Attributes:
+        seconds: How long one core renders it. Takes that are played side by side cost less.
+        size_bytes: How large its files are.
+        sound_s: How long it is.
+        licences: The terms of what it is made from.
+    """
+
+    seconds: float
+    size_bytes: int
+    sound_s: float
+    licences: dict[str, str]
+
+
+def estimate(plan: Plan, registry: Registry) -> Estimate:
+    """Render the first two takes of a plan, and measure the second: the first one compiles."""
+    preset = plan.points[0].preset
+    with TemporaryDirectory() as folder:
+        for take in (0, 1):
+            started = perf_counter()
+            rendering = render(preset, take)
+            recipe.save(rendering, Path(folder) / str(take) / f"a.{preset.output.format}", registry)
+            seconds = perf_counter() - started
+        size = sum(file.stat().st_size for file in (Path(folder) / "1").iterdir())
+    return Estimate(seconds, size, rendering.audio.duration_s, rendering.licences)

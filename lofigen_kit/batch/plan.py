@@ -1,0 +1,229 @@
+"""The plan of a batch: a preset, swept over some of its fields, so many takes of each."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import itertools
+import json
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lofigen_kit import recipe
+from lofigen_kit.errors import InputError, PresetError
+from lofigen_kit.preset import Preset, parse
+from lofigen_kit.registry import Registry
+from lofigen_kit.yaml_loader import Document
+
+MAX_POINTS = 10_000
+MAX_TAKES = 10_000_000
+MAX_CSV_BYTES = 1 << 20
+TAKES_A_FOLDER = 1000
+
+
+@dataclass(frozen=True)
+class Point:
+    """One setting of what is swept.
+
+    Attributes:
+        name: A folder's name for it; empty where nothing is swept.
+        preset: What is rendered there, in full.
+    """
+
+    name: str
+    preset: Preset
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The preset as plain data."""
+        data: dict[str, Any] = self.preset.model_dump(mode="json", serialize_as_any=True)
+        return data
+
+
+@dataclass(frozen=True)
+class Job:
+    """One take of a point, and the hash of what it is rendered from."""
+
+    point: int
+    take: int
+    key: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be rendered.
+
+    Attributes:
+        points: The settings; one where nothing is swept.
+        takes: How many takes each has, numbered from 0.
+        root: The folder of the files that the preset names.
+    """
+
+    points: tuple[Point, ...]
+    takes: int
+    root: Path | None
+
+    def __len__(self) -> int:
+        return len(self.points) * self.takes
+
+    def jobs(self) -> Iterator[Job]:
+        """Yield all jobs, point by point: a later point finds what an earlier one played."""
+        for number, point in enumerate(self.points):
+            digest = hashlib.sha256(json.dumps(point.data, sort_keys=True).encode())
+            for take in range(self.takes):
+                own = digest.copy()
+                own.update(f" take {take}".encode())
+                yield Job(number, take, own.hexdigest())
+
+    def groups(self, size: int, done: Container[str]) -> Iterator[tuple[Job, ...]]:
+        """Yield the jobs that are not done, some takes of one point at a time."""
+        for _, jobs in itertools.groupby(self.jobs(), lambda job: (job.point, job.take // size)):
+            if missing := tuple(job for job in jobs if job.key not in done):
+                yield missing
+
+    def place(self, job: Job) -> str:
+        """Return the folder of a job's file below the batch's: no folder grows without end."""
+        shard = f"take{job.take - job.take % TAKES_A_FOLDER}-" if job.take >= TAKES_A_FOLDER else ""
+        return "/".join(part for part in (self.points[job.point].name, shard) if part)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the plan as plain data; `from_json` reads it back."""
+        points = [{"name": point.name, "preset": point.data} for point in self.points]
+        return {"points": points, "takes": self.takes, "root": self.root and str(self.root)}
+
+
+def make_plan(
+    preset: str,
+    takes: int,
+    registry: Registry,
+    *,
+    overrides: Sequence[str] = (),
+    sweeps: Sequence[str] = (),
+    table: Path | None = None,
+) -> Plan:
+    """Return the plan of a batch.
+
+    Args:
+        preset: A name, or the path of a preset or of a rendered file.
+        takes: How many of each setting.
+        registry: The components to choose from.
+        overrides: `KEY=VALUE` texts, for all.
+        sweeps: `KEY=a,b,c` or `KEY=from:to:count`; of several, every combination.
+        table: A CSV file whose first row names fields; every other one is a setting of them.
+
+    Raises:
+        InputError: naming the setting, if one is wrong or there are too many.
+    """
+    if takes > MAX_TAKES:
+        raise InputError(f"{takes} takes are more than {MAX_TAKES}", where="-n")
+    settings = _settings(sweeps, table)
+    points = []
+    for number, changes in enumerate(settings):
+        try:
+            chosen, _, facts = recipe.find_preset(preset, registry, [*overrides, *changes])
+        except PresetError as error:
+            error.where = error.where or " ".join(changes) or preset
+            raise
+        if facts.get("command") == "process":
+            raise PresetError("the file was made by `process`: it has no takes", where=preset)
+        points.append(Point(_name(number, changes) if len(settings) > 1 else "", chosen))
+    return Plan(tuple(points), takes, points[0].preset.root)
+
+
+def from_json(data: dict[str, Any], registry: Registry, *, where: Path) -> Plan:
+    """Return a plan that was kept.
+
+    Raises:
+        InputError: if it is damaged, or what it needs is not installed.
+    """
+    try:
+        root = Path(data["root"]) if data["root"] else None
+        points = tuple(
+            Point(point["name"], parse(Document(point["preset"], str(where)), root=root,
+                                       registry=registry))
+            for point in data["points"]
+        )  # fmt: skip
+        return Plan(points, int(data["takes"]), root)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"the batch's plan is damaged ({error!r})", where=where) from None
+
+
+def _settings(sweeps: Sequence[str], table: Path | None) -> list[tuple[str, ...]]:
+    """Return every setting as overrides."""
+    axes = [_axis(sweep) for sweep in sweeps]
+    if table is not None:
+        axes.append(_rows(table))
+    count = 1
+    for axis in axes:
+        count *= len(axis)
+    if count > MAX_POINTS:
+        raise InputError(f"{count} settings are more than {MAX_POINTS}", where="--sweep")
+    return [tuple(itertools.chain(*parts)) for parts in itertools.product(*axes)]
+
+
+def _axis(sweep: str) -> list[tuple[str, ...]]:
+    """Return the settings of one field."""
+    key, separator, values = sweep.partition("=")
+    if not separator or not values:
+        raise InputError(
+            f"{sweep!r} is not KEY=VALUES",
+            where="--sweep",
+            remedy="write KEY=a,b,c or KEY=from:to:count",
+        )
+    return [(f"{key}={value}",) for value in _values(sweep, values)]
+
+
+def _values(sweep: str, text: str) -> list[str]:
+    parts = text.split(":")
+    if len(parts) != 3:
+        return text.split(",")
+    try:
+        first, last, count = float(parts[0]), float(parts[1]), int(parts[2])
+    except ValueError:
+        return text.split(",")
+    if not 2 <= count <= MAX_POINTS:
+        raise InputError(f"{sweep!r}: a range has 2 to {MAX_POINTS} values", where="--sweep")
+    step = (last - first) / (count - 1)
+    return [f"{first + n * step:.12g}" for n in range(count)]
+
+
+def _rows(path: Path) -> list[tuple[str, ...]]:
+    """Return the settings of a table."""
+    try:
+        with path.open("rb") as file:
+            blob = file.read(MAX_CSV_BYTES + 1)
+        text = blob.decode("utf-8-sig")
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror})", where=path) from None
+    except UnicodeDecodeError:
+        raise InputError("this is no text in UTF-8", where=path) from None
+    if len(blob) > MAX_CSV_BYTES:
+        raise InputError("the table is larger than 1 MiB", where=path)
+    try:
+        rows = [row for row in csv.reader(io.StringIO(text), strict=True) if any(row)]
+    except csv.Error as error:
+        raise InputError(f"this is no table ({error})", where=path) from None
+    if len(rows) < 2:
+        raise InputError(
+            "the table is empty", where=path, remedy="name fields in the first row, values below"
+        )
+    header, *settings = rows
+    for number, row in enumerate(settings, start=2):
+        if len(row) != len(header):
+            raise InputError(
+                f"row {number} has {len(row)} values for {len(header)} fields", where=path
+            )
+    return [
+        tuple(f"{key.strip()}={value.strip()}" for key, value in zip(header, row, strict=True))
+        for row in settings
+    ]
+
+
+def _name(number: int, changes: Sequence[str]) -> str:
+    """Return a folder's name: the number in order, and what is set, by its last word."""
+    told = [change.rpartition("=") for change in changes]
+    words = "_".join(f"{key.rpartition('.')[2]}-{value}" for key, _, value in told)
+    return f"{number:03}_{recipe.safe_name(words)}"

@@ -1,0 +1,391 @@
+"""`batch`: hundreds of takes, resumable, on this machine or a cluster."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from lofigen_kit.cli.common import (
+    Json,
+    Overrides,
+    Quiet,
+    Settings,
+    columns,
+    printable,
+    registry_of,
+    show,
+    warn,
+)
+from lofigen_kit.errors import InputError
+
+if TYPE_CHECKING:
+    from lofigen_kit.batch.engines import Engine
+    from lofigen_kit.batch.ledger import Ledger, Record
+    from lofigen_kit.batch.plan import Plan
+    from lofigen_kit.batch.work import Options, Place
+
+SOME_FAILED = 3
+MOST_TOLD = 20
+"""Failures that `status` shows; the manifest has them all."""
+
+
+class _RunByDefault(TyperGroup):
+    """`batch PRESET` is `batch run PRESET`."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Take what is no command's name as the first argument of `run`."""
+        if args and args[0] not in self.commands:
+            args = ["run", *args]
+        return super().resolve_command(ctx, args)
+
+
+app = typer.Typer(
+    cls=_RunByDefault,
+    no_args_is_help=True,
+    help="Render hundreds of takes: `batch PRESET -n 500 -o beats/`.",
+)
+EngineName = Annotated[str, typer.Option("--engine", metavar="local|dask", help="Who renders.")]
+Workers = Annotated[
+    int | None, typer.Option(min=1, max=256, help="Processes; by default one for each core.")
+]
+Address = Annotated[
+    str | None, typer.Option(metavar="tcp://HOST:8786", help="A Dask scheduler that runs.")
+]
+CacheOption = Annotated[
+    bool, typer.Option("--cache/--no-cache", help="Keep what the network plays for other effects.")
+]
+BatchSize = Annotated[
+    int, typer.Option(min=1, max=64, help="Takes that are played side by side in one process.")
+]
+Tls = Annotated[Path | None, typer.Option(help="TLS files of the Dask scheduler.")]
+Gpu = Annotated[bool, typer.Option("--gpu", help="Play on a GPU: one Dask resource GPU a take.")]
+Insecure = Annotated[
+    bool, typer.Option("--insecure", help="Talk to another machine's scheduler in the clear.")
+]
+
+
+def register(root: typer.Typer) -> None:
+    """Add the group."""
+    root.add_typer(app, name="batch")
+
+
+@app.command()
+def run(
+    ctx: typer.Context,
+    *,
+    preset: Annotated[str, typer.Argument(metavar="PRESET")],
+    takes: Annotated[int, typer.Option("-n", min=1, help="How many takes of each setting.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR")],
+    seed: Annotated[int | None, typer.Option(help="Instead of the preset's seed.")] = None,
+    overrides: Overrides = None,
+    sweep: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=A,B,C", help="Settings to try; or KEY=FROM:TO:COUNT."),
+    ] = None,
+    sweep_table: Annotated[
+        Path | None, typer.Option(metavar="CSV", help="Settings in rows, fields in the first one.")
+    ] = None,
+    engine: EngineName = "local",
+    workers: Workers = None,
+    address: Address = None,
+    gpu: Gpu = False,
+    tls_ca: Tls = None,
+    tls_cert: Tls = None,
+    tls_key: Tls = None,
+    insecure: Insecure = False,
+    batch_size: BatchSize = 8,
+    cache: CacheOption = True,
+    reject_collapsed: Annotated[
+        bool, typer.Option("--reject-collapsed", help="Play again what has collapsed.")
+    ] = False,
+    rank: Annotated[bool, typer.Option("--rank", help="Say how well each take is played.")] = False,
+    commercial: Annotated[
+        bool, typer.Option("--commercial", help="Refuse what may not be sold.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what it would cost.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Render takes into a folder; run the same again to go on where it was stopped.
+
+    The folder holds `manifest.jsonl`, a line for each take, and `CREDITS.txt`. The exit code is 3
+    where some takes failed. With --json, each take is one line of JSON on standard output.
+    """
+    from lofigen_kit.batch.plan import make_plan
+    from lofigen_kit.batch.work import Options
+
+    registry = registry_of(ctx)
+    changes = [*(overrides or []), *([] if seed is None else [f"seed={seed}"])]
+    plan = make_plan(
+        preset, takes, registry, overrides=changes, sweeps=sweep or [], table=sweep_table
+    )
+    options = Options(reject_collapsed=reject_collapsed, rank=rank, commercial=commercial)
+    tls = {"ca_file": tls_ca, "cert": tls_cert, "key": tls_key}
+    chosen = _engine(
+        engine,
+        workers or os.cpu_count() or 1,
+        ctx.obj,
+        address=address,
+        gpu=gpu,
+        tls={name: str(path) for name, path in tls.items() if path},
+        insecure=insecure,
+    )
+    if dry_run:
+        _estimate(plan, registry, chosen, options, output, as_json=as_json)
+        return
+    head = {**plan.to_json(), "options": asdict(options)}
+    place = _place(ctx.obj, output, plan, cache=cache, gpu=gpu)
+    _go(plan, head, options, place, chosen, batch_size=batch_size, as_json=as_json, quiet=quiet)
+
+
+@app.command()
+def status(
+    folder: Annotated[Path, typer.Argument(metavar="DIR")],
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show what of a batch is done, and why the rest is not."""
+    from lofigen_kit.batch.ledger import last_records, read_head
+
+    head = read_head(folder)
+    total = len(head["points"]) * head["takes"]
+    records = list(last_records(folder))
+    done = [record for record in records if record["status"] == "done"]
+    failed = [record for record in records if record["status"] != "done"]
+    facts = {
+        "jobs": total,
+        "done": len(done),
+        "failed": len(failed),
+        "missing": max(total - len(done) - len(failed), 0),
+        "sound_s": sum(record["duration_s"] for record in done),
+        "collapsed": sum(bool(record["findings"]) for record in done),
+        "failures": [{"take": r.get("take"), "error": r.get("error")} for r in failed],
+    }
+    rows = [
+        ["done", f"{len(done)} of {total}, {facts['sound_s'] / 60:.1f} min of sound"],
+        ["failed", str(len(failed))],
+        ["missing", str(facts["missing"])],
+        ["collapsed", str(facts["collapsed"])],
+        *([f"take {r.get('take')}", printable(str(r.get("error")))] for r in failed[:MOST_TOLD]),
+    ]
+    show(facts, columns(rows), as_json=as_json, quiet=quiet)
+
+
+@app.command()
+def retry(
+    ctx: typer.Context,
+    *,
+    folder: Annotated[Path, typer.Argument(metavar="DIR")],
+    workers: Workers = None,
+    batch_size: BatchSize = 8,
+    cache: CacheOption = True,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Render on this machine what has failed or is missing, as the folder's own plan has it."""
+    from lofigen_kit.batch.ledger import HEAD, read_head
+    from lofigen_kit.batch.plan import from_json
+    from lofigen_kit.batch.work import Options
+
+    head = read_head(folder)
+    plan = from_json(head, registry_of(ctx), where=folder / HEAD)
+    options = Options(**head["options"])
+    chosen = _engine("local", workers or os.cpu_count() or 1, ctx.obj)
+    place = _place(ctx.obj, folder, plan, cache=cache)
+    _go(plan, None, options, place, chosen, batch_size=batch_size, as_json=as_json, quiet=quiet)
+
+
+def _engine(
+    name: str,
+    workers: int,
+    settings: Settings,
+    *,
+    address: str | None = None,
+    gpu: bool = False,
+    tls: dict[str, str] | None = None,
+    insecure: bool = False,
+) -> Engine:
+    from lofigen_kit.batch.engines import Dask, Local, check_address
+
+    if name == "local" and address is None:
+        return Local(workers, settings.plugin_dir)
+    if name not in ("local", "dask"):
+        raise InputError(f"there is no engine {name!r}", where="--engine", remedy="local or dask")
+    if address:
+        check_address(address, insecure=insecure)
+    return Dask(workers, address, gpu=gpu, tls=tls)
+
+
+def _place(
+    settings: Settings, folder: Path, plan: Plan, *, cache: bool, gpu: bool = False
+) -> Place:
+    from lofigen_kit.batch.work import Place
+    from lofigen_kit.cache import cache_dir
+
+    return Place(
+        folder=folder.absolute(),
+        root=plan.root and plan.root.absolute(),
+        plugin_dir=settings.plugin_dir and settings.plugin_dir.absolute(),
+        cache=cache_dir() if cache else None,
+        device="cuda" if gpu else "cpu",
+    )
+
+
+def _go(
+    plan: Plan,
+    head: dict[str, Any] | None,
+    options: Options,
+    place: Place,
+    engine: Engine,
+    *,
+    batch_size: int,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Render what is not done yet, and say what came of it."""
+    from lofigen_kit.batch.ledger import Ledger
+    from lofigen_kit.batch.run import run as run_groups
+    from lofigen_kit.batch.terms import CREDITS, credits_of
+    from lofigen_kit.batch.work import Group, do
+    from lofigen_kit.io import write_atomic
+
+    folder = place.folder
+    data = [point.data for point in plan.points]
+    with Ledger(folder, head) as ledger:
+        groups = (
+            Group(data[jobs[0].point], jobs, plan.place(jobs[0]), place, options)
+            for jobs in plan.groups(batch_size, ledger.done)
+        )
+        with _telling(ledger, len(plan), as_json=as_json, quiet=quiet) as tell:
+            try:
+                run_groups(groups, engine, do, tell)
+            except KeyboardInterrupt:
+                warn(f"{folder}: stopped; run the same again to go on")
+                raise
+        write_atomic(folder / CREDITS, credits_of(ledger.records()).encode())
+        if options.rank:
+            _write_ranking(ledger)
+        failed = len(ledger.failed)
+        if not quiet and not as_json:
+            typer.echo(f"{folder}: {len(ledger.done)} done, {failed} failed")
+        if failed:
+            raise typer.Exit(SOME_FAILED)
+
+
+@contextmanager
+def _telling(
+    ledger: Ledger, total: int, *, as_json: bool, quiet: bool
+) -> Iterator[Callable[[Record], None]]:
+    """Give what keeps each record and shows it: as a line of JSON, in a bar, or not at all."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[pace]}"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=quiet or as_json or not sys.stderr.isatty(),
+    )
+    task = bar.add_task("rendering", total=total, completed=len(ledger.done), pace="")
+
+    def tell(record: Record) -> None:
+        ledger.append(record)
+        if as_json:
+            typer.echo(json.dumps(record, ensure_ascii=False))
+        elif record["status"] != "done":
+            warn(f"take {record['take']}: {record['error']}")
+        speed = bar.tasks[0].speed
+        pace = f"{3600 * speed:.0f} an hour" if speed else ""
+        failed = len(ledger.failed)
+        bar.update(
+            task,
+            completed=len(ledger.done) + failed,
+            pace=pace,
+            description=f"rendering, {failed} failed" if failed else "rendering",
+        )
+
+    with bar:
+        yield tell
+
+
+def _write_ranking(ledger: Ledger) -> None:
+    """Write `ranking.csv`: the best played take first."""
+    import csv
+    import io
+
+    from lofigen_kit.io import write_atomic
+
+    ranked = [record for record in ledger.records() if "rank" in record]
+    ranked.sort(key=lambda record: -record["rank"])
+    text = io.StringIO()
+    rows = csv.writer(text)
+    rows.writerow(["rank", "collapsed", "path"])
+    rows.writerows([r["rank"], len(r["findings"]), r["path"]] for r in ranked)
+    write_atomic(ledger.folder / "ranking.csv", text.getvalue().encode())
+
+
+def _estimate(
+    plan: Plan,
+    registry: Any,
+    engine: Engine,
+    options: Options,
+    folder: Path,
+    *,
+    as_json: bool,
+) -> None:
+    """Show what a batch would cost, by one take of it."""
+    from lofigen_kit.batch.estimate import estimate
+    from lofigen_kit.batch.terms import check_commercial
+
+    one = estimate(plan, registry)
+    if options.commercial:
+        check_commercial(one.licences)
+    room = next(p for p in folder.absolute().parents if p.is_dir())
+    facts = {
+        "takes": len(plan),
+        "settings": len(plan.points),
+        "sound_s": one.sound_s * len(plan),
+        "seconds": one.seconds * len(plan) / engine.workers,
+        "bytes": one.size_bytes * len(plan),
+        "free_bytes": shutil.disk_usage(room).free,
+    }
+    rows = [
+        ["takes", f"{len(plan)}: {plan.takes} of each of {len(plan.points)} settings"],
+        ["sound", f"{facts['sound_s'] / 60:.1f} min"],
+        ["time", f"about {_duration(facts['seconds'])} on {engine.workers} workers, or less: "
+                 "takes that are played side by side cost less"],
+        ["disk", f"about {facts['bytes'] / 1e6:.0f} MB of {facts['free_bytes'] / 1e6:.0f} MB free"],
+        *([f"setting {n}", point.name] for n, point in enumerate(plan.points[:MOST_TOLD])
+          if point.name),
+    ]  # fmt: skip
+    show(facts, columns(rows), as_json=as_json)
+    if facts["bytes"] > facts["free_bytes"]:
+        warn(f"{room}: there is not enough room on the disk")
+
+
+def _duration(seconds: float) -> str:
+    for unit, size in (("h", 3600.0), ("min", 60.0)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} s"

@@ -1,0 +1,63 @@
+"""Worker processes: begun afresh, of one thread each, and gone with whoever began them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing.connection import wait
+from threading import Thread
+from typing import Any
+
+
+def pool(
+    count: int, begin: Callable[..., object], arguments: tuple[Any, ...] = ()
+) -> ProcessPoolExecutor:
+    """Return a pool of processes that hold no locks or threads of this one.
+
+    Args:
+        count: How many.
+        begin: What each does first; it is pickled, and so are its arguments.
+        arguments: What it is given.
+    """
+    return ProcessPoolExecutor(
+        count,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_begin,
+        initargs=(begin, arguments),
+    )
+
+
+def one_thread() -> None:
+    """Leave the other cores to the other workers."""
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C end a job, so that it can clean up; between jobs a worker waits to be told."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _begin(begin: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_leave_with_parent, name="leave with parent", daemon=True).start()
+    one_thread()
+    begin(*arguments)
+
+
+def _leave_with_parent() -> None:
+    """End where whoever began this was killed: the pool's own queue would wait for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
