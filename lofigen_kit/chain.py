@@ -171,6 +171,20 @@ def render_takes(
             yield runner.finish(number, take, played)
 
 
+def licences_of(preset: Preset) -> dict[str, str]:
+    """Return the terms of what a preset's first take would be made from, without playing it."""
+    runner = _Runner(
+        preset,
+        device="cpu",
+        threads=1,
+        attempt=0,
+        cache=None,
+        stems=False,
+        progress=lambda *_: None,
+    )
+    return runner.licences(runner.make_take(0))
+
+
 def _batches(takes: Iterable[int], size: int) -> Iterator[tuple[int, ...]]:
     remaining = iter(takes)
     while batch := tuple(islice(remaining, size)):
@@ -227,6 +241,11 @@ class _Runner:
         if preset.master.fades and _goes_round(preset, take.score):
             raise PresetError("a loop cannot fade", where="master", remedy="set output.loop=false")
         return take
+
+    def licences(self, take: Take) -> dict[str, str]:
+        """Return the terms of a take's source and of the weights."""
+        network = {"model": self._network.licence} if self._network else {}
+        return {"source": take.licence, **network}
 
     def play(self, batch: list[tuple[int, Take]]) -> list[AudioBuffer | None]:
         """Return what the network plays of each take; None where there is none."""
@@ -322,9 +341,6 @@ class _Runner:
                 true_peak_dbtp=preset.master.true_peak_dbtp,
                 loop=loop,
             )
-        licences = {"source": take.licence}
-        if network:
-            licences["model"] = network.licence
         return Rendering(
             audio=mastered.audio,
             played=played,
@@ -338,7 +354,7 @@ class _Runner:
             target_unreached=mastered.target_unreached,
             source_sha256=audio_sha256(take.audio),
             network_sha256=network.sha256 if network else None,
-            licences=licences,
+            licences=self.licences(take),
             device=self._device,
             attempt=self._attempt,
             stems=stems if self._stems else {},

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.connection import wait
-from threading import Thread
+from threading import Thread, current_thread, main_thread
 from typing import Any
 
 
@@ -40,7 +40,13 @@ def one_thread() -> None:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Let Ctrl-C end a job, so that it can clean up; between jobs a worker waits to be told."""
+    """Let Ctrl-C end a job, so that it can clean up; between jobs a worker waits to be told.
+
+    Other threads than the first, in which Dask works, hear of no signal.
+    """
+    if current_thread() is not main_thread():
+        yield
+        return
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield

@@ -15,19 +15,17 @@ from lofigen_kit.registry import Registry
 
 @dataclass(frozen=True)
 class Estimate:
-    """What one take of a batch costs, and licences.
+    """What one take of a batch costs.
 
     Attributes:
         seconds: How long one core renders it. Takes that are played side by side cost less.
         size_bytes: How large its files are.
         sound_s: How long it is.
-        licences: The terms of what it is made from.
     """
 
     seconds: float
     size_bytes: int
     sound_s: float
-    licences: dict[str, str]
 
 
 def estimate(plan: Plan, registry: Registry) -> Estimate:
@@ -40,4 +38,4 @@ def estimate(plan: Plan, registry: Registry) -> Estimate:
             recipe.save(rendering, Path(folder) / str(take) / f"a.{preset.output.format}", registry)
             seconds = perf_counter() - started
         size = sum(file.stat().st_size for file in (Path(folder) / "1").iterdir())
-    return Estimate(seconds, size, rendering.audio.duration_s, rendering.licences)
+    return Estimate(seconds, size, rendering.audio.duration_s)

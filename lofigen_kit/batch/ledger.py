@@ -77,15 +77,15 @@ class Ledger:
         from filelock import FileLock, Timeout
 
         lock = FileLock(self.folder / LOCK, timeout=0)
-        try:
-            with writing(self.folder):
+        with writing(self.folder):
+            try:
                 self._stack.enter_context(lock)
-        except Timeout:
-            raise InputError(
-                "another process is at work in this folder",
-                where=self.folder,
-                remedy="wait for it, or choose another folder",
-            ) from None
+            except Timeout:
+                raise InputError(
+                    "another process is at work in this folder",
+                    where=self.folder,
+                    remedy="wait for it, or choose another folder",
+                ) from None
 
     def _begin(self, head: dict[str, Any] | None) -> dict[str, Any]:
         path = self.folder / HEAD

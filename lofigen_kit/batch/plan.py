@@ -120,7 +120,7 @@ def make_plan(
     if takes > MAX_TAKES:
         raise InputError(f"{takes} takes are more than {MAX_TAKES}", where="-n")
     settings = _settings(sweeps, table)
-    points = []
+    points, known = [], dict[str, int]()
     for number, changes in enumerate(settings):
         try:
             chosen, _, facts = recipe.find_preset(preset, registry, [*overrides, *changes])
@@ -129,6 +129,12 @@ def make_plan(
             raise
         if facts.get("command") == "process":
             raise PresetError("the file was made by `process`: it has no takes", where=preset)
+        if (
+            twin := known.setdefault(chosen.model_dump_json(serialize_as_any=True), number)
+        ) != number:
+            raise InputError(
+                f"settings {twin} and {number} are the same", where=" ".join(changes) or preset
+            )
         points.append(Point(_name(number, changes) if len(settings) > 1 else "", chosen))
     return Plan(tuple(points), takes, points[0].preset.root)
 

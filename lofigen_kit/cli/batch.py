@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from lofigen_kit.batch.ledger import Ledger, Record
     from lofigen_kit.batch.plan import Plan
     from lofigen_kit.batch.work import Options, Place
+    from lofigen_kit.registry import Registry
 
 SOME_FAILED = 3
 MOST_TOLD = 20
@@ -130,6 +131,8 @@ def run(
         preset, takes, registry, overrides=changes, sweeps=sweep or [], table=sweep_table
     )
     options = Options(reject_collapsed=reject_collapsed, rank=rank, commercial=commercial)
+    if commercial:
+        _check_terms(plan)
     tls = {"ca_file": tls_ca, "cert": tls_cert, "key": tls_key}
     chosen = _engine(
         engine,
@@ -141,7 +144,7 @@ def run(
         insecure=insecure,
     )
     if dry_run:
-        _estimate(plan, registry, chosen, options, output, as_json=as_json)
+        _estimate(plan, registry, chosen, output, as_json=as_json)
         return
     head = {**plan.to_json(), "options": asdict(options)}
     place = _place(ctx.obj, output, plan, cache=cache, gpu=gpu)
@@ -345,22 +348,22 @@ def _write_ranking(ledger: Ledger) -> None:
     write_atomic(ledger.folder / "ranking.csv", text.getvalue().encode())
 
 
+def _check_terms(plan: Plan) -> None:
+    """Refuse what may not be sold before anything is rendered; workers look at each take again."""
+    from lofigen_kit.batch.terms import check_commercial
+    from lofigen_kit.chain import licences_of
+
+    for point in plan.points:
+        check_commercial(licences_of(point.preset))
+
+
 def _estimate(
-    plan: Plan,
-    registry: Any,
-    engine: Engine,
-    options: Options,
-    folder: Path,
-    *,
-    as_json: bool,
+    plan: Plan, registry: Registry, engine: Engine, folder: Path, *, as_json: bool
 ) -> None:
     """Show what a batch would cost, by one take of it."""
     from lofigen_kit.batch.estimate import estimate
-    from lofigen_kit.batch.terms import check_commercial
 
     one = estimate(plan, registry)
-    if options.commercial:
-        check_commercial(one.licences)
     room = next(p for p in folder.absolute().parents if p.is_dir())
     facts = {
         "takes": len(plan),
