@@ -108,8 +108,8 @@ def begin(plugin_dir: Path | None) -> None:
 def do(group: Group) -> list[Record]:
     """Render and publish takes, and return a record of each; what goes wrong with one is in it."""
     one_thread()
-    registry = _registry(group.place.plugin_dir)
     try:
+        registry = _registry(group.place.plugin_dir)
         document = Document(group.preset, "the batch's preset")
         preset = parse(document, root=group.place.root, registry=registry)
     except LofigenError as error:

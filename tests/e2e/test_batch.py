@@ -239,6 +239,25 @@ def test_what_breaks_or_dies_stops_nobody_else(napping: Path) -> None:
     assert "by the plugin" in status.stdout
 
 
+def test_ctrl_c_leaves_a_folder_to_go_on_with(napping: Path, in_sequence: dict[int, str]) -> None:
+    folder = napping.parent / "beats"
+    more = ("-n", TAKES, "--workers", 2, "--batch-size", 4)
+    code = "import signal, runpy, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    code += "sys.argv = sys.argv[1:]; runpy.run_module('lofigen_kit', run_name='__main__')"
+    words = [sys.executable, "-c", code, *command(napping, *more)[2:]]
+    begun = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    manifest = folder / "manifest.jsonl"
+    wait_for(lambda: manifest.exists() and manifest.read_text().count("\n") > 8)
+    os.killpg(begun.pid, signal.SIGINT)  # as a terminal does
+    _, err = begun.communicate(timeout=60)
+    assert begun.returncode == 130
+    assert err == f"lofigen-kit: {folder}: stopped; run the same again to go on\n"
+    assert leftovers(folder) == []
+    assert 8 < len(hashes(folder)) < TAKES
+    assert go(napping, *more).returncode == 0
+    assert hashes(folder) == in_sequence
+
+
 def test_a_full_disk_is_told_and_what_fits_is_kept(napping: Path) -> None:
     """No file may be larger than this: long takes do not fit, short ones do."""
     limit = 400_000
