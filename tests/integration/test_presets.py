@@ -237,6 +237,9 @@ class Heard:
         return self.through(AudioBuffer(np.zeros((2, len(times_s()))), RATE_HZ))
 
 
+DRY = Heard(load_preset("lofi-tape").model_copy(update={"effects": ()}))
+
+
 def tail_s(heard: Heard) -> float:
     """Return how long two seconds sound on after their end."""
     dry = part(struck(), 0, 2.0)
@@ -291,8 +294,6 @@ FEATURES: dict[str, Callable[[Heard], float]] = {
     "mirror_db": mirror_db,
 }
 """Measures; those in octaves, of crest and of width are of struck noise beside itself before."""
-
-DRY = Heard(load_preset("lofi-tape").model_copy(update={"effects": ()}))
 
 
 @pytest.mark.parametrize(
