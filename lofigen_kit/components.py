@@ -212,8 +212,8 @@ class Effect(Component):
     that moves is its first point; the runner gives each block the effect as it is there.
 
     Attributes:
-        mix: How much of the processed sound is heard, 0 to 1. The runner applies it, not the
-            effect; at 0 the dry sound passes bit for bit.
+        mix: How much of the processed sound is heard; at 0 the dry sound passes bit for bit. The
+            rack sees to it.
         memory_s: How long what it does depends on what it heard. The runner lets it hear a loop
             for that long before it begins and after it ends, so that the seam stays smooth.
     """

@@ -9,9 +9,9 @@ import typer
 
 from lofigen_kit.cli.common import Json, Quiet, columns, registry_of, show
 from lofigen_kit.errors import PluginError
+from lofigen_kit.parameters import parameters
 
 if TYPE_CHECKING:
-    from lofigen_kit.components import Component
     from lofigen_kit.registry import Plugin, Registry
 
 GROUP, OWN = "lofigen_kit", "lofigen-kit"
@@ -69,7 +69,8 @@ def show_(
     lines = [f"{plugin.name} {plugin.version} ({plugin.distribution}), {plugin.status}"]
     for component in components:
         lines += ["", f"{component.kind} {component.name()}: {component.summary()}"]
-        lines += [f"  {line}" for line in columns(_parameters(component))]
+        rows = [[p.name, p.default, p.range, p.meaning] for p in parameters(component)]
+        lines += [f"  {line}" for line in columns(rows)]
     show(data, lines, as_json=as_json, quiet=quiet)
 
 
@@ -109,31 +110,3 @@ def _find(registry: Registry, name: str) -> Plugin:
         name, [p.name for p in registry.plugins], otherwise="see `lofigen-kit plugins list`"
     )
     raise PluginError(f"there is no plugin {name!r}", remedy=remedy)
-
-
-def _parameters(component: type[Component]) -> list[list[str]]:
-    """Return a row for each parameter: name, default, range or choices, description."""
-    properties = component.model_json_schema()["properties"]
-    return [
-        [name, _default(facts), _range(facts), facts.get("description", "")]
-        for name, facts in properties.items()
-        if name != "use"
-    ]
-
-
-def _default(facts: dict[str, Any]) -> str:
-    if "default" not in facts:
-        return "(required)"
-    return "null" if facts["default"] is None else str(facts["default"])
-
-
-def _range(facts: dict[str, Any]) -> str:
-    """Return a parameter's bounds, which stand one level deeper if it may be null."""
-    for part in (facts, *facts.get("anyOf", ())):
-        if "enum" in part:
-            return "|".join(map(str, part["enum"]))
-        low = part.get("minimum", part.get("exclusiveMinimum"))
-        high = part.get("maximum", part.get("exclusiveMaximum"))
-        if low is not None and high is not None:
-            return f"{low:g} to {high:g}"
-    return ""

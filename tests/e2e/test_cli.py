@@ -224,6 +224,7 @@ def test_plugins_are_listed_and_shown(run: Run) -> None:
     shown = run("plugins", "show", "truncated")[1]
     assert "temperature  0.8" in shown
     assert "0 to 2" in shown
+    assert "The quantile cut at either end" in shown
     assert run("plugins", "show", "truncted")[2].endswith("did you mean 'truncated'?\n")
     assert run("plugins", "doctor")[0] == 0
 

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
 import pytest
 
-from lofigen_kit.analysis import chroma, chroma_similarity, drum_f_measure
+from lofigen_kit import rack
+from lofigen_kit.analysis import (
+    centroid_hz,
+    chroma,
+    chroma_similarity,
+    crest_db,
+    drum_f_measure,
+    level_dbfs,
+    rolloff_hz,
+    speed_pct,
+    width_db,
+    wow_pct,
+)
 from lofigen_kit.audio import AudioBuffer
 from lofigen_kit.chain import Rendering, render
 from lofigen_kit.components import Context, Take
 from lofigen_kit.doctor import examine
 from lofigen_kit.dsp.loudness import integrated_lufs, true_peak_dbtp
 from lofigen_kit.plugins import load_plugins
-from lofigen_kit.preset import load_preset
+from lofigen_kit.preset import Preset, load_preset
 from lofigen_kit.resources import presets_dir
+from lofigen_kit.score import BeatGrid
 from lofigen_kit.seeding import stream
 
 PRESETS = sorted(path.stem for path in presets_dir().glob("*.yaml"))
@@ -92,3 +109,205 @@ def test_the_finished_beat_still_has_its_strokes(rendering: Rendering) -> None:
 def test_the_same_take_again_is_the_same_bit_for_bit(rendering: Rendering) -> None:
     again = render(rendering.preset)
     np.testing.assert_array_equal(again.audio.samples, rendering.audio.samples)
+
+
+RATE_HZ = 44_100
+GRID = BeatGrid(tempo_bpm=120.0)
+DURATION_S = 12.0
+FIRST_S, LATE_S = 7.0, 8.0
+"""Where pocket-radio begins to open, at 3.5 bars, and from where it is open."""
+TONE_HZ = 1000.0
+
+PROMISES: dict[str, dict[str, tuple[float, float]]] = {
+    # Warm cassette, slow wow, a little hiss.
+    "lofi-tape": {
+        "centroid_octaves": (-3.0, -1.0),
+        "wow_pct": (0.3, 0.7),
+        "floor_dbfs": (-61.0, -59.0),
+    },
+    # A warm record in a room, crackling, on a table that is not quite flat.
+    "vinyl-cafe": {
+        "centroid_octaves": (-2.0, -0.7),
+        "wow_pct": (0.2, 0.35),
+        "floor_dbfs": (-42.0, -36.0),
+        "floor_crest_db": (15.5, 40.0),
+        "pump_db": (2.0, 4.0),
+    },
+    # Pitched up, sampled at 26 kHz and 12 bits, pitched down again, and pumped.
+    "sp404-crush": {
+        "pump_db": (3.0, 7.0),
+        "mirror_db": (-30.0, -15.0),
+        "rolloff_octaves": (-2.0, -0.5),
+    },
+    # Dark, wide and far away, with rain on the window.
+    "rainy-study": {
+        "centroid_octaves": (-3.0, -1.0),
+        "width_db": (3.0, 12.0),
+        "crest_db": (-4.0, -1.0),
+        "floor_dbfs": (-42.0, -36.0),
+    },
+    # Slowed, and drowned in a long reverb.
+    "slowed-reverb": {
+        "pitch_cents": (-282.0, -278.0),
+        "length": (1.17, 1.18),
+        "tail_s": (2.5, 6.0),
+    },
+    # Dark and unsteady, on flat batteries.
+    "worn-walkman": {
+        "centroid_octaves": (-4.0, -2.0),
+        "wow_pct": (1.1, 2.5),
+        "floor_dbfs": (-49.0, -47.0),
+    },
+    # Quick, and bright for a tape; the compressor lets each stroke through.
+    "late-train": {
+        "centroid_octaves": (-1.2, -0.5),
+        "crest_db": (2.0, 6.0),
+        "wow_pct": (0.1, 0.3),
+        "floor_dbfs": (-73.0, -71.0),
+    },
+    # Begins in a small radio and opens up.
+    "pocket-radio": {
+        "low_hz": (300.0, 800.0),
+        "rolloff_octaves": (-3.0, -1.0),
+        "opening_octaves": (1.0, 3.0),
+        "floor_dbfs": (-55.0, -53.0),
+    },
+}
+"""What each preset's description says, as the least and the most of each of its features."""
+
+
+def test_every_preset_has_its_promises() -> None:
+    assert sorted(PROMISES) == PRESETS
+
+
+def times_s() -> np.ndarray:
+    return np.arange(round(DURATION_S * RATE_HZ)) / RATE_HZ
+
+
+def struck() -> AudioBuffer:
+    """Return pink noise that is struck on every other beat, over what never falls silent."""
+    rng = np.random.default_rng(5)
+    size = len(times_s())
+    frequencies_hz = np.fft.rfftfreq(size, 1 / RATE_HZ)
+    tilt = (frequencies_hz > 20) / np.sqrt(np.maximum(frequencies_hz, 20))
+    middle, left, right = np.fft.irfft(np.fft.rfft(rng.standard_normal((3, size))) * tilt, size)
+    strokes = np.exp(-(times_s() % (2 * GRID.beat_s)) / 0.08) + 0.03
+    noise = np.stack([middle + 0.3 * left, middle + 0.3 * right]) * strokes
+    return AudioBuffer(0.08 * noise / noise.std(), RATE_HZ)
+
+
+def tone(frequency_hz: float) -> AudioBuffer:
+    wave = 0.25 * np.sin(2 * np.pi * frequency_hz * times_s())
+    return AudioBuffer(np.stack([wave, wave]), RATE_HZ)
+
+
+def part(audio: AudioBuffer, start_s: float, end_s: float) -> AudioBuffer:
+    first, last = (round(time_s * RATE_HZ) for time_s in (start_s, end_s))
+    return audio.with_samples(audio.samples[:, first:last])
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a preset's effects make of sounds, without its network and its master."""
+
+    preset: Preset
+
+    def through(self, audio: AudioBuffer, *, tail: bool = False) -> AudioBuffer:
+        def context(stage: str) -> Context:
+            return Context(stream(self.preset.seed, 0, stage), grid=GRID, root=self.preset.root)
+
+        for _, heard in rack.played(self.preset.effects, audio, context, loop=False, tail=tail):
+            audio = heard
+        return audio
+
+    @cached_property
+    def struck(self) -> AudioBuffer:
+        return self.through(struck())
+
+    @cached_property
+    def first(self) -> AudioBuffer:
+        return part(self.struck, 0, FIRST_S)
+
+    @cached_property
+    def tone(self) -> AudioBuffer:
+        return self.through(tone(TONE_HZ))
+
+    @cached_property
+    def idle(self) -> AudioBuffer:
+        return self.through(AudioBuffer(np.zeros((2, len(times_s()))), RATE_HZ))
+
+
+DRY = Heard(load_preset("lofi-tape").model_copy(update={"effects": ()}))
+
+
+def tail_s(heard: Heard) -> float:
+    """Return how long two seconds sound on after their end."""
+    dry = part(struck(), 0, 2.0)
+    whole, cut = (heard.through(dry, tail=tail) for tail in (True, False))
+    return whole.duration_s - cut.duration_s
+
+
+def pitch_cents(heard: Heard) -> float:
+    return float(1200.0 * np.log2(1.0 + speed_pct(heard.tone, TONE_HZ).mean() / 100.0))
+
+
+def pump_db(heard: Heard) -> float:
+    """Return how far a tone's level goes up and down within four seconds."""
+    frames = part(heard.tone, 2.0, 6.0).mono().samples[0].reshape(200, -1)
+    levels = 10.0 * np.log10(np.mean(np.square(frames, dtype=np.float64), axis=1))
+    return float(np.quantile(levels, 0.98) - np.quantile(levels, 0.02))
+
+
+def mirror_db(heard: Heard) -> float:
+    """Return how loud a tone's mirror image is, for a rate of 26.04 kHz a fourth higher."""
+    frequency_hz = 7000.0
+    image_hz = 26_040 * 2 ** (-5 / 12) - frequency_hz
+    wave = heard.through(tone(frequency_hz)).mono().samples[0].astype(np.float64)
+    power = np.abs(np.fft.rfft(wave * np.blackman(len(wave)))) ** 2
+    line, image = (
+        power[round((f - 1) * DURATION_S) : round((f + 1) * DURATION_S)].sum()
+        for f in (frequency_hz, image_hz)
+    )
+    return float(10.0 * np.log10(image / line))
+
+
+def octaves(after: float, before: float) -> float:
+    return float(np.log2(after / before))
+
+
+FEATURES: dict[str, Callable[[Heard], float]] = {
+    "centroid_octaves": lambda heard: octaves(centroid_hz(heard.first), centroid_hz(DRY.first)),
+    "rolloff_octaves": lambda heard: octaves(rolloff_hz(heard.first), rolloff_hz(DRY.first)),
+    "low_hz": lambda heard: rolloff_hz(heard.first, 0.15),
+    "opening_octaves": lambda heard: octaves(
+        rolloff_hz(part(heard.struck, LATE_S, DURATION_S)), rolloff_hz(heard.first)
+    ),
+    "crest_db": lambda heard: crest_db(heard.first) - crest_db(DRY.first),
+    "width_db": lambda heard: width_db(heard.first) - width_db(DRY.first),
+    "wow_pct": lambda heard: wow_pct(heard.tone, TONE_HZ),
+    "pitch_cents": pitch_cents,
+    "length": lambda heard: heard.struck.duration_s / DURATION_S,
+    "tail_s": tail_s,
+    "floor_dbfs": lambda heard: level_dbfs(heard.idle),
+    "floor_crest_db": lambda heard: crest_db(heard.idle),
+    "pump_db": pump_db,
+    "mirror_db": mirror_db,
+}
+"""Measures; those in octaves, of crest and of width are of struck noise beside itself before."""
+
+
+@pytest.mark.parametrize(
+    ("name", "feature"), [(name, feature) for name, all_ in PROMISES.items() for feature in all_]
+)
+def test_the_effects_do_what_the_description_says(
+    heard: dict[str, Heard], name: str, feature: str
+) -> None:
+    least, most = PROMISES[name][feature]
+    assert least <= FEATURES[feature](heard[name]) <= most
+    if feature != "floor_crest_db":  # of silence there is none
+        assert not least <= FEATURES[feature](DRY) <= most, "without effects, it would be kept too"
+
+
+@pytest.fixture(scope="module")
+def heard() -> dict[str, Heard]:
+    return {name: Heard(load_preset(name)) for name in PRESETS}

@@ -1,0 +1,79 @@
+"""What a component can be told, from its model and its docstring, as listings and pages show it."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lofigen_kit.components import Component
+
+_SECTION = re.compile(r"^Attributes:$", re.MULTILINE)
+_ATTRIBUTE = re.compile(r"^    (\w+): (.*(?:\n {8}.*)*)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter.
+
+    Attributes:
+        name: Which ends in its unit.
+        default: As a listing shows it; `(required)` where there is none.
+        range: Its bounds or its choices; empty where there are none.
+        meaning: What its description says, or the docstring's `Attributes`.
+    """
+
+    name: str
+    default: str
+    range: str
+    meaning: str
+
+
+def parameters(component: type[Component]) -> list[Parameter]:
+    """Return all parameters of a component but its name."""
+    meanings = _meanings(component)
+    return [
+        Parameter(
+            name=name,
+            default=_default(facts),
+            range=_range(facts),
+            meaning=facts.get("description") or meanings.get(name, ""),
+        )
+        for name, facts in component.model_json_schema()["properties"].items()
+        if name != "use"
+    ]
+
+
+def prose(component: type[Component]) -> str:
+    """Return a component's docstring as it stands above its `Attributes`."""
+    return _SECTION.split(inspect.cleandoc(component.__doc__ or ""))[0].strip()
+
+
+def _meanings(component: type[Component]) -> dict[str, str]:
+    """Return what docstrings say of each attribute, a class's own before those it inherits."""
+    found: dict[str, str] = {}
+    for cls in reversed(component.__mro__):
+        sections = _SECTION.split(inspect.cleandoc(vars(cls).get("__doc__") or ""))[1:]
+        for name, text in _ATTRIBUTE.findall("".join(sections)):
+            found[name] = " ".join(text.split())
+    return found
+
+
+def _default(facts: dict[str, Any]) -> str:
+    if "default" not in facts:
+        return "(required)"
+    return "null" if facts["default"] is None else str(facts["default"])
+
+
+def _range(facts: dict[str, Any]) -> str:
+    """Return a parameter's bounds, which stand one level deeper if it may be null."""
+    for part in (facts, *facts.get("anyOf", ())):
+        if "enum" in part:
+            return "|".join(map(str, part["enum"]))
+        low = part.get("minimum", part.get("exclusiveMinimum"))
+        high = part.get("maximum", part.get("exclusiveMaximum"))
+        if low is not None and high is not None:
+            return f"{low:g} to {high:g}"
+    return ""
