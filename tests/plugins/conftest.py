@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,25 +17,36 @@ SOURCE = Path(__file__).parent / "vst3" / "plugin.c"
 MakePlugin = Callable[..., Path]
 
 
-def compiled(folder: Path, name: str, source: Path, *options: str) -> Path:
-    """Return a bundle in a folder, of a file in C."""
+@pytest.fixture(scope="session")
+def vst3(tmp_path_factory: pytest.TempPathFactory) -> MakePlugin:
+    """Make a plugin with the faults that are asked for; one of each kind is enough for all tests.
+
+    It is a bundle in a folder of its own.
+    """
     if sys.platform != "linux":
         pytest.skip("the plugins for tests are made for Linux")
     if not (compiler := shutil.which("cc")):
         pytest.skip("there is no C compiler to make plugins with")
-    bundle = folder / f"{name}.vst3"
-    library = bundle / "Contents" / f"{platform.machine()}-linux" / f"{name}.so"
-    library.parent.mkdir(parents=True)
-    command = [compiler, "-shared", "-fPIC", "-O1", "-w", *options, "-o", library, source, "-lm"]
-    subprocess.run(command, check=True)
-    return bundle
 
-
-@pytest.fixture
-def vst3(tmp_path: Path) -> MakePlugin:
-    """Make a plugin in a bundle beside the test's files, with the faults that are asked for."""
-
+    @cache
     def make(name: str = "Gain", **options: str | int) -> Path:
-        return compiled(tmp_path, name, SOURCE, *(f"-D{k}={v}" for k, v in options.items()))
+        bundle = tmp_path_factory.mktemp("vst3") / f"{name}.vst3"
+        library = bundle / "Contents" / f"{platform.machine()}-linux" / f"{name}.so"
+        library.parent.mkdir(parents=True)
+        defined = [f"-D{key}={value}" for key, value in options.items()]
+        command = [
+            compiler,
+            "-shared",
+            "-fPIC",
+            "-O1",
+            "-w",
+            *defined,
+            "-o",
+            library,
+            SOURCE,
+            "-lm",
+        ]
+        subprocess.run(command, check=True)
+        return bundle
 
     return make

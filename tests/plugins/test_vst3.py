@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -21,7 +22,6 @@ from lofigen_kit.errors import PresetError
 from lofigen_kit.plugins import load_plugins
 from lofigen_kit.recipe import find_preset, load
 from lofigen_kit.seeding import stream
-from lofigen_kit.testing import check_component
 from lofigen_kit_plugins.vst3 import Vst3, file
 
 RATE_HZ = 44_100
@@ -48,10 +48,6 @@ def refused(path: Path, **more: Any) -> str:
     return str(error.value)
 
 
-def test_the_contract_is_kept(vst3: MakePlugin) -> None:
-    check_component(Vst3, path=str(vst3(LATENCY=300)))
-
-
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("insists_on", [0, 1, 2])
 @pytest.mark.parametrize("rate_hz", [22_050, 48_000])
@@ -67,10 +63,18 @@ def test_a_gain_of_6_db_in_mono_and_stereo(
 
 
 @pytest.mark.parametrize("latency", [1, 3000, 8192, 20_000, 44_100])
-@pytest.mark.parametrize("frames", [1, 5000, 30_000])
-def test_what_it_holds_back_is_taken_off(vst3: MakePlugin, latency: int, frames: int) -> None:
-    before = NOISE[:, :frames]
-    assert np.array_equal(played(vst3(LATENCY=latency), before), before)
+def test_what_it_holds_back_is_taken_off(vst3: MakePlugin, latency: int) -> None:
+    for frames in (1, 5000, 30_000):
+        before = NOISE[:, :frames]
+        assert np.array_equal(played(vst3(LATENCY=latency), before), before)
+
+
+@pytest.mark.parametrize("predelay", [2000, 4000])  # what pedalboard sees, and what it does not
+def test_of_what_it_heard_before_nothing_is_left(vst3: MakePlugin, predelay: int) -> None:
+    path = vst3(PREDELAY=predelay, KEEPS=1)
+    out = played(path, NOISE)
+    assert not out[:, :predelay].any()
+    assert np.array_equal(out[:, predelay:], NOISE[:, :-predelay])
 
 
 def test_one_that_holds_back_more_than_a_second_is_refused(vst3: MakePlugin) -> None:
@@ -124,7 +128,7 @@ def test_an_instrument_is_refused(vst3: MakePlugin) -> None:
 @pytest.mark.parametrize(
     ("faults", "line"),
     [
-        ({"AT_LOAD": "*(volatile int *)0 = 0"}, "path: 'Bad.vst3' crashes (SIGSEGV)"),
+        ({"AT_LOAD": "raise(SIGSEGV)"}, "path: 'Bad.vst3' crashes (SIGSEGV)"),
         ({"AT_ENTRY": "abort()"}, "path: 'Bad.vst3' crashes (SIGABRT)"),
         ({"AT_ENTRY": "_exit(7)"}, "path: 'Bad.vst3' crashes (code 0x7)"),
         ({"AT_ENTRY": "_exit(0)"}, "path: 'Bad.vst3' is no VST3 plugin that can be loaded here"),
@@ -157,7 +161,7 @@ def test_what_it_prints_is_no_answer(vst3: MakePlugin) -> None:
 
 
 def test_another_library_is_no_plugin(vst3: MakePlugin, tmp_path: Path) -> None:
-    bundle = vst3("Bad")
+    bundle = shutil.copytree(vst3("Bad"), tmp_path / "Bad.vst3")
     (library,) = bundle.glob("Contents/*/*")
     (tmp_path / "other.c").write_text("int answer(void) { return 42; }")
     subprocess.run(["cc", "-shared", "-o", library, tmp_path / "other.c"], check=True)
@@ -178,9 +182,9 @@ def test_rubbish_is_no_plugin(tmp_path: Path) -> None:
 
 
 def test_a_file_is_tried_once_until_it_changes(
-    vst3: MakePlugin, monkeypatch: pytest.MonkeyPatch
+    vst3: MakePlugin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = vst3()
+    path = shutil.copytree(vst3(), tmp_path / "Gain.vst3")
     asked = []
     run = subprocess.run
 
@@ -205,15 +209,18 @@ def test_paths_lead_beside_the_preset_or_to_installed_plugins(
     installed = home / ".vst3" / "Gain.vst3"
     installed.parent.mkdir(parents=True)
     presets.mkdir()
-    outside = vst3().rename(installed).parent.parent / "Gain.vst3"
+    shutil.copytree(vst3(), installed)
+    outside = home / "Gain.vst3"
     outside.symlink_to(installed)
+    (presets / "Link.vst3").symlink_to(installed)
     monkeypatch.setenv("HOME", str(home))
     context = Context(rng=stream(1, 0, "test"), root=presets)
     audio = AudioBuffer(NOISE, RATE_HZ)
     for path in ("~/.vst3/Gain.vst3", str(installed)):
         assert np.array_equal(Vst3(path=path).apply(audio, context).samples, NOISE)
-    for path in ("../home/.vst3/Gain.vst3", str(outside), "~/.vst3/../Gain.vst3", "~/Gain.vst3"):
-        with pytest.raises(InputError, match="^path: .* lies outside .* put it beside the preset"):
+    outside_all = ("../home/.vst3/Gain.vst3", str(outside), "~/.vst3/../Gain.vst3", "Link.vst3")
+    for path in outside_all:
+        with pytest.raises(InputError, match=r"^path: .* lies outside .* put it beside the preset"):
             Vst3(path=path).apply(audio, context)
 
 
@@ -228,7 +235,7 @@ def real(request: pytest.FixtureRequest) -> Vst3:
     folders = (Path("~/.vst3").expanduser(), Path("/usr/lib/vst3"), Path("/usr/local/lib/vst3"))
     for folder in folders:
         for path in folder.rglob("*DragonflyPlateReverb*.vst3"):
-            return Vst3(path=str(path), parameters={"algorithm": "Tank", "decay_s": 2.5})
+            return Vst3(path=str(path), parameters={"predelay_ms": 30, "decay_s": 2.5})
     pytest.skip("Dragonfly Plate Reverb is not installed")
 
 
@@ -278,6 +285,10 @@ effects:
 """
 
 
+def beside(folder: Path, plugin: Path) -> Path:
+    return shutil.copytree(plugin, folder / plugin.name)
+
+
 def preset(folder: Path, text: str = PRESET) -> Path:
     path = folder / "hosted.yaml"
     path.write_text(text)
@@ -287,7 +298,7 @@ def preset(folder: Path, text: str = PRESET) -> Path:
 def test_the_recipe_says_which_plugin_it_was(
     vst3: MakePlugin, tmp_path: Path, run: Command
 ) -> None:
-    (library,) = vst3().glob("Contents/*/*")
+    (library,) = beside(tmp_path, vst3()).glob("Contents/*/*")
     out = tmp_path / "out.wav"
     code, _, err = run("chain", "preset", preset(tmp_path), "-o", out)
     assert code == 0, err
@@ -299,7 +310,7 @@ def test_the_recipe_says_which_plugin_it_was(
 def test_what_a_rendered_file_names_runs_only_if_the_user_says_so(
     vst3: MakePlugin, tmp_path: Path, run: Command
 ) -> None:
-    vst3()
+    beside(tmp_path, vst3())
     out = tmp_path / "out.wav"
     assert run("chain", "preset", preset(tmp_path), "-o", out)[0] == 0
     for command in (
@@ -319,7 +330,7 @@ def test_what_a_rendered_file_names_runs_only_if_the_user_says_so(
 def test_nor_does_one_within_another_effect(
     vst3: MakePlugin, tmp_path: Path, run: Command, plugin_dir: Path
 ) -> None:
-    vst3()
+    beside(tmp_path, vst3())
     text = PRESET.replace("- {use: vst3", "- {use: mix, branches: [[{use: vst3").replace(
         "gain_db: 6}}", "gain_db: 6}}]]}"
     )
@@ -334,7 +345,7 @@ def test_nor_does_one_within_another_effect(
 def test_the_command_line_says_it_in_one_line(
     vst3: MakePlugin, tmp_path: Path, run: Command
 ) -> None:
-    vst3(AT_PROCESS="abort()")
+    beside(tmp_path, vst3(AT_PROCESS="abort()"))
     code, _, err = run("chain", "preset", preset(tmp_path), "-o", tmp_path / "out.wav")
     assert code == 2
     assert err == (

@@ -101,7 +101,8 @@ class Vst3(BlockEffect):
             )
 
         def board(channels: int) -> Board:
-            return Board([self._loaded(path, facts)], replace(sound, channels=channels), late)
+            heard = replace(sound, channels=channels)
+            return Board([self._loaded(path, facts, heard)], heard, late)
 
         if sound.channels in facts.channels:
             whole = board(sound.channels)
@@ -131,15 +132,22 @@ class Vst3(BlockEffect):
 
         return facts_of(path, self.plugin_name, rate_hz)
 
-    def _loaded(self, path: Path, facts: Facts) -> pedalboard.VST3Plugin:
-        """Return a new instance, set and silent."""
+    def _loaded(self, path: Path, facts: Facts, sound: Sound) -> pedalboard.VST3Plugin:
+        """Return a new instance, set and silent.
+
+        pedalboard lets it hear noise as it is loaded, which not every plugin forgets when it is
+        told to: silence drives it out.
+        """
+        import numpy as np
         import pedalboard
 
         plugin = pedalboard.VST3Plugin(str(path), plugin_name=facts.name)
         for name, value in self.parameters.items():
             setattr(plugin, name, value)
-        # pedalboard has let it hear something as it was loaded, and counted that.
-        plugin.reset()
+        silence = np.zeros((sound.channels, round(self.ring_s * sound.sample_rate_hz)), np.float32)
+        if silence.size:
+            plugin.process(silence, sound.sample_rate_hz, reset=False)
+        plugin.reset()  # the frames that went through it until now are counted no more
         return plugin
 
 
@@ -153,7 +161,8 @@ def _found(path: str, root: Path | None) -> Path:
     Raises:
         InputError: for any other.
     """
-    here = Path(os.path.normpath(os.path.expanduser(path)))  # noqa: PTH111 - no home is no error
+    path = os.path.expanduser(path)  # noqa: PTH111 - no home is no error
+    here = Path(os.path.normpath(path))
     installed = any(here.is_relative_to(folder) for folder in _plugin_folders())
     if root is None or (installed and here.is_absolute()):
         return here

@@ -127,9 +127,9 @@ def facts_of(path: Path, name: str | None, rate_hz: int) -> Facts:
 @cache
 def _tried(
     path: Path,
-    stamp: tuple[int, ...],
+    stamp: tuple[int, ...],  # noqa: ARG001 - a key of the cache
     name: str | None,
-    rate_hz: int,  # noqa: ARG001 - a key
+    rate_hz: int,
 ) -> tuple[dict[str, Any], str]:
     """Return what the process says of a plugin, and what is wrong with it, one of them empty."""
     # Not from the current directory, where a stranger's `json.py` may lie: -P.
@@ -139,8 +139,7 @@ def _tried(
         done = subprocess.run(  # noqa: S603 - itself
             command,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             timeout=PATIENCE_S,
             check=False,
         )

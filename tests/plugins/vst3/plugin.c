@@ -2,6 +2,8 @@
  * compiled. Steinberg's interfaces are tables of functions, so plain C will do.
  *
  *   LATENCY      how many frames it holds back, and says so         (0)
+ *   PREDELAY     how many more it holds back, and says nothing      (0)
+ *   KEEPS        whether it forgets nothing when it is told to      (0)
  *   CHANNELS     how many it insists on; 0 takes one and two        (0)
  *   CLASSES      how many plugins the file holds                    (1)
  *   CATEGORY     what it says it is                                 ("Fx")
@@ -10,6 +12,7 @@
  */
 
 #include <math.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -19,6 +22,12 @@
 
 #ifndef LATENCY
 #define LATENCY 0
+#endif
+#ifndef PREDELAY
+#define PREDELAY 0
+#endif
+#ifndef KEEPS
+#define KEEPS 0
 #endif
 #ifndef CHANNELS
 #define CHANNELS 0
@@ -65,12 +74,14 @@ typedef struct {
         version[64], sdk[64];
 } ClassInfo;
 
+enum { HELD = LATENCY + PREDELAY + 1 };
+
 /* One object with three faces, each a pointer to its table; `self` is the face that was called. */
 typedef struct {
     const void *component, *processor, *controller;
     double values[PARAMETERS];
     int channels;
-    float held[2][LATENCY + 1];      /* the last frames, and where the next one goes */
+    float held[2][HELD];      /* the last frames, and where the next one goes */
     int at;
 } Plugin;
 
@@ -143,7 +154,7 @@ static int32_t set_up(void *self, Setup *setup) {
     return OK;
 }
 static int32_t processing(void *self, uint8_t on) {
-    memset(FACE(processor)->held, 0, sizeof FACE(processor)->held);
+    if (!KEEPS) memset(FACE(processor)->held, 0, sizeof FACE(processor)->held);
     return OK;
 }
 
@@ -171,10 +182,10 @@ static int32_t process(void *self, Data *data) {
     for (int32_t i = 0; i < data->frames; i++) {
         for (int c = 0; c < data->in->channels && c < 2; c++) {
             plugin->held[c][plugin->at] = data->in->samples[c][i];
-            float late = plugin->held[c][(plugin->at + 1) % (LATENCY + 1)];
+            float late = plugin->held[c][(plugin->at + 1) % HELD];
             data->out->samples[c][i] = (float)(gain * late);
         }
-        plugin->at = (plugin->at + 1) % (LATENCY + 1);
+        plugin->at = (plugin->at + 1) % HELD;
     }
     return OK;
 }
