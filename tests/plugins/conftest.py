@@ -34,18 +34,8 @@ def vst3(tmp_path_factory: pytest.TempPathFactory) -> MakePlugin:
         library = bundle / "Contents" / f"{platform.machine()}-linux" / f"{name}.so"
         library.parent.mkdir(parents=True)
         defined = [f"-D{key}={value}" for key, value in options.items()]
-        command = [
-            compiler,
-            "-shared",
-            "-fPIC",
-            "-O1",
-            "-w",
-            *defined,
-            "-o",
-            library,
-            SOURCE,
-            "-lm",
-        ]
+        files = ["-o", str(library), str(SOURCE), "-lm"]
+        command = [compiler, "-shared", "-fPIC", "-O1", "-w", *defined, *files]
         subprocess.run(command, check=True)
         return bundle
 

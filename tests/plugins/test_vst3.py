@@ -115,7 +115,7 @@ def test_a_parameter_that_it_does_not_take(
     assert line in refused(vst3(), parameters=parameters)
 
 
-@pytest.mark.parametrize("value", [None, [1], {"at": {"0": 1}}])
+@pytest.mark.parametrize("value", [None, [1], {"at": {"0": 1}}, 1e12])
 def test_a_parameter_that_is_no_setting(value: Any) -> None:
     with pytest.raises(ValidationError, match="gain_db is to be a number, a text, true or false"):
         Vst3.model_validate({"path": "Gain.vst3", "parameters": {"gain_db": value}})
@@ -154,7 +154,7 @@ def test_one_that_hangs_is_one_line(
 
 def test_what_it_prints_is_no_answer(vst3: MakePlugin) -> None:
     path = vst3(AT_ENTRY='(puts("{}"), fflush(stdout))')
-    command = [sys.executable, "-m", "lofigen_kit_plugins.vst3.probe", path]
+    command = [sys.executable, "-m", "lofigen_kit_plugins.vst3.probe", str(path)]
     done = subprocess.run(command, capture_output=True, check=True)
     assert json.loads(done.stdout)["name"] == "Plain Gain"
     assert b"{}" in done.stderr
@@ -192,7 +192,7 @@ def test_a_file_is_tried_once_until_it_changes(
         asked.append(arguments)
         return run(*arguments, **more)
 
-    monkeypatch.setattr(file.subprocess, "run", count)
+    monkeypatch.setattr(subprocess, "run", count)
     for _ in range(2):
         file.facts_of(path, None, RATE_HZ)
     assert len(asked) == 1
@@ -268,7 +268,7 @@ def test_a_real_one_is_the_same_in_another_process(real: Vst3, tmp_path: Path) -
         f"out = effect.apply(AudioBuffer(noise, {RATE_HZ}), ctx).samples\n"
         "print(hashlib.sha256(out.tobytes()).hexdigest())\n"
     )
-    command = [sys.executable, script, real.model_dump_json()]
+    command = [sys.executable, str(script), real.model_dump_json()]
     there = subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
     context = Context(rng=stream(1, 0, "test"))
     here = real.apply(AudioBuffer(NOISE, RATE_HZ), context).samples

@@ -27,10 +27,12 @@ if TYPE_CHECKING:
 
     from lofigen_kit_plugins.vst3.file import Facts
 
-Value = bool | Annotated[float, Field(ge=-1e9, le=1e9)] | Annotated[str, Field(max_length=1000)]
+_LARGEST = 1e9
+Value = bool | Annotated[float, Field(ge=-_LARGEST, le=_LARGEST)] | str
 """What a plugin's parameter may be set to."""
 
 _LONGEST_LATENCY_S = 1.0
+_BLOCK = 8192
 
 
 class Vst3(BlockEffect):
@@ -64,7 +66,8 @@ class Vst3(BlockEffect):
     def _are_settings(cls, values: Any) -> Any:
         if isinstance(values, dict):
             for name, value in values.items():
-                if not isinstance(value, bool | int | float | str):
+                number = isinstance(value, bool | int | float) and abs(value) <= _LARGEST
+                if not number and not isinstance(value, str):
                     raise ValueError(f"{name} is to be a number, a text, true or false")
         return values
 
@@ -144,15 +147,16 @@ class Vst3(BlockEffect):
         plugin = pedalboard.VST3Plugin(str(path), plugin_name=facts.name)
         for name, value in self.parameters.items():
             setattr(plugin, name, value)
-        silence = np.zeros((sound.channels, round(self.ring_s * sound.sample_rate_hz)), np.float32)
-        if silence.size:
-            plugin.process(silence, sound.sample_rate_hz, reset=False)
+        frames = _BLOCK + round(self.ring_s * sound.sample_rate_hz)
+        silence = np.zeros((sound.channels, frames), np.float32)
+        plugin.process(silence, sound.sample_rate_hz, _BLOCK, reset=False)
         plugin.reset()  # the frames that went through it until now are counted no more
         return plugin
 
 
 def _mean(pair: np.ndarray) -> np.ndarray:
-    return pair.mean(axis=0, keepdims=True)
+    mean: np.ndarray = pair.mean(axis=0, keepdims=True)
+    return mean
 
 
 def _found(path: str, root: Path | None) -> Path:

@@ -37,7 +37,7 @@ def tried(path: str, name: str | None, rate_hz: int) -> dict[str, Any]:
     chosen = names[0] if name is None and len(names) == 1 else name
     if chosen not in names:
         return {"plugins": names}
-    plugin = pedalboard.VST3Plugin(path, plugin_name=chosen)
+    plugin: Any = pedalboard.VST3Plugin(path, plugin_name=chosen)
     effect = plugin.is_effect and not plugin.is_instrument
     return {
         "plugins": names,
@@ -50,7 +50,7 @@ def tried(path: str, name: str | None, rate_hz: int) -> dict[str, Any]:
     }
 
 
-def _range(parameter: pedalboard.AudioProcessorParameter) -> dict[str, Any]:
+def _range(parameter: Any) -> dict[str, Any]:
     """Return what a parameter takes: true or false, a number within a range, or one of texts."""
     if parameter.type is bool:
         return {"type": "bool"}
