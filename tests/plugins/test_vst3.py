@@ -94,6 +94,7 @@ def test_one_of_several_is_chosen_by_its_name(vst3: MakePlugin) -> None:
         "plugin_name: 'Two.vst3' holds 2 plugins; name one: it holds 'Plain Gain', 'Plain Gain 2'"
     )
     assert "did you mean 'Plain Gain 2'?" in refused(path, plugin_name="Plain Gian 2")
+    assert "holds no plugin '--help'; it holds 'Pl" in refused(path, plugin_name="--help")
 
 
 @pytest.mark.parametrize(
@@ -141,6 +142,12 @@ def test_one_that_crashes_is_one_line(
     vst3: MakePlugin, faults: dict[str, str | int], line: str
 ) -> None:
     assert refused(vst3("Bad", **faults)) == f"{line}; name another plugin"
+
+
+def test_one_that_crashes_as_it_is_set_is_one_line(vst3: MakePlugin) -> None:
+    path = vst3(AT_PROCESS="if (plugin->values[GAIN] > 0.9) abort()")
+    played(path, NOISE, parameters={"gain_db": 6})
+    assert "crashes (SIGABRT)" in refused(path, parameters={"gain_db": 18})
 
 
 @pytest.mark.parametrize("where", ["AT_LOAD", "AT_PROCESS"])
@@ -194,11 +201,11 @@ def test_a_file_is_tried_once_until_it_changes(
 
     monkeypatch.setattr(subprocess, "run", count)
     for _ in range(2):
-        file.facts_of(path, None, RATE_HZ)
+        file.facts_of(path, None, {}, RATE_HZ)
     assert len(asked) == 1
     (library,) = path.glob("Contents/*/*")
     os.utime(library, (0, 0))
-    file.facts_of(path, None, RATE_HZ)
+    file.facts_of(path, None, {}, RATE_HZ)
     assert len(asked) == 2
 
 

@@ -96,7 +96,6 @@ class Vst3(BlockEffect):
 
         path = _found(self.path, ctx.root)
         facts = self._facts(path, sound.sample_rate_hz)
-        facts.check(self.parameters)
         late = self.latency_frames(sound)
         if facts.latency_frames > late:
             raise InputError(
@@ -133,7 +132,7 @@ class Vst3(BlockEffect):
     def _facts(self, path: Path, rate_hz: int = 44_100) -> Facts:
         from lofigen_kit_plugins.vst3.file import facts_of
 
-        return facts_of(path, self.plugin_name, rate_hz)
+        return facts_of(path, self.plugin_name, self.parameters, rate_hz)
 
     def _loaded(self, path: Path, facts: Facts, sound: Sound) -> pedalboard.VST3Plugin:
         """Return a new instance, set and silent.

@@ -28,31 +28,74 @@ class Facts:
     Attributes:
         name: Its own name.
         version: As it says.
-        parameters: What each of them takes; see `lofigen_kit_plugins.vst3.probe`.
         channels: How many it takes, of one and two.
-        latency_frames: How much later a sound comes out of it.
+        latency_frames: How much later a sound comes out of it, set as it is to be.
     """
 
     name: str
     version: str
-    parameters: Mapping[str, Mapping[str, Any]]
     channels: tuple[int, ...]
     latency_frames: int
 
-    def check(self, settings: Mapping[str, bool | float | str]) -> None:
-        """Check what parameters are to be set to.
 
-        Raises:
-            InputError: for one that there is not, or that cannot be set so.
-        """
-        for name, value in settings.items():
-            if name not in self.parameters:
-                known = ", ".join(self.parameters) or "none"
-                raise InputError(
-                    f"parameters: {self.name!r} has no parameter {name!r}",
-                    remedy=did_you_mean(name, self.parameters, otherwise=f"it has {known}"),
-                )
-            _check_value(name, value, self.parameters[name])
+def facts_of(
+    path: Path, name: str | None, settings: Mapping[str, bool | float | str], rate_hz: int
+) -> Facts:
+    """Return what is known of a plugin; a file is tried once in a process, until it changes.
+
+    Args:
+        path: The file or bundle.
+        name: Which of its plugins; None for the only one.
+        settings: What its parameters are to be set to.
+        rate_hz: Frames a second that it is to run at.
+
+    Raises:
+        InputError: naming the file, for what is no plugin, crashes, hangs, is an instrument, or
+            cannot be set so.
+    """
+    if path.suffix.lower() != ".vst3" or not path.exists():
+        raise InputError(
+            f"path: there is no VST3 plugin {str(path)!r}", remedy="name a file or bundle .vst3"
+        )
+    stamp = tuple(binary.stat().st_mtime_ns for binary in _binaries(path))
+    found, trouble = _tried(path.absolute(), stamp, name, json.dumps(settings), rate_hz)
+    if trouble:
+        raise InputError(f"path: {path.name!r} {trouble}", remedy="name another plugin")
+    if "name" not in found:
+        names = found["plugins"]
+        listed = f"it holds {', '.join(map(repr, names))}"
+        if name is None:
+            raise InputError(
+                f"plugin_name: {path.name!r} holds {len(names)} plugins",
+                remedy=f"name one: {listed}",
+            )
+        raise InputError(
+            f"plugin_name: {path.name!r} holds no plugin {name!r}",
+            remedy=did_you_mean(name, names, otherwise=listed),
+        )
+    if not found["effect"]:
+        raise InputError(
+            f"path: {found['name']!r} is no effect: instruments cannot stand in the rack",
+            remedy="name an effect",
+        )
+    _check(found["name"], found["parameters"], settings)
+    return Facts(found["name"], found["version"], tuple(found["channels"]), found["latency_frames"])
+
+
+def _check(
+    plugin: str,
+    parameters: Mapping[str, Mapping[str, Any]],
+    settings: Mapping[str, bool | float | str],
+) -> None:
+    """Check what parameters are to be set to against what each of them takes."""
+    for name, value in settings.items():
+        if name not in parameters:
+            known = ", ".join(parameters) or "none"
+            raise InputError(
+                f"parameters: {plugin!r} has no parameter {name!r}",
+                remedy=did_you_mean(name, parameters, otherwise=f"it has {known}"),
+            )
+        _check_value(name, value, parameters[name])
 
 
 def _check_value(name: str, value: bool | float | str, takes: Mapping[str, Any]) -> None:
@@ -79,62 +122,19 @@ def _check_value(name: str, value: bool | float | str, takes: Mapping[str, Any])
         )
 
 
-def facts_of(path: Path, name: str | None, rate_hz: int) -> Facts:
-    """Return what is known of a plugin; a file is tried once in a process, until it changes.
-
-    Args:
-        path: The file or bundle.
-        name: Which of its plugins; None for the only one.
-        rate_hz: Frames a second that it is to run at.
-
-    Raises:
-        InputError: naming the file, for what is no plugin, crashes, hangs, or is an instrument.
-    """
-    if path.suffix.lower() != ".vst3" or not path.exists():
-        raise InputError(
-            f"path: there is no VST3 plugin {str(path)!r}", remedy="name a file or bundle .vst3"
-        )
-    stamp = tuple(binary.stat().st_mtime_ns for binary in _binaries(path))
-    found, trouble = _tried(path.absolute(), stamp, name, rate_hz)
-    if trouble:
-        raise InputError(f"path: {path.name!r} {trouble}", remedy="name another plugin")
-    if "name" not in found:
-        names = found["plugins"]
-        listed = f"it holds {', '.join(map(repr, names))}"
-        if name is None:
-            raise InputError(
-                f"plugin_name: {path.name!r} holds {len(names)} plugins",
-                remedy=f"name one: {listed}",
-            )
-        raise InputError(
-            f"plugin_name: {path.name!r} holds no plugin {name!r}",
-            remedy=did_you_mean(name, names, otherwise=listed),
-        )
-    if not found["effect"]:
-        raise InputError(
-            f"path: {found['name']!r} is no effect: instruments cannot stand in the rack",
-            remedy="name an effect",
-        )
-    return Facts(
-        found["name"],
-        found["version"],
-        found["parameters"],
-        tuple(found["channels"]),
-        found["latency_frames"],
-    )
-
-
 @cache
 def _tried(
     path: Path,
     stamp: tuple[int, ...],  # noqa: ARG001 - a key of the cache
     name: str | None,
+    settings: str,
     rate_hz: int,
 ) -> tuple[dict[str, Any], str]:
     """Return what the process says of a plugin, and what is wrong with it, one of them empty."""
     # Not from the current directory, where a stranger's `json.py` may lie: -P.
     command = [sys.executable, "-P", "-m", "lofigen_kit_plugins.vst3.probe", str(path)]
-    command += ["--rate-hz", str(rate_hz), *(["--name", name] if name else [])]
+    command += ["--settings", settings, "--rate-hz", str(rate_hz)]
+    command += [f"--name={name}"] if name else []
     try:
         done = subprocess.run(  # noqa: S603 - itself
             command,

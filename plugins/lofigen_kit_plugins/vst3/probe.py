@@ -11,6 +11,8 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,7 +22,9 @@ _BLOCK = 8192
 _LEVEL = 0.5
 
 
-def tried(path: str, name: str | None, rate_hz: int) -> dict[str, Any]:
+def tried(
+    path: str, name: str | None = None, rate_hz: int = 44_100, settings: Mapping[str, Any] = {}
+) -> dict[str, Any]:
     """Return what a file holds, and of one plugin in it all that one needs to know to run it.
 
     Silence and noise go through it, in mono and in stereo: many a plugin loads, and crashes there.
@@ -30,6 +34,7 @@ def tried(path: str, name: str | None, rate_hz: int) -> dict[str, Any]:
         name: Which of its plugins; None for the only one. Where that names none, `plugins` is all
             that is returned.
         rate_hz: Frames a second.
+        settings: What to set parameters to; what cannot be set so is left as it is.
     """
     import pedalboard
 
@@ -38,13 +43,18 @@ def tried(path: str, name: str | None, rate_hz: int) -> dict[str, Any]:
     if chosen not in names:
         return {"plugins": names}
     plugin: Any = pedalboard.VST3Plugin(path, plugin_name=chosen)
+    parameters = {n: _range(p) for n, p in plugin.parameters.items()}
+    for parameter, value in settings.items():
+        if parameter in parameters:
+            with suppress(ValueError, TypeError):
+                setattr(plugin, parameter, value)
     effect = plugin.is_effect and not plugin.is_instrument
     return {
         "plugins": names,
         "name": chosen,
         "version": plugin.version,
         "effect": effect,
-        "parameters": {n: _range(p) for n, p in plugin.parameters.items()},
+        "parameters": parameters,
         "channels": [n for n in (1, 2) if effect and _takes(plugin, n, rate_hz)],
         "latency_frames": plugin.reported_latency_samples,
     }
@@ -80,10 +90,11 @@ def main() -> None:
     parser.add_argument("path")
     parser.add_argument("--name", help="which of the file's plugins")
     parser.add_argument("--rate-hz", type=int, default=44_100)
+    parser.add_argument("--settings", type=json.loads, default={}, help="its parameters, as JSON")
     asked = parser.parse_args()
     with os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8") as answer:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-        json.dump(tried(asked.path, asked.name, asked.rate_hz), answer)
+        json.dump(tried(asked.path, asked.name, asked.rate_hz, asked.settings), answer)
 
 
 if __name__ == "__main__":
