@@ -167,6 +167,15 @@ def test_what_it_prints_is_no_answer(vst3: MakePlugin) -> None:
     assert b"{}" in done.stderr
 
 
+def test_nothing_is_imported_from_the_current_directory(
+    vst3: MakePlugin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = shutil.copytree(vst3(), tmp_path / "Gain.vst3")
+    (tmp_path / "json.py").write_text("raise SystemExit(9)")
+    monkeypatch.chdir(tmp_path)
+    assert np.array_equal(played(path, NOISE), NOISE)
+
+
 def test_another_library_is_no_plugin(vst3: MakePlugin, tmp_path: Path) -> None:
     bundle = shutil.copytree(vst3("Bad"), tmp_path / "Bad.vst3")
     (library,) = bundle.glob("Contents/*/*")
