@@ -80,13 +80,13 @@ class Example:
     """How an effect's page shows it.
 
     Attributes:
-        probe: What measures it.
+        probe: What measures it; None for what can be neither seen nor heard by itself.
         settings: What its preset line says.
         before: Effects through which the dry sound went already, so that there is something to do.
         note: What has to be said beside.
     """
 
-    probe: Probe
+    probe: Probe | None
     settings: dict[str, Any] = field(default_factory=dict)
     before: tuple[dict[str, Any], ...] = ()
     note: str = ""
@@ -154,6 +154,11 @@ EXAMPLES = {
     ),
     "vinyl-rumble": Example(probes.added, {"level_dbfs": -36}),
     "vinyl-warp": Example(probes.speed, {"depth_pct": 1}),
+    "vst3": Example(
+        None,
+        {"path": "~/.vst3/Some.vst3", "parameters": {"decay_s": 2}},
+        note="It sounds as the plugin does that you name.",
+    ),
     "wow-flutter": Example(
         probes.speed, {"wow_rate_hz": 0.6, "wow_depth_pct": 1.2, "flutter_depth_pct": 0.2}
     ),
@@ -173,15 +178,20 @@ def effect_page(cls: type[Effect], example: Example, figures: dict[str, str]) ->
     told = [f"Before it: `{_flow(settings)}`." for settings in example.before] + (
         [example.note] if example.note else []
     )
+    heard = told
+    if example.probe:
+        heard = [
+            f"![Spectrograms before and after, and what is measured](pictures/{name}.png)",
+            f"Hear it: [before](sounds/{before}.ogg), [after](sounds/{name}.ogg).",
+            *told,
+            _table(("measured", ""), figures.items()),
+        ]
     parts = [
         f"# {name}",
         prose(cls),
         _movement(cls),
         f"```yaml\neffects:\n  - {_flow({'use': name, **example.settings})}\n```",
-        f"![Spectrograms before and after, and what is measured](pictures/{name}.png)",
-        f"Hear it: [before](sounds/{before}.ogg), [after](sounds/{name}.ogg).",
-        *told,
-        _table(("measured", ""), figures.items()),
+        *heard,
         "## Parameters",
         _table(("name", "unit", "range", "default", "meaning"), rows),
         f"[Its code]({_code(cls)}). [All effects](README.md).",
@@ -195,7 +205,7 @@ def effects_index(classes: Iterable[type[Effect]]) -> str:
         (
             f"[{cls.name()}]({cls.name()}.md)",
             cls.summary(),
-            f"[after](sounds/{cls.name()}.ogg)",
+            f"[after](sounds/{cls.name()}.ogg)" if EXAMPLES[cls.name()].probe else "",
         )
         for cls in classes
     ]
@@ -253,7 +263,7 @@ def texts(effects: Figures, presets: Figures) -> dict[Path, str]:
     """Return every page by its path."""
     classes = effect_classes()
     pages = {
-        EFFECTS / f"{name}.md": effect_page(cls, EXAMPLES[name], effects[name])
+        EFFECTS / f"{name}.md": effect_page(cls, EXAMPLES[name], effects.get(name, {}))
         for name, cls in classes.items()
     }
     pages[EFFECTS / "README.md"] = effects_index(classes.values())
@@ -342,6 +352,8 @@ def play_effects() -> Figures:
         write_audio(root / ROOM, room(), format="flac", bit_depth=24, comment="", rng=None)
         for name, cls in classes.items():
             example = EXAMPLES[name]
+            if not example.probe:
+                continue
             first = [classes[line["use"]].model_validate(line) for line in example.before]
             before = _short(_through(first, dry, grid, root))
             if example.before:

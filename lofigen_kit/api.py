@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from lofigen_kit.guide import PART_DECAY_S, RELEASE_S, envelope
     from lofigen_kit.io import read_audio
     from lofigen_kit.nn.checkpoint import Network
+    from lofigen_kit.registry import did_you_mean
     from lofigen_kit.score import BeatGrid, Hit, Note, Score
 
 __all__ = [
@@ -71,6 +72,7 @@ __all__ = [
     "Sound",
     "Source",
     "Take",
+    "did_you_mean",
     "envelope",
     "extract_score",
     "field_validator",
@@ -89,6 +91,7 @@ _HOMES = {
     "PART_DECAY_S": "guide",
     "RELEASE_S": "guide",
     "Score": "score",
+    "did_you_mean": "registry",
     "envelope": "guide",
     "extract_score": "analysis",
     "read_audio": "io",

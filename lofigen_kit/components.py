@@ -216,10 +216,13 @@ class Effect(Component):
             rack sees to it.
         memory_s: How long what it does depends on what it heard. The runner lets it hear a loop
             for that long before it begins and after it ends, so that the seam stays smooth.
+        native: Whether it runs machine code that a preset names. That is done for the user's own
+            presets, and not for what a stranger's file asks for.
     """
 
     kind = "effect"
     memory_s: ClassVar[float] = 0.0
+    native: ClassVar[bool] = False
     mix: float = Field(default=1.0, ge=0, le=1)
 
     _moving: dict[str, Moving] = PrivateAttr(default_factory=dict)
@@ -242,6 +245,16 @@ class Effect(Component):
         to its ends.
         """
         return 1.0
+
+    def runs(self, root: Path | None) -> dict[str, str]:  # noqa: ARG002 - others need it
+        """Return what it runs that no package brought, by name, with version and hash.
+
+        The recipe records it.
+
+        Args:
+            root: The folder against which relative paths stand.
+        """
+        return {}
 
     def frames_after(self, audio: AudioBuffer, ctx: Context) -> int:
         """Return how long a sound is to be at this speed."""

@@ -310,7 +310,7 @@ def read(path: Path) -> dict[str, Any] | None:
 
 
 def find_preset(
-    name: str, registry: Registry, overrides: Sequence[str] = ()
+    name: str, registry: Registry, overrides: Sequence[str] = (), *, native: bool = False
 ) -> tuple[Preset, int, dict[str, Any]]:
     """Return what a preset's name, a chain file or a rendered file stands for; see `load`.
 
@@ -320,12 +320,12 @@ def find_preset(
     """
     path = Path(name)
     if path.suffix.lower() in AUDIO_SUFFIXES:
-        return load(path, registry, overrides)
+        return load(path, registry, overrides, native=native)
     return load_preset(name, registry=registry, overrides=overrides), 0, {}
 
 
 def load(
-    path: Path, registry: Registry, overrides: Sequence[str] = ()
+    path: Path, registry: Registry, overrides: Sequence[str] = (), *, native: bool = False
 ) -> tuple[Preset, int, dict[str, Any]]:
     """Return the preset inside a rendered file, the number of its take, and all of the recipe.
 
@@ -336,6 +336,7 @@ def load(
         path: The audio file.
         registry: The components to choose from.
         overrides: `KEY=VALUE` texts.
+        native: Let it name machine code to run: the user trusts it, or it is not to be run.
 
     Raises:
         PresetError: if there is no recipe, it is no valid preset, or a plugin of it is missing.
@@ -352,6 +353,8 @@ def load(
     except PresetError:
         _check_components(path, facts, registry)
         raise
+    if not native:
+        _check_native(path, preset)
     take = facts.get("take")
     return preset, take if isinstance(take, int) and take >= 0 else 0, facts
 
@@ -378,6 +381,18 @@ def _check_components(path: Path, facts: dict[str, Any], registry: Registry) -> 
                 where=path,
                 remedy="install that, or name its folder with --plugin-dir",
             )
+
+
+def _check_native(path: Path, preset: Preset) -> None:
+    """Refuse to run machine code for a stranger, whether it came with the file or is here."""
+    named = [effect.use for effect in _all(preset.effects) if effect.native]
+    if named:
+        raise PresetError(
+            f"its recipe runs a plugin of machine code ({named[0]})",
+            where=path,
+            remedy="if you trust it, write the preset out with `chain show` and render that, or "
+            "give --native to `chain replay`",
+        )
 
 
 def _is_deep(data: Any, limit: int) -> bool:
@@ -441,7 +456,7 @@ def _versions() -> dict[str, str]:
 
 
 def _plugins(preset: Preset, registry: Registry) -> dict[str, str]:
-    """Return the packages and versions of the plugins in use, by component."""
+    """Return the packages and versions of the plugins in use, by component, and what these run."""
     chosen = [preset.source, preset.model, preset.sampler, *_all(preset.effects)]
     found = {}
     for component in chosen:
@@ -449,6 +464,8 @@ def _plugins(preset: Preset, registry: Registry) -> dict[str, str]:
             owner = registry.owner(component.kind, component.use)
             label = owner.distribution if owner.origin != "directory" else owner.name
             found[component.use] = f"{label} {owner.version}".strip()
+        if isinstance(component, Effect):
+            found.update(component.runs(preset.root))
     return found
 
 

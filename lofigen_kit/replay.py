@@ -52,6 +52,7 @@ def replay(
     *,
     recording: Path | None = None,
     threads: int = 1,
+    native: bool = False,
     progress: Progress | None = None,
 ) -> Replay:
     """Render a file's recipe again and compare.
@@ -64,13 +65,14 @@ def replay(
         registry: The components to choose from.
         recording: The recording that it was made from, if that is not beside it any more.
         threads: How many cores the engine may use.
+        native: Run the plugins of machine code that the recipe names.
         progress: Called while the network plays.
 
     Raises:
         InputError: if there is no recipe, or what it needs is not there.
         RenderError: if it breaks while it is rendered.
     """
-    preset, take, then = recipe.load(path, registry)
+    preset, take, then = recipe.load(path, registry, native=native)
     preset = _with_recording(preset, path.parent, recording)
     if then.get("command") == "process":
         with _processed(preset, registry) as again:

@@ -126,6 +126,9 @@ def replay(
         Path | None,
         typer.Option("--input", metavar="AUDIO", help="The recording it was made from, if moved."),
     ] = None,
+    native: Annotated[
+        bool, typer.Option("--native", help="Run the VST3 plugins that it names: you trust it.")
+    ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -141,6 +144,7 @@ def replay(
             registry,
             recording=input_file,
             threads=os.cpu_count() or 1,
+            native=native,
             progress=progress,
         )
     show(asdict(result), _verdict(file, result), as_json=as_json, quiet=quiet)
@@ -187,7 +191,7 @@ def show_(
     """Print a preset in full, every default written out."""
     import yaml
 
-    chosen, *_ = _load(preset, registry_of(ctx), overrides or [])
+    chosen, *_ = _load(preset, registry_of(ctx), overrides or [], native=True)
     data = chosen.model_dump(mode="json", serialize_as_any=True)
     text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, default_flow_style=None)
     show(data, [text.rstrip()], as_json=as_json, quiet=quiet)
@@ -205,7 +209,7 @@ def validate(
     results: list[dict[str, Any]] = []
     for preset in presets:
         try:
-            _load(preset, registry, [])
+            _load(preset, registry, [], native=True)
         except InputError as error:  # every file is checked, so errors are results here
             results.append({"preset": preset, "valid": False, "error": str(error)})
         else:
@@ -224,11 +228,16 @@ def schema(ctx: typer.Context) -> None:
     show(json_schema(registry_of(ctx)), (), as_json=True)
 
 
-def _load(preset: str, registry: Registry, overrides: list[str]) -> tuple[Preset, int, int]:
-    """Return a preset, its first take's number and which attempt at that a rendered file is."""
+def _load(
+    preset: str, registry: Registry, overrides: list[str], *, native: bool = False
+) -> tuple[Preset, int, int]:
+    """Return a preset, its first take's number and which attempt at that a rendered file is.
+
+    Of a rendered one, plugins of machine code are refused, unless it is not to be run.
+    """
     from lofigen_kit import recipe
 
-    chosen, take, facts = recipe.find_preset(preset, registry, overrides)
+    chosen, take, facts = recipe.find_preset(preset, registry, overrides, native=native)
     if facts.get("command") == "process":
         raise PresetError(
             "the file was made by `process`",
