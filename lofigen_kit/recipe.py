@@ -354,7 +354,12 @@ def load(
         _check_components(path, facts, registry)
         raise
     if not native:
-        _check_native(path, preset)
+        check_native(
+            path,
+            preset,
+            remedy="if you trust it, write the preset out with `chain show` and render that, or "
+            "give --native to `chain replay`",
+        )
     take = facts.get("take")
     return preset, take if isinstance(take, int) and take >= 0 else 0, facts
 
@@ -383,15 +388,18 @@ def _check_components(path: Path, facts: dict[str, Any], registry: Registry) -> 
             )
 
 
-def _check_native(path: Path, preset: Preset) -> None:
-    """Refuse to run machine code for a stranger, whether it came with the file or is here."""
+def check_native(path: Path, preset: Preset, *, remedy: str) -> None:
+    """Refuse to run machine code for a stranger, whether it came with the file or is here.
+
+    Raises:
+        PresetError: if the preset names any.
+    """
     named = [effect.use for effect in _all(preset.effects) if effect.native]
     if named:
         raise PresetError(
             f"its recipe runs a plugin of machine code ({named[0]})",
             where=path,
-            remedy="if you trust it, write the preset out with `chain show` and render that, or "
-            "give --native to `chain replay`",
+            remedy=remedy,
         )
 
 

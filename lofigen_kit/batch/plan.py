@@ -152,9 +152,14 @@ def from_json(data: dict[str, Any], registry: Registry, *, where: Path) -> Plan:
                                        registry=registry))
             for point in data["points"]
         )  # fmt: skip
-        return Plan(points, int(data["takes"]), root)
+        plan = Plan(points, int(data["takes"]), root)
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"the batch's plan is damaged ({error!r})", where=where) from None
+    for point in points:
+        recipe.check_native(
+            where, point.preset, remedy="if you trust it, run the same `batch` again"
+        )
+    return plan
 
 
 def _settings(sweeps: Sequence[str], table: Path | None) -> list[tuple[str, ...]]:

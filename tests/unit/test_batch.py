@@ -127,6 +127,14 @@ def test_a_plan_is_kept_and_read_back(planned: Planned, registry: Registry) -> N
         from_json({"points": [{}], "takes": 1, "root": None}, registry, where=Path("batch.json"))
 
 
+def test_a_kept_plan_runs_no_machine_code(planned: Planned, registry: Registry) -> None:
+    """A folder may be a stranger's."""
+    data = planned().to_json()
+    data["points"][0]["preset"]["effects"].append({"use": "vst3", "path": "~/.vst3/a.vst3"})
+    with pytest.raises(InputError, match="machine code"):
+        from_json(data, registry, where=Path("batch.json"))
+
+
 # The ledger.
 
 
