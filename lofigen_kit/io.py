@@ -94,6 +94,7 @@ def audio_blocks(
     *,
     frames: int = _BLOCK_FRAMES,
     max_duration_s: float = 12 * 3600.0,
+    strict: bool = False,
     again: bool = False,
 ) -> Iterator[AudioBuffer]:
     """Read a sound file from front to back in constant memory, as `read_audio` reads a whole one.
@@ -104,6 +105,7 @@ def audio_blocks(
         path: The file.
         frames: Of each block but the last, in every channel.
         max_duration_s: Where to stop.
+        strict: Refuse a file that is cut short or lies about its length.
         again: Say nothing that was said when the file was read before.
 
     Raises:
@@ -135,7 +137,7 @@ def audio_blocks(
         if done == 0:
             raise AudioError("the file holds no sound", where=path, remedy="choose another one")
         if not again and (broken or _falls_short(sound, done)):
-            _report_cut(path, done / rate_hz, strict=False)
+            _report_cut(path, done / rate_hz, strict=strict)
 
 
 def write_audio(
@@ -506,7 +508,9 @@ def _falls_short(sound: soundfile.SoundFile, frames: int) -> bool:
 def _report_cut(path: Path, duration_s: float, *, strict: bool) -> None:
     message = f"the file is damaged: only {duration_s:.1f} s of it can be read"
     if strict:
-        raise AudioError(message, where=path, remedy="export it again")
+        raise AudioError(
+            message, where=path, remedy="export it again, or use --salvage where a command has it"
+        )
     _logger.warning("%s: %s", path, message)
 
 

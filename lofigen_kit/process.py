@@ -64,6 +64,7 @@ def process(
     target: Path,
     registry: Registry,
     *,
+    salvage: bool = False,
     force: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
@@ -76,17 +77,19 @@ def process(
         preset: Whose effects and master to run; its source stands for the file in the recipe.
         target: The file to write; missing folders are made.
         registry: The plugins that the preset's components came from.
+        salvage: Take a damaged file as far as it goes.
         force: Overwrite what is there.
         progress: Told how far it is.
 
     Raises:
-        InputError: if the file is no audio, or the place cannot be written to.
+        InputError: if the file is no audio or damaged, or the place cannot be written to.
         RenderError: naming the stage that broke; nothing half-written stays.
     """
     recipe.check_free(*recipe.files_of(target), force=force)
     # Where the result will lie there is room for it: the folder, or the nearest that is there.
     folder = next(p for p in target.absolute().parents if p.is_dir())
-    with processed(path, preset, folder, registry, target=target, progress=progress) as done:
+    recording = examine(path, salvage=salvage)
+    with processed(recording, preset, folder, registry, target=target, progress=progress) as done:
         recipe.write(done.result, target, done.facts, done.blocks(), done.sound, force=force)
     return done.facts
 
@@ -110,7 +113,7 @@ class Processed:
 
 @contextmanager
 def processed(
-    path: Path,
+    recording: Recording,
     preset: Preset,
     folder: Path,
     registry: Registry,
@@ -121,7 +124,7 @@ def processed(
     """Process a file without writing it; what it becomes can be read while the context lasts.
 
     Args:
-        path: The file.
+        recording: The file.
         preset: Whose effects and master to run.
         folder: Where there is room for temporary files.
         registry: The plugins that the preset's components came from.
@@ -136,7 +139,6 @@ def processed(
     if output.midi:
         raise PresetError("a recording has no score to write", where="output.midi",
                           remedy="set output.midi=false")  # fmt: skip
-    recording = examine(path)
     piece, blocks = _played(recording, preset)
     if target:
         check_fits(target, piece, format=output.format, bit_depth=output.bit_depth)
@@ -162,14 +164,18 @@ def processed(
         yield Processed(result, sound, stored, facts)
 
 
-def examine(path: Path) -> Recording:
+def examine(path: Path, *, salvage: bool = False) -> Recording:
     """Read a file to its end.
 
     The beat is looked for in its first minute alone, whatever its effects need: a piece of
     constant tempo is known by then, and any other has no grid.
 
+    Args:
+        path: The file.
+        salvage: Take it as far as it goes where it is damaged.
+
     Raises:
-        AudioError: if it is no audio, or its shape, rate or samples are impossible.
+        AudioError: if it is no audio, damaged, or its shape, rate or samples are impossible.
     """
     from lofigen_kit.analysis import beat_track
     from lofigen_kit.dsp.resample import resample
@@ -177,7 +183,7 @@ def examine(path: Path) -> Recording:
     heard: list[np.ndarray] = []
     channels = frames = rate_hz = 0
     digest: SoundHash | None = None
-    for block in audio_blocks(path, frames=FRAMES_AT_ONCE):
+    for block in audio_blocks(path, frames=FRAMES_AT_ONCE, strict=not salvage):
         channels, rate_hz = block.channels, block.sample_rate_hz
         digest = digest or SoundHash(channels, rate_hz)
         digest.update(block.samples)

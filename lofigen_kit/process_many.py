@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -137,6 +138,7 @@ def run(
     registry: Registry,
     *,
     workers: int = 1,
+    salvage: bool = False,
     force: bool = False,
     progress: Progress | None = None,
 ) -> Iterator[Done]:
@@ -149,23 +151,25 @@ def run(
         rack: What to run.
         registry: The plugins of this process.
         workers: Processes; 1 is this one alone.
+        salvage: Take damaged files as far as they go.
         force: Overwrite what is there.
         progress: Told the seconds of a single file, or the files of several.
 
     Raises:
         RenderError: if a worker dies.
     """
+    work = partial(_done, salvage=salvage, force=force)
     if workers == 1 or len(jobs) == 1:
         preset = rack.load(registry)
         for number, job in enumerate(jobs, start=1):
             alone = progress if len(jobs) == 1 else None
-            yield _done(job, preset, registry, force=force, progress=alone)
+            yield work(job, preset, registry, progress=alone)
             if progress and not alone:
                 progress("processing", number, len(jobs))
         return
     try:
         with pool(min(workers, len(jobs)), _begin, (rack,)) as workshop:
-            futures = [workshop.submit(_work, job, force) for job in jobs]
+            futures = [workshop.submit(_work, work, job) for job in jobs]
             try:
                 for number, future in enumerate(as_completed(futures), start=1):
                     yield future.result()
@@ -195,6 +199,7 @@ def _done(
     preset: Preset,
     registry: Registry,
     *,
+    salvage: bool,
     force: bool,
     progress: Progress | None = None,
 ) -> Done:
@@ -202,7 +207,15 @@ def _done(
     source = cast("type[Source]", registry.find("source", "audio-file"))
     chosen = preset.with_source(source.model_validate({"path": str(job.source.absolute())}))
     try:
-        facts = process(job.source, chosen, job.target, registry, force=force, progress=progress)
+        facts = process(
+            job.source,
+            chosen,
+            job.target,
+            registry,
+            salvage=salvage,
+            force=force,
+            progress=progress,
+        )
     except LofigenError as failure:
         return Done(job, failure=failure)
     return Done(job, facts)
@@ -220,9 +233,9 @@ def _begin(rack: Rack) -> None:
     _Worker.preset = rack.load(_Worker.registry)
 
 
-def _work(job: Job, force: bool) -> Done:
+def _work(work: Callable[[Job, Preset, Registry], Done], job: Job) -> Done:
     with interruptible(), _warnings() as heard:
-        done = _done(job, _Worker.preset, _Worker.registry, force=force)
+        done = work(job, _Worker.preset, _Worker.registry)
     return replace(done, warnings=tuple(heard))
 
 

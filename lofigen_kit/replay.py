@@ -18,7 +18,7 @@ from lofigen_kit.dsp.levels import db_of
 from lofigen_kit.errors import InputError
 from lofigen_kit.io import audio_sha256, read_audio
 from lofigen_kit.preset import Preset
-from lofigen_kit.process import Processed, processed
+from lofigen_kit.process import Processed, examine, processed
 from lofigen_kit.rack import Blocks, cut
 from lofigen_kit.registry import Registry
 from lofigen_kit.resources import inside
@@ -98,7 +98,7 @@ def _processed(preset: Preset, registry: Registry) -> Iterator[Processed]:
     """Process the recording of a file again; temporary files go where the system has them."""
     with TemporaryDirectory() as folder:
         recording = inside(preset.source_root, getattr(preset.source, "path", ""))
-        with processed(recording, preset, Path(folder), registry) as again:
+        with processed(examine(recording, salvage=True), preset, Path(folder), registry) as again:
             yield again
 
 

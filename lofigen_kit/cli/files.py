@@ -53,6 +53,9 @@ def process(
     seed: Annotated[int | None, typer.Option(help="Instead of the preset's seed.")] = None,
     overrides: Overrides = None,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 1,
+    salvage: Annotated[
+        bool, typer.Option("--salvage", help="Take damaged files as far as they go.")
+    ] = False,
     force: Force = False,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -82,7 +85,7 @@ def process(
     results = []
     with progress_bar(quiet=quiet or as_json) as bar:
         for done in process_many.run(
-            jobs, rack, registry, workers=workers, force=force, progress=bar
+            jobs, rack, registry, workers=workers, salvage=salvage, force=force, progress=bar
         ):
             if done.failure and len(jobs) == 1:
                 raise done.failure

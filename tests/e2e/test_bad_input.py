@@ -262,12 +262,12 @@ HOSTILE = {
 
 DAMAGED = {
     "cut short": (riff(said=160_000, data=SOUND), 20_000),
-    "4 GB in a header": (riff(said=2**32 - 40, data=SOUND), 20_000),
+    "4 GB in a header": (riff(said=4_000_000_000, data=SOUND), 20_000),
     "1 GB in a header": (riff(said=10**9, data=SOUND), 20_000),
     "a FLAC that claims too much": (flac(20_000, 10**6), 20_000),
     "a FLAC that claims it has no end": (flac(20_000, 2**36 - 1), 20_000),
 }
-"""Cases 28 to 30: used as far as they go, with a warning."""
+"""Cases 28 to 30: refused, or used as far as they go, with a warning."""
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -282,19 +282,33 @@ def test_a_hostile_file_is_one_line_and_leaves_nothing(
 
 
 @pytest.mark.parametrize("name", DAMAGED)
-def test_a_damaged_file_is_used_as_far_as_it_goes(
+def test_a_damaged_file_is_refused_or_used_as_far_as_it_goes(
     run: Run, preset_file: Path, tmp_path: Path, name: str
 ) -> None:
     content, frames = DAMAGED[name]
     (tmp_path / "bad.wav").write_bytes(content)
-    code, out, err = run("process", tmp_path / "bad.wav", "--preset", preset_file, "-o", "x.wav")
+    command = ("process", tmp_path / "bad.wav", "--preset", preset_file, "-o", "x.wav")
+    code, out, err = run(*command)
+    assert (code, out) == (2, "")
+    said_by_format = err.count("the name says .wav, it is FLAC")
+    assert err.count("\n") - said_by_format == 1
+    assert "bad.wav: the file is damaged: only 0.5 s of it can be read" in err
+    assert not Path("x.wav").exists()
+    code, out, err = run(*command, "--salvage")
     assert code == 0
     assert out.startswith("x.wav  0.5 s")
-    said_by_format = err.count("the name says .wav, it is FLAC")
-    assert err.count("\n") - said_by_format == (name != "4 GB in a header")
-    assert ("the file is damaged" in err) == (name != "4 GB in a header")
+    assert err.count("\n") - said_by_format == 1
+    assert "the file is damaged" in err
     assert soundfile.info("x.wav").frames == frames
     assert soundfile.info("x.wav").channels == (1 if "FLAC" in name else 2)
+
+
+def test_a_stream_of_unknown_length_is_no_lie(run: Run, preset_file: Path, tmp_path: Path) -> None:
+    """As ffmpeg writes one into a pipe."""
+    (tmp_path / "piped.wav").write_bytes(riff(said=2**32 - 40, data=SOUND))
+    code, _, err = run("process", tmp_path / "piped.wav", "--preset", preset_file, "-o", "x.wav")
+    assert (code, err) == (0, "")
+    assert soundfile.info("x.wav").frames == 20_000
 
 
 def test_a_folder_as_a_file_and_a_file_as_a_folder(
