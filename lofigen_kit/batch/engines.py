@@ -91,16 +91,28 @@ class Dask:
             yield client.get_executor(pure=False, retries=RETRIES, resources=resources)
 
 
-def check_address(address: str, *, insecure: bool) -> None:
+def check_address(address: str, *, insecure: bool, certified: bool = False) -> None:
     """Refuse an address to which nothing should be sent in the clear.
 
+    Args:
+        address: Of a scheduler.
+        insecure: Whether the user allows it.
+        certified: Whether there are certificates.
+
     Raises:
-        InputError: unless it is of this machine, is `tls://`, or the user has allowed it.
+        InputError: unless it is of this machine, the user has allowed it, or it is `tls://` and
+            there are certificates.
     """
     parts = urlsplit(address if "//" in address else f"tcp://{address}")
     if parts.scheme not in ("tcp", "tls") or not parts.hostname:
         raise InputError(
             f"{address!r} is no address", where="--address", remedy="write tcp://host:8786"
+        )
+    if parts.scheme == "tls" and not certified:
+        raise InputError(
+            f"{address} wants certificates",
+            where="--address",
+            remedy="name them: --tls-ca, --tls-cert and --tls-key",
         )
     if parts.scheme == "tcp" and not insecure and not _is_here(parts.hostname):
         raise InputError(
@@ -141,7 +153,7 @@ def _client(distributed: Any, engine: Dask) -> Iterator[Any]:
         return
     try:
         client = distributed.Client(engine.address, security=security, timeout="10s")
-    except (OSError, TimeoutError, ValueError) as error:
+    except (OSError, TimeoutError, TypeError, ValueError) as error:
         raise InputError(
             f"no scheduler answers ({str(error)[:200]})", where=engine.address, remedy="start one"
         ) from None

@@ -225,7 +225,7 @@ def _engine(
     if name not in ("local", "dask"):
         raise InputError(f"there is no engine {name!r}", where="--engine", remedy="local or dask")
     if address:
-        check_address(address, insecure=insecure)
+        check_address(address, insecure=insecure, certified=bool(tls))
     return Dask(workers, address, gpu=gpu, tls=tls)
 
 

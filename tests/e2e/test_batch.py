@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -343,6 +344,49 @@ def test_what_may_not_be_sold_is_refused(run: Run, preset_file: Path, tmp_path: 
     assert code == 2
     assert "the source's licence is 'unknown'" in err
     assert not Path("beats").exists()
+
+
+@pytest.fixture
+def tls(tmp_path: Path) -> tuple[Path, Path]:
+    """A key and a certificate that it signed itself."""
+    if not (openssl := shutil.which("openssl")):
+        pytest.skip("there is no openssl to make a certificate with")
+    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
+    subprocess.run(
+        [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert,
+         "-days", "2", "-subj", "/CN=localhost"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return key, cert
+
+
+def test_a_scheduler_that_runs_is_talked_to_in_secret(
+    run: Run, preset_file: Path, in_sequence: dict[int, str], tls: tuple[Path, Path]
+) -> None:
+    distributed = pytest.importorskip("distributed")
+    key, cert = map(str, tls)
+    security = distributed.Security(
+        tls_ca_file=cert, tls_scheduler_cert=cert, tls_scheduler_key=key, tls_worker_cert=cert,
+        tls_worker_key=key, tls_client_cert=cert, tls_client_key=key, require_encryption=True,
+    )  # fmt: skip
+    preset_file.write_text(NAPPING.replace(", {use: naps}, {use: exits}", ""))
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address=None,
+        security=security, protocol="tls",
+    ) as cluster:  # fmt: skip
+        address = cluster.scheduler_address
+        assert address.startswith("tls://")
+        command = ("batch", preset_file, "-n", 3, "-o", "beats", "--no-cache", "--address", address)
+        code, _, err = run(*command)
+        assert code == 2
+        assert "wants certificates" in err
+        code, _, err = run(*command, "--tls-ca", "nowhere.pem", "--tls-cert", cert)
+        assert code == 2
+        assert "no scheduler answers" in err
+        assert err.count("\n") == 1
+        code, _, err = run(*command, "--tls-ca", cert, "--tls-cert", cert, "--tls-key", key)
+        assert (code, err) == (0, "")
+    assert hashes(Path("beats")) == {take: in_sequence[take] for take in range(3)}
 
 
 def test_a_dask_that_is_not_there_is_one_line(

@@ -372,7 +372,12 @@ def test_credits_name_each_part_with_its_terms() -> None:
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:8786", "localhost:8786", "tls://far:8786",
                                      "tcp://[::1]:8786"])  # fmt: skip
 def test_addresses_that_are_safe(address: str) -> None:
-    check_address(address, insecure=False)
+    check_address(address, insecure=False, certified=address.startswith("tls"))
+
+
+def test_tls_wants_certificates() -> None:
+    with pytest.raises(InputError, match="wants certificates; name them: --tls-ca"):
+        check_address("tls://far:8786", insecure=True)
 
 
 @pytest.mark.parametrize("address", ["tcp://10.0.0.5:8786", "far.example:8786", "tcp://0.0.0.0:1"])
