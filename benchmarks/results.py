@@ -31,7 +31,7 @@ those by CPU time do not.
 GENERATE = """
 ## Generation
 
-Random weights, a mixture head of ten logistics, 27 channels of guide, sampling included; 1 x real
+Random weights, a mixture head of ten logistics, 35 channels of guide, sampling included; 1 x real
 time is {rate_hz} samples/s. `window` runs a window of 8192 samples through torch's own Conv1d for
 every new sample, as the reference does; `ring` is a step of every layer in numpy; `torch-blocked`
 and `engine` are [relaxed convolution](../docs/engine.md). The columns `x engine`, `x ring` and
