@@ -9,7 +9,9 @@ import pytest
 from lofigen_kit.api import AudioBuffer, Context, Effect, Field
 from lofigen_kit.components import KINDS, Component
 from lofigen_kit.plugins import load_plugins
+from lofigen_kit.seeding import stream
 from lofigen_kit.testing import check_component
+from lofigen_kit_plugins.beatmaker import Beatmaker
 
 BUILTIN = [cls for kind in KINDS for cls in load_plugins().classes(kind.kind).values()]
 
@@ -19,8 +21,8 @@ def recording(tmp_path: Path) -> Path:
     from lofigen_kit.io import write_audio
 
     path = tmp_path / "loop.wav"
-    noise = np.random.default_rng(0).uniform(-0.5, 0.5, (1, 44_100))
-    write_audio(path, AudioBuffer(noise, 44_100), format="wav", bit_depth=16, comment="",
+    take = Beatmaker(bars=2).make_take(Context(stream(4, 0, "source")))
+    write_audio(path, take.audio, format="wav", bit_depth=16, comment="",
                 rng=np.random.default_rng(0), force=False)  # fmt: skip
     return path
 
@@ -37,7 +39,11 @@ def test_every_component_keeps_the_contract(
 
 
 class Good(Effect):
-    """Turns the sound down."""
+    """Turns the sound down.
+
+    Attributes:
+        level: What is left of it.
+    """
 
     use: Literal["good"] = "good"
     level: float = Field(default=0.5, ge=0, le=1)
