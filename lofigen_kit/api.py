@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from lofigen_kit.analysis import extract_score
     from lofigen_kit.guide import PART_DECAY_S, RELEASE_S, envelope
     from lofigen_kit.io import read_audio
-    from lofigen_kit.nn.checkpoint import Network
+    from lofigen_kit.nn.checkpoint import Network, expected_shapes, network_of
+    from lofigen_kit.nn.spec import stack
     from lofigen_kit.score import BeatGrid, Hit, Note, Score
 
 __all__ = [
@@ -72,13 +73,16 @@ __all__ = [
     "Source",
     "Take",
     "envelope",
+    "expected_shapes",
     "extract_score",
     "field_validator",
     "hookimpl",
     "inside",
     "load_network",
     "model_validator",
+    "network_of",
     "read_audio",
+    "stack",
 ]
 
 _HOMES = {
@@ -90,8 +94,11 @@ _HOMES = {
     "RELEASE_S": "guide",
     "Score": "score",
     "envelope": "guide",
+    "expected_shapes": "nn.checkpoint",
     "extract_score": "analysis",
+    "network_of": "nn.checkpoint",
     "read_audio": "io",
+    "stack": "nn.spec",
 }
 
 if not TYPE_CHECKING:  # type checkers see the imports above, and refuse any other name

@@ -1,14 +1,16 @@
-"""`plugins`: what is installed, and what is wrong with it."""
+"""`plugins`: what is installed, what is wrong with it, and how to begin one of your own."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lofigen_kit.cli.common import Json, Quiet, columns, registry_of, show
 from lofigen_kit.errors import PluginError
+from lofigen_kit.scaffold import ComponentKind
 
 if TYPE_CHECKING:
     from lofigen_kit.components import Component
@@ -84,6 +86,31 @@ def doctor(ctx: typer.Context, as_json: Json = False, quiet: Quiet = False) -> N
     show([asdict(p) for p in plugins], lines, as_json=as_json, quiet=quiet)
     if failed:
         raise typer.Exit(1)
+
+
+@app.command()
+def new(
+    *,
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="The component's name, as in `use: tape-stop`.")],
+    kind: Annotated[ComponentKind, typer.Option("--kind", help="What it is.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The package's folder; lofigen-NAME by default."),
+    ] = None,
+    licence: Annotated[str, typer.Option(help="Its licence's SPDX identifier.")] = "0BSD",
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write a package for a plugin of your own: it works and is tested as it comes."""
+    from lofigen_kit import scaffold
+
+    files = scaffold.package(name, kind, licence=licence)
+    scaffold.check_name(name, kind, registry_of(ctx))
+    folder = output or Path(scaffold.distribution_of(name))
+    paths = [str(path) for path in scaffold.write(folder, files)]
+    lines = [*paths, "", f"pip install -e '{folder}[dev]' && pytest {folder}"]
+    show({"folder": str(folder), "files": paths}, lines, as_json=as_json, quiet=quiet)
 
 
 def provides(plugin: Plugin) -> str:
