@@ -524,7 +524,8 @@ def _network(model: Model) -> Network | None:
     """Return a model's network, or None: trained weights need not be installed."""
     try:
         return model.load(_context())
-    except CheckpointError:
+    except CheckpointError as error:
+        _require("checkpoint" in type(model).model_fields, f"{model!r} has weights: {error}")
         return None
 
 

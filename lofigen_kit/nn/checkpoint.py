@@ -145,8 +145,8 @@ def network_of(spec: NetworkSpec, tensors: dict[str, np.ndarray], facts: dict[st
     Raises:
         CheckpointError: naming the tensor that does not fit.
     """
-    _check_shapes(tensors, spec)
     full = {name: np.ascontiguousarray(t, dtype=np.float32) for name, t in tensors.items()}
+    _check_shapes(full, spec)
     return _assembled(spec, full, facts, hash_tensors(full))
 
 

@@ -1,0 +1,83 @@
+"""`plugins check`: one line for each check, whatever a plugin does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., tuple[int, str, str]]
+
+BAD = """
+from typing import Literal
+from lofigen_kit.api import AudioBuffer, Context, Effect, Field, hookimpl
+
+class Bad(Effect):
+    '''Goes wrong.
+
+    Attributes:
+        required: What it cannot do without.
+    '''
+    use: Literal["bad"] = "bad"
+    required: int = Field(ge=0, le=1)
+
+    def apply(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:
+        print("to whom it may concern")
+        raise SystemExit("away")
+
+@hookimpl
+def lofigen_effects():
+    return [Bad]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "bad.py").write_text(BAD)
+    (folder / "broken.py").write_text("1 / 0")
+    return folder
+
+
+def test_a_builtin_passes_each_check(run: Run) -> None:
+    code, out, err = run("plugins", "check", "gain")
+    assert (code, err) == (0, "")
+    assert "gain: is the same in pieces: yes" in out.splitlines()
+    assert all(line.endswith(": yes") for line in out.splitlines())
+    assert run("plugins", "check", "gain", "-q") == (0, "", "")
+
+
+def test_a_failure_is_a_line_and_an_exit_code(run: Run, folder: Path) -> None:
+    arguments = ("--plugin-dir", folder, "plugins", "check", "bad", "--set", "required=1")
+    code, out, err = run(*arguments)
+    assert code == 1
+    assert "bad: bounds and describes its parameters: yes" in out.splitlines()
+    assert "bad: keeps shape, rate and seed: SystemExit: away" in out.splitlines()
+    assert "to whom it may concern" in err
+    assert "Traceback" not in out + err
+    rows = json.loads(run(*arguments, "--json")[1])
+    assert {row["component"] for row in rows} == {"bad"}
+    assert {row["check"] for row in rows if row["failure"]} == {
+        "keeps shape, rate and seed",
+        "is the same in pieces",
+        "mixes dry and wet",
+        "is as late as it says",
+        "ends with its tail",
+    }
+
+
+def test_what_a_component_cannot_do_without_is_said(run: Run, folder: Path) -> None:
+    code, out, _ = run("--plugin-dir", folder, "plugins", "check", "bad")
+    assert code == 1
+    assert out.startswith("bad: is made of its parameters: --set: required: Field required")
+
+
+def test_a_plugin_that_does_not_load_fails(run: Run, folder: Path) -> None:
+    code, out, _ = run("--plugin-dir", folder, "plugins", "check", "broken")
+    assert (code, out) == (1, "broken: loads: ZeroDivisionError: division by zero\n")
+    code, _, err = run("plugins", "check", "nowhere")
+    assert code == 2
+    assert err.startswith("lofigen-kit: there is no plugin 'nowhere'")
