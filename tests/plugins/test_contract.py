@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -32,6 +34,7 @@ from lofigen_kit.seeding import stream
 from lofigen_kit.testing import ContractSuite, check_component, checks_for
 from lofigen_kit_plugins import conv4
 from lofigen_kit_plugins.beatmaker import Beatmaker, Solo
+from lofigen_kit_plugins.gain import Gain
 
 BUILTIN = [cls for kind in KINDS for cls in load_plugins().classes(kind.kind).values()]
 
@@ -234,6 +237,14 @@ class TestSuite(ContractSuite):
     parameters: ClassVar[dict[str, Any]] = {"level": 0.25}
 
 
-def test_the_suite_is_a_test_for_each_check(request: pytest.FixtureRequest) -> None:
-    ran = [item.name for item in request.session.items if "TestSuite" in item.nodeid]
-    assert ran == [f"test_contract[{check.name}]" for check in checks_for(Good)]
+def test_the_suite_is_a_test_for_each_check(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(
+        "from lofigen_kit.testing import ContractSuite\n"
+        "from lofigen_kit_plugins.gain import Gain\n"
+        "class TestGain(ContractSuite):\n"
+        "    component = Gain\n"
+    )
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
+    ran = subprocess.run([*command, tmp_path], capture_output=True, text=True, check=True)
+    found = [line.partition("test_contract")[2] for line in ran.stdout.splitlines()]
+    assert found[: len(checks_for(Gain))] == [f"[{check.name}]" for check in checks_for(Gain)]
