@@ -30,7 +30,7 @@ from lofigen_kit.components import (
     Take,
 )
 from lofigen_kit.errors import AudioError, CheckpointError, InputError, LofigenError, RenderError
-from lofigen_kit.hookspecs import hookimpl
+from lofigen_kit.hookspecs import API_VERSION, hookimpl
 from lofigen_kit.law import DrawLaw, HeadKind
 from lofigen_kit.resources import Layers, inside, load_network
 
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from lofigen_kit.score import BeatGrid, Hit, Note, Score
 
 __all__ = [
+    "API_VERSION",
     "PART_DECAY_S",
     "RELEASE_S",
     "AudioBuffer",

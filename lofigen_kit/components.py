@@ -139,7 +139,7 @@ class Component(BaseModel, ABC):
     @classmethod
     def summary(cls) -> str:
         """The first line of the docstring."""
-        return (cls.__doc__ or "").strip().splitlines()[0]
+        return (cls.__doc__ or "").strip().partition("\n")[0]
 
     @classmethod
     def __get_pydantic_json_schema__(

@@ -76,12 +76,13 @@ def show_(
 
 @app.command()
 def doctor(ctx: typer.Context, as_json: Json = False, quiet: Quiet = False) -> None:
-    """Say why plugins fail, with their tracebacks; exit with 1 if one does."""
+    """Say why plugins fail and what to do, with their tracebacks; exit with 1 if one does."""
     plugins = registry_of(ctx).plugins
     failed = [p for p in plugins if p.status == "failed"]
     lines = [f"{len(plugins)} plugins, {len(failed)} failed"]
     for plugin in failed:
-        lines += ["", f"{plugin.name} ({plugin.distribution}): {plugin.error}", plugin.traceback]
+        lines += ["", f"{plugin.name} ({plugin.distribution}): {plugin.error}"]
+        lines += [f"remedy: {plugin.remedy}", "", plugin.traceback]
     show([asdict(p) for p in plugins], lines, as_json=as_json, quiet=quiet)
     if failed:
         raise typer.Exit(1)

@@ -81,3 +81,20 @@ def test_a_plugin_that_does_not_load_fails(run: Run, folder: Path) -> None:
     code, _, err = run("plugins", "check", "nowhere")
     assert code == 2
     assert err.startswith("lofigen-kit: there is no plugin 'nowhere'")
+
+
+def test_the_command_line_works_on_and_says_each_failure_once(run: Run, folder: Path) -> None:
+    (folder / "chatty.py").write_text("print('hello')\nraise SystemExit(0)\n")
+    (folder / "newer.py").write_text("LOFIGEN_API = 99\n")
+    code, out, err = run("--plugin-dir", folder, "plugins", "list", "--json")
+    assert code == 0
+    status = {row["name"]: row["status"] for row in json.loads(out)}
+    assert [status[name] for name in ("chatty", "newer", "broken", "bad", "lowpass")] == [
+        "failed", "failed", "failed", "loaded", "loaded",
+    ]  # fmt: skip
+    for name in ("chatty", "newer", "broken"):
+        assert err.count(f"plugin {name!r} does not load") == 1
+    code, out, _ = run("--plugin-dir", folder, "plugins", "doctor")
+    assert code == 1
+    assert out.count("\nremedy: ") == 3
+    assert "remedy: update lofigen-kit: pip install -U lofigen-kit" in out
