@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 from lofigen_kit.io import read_audio
 from lofigen_kit.scaffold import ComponentKind
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "lofigen-kit-example"
 TOOLS = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
 
@@ -73,3 +75,40 @@ def test_a_new_package_is_whole_as_it_comes(
     beat = read_audio(package / "beat.wav")
     assert beat.duration_s == pytest.approx(3.0, abs=0.01)
     assert np.sqrt((beat.samples**2).mean()) > 0.02
+
+
+def test_the_example_package_is_built_installed_and_heard(tmp_path: Path, types: Path) -> None:
+    package = tmp_path / EXAMPLE.name
+    shutil.copytree(EXAMPLE, package)
+    python = sys.executable
+    succeed(
+        python, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation",
+        "--no-index", "--disable-pip-version-check", "--wheel-dir", tmp_path, package,
+        cwd=tmp_path,
+    )  # fmt: skip
+    target = installed(tmp_path / "lofigen_kit_example-0.1.0-py3-none-any.whl", tmp_path / "site")
+
+    listed = json.loads(kit("plugins", "list", "--json", cwd=tmp_path, target=target))
+    mine = {p["name"]: p["provides"] for p in listed if p["distribution"] == EXAMPLE.name}
+    assert mine == {
+        "calm": {"sampler": ["calm"]},
+        "dilated": {"model": ["dilated"]},
+        "timekeeper": {"source": ["timekeeper"]},
+        "trembling": {"effect": ["trembling"]},
+    }
+    succeed(python, "-m", "pytest", "-q", cwd=package, target=target)
+    for name in mine:
+        kit("plugins", "check", name, cwd=tmp_path, target=target)
+    ruff = shutil.which("ruff", path=TOOLS)
+    succeed(ruff, "check", "--no-cache", ".", cwd=package)
+    succeed(ruff, "format", "--no-cache", "--check", ".", cwd=package)
+    succeed(python, "-m", "mypy", "--cache-dir", types, cwd=package, target=target)
+
+    kit("chain", "preset", "example.yaml", "-o", "beat.wav", cwd=package, target=target)
+    kit("chain", "replay", "beat.wav", cwd=package, target=target)
+    recipe = json.loads((package / "beat.json").read_text())
+    assert all(recipe["plugins"][name] == f"{EXAMPLE.name} 0.1.0" for name in mine)
+    # The effect keeps to the beat: the level at its dips is 12 dB below that between them.
+    beats = read_audio(package / "beat.wav").samples[0].astype(float).reshape(4, 75, 441)
+    level_db = 10.0 * np.log10((beats**2).mean(axis=(0, 2)))
+    assert level_db[[0, -1]].mean() - level_db[37] == pytest.approx(12.0, abs=2.0)
