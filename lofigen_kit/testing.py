@@ -21,7 +21,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 from pydantic import ValidationError
@@ -48,6 +48,8 @@ from lofigen_kit.seeding import stream
 
 if TYPE_CHECKING:
     from lofigen_kit.nn.checkpoint import Network
+
+C = TypeVar("C", bound=Component)
 
 HEAVY = (
     "torch", "librosa", "pedalboard", "scipy", "soundfile", "soxr", "pyloudnorm", "numba",
@@ -241,7 +243,7 @@ def _is_bounded(facts: dict[str, Any]) -> bool:
     return True
 
 
-def _variants(component: Component) -> Iterator[Component]:
+def _variants(component: C) -> Iterator[C]:
     """Yield the component, and it with each number at either inclusive end, one at a time."""
     yield component
     schema = type(component).model_json_schema()["properties"]

@@ -98,3 +98,27 @@ def test_the_command_line_works_on_and_says_each_failure_once(run: Run, folder: 
     assert code == 1
     assert out.count("\nremedy: ") == 3
     assert "remedy: update lofigen-kit: pip install -U lofigen-kit" in out
+
+
+def test_a_plugin_cannot_take_the_place_of_a_command(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import typer
+
+    from lofigen_kit.cli import plugins
+
+    def groups() -> dict[str, typer.Typer]:
+        mine = {name: typer.Typer(help="Mine.") for name in ("chain", "process", "own")}
+        for group in mine.values():
+            group.command("go")(lambda: None)
+        return mine
+
+    monkeypatch.setattr(plugins, "installed_commands", groups)
+    _, out, err = run("chain", "--help")
+    assert "Mine" not in out
+    assert err.splitlines() == [
+        f"lofigen-kit: a plugin's commands {name!r} are left out: the toolkit has its own of that "
+        "name"
+        for name in ("chain", "process")
+    ]
+    assert "Mine." in run("own", "--help")[1]
