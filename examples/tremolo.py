@@ -4,7 +4,12 @@ from lofigen_kit.api import AudioBuffer, Context, Effect, Field, hookimpl
 
 
 class Tremolo(Effect):
-    """Lowers and raises the level in time with the beat."""
+    """Lowers and raises the level in time with the beat.
+
+    Attributes:
+        depth_db: How far it falls.
+        period_beats: How many beats go by from one fall to the next.
+    """
 
     use: Literal["tremolo"] = "tremolo"
     depth_db: float = Field(default=4.0, ge=0, le=24)

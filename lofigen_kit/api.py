@@ -30,7 +30,7 @@ from lofigen_kit.components import (
     Take,
 )
 from lofigen_kit.errors import AudioError, CheckpointError, InputError, LofigenError, RenderError
-from lofigen_kit.hookspecs import hookimpl
+from lofigen_kit.hookspecs import API_VERSION, hookimpl
 from lofigen_kit.law import DrawLaw, HeadKind
 from lofigen_kit.resources import Layers, inside, load_network
 
@@ -38,11 +38,13 @@ if TYPE_CHECKING:
     from lofigen_kit.analysis import extract_score
     from lofigen_kit.guide import PART_DECAY_S, RELEASE_S, envelope
     from lofigen_kit.io import read_audio
-    from lofigen_kit.nn.checkpoint import Network
+    from lofigen_kit.nn.checkpoint import Network, expected_shapes, network_of
+    from lofigen_kit.nn.spec import stack
     from lofigen_kit.registry import did_you_mean
     from lofigen_kit.score import BeatGrid, Hit, Note, Score
 
 __all__ = [
+    "API_VERSION",
     "PART_DECAY_S",
     "RELEASE_S",
     "AudioBuffer",
@@ -74,13 +76,16 @@ __all__ = [
     "Take",
     "did_you_mean",
     "envelope",
+    "expected_shapes",
     "extract_score",
     "field_validator",
     "hookimpl",
     "inside",
     "load_network",
     "model_validator",
+    "network_of",
     "read_audio",
+    "stack",
 ]
 
 _HOMES = {
@@ -93,8 +98,11 @@ _HOMES = {
     "Score": "score",
     "did_you_mean": "registry",
     "envelope": "guide",
+    "expected_shapes": "nn.checkpoint",
     "extract_score": "analysis",
+    "network_of": "nn.checkpoint",
     "read_audio": "io",
+    "stack": "nn.spec",
 }
 
 if not TYPE_CHECKING:  # type checkers see the imports above, and refuse any other name

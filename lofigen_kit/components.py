@@ -7,7 +7,9 @@ component.
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -137,7 +139,19 @@ class Component(BaseModel, ABC):
     @classmethod
     def summary(cls) -> str:
         """The first line of the docstring."""
-        return (cls.__doc__ or "").strip().splitlines()[0]
+        return (cls.__doc__ or "").strip().partition("\n")[0]
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Describe each parameter as the docstrings do, where its field does not."""
+        schema = handler.resolve_ref_schema(handler(core))
+        said = _described(cls)
+        for name, facts in schema["properties"].items():
+            if name in said:
+                facts.setdefault("description", said[name])
+        return schema
 
 
 class Source(Component):
@@ -362,13 +376,26 @@ class Effect(Component):
         cls, core: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         """Offer the ways in which a number may move."""
-        schema = handler.resolve_ref_schema(handler(core))
+        schema = super().__get_pydantic_json_schema__(core, handler)
         for name, facts in schema["properties"].items():
             if is_number(cls.model_fields[name]):
                 schema["properties"][name] = schema_of(
                     name, facts, curves=issubclass(cls, BlockEffect)
                 )
         return schema
+
+
+_ATTRIBUTE = re.compile(r"^    (\w+): (.+(?:\n {5,}.+)*)", re.MULTILINE)
+
+
+def _described(cls: type[Component]) -> dict[str, str]:
+    """Return what the docstrings of a class and its bases say under `Attributes:`, by name."""
+    said: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        if issubclass(base, Component):
+            _, _, attributes = inspect.cleandoc(base.__doc__ or "").partition("\nAttributes:\n")
+            said |= {name: " ".join(text.split()) for name, text in _ATTRIBUTE.findall(attributes)}
+    return said
 
 
 def _tuples(value: Any) -> Any:

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from lofigen_kit.components import Effect, Model, Sampler, Source
 
 PROJECT = "lofigen_kit"
+API_VERSION = 1
+"""Counted up where a plugin could need what was not there before: a hook, or a name in `api`. A
+plugin that does says so, `LOFIGEN_API = 2`, and an older toolkit then says what is the matter."""
+
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from lofigen_kit.components import Component
 
 _SECTION = re.compile(r"^Attributes:$", re.MULTILINE)
-_ATTRIBUTE = re.compile(r"^    (\w+): (.*(?:\n {8}.*)*)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,7 @@ class Parameter:
         name: Which ends in its unit.
         default: As a listing shows it; `(required)` where there is none.
         range: Its bounds or its choices; empty where there are none.
-        meaning: What its description says, or the docstring's `Attributes`.
+        meaning: What its docstring says of it under `Attributes`.
     """
 
     name: str
@@ -33,13 +32,12 @@ class Parameter:
 
 def parameters(component: type[Component]) -> list[Parameter]:
     """Return all parameters of a component but its name."""
-    meanings = _meanings(component)
     return [
         Parameter(
             name=name,
             default=_default(facts),
             range=_range(facts),
-            meaning=facts.get("description") or meanings.get(name, ""),
+            meaning=facts.get("description", ""),
         )
         for name, facts in component.model_json_schema()["properties"].items()
         if name != "use"
@@ -49,16 +47,6 @@ def parameters(component: type[Component]) -> list[Parameter]:
 def prose(component: type[Component]) -> str:
     """Return a component's docstring as it stands above its `Attributes`."""
     return _SECTION.split(inspect.cleandoc(component.__doc__ or ""))[0].strip()
-
-
-def _meanings(component: type[Component]) -> dict[str, str]:
-    """Return what docstrings say of each attribute, a class's own before those it inherits."""
-    found: dict[str, str] = {}
-    for cls in reversed(component.__mro__):
-        sections = _SECTION.split(inspect.cleandoc(vars(cls).get("__doc__") or ""))[1:]
-        for name, text in _ATTRIBUTE.findall("".join(sections)):
-            found[name] = " ".join(text.split())
-    return found
 
 
 def _default(facts: dict[str, Any]) -> str:

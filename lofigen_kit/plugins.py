@@ -13,9 +13,11 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from threading import Timer
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -32,6 +34,8 @@ GROUP = hookspecs.PROJECT
 OWN_DISTRIBUTION = "lofigen-kit"
 PLUGIN_DIR_VARIABLE = "LOFIGEN_PLUGIN_DIR"
 DISABLE_VARIABLE = "LOFIGEN_DISABLE_PLUGINS"
+SLOW_S = 3.0
+"""From then on a plugin that is still being imported is named."""
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
@@ -127,7 +131,8 @@ def _load(candidate: _Candidate, registry: Registry, *, strict: bool) -> Plugin:
     try:
         if any(p.name == candidate.name and p.status == "loaded" for p in registry.plugins):
             raise PluginError(f"a plugin named {candidate.name!r} is already loaded")
-        components, commands = _provided(candidate.load(), candidate.name)
+        with _watched(candidate):
+            components, commands = _provided(candidate.load(), candidate.name)
         registry.add(candidate.name, components, commands)
     except (Exception, SystemExit) as error:
         text = str(error).strip() or type(error).__name__
@@ -137,13 +142,63 @@ def _load(candidate: _Candidate, registry: Registry, *, strict: bool) -> Plugin:
             raise PluginError(
                 f"plugin {candidate.name!r} does not load: {line}", where=candidate.distribution
             ) from error
-        return _record(candidate, "failed", error=line, traceback=traceback.format_exc())
+        return _record(
+            candidate,
+            "failed",
+            error=line,
+            remedy=_remedy(error, candidate),
+            traceback=traceback.format_exc(),
+        )
     provides: dict[str, tuple[str, ...]] = {}
     for cls in components:
         provides[cls.kind] = (*provides.get(cls.kind, ()), cls.name())
     if commands:
         provides["command"] = tuple(commands)
     return _record(candidate, "loaded", provides=provides)
+
+
+@contextmanager
+def _watched(candidate: _Candidate) -> Iterator[None]:
+    """Keep what a plugin prints out of what is printed for machines, and name it if it is slow."""
+    if candidate.origin == "builtin":
+        yield
+        return
+    slow = Timer(
+        SLOW_S,
+        print,
+        [f"lofigen-kit: plugin {candidate.name!r} ({candidate.distribution}) is slow to import; "
+         f"Ctrl-C stops it, and {DISABLE_VARIABLE}={candidate.name} leaves it out"],
+        {"file": sys.stderr},
+    )  # fmt: skip
+    slow.daemon = True
+    slow.start()
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        slow.cancel()
+
+
+def _remedy(error: BaseException, candidate: _Candidate) -> str:
+    """Return what to do about a plugin that fails."""
+    disable = f"leave it out by {DISABLE_VARIABLE}={candidate.name}"
+    match error:
+        case LofigenError(remedy=str(remedy)):
+            return remedy
+        case pluggy.PluginValidationError():
+            hooks = sorted(name for name in vars(hookspecs) if name.startswith("lofigen_"))
+            return f"the hooks are {', '.join(hooks)}"
+        case ImportError(name=str(name)) if name.partition(".")[0] == GROUP:
+            what = f"it is made for another version of {OWN_DISTRIBUTION}: update both"
+        case ModuleNotFoundError(name=str(name)):
+            what = f"install the package that brings {name!r}"
+        case SyntaxError():
+            what = f"mend line {error.lineno}"
+        case SystemExit():
+            what = "have its author import it without ending the program"
+        case _:
+            what = "tell its author"
+    return f"{what}, or {disable}"
 
 
 def _record(candidate: _Candidate, status: Any, **facts: Any) -> Plugin:
@@ -163,6 +218,11 @@ def _provided(plugin: object, name: str) -> tuple[list[type[Component]], dict[st
     The manager is thrown away: it is here to find the marked functions and to refuse a misspelt
     one, which pluggy otherwise registers silently.
     """
+    if (needed := getattr(plugin, "LOFIGEN_API", 1)) not in range(1, hookspecs.API_VERSION + 1):
+        raise PluginError(
+            f"it needs version {needed} of the plugins' API, and this is {hookspecs.API_VERSION}",
+            remedy=f"update {OWN_DISTRIBUTION}: pip install -U {OWN_DISTRIBUTION}",
+        )
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     manager.register(plugin, name)
@@ -172,19 +232,43 @@ def _provided(plugin: object, name: str) -> tuple[list[type[Component]], dict[st
     components = [
         _checked(cls, kind)
         for kind in KINDS
-        for result in _results(manager, f"lofigen_{kind.kind}s")
+        for result in _results(manager, f"lofigen_{kind.kind}s", list)
         for cls in result
     ]
     commands = {
         group: app
-        for result in _results(manager, "lofigen_commands")
+        for result in _results(manager, "lofigen_commands", dict)
         for group, app in result.items()
+        if _is_group(group, app)
     }
     return components, commands
 
 
-def _results(manager: pluggy.PluginManager, hook: str) -> list[Any]:
-    return [impl.function() for impl in getattr(manager.hook, hook).get_hookimpls()]
+def _results(manager: pluggy.PluginManager, hook: str, shape: type) -> list[Any]:
+    results = [impl.function() for impl in getattr(manager.hook, hook).get_hookimpls()]
+    for result in results:
+        if not isinstance(result, shape):
+            raise PluginError(
+                f"{hook} gives {result!r}, which is no {shape.__name__}",
+                remedy=f"return a {shape.__name__}, as `lofigen_kit.hookspecs` says",
+            )
+    return results
+
+
+def _is_group(name: object, app: object) -> bool:
+    """Return whether a group of commands is one.
+
+    Raises:
+        PluginError: if it is not.
+    """
+    import typer
+
+    if not (isinstance(name, str) and NAME.fullmatch(name) and isinstance(app, typer.Typer)):
+        raise PluginError(
+            f"lofigen_commands gives {name!r}: {app!r}",
+            remedy="give a typer.Typer by its kebab-case name",
+        )
+    return True
 
 
 def _checked(cls: Any, kind: type[Component]) -> type[Component]:
@@ -194,9 +278,10 @@ def _checked(cls: Any, kind: type[Component]) -> type[Component]:
     if inspect.isabstract(cls):
         missing = ", ".join(sorted(cls.__abstractmethods__))
         raise PluginError(f"{cls.__name__} does not implement {missing}")
-    if not NAME.fullmatch(cls.name()):
+    name = cls.name() if "use" in cls.model_fields else None
+    if name is None or not NAME.fullmatch(name):
         raise PluginError(
-            f"{cls.__name__} is named {cls.name()!r}",
+            f"{cls.__name__} is named {name!r}",
             remedy='declare `use: Literal["a-kebab-name"] = "a-kebab-name"`',
         )
     return cls

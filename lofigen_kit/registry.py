@@ -36,6 +36,7 @@ class Plugin:
         status: `loaded`, `disabled` or `failed`.
         provides: Names of its components and commands, by kind.
         error: Why it failed, in one line.
+        remedy: What to do about it.
         traceback: The whole story, for `plugins doctor`.
     """
 
@@ -46,6 +47,7 @@ class Plugin:
     status: Status
     provides: dict[str, tuple[str, ...]]
     error: str = ""
+    remedy: str = ""
     traceback: str = ""
 
 

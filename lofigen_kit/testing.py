@@ -1,17 +1,27 @@
 """The contract that every component keeps, as checks that a plugin's author runs.
 
-    from lofigen_kit.testing import check_component
+    from lofigen_kit.testing import ContractSuite
 
-    def test_contract() -> None:
-        check_component(MyEffect)
+    class TestContract(ContractSuite):
+        component = MyEffect
 
-A broken contract is an AssertionError that says what was expected.
+This is one test for each check, by pytest; `check_component(MyEffect)` runs them all, and so does
+`lofigen-kit plugins check my-effect`. A broken contract is an AssertionError that says what was
+expected.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+import inspect
+import json
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 from pydantic import ValidationError
@@ -23,21 +33,63 @@ from lofigen_kit.components import (
     Component,
     Context,
     Effect,
+    LawSampler,
     Model,
     Sampler,
     Sound,
     Source,
 )
 from lofigen_kit.errors import CheckpointError
-from lofigen_kit.law import MULAW_LEVELS, HeadKind
+from lofigen_kit.law import MIN_LOG_SCALE, MULAW_LEVELS, DrawLaw, HeadKind
 from lofigen_kit.nn.checkpoint import expected_shapes
 from lofigen_kit.plugins import NAME
+from lofigen_kit.sampling import draw, mulaw_decode
 from lofigen_kit.seeding import stream
+
+if TYPE_CHECKING:
+    from lofigen_kit.nn.checkpoint import Network
+
+C = TypeVar("C", bound=Component)
+
+HEAVY = (
+    "torch", "librosa", "pedalboard", "scipy", "soundfile", "soxr", "pyloudnorm", "numba",
+    "matplotlib",
+)  # fmt: skip
+"""What no plugin imports before a method of its own needs it."""
 
 RATES_HZ = (8000, 44_100, 96_000)
 PIECE = 1000
 GRACE_S = 0.1
+FURTHEST_AHEAD_S = 0.3
+"""How far an effect may reach into what is to come, as an uneven tape or a steep filter does."""
 MIXTURES = 4
+DRAWS = 10_000
+DRAWN_APART = (np.log(2.0 / 1e-6) / (2.0 * DRAWS)) ** 0.5
+"""Further than this, a sample's distribution lies from its own once in a million times, whatever it
+is (Dvoretzky, Kiefer and Wolfowitz, with Massart's constant)."""
+ONSETS_AGREE = 0.6
+GENERATED = 64
+GENERATED_APART = 1e-3
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that the contract asks for.
+
+    Attributes:
+        name: What it asks, in a few words.
+        kind: The components of which it is asked.
+        run: Raises an AssertionError where a component does not keep it.
+    """
+
+    name: str
+    kind: type[Component]
+    run: Callable[[Any], None]
+
+
+def checks_for(cls: type[Component]) -> list[Check]:
+    """Return what the contract asks of a component."""
+    return [check for check in CHECKS if issubclass(cls, check.kind)]
 
 
 def check_component(cls: type[Component], **parameters: Any) -> None:
@@ -51,16 +103,30 @@ def check_component(cls: type[Component], **parameters: Any) -> None:
         AssertionError: where the contract is broken.
     """
     component = cls(**parameters)
-    _check_declaration(component)
-    for variant in [component, *_extremes(component)]:
-        if isinstance(variant, Effect):
-            _check_effect(variant)
-        elif isinstance(variant, Sampler):
-            _check_sampler(variant)
-    if isinstance(component, Source):
-        _check_source(component)
-    elif isinstance(component, Model):
-        _check_model(component)
+    for check in checks_for(cls):
+        check.run(component)
+
+
+class ContractSuite:
+    """The contract as a class of tests to inherit, one for each check.
+
+    Attributes:
+        component: The class that the plugin's hook returns.
+        parameters: Values for the parameters that have no default.
+    """
+
+    component: ClassVar[type[Component]]
+    parameters: ClassVar[Mapping[str, Any]] = {}
+
+    def pytest_generate_tests(self, metafunc: Any) -> None:
+        """Let pytest make a test of each check."""
+        if "contract_check" in metafunc.fixturenames:
+            checks = checks_for(self.component)
+            metafunc.parametrize("contract_check", checks, ids=lambda check: check.name)
+
+    def test_contract(self, contract_check: Check) -> None:
+        """Run one check."""
+        contract_check.run(self.component(**self.parameters))
 
 
 def _require(condition: object, expectation: str) -> None:
@@ -69,18 +135,94 @@ def _require(condition: object, expectation: str) -> None:
 
 
 def _check_declaration(component: Component) -> None:
-    """Check name, documentation, strictness and bounds."""
+    """Check name, documentation and strictness."""
     cls, name = type(component), component.name()
     _require(NAME.fullmatch(name), f"the name {name!r} is kebab-case")
     _require((cls.__doc__ or "").strip(), f"{name} has a docstring")
     _require(cls.summary().endswith("."), f"{name}'s summary is a sentence")
-    text = component.model_dump_json()
-    again = cls.model_validate_json(text, strict=True)
-    _require(again == component, f"{name} is the same after a trip through JSON")
     _require(_refuses(cls, {**component.model_dump(), "no_such_field": 1}), "it forbids extras")
     _require(cls.model_config.get("frozen"), f"{name} is frozen")
-    for field, facts in cls.model_json_schema()["properties"].items():
-        _require(_is_bounded(facts), f"{name}.{field} has a minimum and a maximum")
+
+
+def _check_parameters(component: Component) -> None:
+    """Check that every number is bounded, and that a user is told what each parameter means."""
+    for field, facts in type(component).model_json_schema()["properties"].items():
+        what = f"{component.name()}.{field}"
+        _require(_is_bounded(facts), f"{what} has a minimum and a maximum")
+        described = field == "use" or facts.get("description")
+        _require(described, f"{what} is described: in its Field, or under Attributes: above")
+
+
+def _check_files(component: Component) -> None:
+    """Check that every setting is the same when a preset or a recipe has been read again."""
+    import yaml
+
+    from lofigen_kit import yaml_loader
+
+    cls = type(component)
+    for variant in _variants(component):
+        again = cls.model_validate_json(variant.model_dump_json(), strict=True)
+        _require(again == variant, f"{variant!r} is the same after a trip through JSON")
+        written = yaml.safe_dump(variant.model_dump(mode="json"))
+        read = cls.model_validate(yaml_loader.load(written.encode(), "a preset").data)
+        _require(read == variant, f"{variant!r} is the same after a trip through YAML")
+
+
+def _check_worker(component: Component) -> None:
+    """Check that a component comes out of a worker process as it went in."""
+    dumped = _in_a_worker(component)[1]
+    _require(dumped == component.model_dump_json(), f"{component!r} reaches a worker as it is")
+
+
+def _check_imports(component: Component) -> None:
+    """Check that the plugin can be listed without what only its methods need."""
+    heavy = _in_a_worker(component)[0]
+    _require(
+        not heavy,
+        f"importing {type(component).__module__} does not import {', '.join(heavy)}: "
+        "import inside the methods that need it",
+    )
+
+
+def _in_a_worker(component: Component) -> tuple[list[str], str]:
+    """Return what a fresh process had to import for a component, and what it got, as JSON."""
+    cls = type(component)
+    try:
+        data = pickle.dumps(component)
+    except Exception as error:
+        raise AssertionError(f"{component!r} can be pickled ({error})") from error
+    return _worker(cls.__module__, inspect.getfile(cls), data)
+
+
+@lru_cache(maxsize=1)
+def _worker(module: str, path: str, data: bytes) -> tuple[list[str], str]:
+    ran = subprocess.run(  # noqa: S603 - this Python, and code that is loaded here already
+        [sys.executable, "-c", _WORKER],
+        input=pickle.dumps((module, path, HEAVY, data)),
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
+    last = ran.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+    _require(ran.returncode == 0, f"{module} can be imported in a worker ({last})")
+    heavy, dumped = json.loads(ran.stdout)
+    return heavy, dumped
+
+
+_WORKER = """
+import importlib, importlib.util, json, pickle, sys
+
+answer, sys.stdout = sys.stdout, sys.stderr
+name, path, heavy, data = pickle.load(sys.stdin.buffer)
+try:
+    importlib.import_module(name)
+except ModuleNotFoundError:
+    spec = importlib.util.spec_from_file_location(name, path)
+    sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sys.modules[name])
+imported = [module for module in heavy if module in sys.modules]
+json.dump([imported, pickle.loads(data).model_dump_json()], answer)
+"""
 
 
 def _refuses(cls: type[Component], data: dict[str, Any]) -> bool:
@@ -101,8 +243,9 @@ def _is_bounded(facts: dict[str, Any]) -> bool:
     return True
 
 
-def _extremes(component: Component) -> Iterator[Component]:
-    """Yield the component with each number at either inclusive end, one at a time."""
+def _variants(component: C) -> Iterator[C]:
+    """Yield the component, and it with each number at either inclusive end, one at a time."""
+    yield component
     schema = type(component).model_json_schema()["properties"]
     for field, facts in schema.items():
         for part in (facts, *facts.get("anyOf", ())):
@@ -111,53 +254,102 @@ def _extremes(component: Component) -> Iterator[Component]:
                     yield type(component)(**{**component.model_dump(), field: value})
 
 
-def _check_effect(effect: Effect) -> None:
+def _check_sound(component: Effect) -> None:
     """Check that an effect keeps the shape, repeats itself, and takes any sound."""
-    for rate_hz in RATES_HZ:
-        for sound, audio in _sounds(rate_hz):
-            what = f"{effect!r} on {sound} at {rate_hz} Hz"
-            before = audio.samples.copy()
-            wet, again = (effect.apply(audio, _context()) for _ in range(2))
-            shape = (audio.channels, round(audio.frames / effect.speed))
-            _require(isinstance(wet, AudioBuffer), f"{what} returns an AudioBuffer")
-            _require(wet.samples.shape == shape, f"{what} keeps the shape, but for its speed")
-            _require(wet.sample_rate_hz == rate_hz, f"{what} keeps the sample rate")
-            _require(np.array_equal(audio.samples, before), f"{what} leaves its input alone")
-            _require(np.array_equal(wet.samples, again.samples), f"{what} repeats bit for bit")
-            _check_in_the_rack(effect, audio, what)
-    _check_tail(effect)
+    for effect, audio, what in _heard(component):
+        before = audio.samples.copy()
+        wet, again = (effect.apply(audio, _context()) for _ in range(2))
+        shape = (audio.channels, round(audio.frames / effect.speed))
+        _require(isinstance(wet, AudioBuffer), f"{what} returns an AudioBuffer")
+        _require(wet.samples.shape == shape, f"{what} keeps the shape, but for its speed")
+        _require(wet.sample_rate_hz == audio.sample_rate_hz, f"{what} keeps the sample rate")
+        _require(np.isfinite(wet.samples).all(), f"{what} gives numbers")
+        _require(np.array_equal(audio.samples, before), f"{what} leaves its input alone")
+        _require(np.array_equal(wet.samples, again.samples), f"{what} repeats bit for bit")
 
 
-def _check_in_the_rack(effect: Effect, audio: AudioBuffer, what: str) -> None:
-    """Check that a sound comes out of the rack the same in pieces, and untouched where dry."""
-    whole = rack.applied(effect, audio, _context(), loop=False)
-    sound = Sound(audio.channels, audio.frames, audio.sample_rate_hz)
-    if isinstance(effect, BlockEffect):
-        late = effect.latency_frames(sound)
-        _require(isinstance(late, int) and late >= 0, f"{what} is late by whole frames, or none")
-    pieces = rack.cut(audio.samples, PIECE)
-    bits = [audio.samples[:, :0], *rack.streamed(effect, sound, _context(), pieces)]
-    together = np.concatenate(bits, axis=1)
-    _require(np.array_equal(together, whole.samples), f"{what} is the same in pieces")
-    dry = rack.applied(effect.model_copy(update={"mix": 0.0}), audio, _context(), loop=False)
-    _require(np.array_equal(dry.samples, audio.samples), f"{what} is the dry sound at mix 0")
+def _check_pieces(component: Effect) -> None:
+    """Check that a sound comes out of the rack the same in pieces as whole."""
+    for effect, audio, what in _heard(component):
+        whole = rack.applied(effect, audio, _context(), loop=False)
+        pieces = rack.cut(audio.samples, PIECE)
+        bits = rack.streamed(effect, _sound(audio), _context(), pieces)
+        together = np.concatenate([audio.samples[:, :0], *bits], axis=1)
+        _require(np.array_equal(together, whole.samples), f"{what} is the same in pieces")
 
 
-def _check_tail(effect: Effect) -> None:
+def _check_mix(component: Effect) -> None:
+    """Check that a sound passes untouched at mix 0, and that a mix lies between dry and wet."""
+    for effect, audio, what in _heard(component):
+        dry = rack.applied(_mixed(effect, 0.0), audio, _context(), loop=False)
+        _require(np.array_equal(dry.samples, audio.samples), f"{what} is the dry sound at mix 0")
+    if component.speed == 1.0:
+        audio = dict(_sounds(RATES_HZ[0]))["noise"]
+        wet, half = (
+            rack.applied(_mixed(component, mix), audio, _context(), loop=False).samples
+            for mix in (1.0, 0.5)
+        )
+        between = np.allclose(half, 0.5 * (wet + audio.samples), atol=1e-5)
+        _require(between, f"{component!r} at mix 0.5 lies halfway between dry and wet")
+
+
+def _check_latency(component: Effect) -> None:
+    """Check that nothing sounds much before it is played, its latency having been taken off."""
+    rate_hz = RATES_HZ[0]
+    ahead_s = component.memory_s + FURTHEST_AHEAD_S
+    noise = np.random.default_rng(0).uniform(-1.0, 1.0, (1, rate_hz // 2))
+    heard = np.pad(noise, ((0, 0), (round((ahead_s + GRACE_S) * rate_hz), 0)))
+    if isinstance(component, BlockEffect):
+        late = component.latency_frames(_sound(AudioBuffer(heard, rate_hz)))
+        whole = isinstance(late, int) and late >= 0
+        _require(whole, f"{component!r} is late by whole frames, or by none")
+    early = _of_the_sound_alone(component, heard, rate_hz)
+    early = np.abs(early[:, : round(GRACE_S * rate_hz / component.speed)])
+    _require(
+        early.max() < _SILENT, f"{component!r} is not heard before it is played: is it less late?"
+    )
+
+
+def _check_tail(component: Effect) -> None:
     """Check that nothing of a sound is left when the tail and the memory that it declares end."""
     rate_hz = RATES_HZ[0]
     noise = np.random.default_rng(0).uniform(-1.0, 1.0, (1, rate_hz // 2))
-    longest_s = effect.tail_s + effect.memory_s + GRACE_S
-    heard = np.pad(noise, ((0, 0), (0, round((longest_s + GRACE_S) * effect.speed * rate_hz))))
-    # Its own noise is the same in both, and falls out of the difference.
+    for effect in _variants(component):
+        longest_s = effect.tail_s + effect.memory_s + GRACE_S
+        heard = np.pad(noise, ((0, 0), (0, round((longest_s + GRACE_S) * effect.speed * rate_hz))))
+        left = _of_the_sound_alone(effect, heard, rate_hz)[:, -round(GRACE_S * rate_hz) :]
+        _require(np.abs(left).max() < _SILENT, f"{effect!r} ends with the tail that it declares")
+
+
+_SILENT = 10.0 ** (rack.SILENT_DBFS / 20.0)
+
+
+def _of_the_sound_alone(effect: Effect, samples: np.ndarray, rate_hz: int) -> np.ndarray:
+    """Return what an effect makes of a sound, without the noise of its own that it adds.
+
+    That is the same for silence, and falls out of the difference.
+    """
     wet, alone = (
-        effect.apply(AudioBuffer(samples, rate_hz), _context()).samples.astype(np.float64)
-        for samples in (heard, np.zeros_like(heard))
+        effect.apply(AudioBuffer(heard, rate_hz), _context()).samples.astype(np.float64)
+        for heard in (samples, np.zeros_like(samples))
     )
-    left = np.abs(wet - alone)[:, -round(GRACE_S * rate_hz) :].max()
-    _require(
-        left < 10 ** (rack.SILENT_DBFS / 20), f"{effect!r} ends with the tail that it declares"
-    )
+    return np.asarray(wet - alone)
+
+
+def _heard(component: Effect) -> Iterator[tuple[Effect, AudioBuffer, str]]:
+    """Yield each setting, each sound that it should take, and the two in words."""
+    for effect in _variants(component):
+        for rate_hz in RATES_HZ:
+            for sound, audio in _sounds(rate_hz):
+                yield effect, audio, f"{effect!r} on {sound} at {rate_hz} Hz"
+
+
+def _mixed(effect: Effect, mix: float) -> Effect:
+    return effect.model_copy(update={"mix": mix})
+
+
+def _sound(audio: AudioBuffer) -> Sound:
+    return Sound(audio.channels, audio.frames, audio.sample_rate_hz)
 
 
 def _sounds(rate_hz: int) -> Iterator[tuple[str, AudioBuffer]]:
@@ -168,46 +360,197 @@ def _sounds(rate_hz: int) -> Iterator[tuple[str, AudioBuffer]]:
     yield "a single frame", AudioBuffer(np.ones((2, 1)), rate_hz)
 
 
-def _check_sampler(sampler: Sampler) -> None:
+def _check_draws(component: Sampler) -> None:
     """Check that a sampler draws one sample a track, in range, and repeats itself."""
-    _require(sampler.heads, f"{sampler.use} names the heads that it draws from")
+    _require(component.heads, f"{component.use} names the heads that it draws from")
     rng = np.random.default_rng(0)
-    for head in sampler.heads:
-        outputs = rng.standard_normal((64, _head_outputs(head)))
-        uniforms = rng.random((64, 2))
-        uniforms[0], uniforms[1] = 0.0, np.nextafter(1.0, 0.0)
-        drawn, again = (sampler.draw(outputs.copy(), head, uniforms.copy()) for _ in range(2))
-        what = f"{sampler!r} on {head}"
-        _require(drawn.shape == (64,), f"{what} gives one sample for each track")
-        _require((np.abs(drawn) <= 1.0).all(), f"{what} stays within [-1, 1]")
-        _require(np.array_equal(drawn, again), f"{what} repeats bit for bit")
+    for sampler in _variants(component):
+        for head in component.heads:
+            outputs = rng.standard_normal((64, _head_outputs(head)))
+            uniforms = rng.random((64, 2))
+            uniforms[0], uniforms[1] = 0.0, np.nextafter(1.0, 0.0)
+            drawn, again = (sampler.draw(outputs.copy(), head, uniforms.copy()) for _ in range(2))
+            what = f"{sampler!r} on {head}"
+            _require(drawn.shape == (64,), f"{what} gives one sample for each track")
+            _require((np.abs(drawn) <= 1.0).all(), f"{what} stays within [-1, 1]")
+            _require(np.array_equal(drawn, again), f"{what} repeats bit for bit")
+
+
+def _check_law(component: LawSampler) -> None:
+    """Check the distribution of many draws against the one that the law asks for."""
+    rng = np.random.default_rng(0)
+    for sampler in _variants(component):
+        for head in component.heads:
+            row = rng.standard_normal(_head_outputs(head))
+            if head == "mol":  # well within full scale, where nothing is clipped
+                row[MIXTURES:] = row[MIXTURES:] * 0.1 - np.repeat([0.0, 4.0], MIXTURES)
+            outputs = np.tile(row, (DRAWS, 1))
+            drawn = np.sort(sampler.draw(outputs, head, rng.random((DRAWS, 2))))
+            places = np.unique(drawn)
+            places = np.concatenate([[-1.1], 0.5 * (places[1:] + places[:-1]), [1.1]])
+            share = np.searchsorted(drawn, places) / DRAWS
+            apart = np.abs(share - _probability(row, head, sampler.law(), places)).max()
+            _require(
+                apart < DRAWN_APART, f"{sampler!r} draws from {head} as its law says: {apart:.3f}"
+            )
+
+
+def _probability(row: np.ndarray, head: HeadKind, law: DrawLaw, places: np.ndarray) -> np.ndarray:
+    """Return how likely a draw is to lie below each place, by the law's own definition."""
+    if head == "mse":
+        return np.asarray(np.clip(row[0], -1.0, 1.0) < places, np.float64)
+    levels = MULAW_LEVELS if head == "mulaw" else MIXTURES
+    means = mulaw_decode(np.arange(levels)) if head == "mulaw" else row[levels : 2 * levels]
+    weights = np.exp((row[:levels] - row[:levels].max()) / max(law.temperature, 1e-6))
+    weights /= weights.sum()
+    heaviest = np.argsort(-weights, kind="stable")
+    before = np.cumsum(weights[heaviest]) - weights[heaviest]
+    kept = heaviest[(before < law.top_p) & (np.arange(levels) < (law.top_k or levels))]
+    weights = weights[kept] / weights[kept].sum()
+    means = means[kept]
+    # A draw beyond the place is one, before it was moved to the mean, beyond this one:
+    mean = float(weights @ means)
+    if law.spread == 0.0:
+        return np.asarray(mean < places, np.float64)
+    moved = (mean + (places - mean) / law.spread)[:, None]
+    if head == "mulaw":
+        return np.asarray((weights * (means < moved)).sum(axis=1))
+    widths = np.exp(np.maximum(row[2 * levels :][kept], MIN_LOG_SCALE)) * law.temperature
+    with np.errstate(over="ignore"):
+        below = 1.0 / (1.0 + np.exp(-(moved - means) / np.maximum(widths, 1e-12)))
+    below = np.where(below < law.tail, 0.0, np.where(below > 1.0 - law.tail, 1.0, below))
+    return np.asarray((weights * below).sum(axis=1))
 
 
 def _head_outputs(head: HeadKind) -> int:
     return {"mse": 1, "mol": 3 * MIXTURES, "mulaw": MULAW_LEVELS}[head]
 
 
-def _check_source(source: Source) -> None:
-    """Check that a source repeats itself, and that audio and score agree in length."""
+def _check_take(source: Source) -> None:
+    """Check that a source repeats itself, and says whose its audio is."""
     take, again = (source.make_take(_context()) for _ in range(2))
     _require(np.array_equal(take.audio.samples, again.audio.samples), "a take repeats its audio")
     _require(take.score == again.score, "a take repeats its score")
     _require(take.licence, "a take names its licence")
     _require(take.title, "a take has a title")
-    apart_s = abs(take.audio.duration_s - take.score.duration_s)
+
+
+def _check_score(source: Source) -> None:
+    """Check that a score is as long as its audio, and that its drums and chords are heard."""
+    from lofigen_kit.analysis import chroma, chroma_similarity, drum_f_measure, written_tones
+    from lofigen_kit.analysis.agreement import PLAIN_STROKE
+
+    take = source.make_take(_context())
+    audio, score = take.audio, take.score
+    apart_s = abs(audio.duration_s - score.duration_s)
     _require(apart_s < 0.01, f"audio and score are equally long, not {apart_s:.3f} s apart")
+    for drum in sorted({hit.drum for hit in score.hits if hit.velocity >= PLAIN_STROKE}):
+        agreement = drum_f_measure(audio, score, drum)
+        _require(
+            agreement >= ONSETS_AGREE,
+            f"the {drum} is heard where the score has it: an F-measure of {agreement:.2f}, "
+            f"{ONSETS_AGREE} at least",
+        )
+    if score.notes:
+        written = chroma(written_tones(score, audio.frames, audio.sample_rate_hz))
+        heard = chroma(audio)
+        by_shift = [chroma_similarity(heard, np.roll(written, n, axis=0)) for n in range(12)]
+        best = int(np.argmax(by_shift))
+        _require(best == 0, f"the score's harmony is heard, and not {best} semitones higher")
 
 
-def _check_model(model: Model) -> None:
+def _check_weights(model: Model) -> None:
     """Check that a model loads arrays of its declared shape, or says that it has none."""
-    try:
-        network = model.load(_context())
-    except CheckpointError:
-        return  # trained weights need not be installed
+    network = _network(model)
+    if network is None:
+        return
     weights = [*network.weights, *network.biases, *network.guide_weights]
     expected = sorted(expected_shapes(network.spec).values())
     _require(sorted(w.shape for w in weights) == expected, "the weights fit the network's spec")
+    finite = all(np.isfinite(w).all() for w in weights)
+    _require(finite, "the weights are numbers")
+    _require(network.sha256, "the network has the hash of its weights, by which recipes know it")
+
+
+def _check_generation(model: Model) -> None:
+    """Check that what is generated sample by sample is what the full forward pass gives."""
+    from lofigen_kit.engine import Track, generate
+
+    network = _network(model)
+    if network is None:
+        return
+    spec, rng = network.spec, np.random.default_rng(0)
+    prime = rng.uniform(-0.1, 0.1, min(spec.receptive_field, 4000)).astype(np.float32)
+    guide = rng.uniform(0.0, 0.5, (len(spec.guide), len(prime) + GENERATED)).astype(np.float32)
+    [played] = generate(network, _Expected(), [Track(GENERATED, prime, guide, rng)])
+    heard = np.concatenate([prime, played[:-1]])
+    outputs = _forward(network, heard, guide[:, 1:])[:, -GENERATED:].T
+    expected = draw(outputs, spec.head, _Expected().law(), np.zeros((GENERATED, 2)))
+    apart = float(np.abs(played - expected).max())
+    _require(
+        apart < GENERATED_APART, f"generation equals the full forward pass, not {apart:.4f} apart"
+    )
+
+
+class _Expected(LawSampler):
+    """Draws the mean, with no chance in it."""
+
+    use: str = "expected"
+    heads: ClassVar[tuple[HeadKind, ...]] = ("mse", "mol", "mulaw")
+
+    def law(self) -> DrawLaw:
+        return DrawLaw(spread=0.0)
+
+
+def _forward(network: Network, samples: np.ndarray, guide: np.ndarray) -> np.ndarray:
+    """Return the head's outputs after each sample, one whole layer after another.
+
+    Returns:
+        np.ndarray [shape=(head outputs, len(samples))].
+    """
+    x = samples[None].astype(np.float64) * network.spec.input_scale
+    for index, weight in enumerate(network.weights):
+        taps, frames = weight.shape[2], x.shape[1]
+        padded = np.pad(x, ((0, 0), (taps - 1, 0)))
+        x = network.biases[index][:, None] + sum(
+            weight[:, :, tap] @ padded[:, tap : tap + frames] for tap in range(taps)
+        )
+        if index < len(network.weights) - 1:
+            if network.guide_weights:
+                x += network.guide_weights[index] @ guide
+            x = np.maximum(x, 0.0)
+    return np.asarray(x)
+
+
+def _network(model: Model) -> Network | None:
+    """Return a model's network, or None: trained weights need not be installed."""
+    try:
+        return model.load(_context())
+    except CheckpointError as error:
+        _require("checkpoint" in type(model).model_fields, f"{model!r} has weights: {error}")
+        return None
 
 
 def _context() -> Context:
     return Context(rng=stream(1, 0, "contract"))
+
+
+CHECKS = (
+    Check("is declared in full", Component, _check_declaration),
+    Check("bounds and describes its parameters", Component, _check_parameters),
+    Check("keeps its parameters in files", Component, _check_files),
+    Check("imports nothing heavy", Component, _check_imports),
+    Check("reaches a worker", Component, _check_worker),
+    Check("keeps shape, rate and seed", Effect, _check_sound),
+    Check("is the same in pieces", Effect, _check_pieces),
+    Check("mixes dry and wet", Effect, _check_mix),
+    Check("is as late as it says", Effect, _check_latency),
+    Check("ends with its tail", Effect, _check_tail),
+    Check("draws in range and by seed", Sampler, _check_draws),
+    Check("draws as its law says", LawSampler, _check_law),
+    Check("repeats its take", Source, _check_take),
+    Check("plays what its score says", Source, _check_score),
+    Check("has weights of its shape", Model, _check_weights),
+    Check("generates as the whole network", Model, _check_generation),
+)
+"""The contract, what is quickly checked first."""

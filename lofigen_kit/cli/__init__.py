@@ -25,7 +25,7 @@ from lofigen_kit.cli import (
     plugins,
     train,
 )
-from lofigen_kit.cli.common import Settings
+from lofigen_kit.cli.common import Settings, warn
 from lofigen_kit.errors import LofigenError
 
 GROUPS = (chain, files, batch, corpus, train, evaluate, experiment, models, plugins, bench)
@@ -60,8 +60,13 @@ def build_app() -> typer.Typer:
     app.callback()(_root)
     for group in GROUPS:
         group.register(app)
+    taken = {group.name for group in app.registered_groups}
+    taken |= {c.name or getattr(c.callback, "__name__", "") for c in app.registered_commands}
     for name, commands in plugins.installed_commands().items():
-        app.add_typer(commands, name=name)
+        if name in taken:
+            warn(f"a plugin's commands {name!r} are left out: the toolkit has its own of that name")
+        else:
+            app.add_typer(commands, name=name)
     return app
 
 

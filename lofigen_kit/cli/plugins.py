@@ -1,17 +1,24 @@
-"""`plugins`: what is installed, and what is wrong with it."""
+"""`plugins`: what is installed, what is wrong with it, and how to begin one of your own."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from warnings import catch_warnings, simplefilter
 
 import typer
 
-from lofigen_kit.cli.common import Json, Quiet, columns, registry_of, show
-from lofigen_kit.errors import PluginError
+from lofigen_kit.cli.common import Json, Quiet, columns, component, printable, registry_of, show
+from lofigen_kit.errors import LofigenError, PluginError
 from lofigen_kit.parameters import parameters
+from lofigen_kit.scaffold import ComponentKind
 
 if TYPE_CHECKING:
+    from lofigen_kit.components import Component
     from lofigen_kit.registry import Plugin, Registry
 
 GROUP, OWN = "lofigen_kit", "lofigen-kit"
@@ -59,32 +66,83 @@ def show_(
     """Show a plugin and the parameters of its components."""
     registry = registry_of(ctx)
     plugin = _find(registry, name)
-    components = [
-        registry.find(kind, component)
-        for kind, names in plugin.provides.items()
-        if kind != "command"
-        for component in names
-    ]
+    components = _components(registry, plugin)
     data = {**_facts(plugin), "components": [c.model_json_schema() for c in components]}
     lines = [f"{plugin.name} {plugin.version} ({plugin.distribution}), {plugin.status}"]
-    for component in components:
-        lines += ["", f"{component.kind} {component.name()}: {component.summary()}"]
-        rows = [[p.name, p.default, p.range, p.meaning] for p in parameters(component)]
+    for cls in components:
+        lines += ["", f"{cls.kind} {cls.name()}: {cls.summary()}"]
+        rows = [[p.name, p.default, p.range, p.meaning] for p in parameters(cls)]
         lines += [f"  {line}" for line in columns(rows)]
     show(data, lines, as_json=as_json, quiet=quiet)
 
 
 @app.command()
 def doctor(ctx: typer.Context, as_json: Json = False, quiet: Quiet = False) -> None:
-    """Say why plugins fail, with their tracebacks; exit with 1 if one does."""
+    """Say why plugins fail and what to do, with their tracebacks; exit with 1 if one does."""
     plugins = registry_of(ctx).plugins
     failed = [p for p in plugins if p.status == "failed"]
     lines = [f"{len(plugins)} plugins, {len(failed)} failed"]
     for plugin in failed:
-        lines += ["", f"{plugin.name} ({plugin.distribution}): {plugin.error}", plugin.traceback]
+        lines += ["", f"{plugin.name} ({plugin.distribution}): {plugin.error}"]
+        lines += [f"remedy: {plugin.remedy}", "", plugin.traceback]
     show([asdict(p) for p in plugins], lines, as_json=as_json, quiet=quiet)
     if failed:
         raise typer.Exit(1)
+
+
+@app.command()
+def check(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="A plugin's or a component's name.")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A parameter that has no default."),
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Check that a plugin keeps the contract; exit with 1 if it does not."""
+    registry = registry_of(ctx)
+    plugin = _find(registry, name)
+    classes = _components(registry, plugin)
+    if name != plugin.name:
+        classes = [cls for cls in classes if cls.name() == name]
+    found = [row for cls in classes for row in _checked(cls, overrides or [])]
+    if plugin.status != "loaded":
+        found = [_row(plugin.name, "loads", plugin.error or "it is disabled")]
+    lines = [
+        f"{row['component']}: {row['check']}: {row['failure'] or 'yes'}"
+        for row in found
+        if row["failure"] or not quiet
+    ]
+    show(found, lines, as_json=as_json)
+    if any(row["failure"] for row in found):
+        raise typer.Exit(1)
+
+
+@app.command()
+def new(
+    *,
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="The component's name, as in `use: tape-stop`.")],
+    kind: Annotated[ComponentKind, typer.Option("--kind", help="What it is.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The package's folder; lofigen-NAME by default."),
+    ] = None,
+    licence: Annotated[str, typer.Option(help="Its licence's SPDX identifier.")] = "0BSD",
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write a package for a plugin of your own: it works and is tested as it comes."""
+    from lofigen_kit import scaffold
+
+    files = scaffold.package(name, kind, licence=licence)
+    scaffold.check_name(name, kind, registry_of(ctx))
+    folder = output or Path(scaffold.distribution_of(name))
+    paths = [str(path) for path in scaffold.write(folder, files)]
+    lines = [*paths, "", f"pip install -e '{folder}[dev]' && pytest {folder}"]
+    show({"folder": str(folder), "files": paths}, lines, as_json=as_json, quiet=quiet)
 
 
 def provides(plugin: Plugin) -> str:
@@ -110,3 +168,50 @@ def _find(registry: Registry, name: str) -> Plugin:
         name, [p.name for p in registry.plugins], otherwise="see `lofigen-kit plugins list`"
     )
     raise PluginError(f"there is no plugin {name!r}", remedy=remedy)
+
+
+def _components(registry: Registry, plugin: Plugin) -> list[type[Component]]:
+    return [
+        registry.find(kind, component)
+        for kind, names in plugin.provides.items()
+        if kind != "command"
+        for component in names
+    ]
+
+
+def _checked(cls: type[Component], overrides: Sequence[str]) -> Iterator[dict[str, str]]:
+    """Yield what became of each check: a failure is one line, whatever the plugin raises."""
+    from lofigen_kit import testing
+
+    mine = [pair for pair in overrides if pair.partition("=")[0] in cls.model_fields]
+    try:
+        with _out_of_the_way():
+            parameters = component(cls, mine, where="--set")
+    except Exception as error:
+        yield _row(cls.name(), "is made of its parameters", _one_line(error))
+        return
+    for check_ in testing.checks_for(cls):
+        failure = ""
+        try:
+            with _out_of_the_way():
+                check_.run(parameters)
+        except (Exception, SystemExit) as error:
+            failure = _one_line(error)
+        yield _row(cls.name(), check_.name, failure)
+
+
+def _row(name: str, check: str, failure: str) -> dict[str, str]:
+    return {"component": name, "check": check, "failure": failure}
+
+
+def _one_line(error: BaseException) -> str:
+    kind = "" if isinstance(error, AssertionError | LofigenError) else f"{type(error).__name__}: "
+    return printable(" ".join(f"{kind}{error}".split()))
+
+
+@contextmanager
+def _out_of_the_way() -> Iterator[None]:
+    """Keep what a plugin prints and warns of out of what is printed here."""
+    with redirect_stdout(sys.stderr), catch_warnings():
+        simplefilter("ignore")
+        yield

@@ -127,20 +127,42 @@ def load(path: Path) -> Network:
             where=path,
             remedy="the file is damaged or was edited: fetch or train it again",
         )
-    count = len(spec.layers)
     full = {name: tensor.astype(np.float32) for name, tensor in tensors.items()}
     for name, tensor in full.items():
         if not np.isfinite(tensor).all():
             raise CheckpointError(f"tensor {name!r} holds numbers that are not finite", where=path)
+    return _assembled(spec, full, dict(header.get("facts") or {}), found)
+
+
+def network_of(spec: NetworkSpec, tensors: dict[str, np.ndarray], facts: dict[str, Any]) -> Network:
+    """Return the network of tensors that stand in no file.
+
+    Args:
+        spec: Its shape, which the tensors must fit.
+        tensors: By name, as `expected_shapes` lists them.
+        facts: What is known of them; `licence` among it.
+
+    Raises:
+        CheckpointError: naming the tensor that does not fit.
+    """
+    full = {name: np.ascontiguousarray(t, dtype=np.float32) for name, t in tensors.items()}
+    _check_shapes(full, spec)
+    return _assembled(spec, full, facts, hash_tensors(full))
+
+
+def _assembled(
+    spec: NetworkSpec, tensors: dict[str, np.ndarray], facts: dict[str, Any], sha256: str
+) -> Network:
+    layers = range(len(spec.layers))
     return Network(
         spec=spec,
-        weights=tuple(full[f"layers.{i}.weight"] for i in range(count)),
-        biases=tuple(full[f"layers.{i}.bias"] for i in range(count)),
-        guide_weights=tuple(full[f"guides.{i}.weight"] for i in range(count - 1))
+        weights=tuple(tensors[f"layers.{i}.weight"] for i in layers),
+        biases=tuple(tensors[f"layers.{i}.bias"] for i in layers),
+        guide_weights=tuple(tensors[f"guides.{i}.weight"] for i in layers[:-1])
         if spec.guide
         else (),
-        facts=dict(header.get("facts") or {}),
-        sha256=found,
+        facts=facts,
+        sha256=sha256,
     )
 
 
@@ -182,7 +204,9 @@ def _parse(path: Path, blob: bytes) -> tuple[dict[str, np.ndarray], dict[str, An
     return tensors, header
 
 
-def _check_shapes(tensors: dict[str, np.ndarray], spec: NetworkSpec, path: Path) -> None:
+def _check_shapes(
+    tensors: dict[str, np.ndarray], spec: NetworkSpec, path: Path | None = None
+) -> None:
     expected = expected_shapes(spec)
     for name, shape in expected.items():
         if name not in tensors:

@@ -1,15 +1,40 @@
 from __future__ import annotations
 
+import inspect
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pytest
+from pydantic import field_serializer
 
-from lofigen_kit.api import AudioBuffer, Context, Effect, Field
+from lofigen_kit import engine
+from lofigen_kit.api import (
+    AudioBuffer,
+    Context,
+    DrawLaw,
+    Effect,
+    Field,
+    HeadKind,
+    LawSampler,
+    Model,
+    Network,
+    Take,
+    expected_shapes,
+    network_of,
+    stack,
+)
 from lofigen_kit.components import KINDS, Component
 from lofigen_kit.plugins import load_plugins
-from lofigen_kit.testing import check_component
+from lofigen_kit.sampling import draw
+from lofigen_kit.seeding import stream
+from lofigen_kit.testing import ContractSuite, check_component, checks_for
+from lofigen_kit_plugins import conv4
+from lofigen_kit_plugins.beatmaker import Beatmaker, Solo
+from lofigen_kit_plugins.gain import Gain
 
 BUILTIN = [cls for kind in KINDS for cls in load_plugins().classes(kind.kind).values()]
 
@@ -19,8 +44,8 @@ def recording(tmp_path: Path) -> Path:
     from lofigen_kit.io import write_audio
 
     path = tmp_path / "loop.wav"
-    noise = np.random.default_rng(0).uniform(-0.5, 0.5, (1, 44_100))
-    write_audio(path, AudioBuffer(noise, 44_100), format="wav", bit_depth=16, comment="",
+    take = Beatmaker(bars=2).make_take(Context(stream(4, 0, "source")))
+    write_audio(path, take.audio, format="wav", bit_depth=16, comment="",
                 rng=np.random.default_rng(0), force=False)  # fmt: skip
     return path
 
@@ -39,7 +64,11 @@ def test_every_component_keeps_the_contract(
 
 
 class Good(Effect):
-    """Turns the sound down."""
+    """Turns the sound down.
+
+    Attributes:
+        level: What is left of it.
+    """
 
     use: Literal["good"] = "good"
     level: float = Field(default=0.5, ge=0, le=1)
@@ -72,6 +101,87 @@ class Undocumented(Good):
     __doc__ = None
 
 
+class Undescribed(Good):
+    """Does not say what its parameter is."""
+
+    gain: float = Field(default=0.5, ge=0, le=1)
+
+
+class Impatient(Good):
+    """Sounds before it is played."""
+
+    def apply(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:
+        return audio.with_samples(np.roll(audio.samples, -audio.sample_rate_hz // 2, axis=1))
+
+
+class Lingers(Good):
+    """Sounds on, and says nothing of it."""
+
+    def apply(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:
+        echo = np.pad(audio.samples, ((0, 0), (4000, 0)))[:, : audio.frames]
+        return audio.with_samples(audio.samples + echo)
+
+
+class MixesItself(Good):
+    """Does the runner's work, and so does it twice."""
+
+    def apply(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:
+        return audio.with_samples(audio.samples * self.mix * self.level)
+
+
+class Unwritable(Good):
+    """Is another one after it has been written down."""
+
+    @field_serializer("level")
+    def _rounded(self, level: float) -> float:
+        return round(level)
+
+
+class Lawless(LawSampler):
+    """Says one thing and does another."""
+
+    use: Literal["lawless"] = "lawless"
+
+    def law(self) -> DrawLaw:
+        return DrawLaw(temperature=0.8)
+
+    def draw(self, outputs: np.ndarray, head: HeadKind, uniforms: np.ndarray) -> np.ndarray:
+        return draw(outputs, head, DrawLaw(temperature=1.0), uniforms)
+
+
+class Late(Beatmaker):
+    """Plays half a beat after its score."""
+
+    use: Literal["late"] = "late"  # type: ignore[assignment]
+
+    def make_take(self, ctx: Context) -> Take:
+        take = super().make_take(ctx)
+        shift = round(take.score.grid.beat_s / 4 * take.audio.sample_rate_hz)
+        return replace(take, audio=take.audio.with_samples(np.roll(take.audio.samples, shift)))
+
+
+class Sharp(Solo):
+    """Plays two semitones higher than its score."""
+
+    use: Literal["sharp"] = "sharp"  # type: ignore[assignment]
+
+    def make_take(self, ctx: Context) -> Take:
+        take = super().make_take(ctx)
+        return replace(take, score=take.score.transposed(-2))
+
+
+class Unlike(Model):
+    """Has weights that are none."""
+
+    use: Literal["unlike"] = "unlike"
+
+    def load(self, ctx: Context) -> Network:
+        spec = stack([(1, 4, 3), (4, 1, 1)], head="mse")
+        tensors = {n: np.full(s, 0.1) for n, s in expected_shapes(spec).items()}
+        network = network_of(spec, tensors, {"licence": "CC0-1.0"})
+        return replace(network, weights=(network.weights[0] * np.nan, network.weights[1]))
+
+
 def test_a_good_component_passes() -> None:
     check_component(Good)
 
@@ -80,11 +190,63 @@ def test_a_good_component_passes() -> None:
     ("cls", "expectation"),
     [
         (Unbounded, "level has a minimum and a maximum"),
+        (Undescribed, "gain is described"),
         (Shortens, "keeps the shape"),
         (Forgetful, "repeats bit for bit"),
         (Undocumented, "has a docstring"),
+        (Impatient, "is not heard before it is played"),
+        (Lingers, "ends with the tail that it declares"),
+        (MixesItself, "at mix 0.5 lies halfway"),
+        (Unwritable, "is the same after a trip"),
+        (Lawless, "draws from mol as its law says"),
+        (Late, "is heard where the score has it"),
+        (Sharp, "the score's harmony is heard, and not 2 semitones higher"),
+        (Unlike, "the weights are numbers"),
     ],
 )
 def test_a_broken_contract_is_found(cls: type[Component], expectation: str) -> None:
     with pytest.raises(AssertionError, match=expectation):
         check_component(cls)
+
+
+def test_a_component_that_is_known_nowhere_else_does_not_reach_a_worker() -> None:
+    class Local(Good):
+        """Is known to one function alone."""
+
+    with pytest.raises(AssertionError, match="can be pickled"):
+        check_component(Local)
+
+
+def test_a_heavy_import_is_found(tmp_path: Path) -> None:
+    (tmp_path / "heavy.py").write_text(inspect.getsource(conv4) + "\nimport numba\n")
+    cls = load_plugins(tmp_path, builtin=False).find("model", "conv4")
+    with pytest.raises(
+        AssertionError, match="does not import scipy, numba: import inside the methods"
+    ):
+        check_component(cls)
+
+
+def test_generation_that_differs_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    generate = engine.generate
+    shifted = lambda *a: [played + 0.01 for played in generate(*a)]  # noqa: E731
+    monkeypatch.setattr(engine, "generate", shifted, raising=False)
+    with pytest.raises(AssertionError, match="generation equals the full forward pass"):
+        check_component(conv4.Conv4)
+
+
+class TestSuite(ContractSuite):
+    component = Good
+    parameters: ClassVar[dict[str, Any]] = {"level": 0.25}
+
+
+def test_the_suite_is_a_test_for_each_check(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(
+        "from lofigen_kit.testing import ContractSuite\n"
+        "from lofigen_kit_plugins.gain import Gain\n"
+        "class TestGain(ContractSuite):\n"
+        "    component = Gain\n"
+    )
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
+    ran = subprocess.run([*command, tmp_path], capture_output=True, text=True, check=True)
+    found = [line.partition("test_contract")[2] for line in ran.stdout.splitlines()]
+    assert found[: len(checks_for(Gain))] == [f"[{check.name}]" for check in checks_for(Gain)]

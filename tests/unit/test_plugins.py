@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 import lofigen_kit_plugins
+from lofigen_kit import plugins
+from lofigen_kit.api import API_VERSION
 from lofigen_kit.errors import PluginError
 from lofigen_kit.plugins import GROUP, OWN_DISTRIBUTION, load_plugins
 from lofigen_kit.registry import Plugin
@@ -76,6 +78,11 @@ def test_a_folder_gives_one_plugin_a_file(write: Write) -> None:
          "PluginValidationError: unknown hook 'lofigen_efects'"),
         (GOOD.format(name="a").replace("[Plain]", "1 / 0"), "ZeroDivisionError"),
         (GOOD.format(name="a").replace("[Plain]", "[int]"), "lofigen_effects gives <class 'int'>"),
+        (GOOD.format(name="a").replace("[Plain]", "None"),
+         "lofigen_effects gives None, which is no list; return a list"),
+        (GOOD.format(name="a").replace("effects():\n    return [Plain]",
+                                       "commands():\n    return {{'x': 1}}".format()),
+         "lofigen_commands gives 'x': 1; give a typer.Typer by its kebab-case name"),
         (GOOD.format(name="Not Kebab"), "Plain is named 'Not Kebab'"),
         (GOOD.format(name="a").replace("def apply", "def aply"), "Plain does not implement apply"),
         (GOOD.format(name="lowpass"), "effect 'lowpass' of plugin 'bad' is already provided by"),
@@ -92,6 +99,62 @@ def test_a_broken_plugin_breaks_nothing_else(write: Write, text: str, error: str
     assert registry.find("effect", "good-one")
     with pytest.raises(PluginError, match="plugin 'bad' does not load: "):
         load_plugins(folder, strict=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ("1 / 0", "tell its author, or leave it out by LOFIGEN_DISABLE_PLUGINS=bad"),
+        ("import no_such_module_at_all", "install the package that brings 'no_such_module_at_all'"),
+        ("from lofigen_kit.api import Theremin", "it is made for another version of lofigen-kit"),
+        ("raise SystemExit(3)", "have its author import it without ending the program, or leave"),
+        ("x = 1\ndef (", "mend line 2, or leave it out"),
+        ("x = 1", "mark its hook functions with @hookimpl"),
+        (GOOD.format(name="a").replace("def lofigen_effects", "def lofigen_efects"),
+         "the hooks are lofigen_commands, lofigen_effects, lofigen_models, lofigen_samplers"),
+        (GOOD.format(name="lowpass"), "disable one: LOFIGEN_DISABLE_PLUGINS=bad"),
+        ("LOFIGEN_API = 2\n" + GOOD.format(name="a"), "update lofigen-kit: pip install -U"),
+        ("LOFIGEN_API = 'new'\n" + GOOD.format(name="a"), "update lofigen-kit: pip install -U"),
+    ],
+)  # fmt: skip
+def test_a_broken_plugin_comes_with_a_remedy(write: Write, text: str, remedy: str) -> None:
+    assert record(write(bad=text), "bad").remedy.startswith(remedy)
+
+
+def test_a_plugin_that_needs_no_newer_api_is_loaded(write: Write) -> None:
+    folder = write(mine=f"LOFIGEN_API = {API_VERSION}\n" + GOOD.format(name="mine"))
+    assert record(folder, "mine").status == "loaded"
+    folder = write(newer=f"LOFIGEN_API = {API_VERSION + 1}\n" + GOOD.format(name="newer"))
+    assert record(folder, "newer").error == (
+        f"it needs version {API_VERSION + 1} of the plugins' API, and this is {API_VERSION}; "
+        "update lofigen-kit: pip install -U lofigen-kit"
+    )
+
+
+def test_what_a_plugin_prints_is_kept_from_machines(
+    write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    load_plugins(write(chatty="print('hello')\n" + GOOD.format(name="chatty")))
+    assert capsys.readouterr() == ("", "hello\n")
+
+
+def test_a_plugin_that_hangs_is_named_meanwhile(
+    write: Write, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugins, "SLOW_S", 0.01)
+    waits = (
+        "import sys, time\n"
+        "for _ in range(3000):\n"
+        "    if 'is slow to import' in sys.stderr.getvalue():\n"
+        "        break\n"
+        "    time.sleep(0.01)\n"
+    )
+    folder = write(sleepy=waits + GOOD.format(name="sleepy"))
+    assert record(folder, "sleepy").status == "loaded"
+    assert capsys.readouterr().err == (
+        f"lofigen-kit: plugin 'sleepy' ({folder / 'sleepy.py'}) is slow to import; Ctrl-C stops "
+        "it, and LOFIGEN_DISABLE_PLUGINS=sleepy leaves it out\n"
+    )
 
 
 def test_a_file_cannot_take_the_name_of_a_plugin_that_is_there(write: Write) -> None:

@@ -29,7 +29,9 @@ class _Arranger(Source):
     """What the two have in common: whatever is left out is drawn from the seed."""
 
     bars: int = Field(default=8, ge=1, le=64, description="Length in bars of four beats.")
-    tempo_bpm: float | None = Field(default=None, ge=50, le=140)
+    tempo_bpm: float | None = Field(
+        default=None, ge=50, le=140, description="Quarter notes a minute."
+    )
     key: str | None = Field(default=None, description="A tonic and a mode, such as 'D minor'.")
     swing_pct: float | None = Field(
         default=None, ge=50, le=75, description="Place of the off-beat sixteenth; 50 is straight."
@@ -43,7 +45,12 @@ class _Arranger(Source):
         description="An sf2 or sf3 file, relative to the preset's folder: its pianos, guitars, "
         "basses and kits play as well. Needs tinysoundfont.",
     )
-    soundfont_licence: str = Field(default="unknown", min_length=1, max_length=64)
+    soundfont_licence: str = Field(
+        default="unknown",
+        min_length=1,
+        max_length=64,
+        description="Under which terms its sounds may be used, as an SPDX name.",
+    )
 
     @field_validator("key")
     @classmethod

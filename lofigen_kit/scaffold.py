@@ -1,0 +1,159 @@
+"""A plugin's package to begin with: whole, tested, and small enough to be read at once."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from lofigen_kit.errors import InputError, PluginError
+
+if TYPE_CHECKING:
+    from lofigen_kit.registry import Registry
+
+ComponentKind = Literal["effect", "source", "model", "sampler"]
+
+PREFIX = "lofigen-"
+LONGEST_NAME = 30
+"""Beyond it, lines that hold the name would have to be broken."""
+
+_FILES = {
+    "pyproject.toml": "pyproject.toml.j2",
+    "README.md": "README.md.j2",
+    "LICENSE": "{licence}.txt.j2",
+    ".gitignore": "gitignore.j2",
+    "example.yaml": "example.yaml.j2",
+    "src/{module}/__init__.py": "{kind}.py.j2",
+    "src/{module}/py.typed": "",
+    "tests/test_{module}.py": "{kind}_test.py.j2",
+}
+_SHORT_LICENCES = ("0BSD", "ISC")
+_SPDX = re.compile(r"[A-Za-z0-9]+([.+-][A-Za-z0-9]+)*\+?")
+
+
+def distribution_of(name: str) -> str:
+    """Return the distribution that brings a component, `lofigen-tremolo` for `tremolo`."""
+    return PREFIX + name.removeprefix(PREFIX)
+
+
+def package(name: str, kind: ComponentKind, *, licence: str = "0BSD") -> dict[str, str]:
+    """Return the files of a package that provides one component, by their paths.
+
+    Args:
+        name: The component's name, in kebab-case; the distribution is `lofigen-` and that.
+        kind: What it is.
+        licence: Its SPDX identifier.
+
+    Raises:
+        InputError: for a name or licence that cannot be used.
+    """
+    from datetime import UTC, datetime
+
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    from lofigen_kit import __version__
+
+    if not _SPDX.fullmatch(licence):
+        raise InputError(
+            f"{licence!r} is no SPDX identifier",
+            remedy="give one, such as 0BSD or GPL-3.0-or-later",
+        )
+    distribution = distribution_of(name)
+    name = name.removeprefix(PREFIX)
+    facts = {
+        "name": name,
+        "cls": _class_name(name),
+        "kind": kind,
+        "article": "an" if kind == "effect" else "a",
+        "distribution": distribution,
+        "module": distribution.replace("-", "_"),
+        "licence": licence,
+        "version": __version__,
+        "year": datetime.now(UTC).year,
+    }
+    # Python and TOML, not HTML; every value has been checked.
+    environment = Environment(  # noqa: S701
+        loader=PackageLoader("lofigen_kit"), undefined=StrictUndefined, keep_trailing_newline=True
+    )
+    short = {**facts, "licence": licence if licence in _SHORT_LICENCES else "other"}
+    return {
+        path.format(**facts): environment.get_template(f"plugin/{template.format(**short)}").render(
+            facts
+        )
+        if template
+        else ""
+        for path, template in _FILES.items()
+    }
+
+
+def check_name(name: str, kind: ComponentKind, registry: Registry) -> None:
+    """Refuse a name that something installed has already.
+
+    Raises:
+        PluginError: naming what has it.
+    """
+    from importlib.metadata import PackageNotFoundError, version
+
+    own = name.removeprefix(PREFIX)
+    remedy = "choose another name"
+    if own in registry.classes(kind):
+        owner = registry.owner(kind, own)
+        raise PluginError(f"{owner.distribution} has {kind} {own!r} already", remedy=remedy)
+    for plugin in registry.plugins:
+        if plugin.name == own:
+            raise PluginError(f"{plugin.distribution} has a plugin {own!r} already", remedy=remedy)
+    try:
+        version(distribution_of(name))
+    except PackageNotFoundError:
+        return
+    raise PluginError(f"{distribution_of(name)} is installed already", remedy=remedy)
+
+
+def write(folder: Path, files: Mapping[str, str]) -> list[Path]:
+    """Write a package's files into a folder, which may be there; return where they are.
+
+    Raises:
+        InputError: if one of them is there already, before any is written; or for a folder that
+            cannot be written.
+    """
+    paths = [folder / name for name in files]
+    try:
+        for path in paths:
+            if path.exists() or path.is_symlink():
+                raise InputError(
+                    "the file is there already", where=path, remedy="name another folder with -o"
+                )
+        for path, text in zip(paths, files.values(), strict=True):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("x", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+    except OSError as error:
+        raise InputError(f"cannot be written ({error.strerror})", where=folder) from None
+    return paths
+
+
+def _class_name(name: str) -> str:
+    """Return a component's class, `TapeStop` for `tape-stop`.
+
+    Raises:
+        InputError: for a name of another shape, or one that Python or the toolkit uses.
+    """
+    from lofigen_kit import api
+    from lofigen_kit.plugins import NAME
+
+    if not NAME.fullmatch(name):
+        raise InputError(f"{name!r} is not kebab-case", remedy="write it so: tape-stop")
+    if len(name) > LONGEST_NAME or name[0].isdigit():
+        raise InputError(
+            f"{name!r} is no name for a class",
+            remedy=f"begin with a letter, and take {LONGEST_NAME} at most",
+        )
+    cls = "".join(word.capitalize() for word in name.split("-"))
+    if keyword.iskeyword(cls) or cls in {"Literal", "ClassVar", "ContractSuite", *api.__all__}:
+        raise InputError(
+            f"the class of {name!r} would be {cls}, which means something else already",
+            remedy="choose another name",
+        )
+    return cls
