@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,7 +29,7 @@ from lofigen_kit.components import Context, Take
 from lofigen_kit.doctor import examine
 from lofigen_kit.dsp.loudness import integrated_lufs, true_peak_dbtp
 from lofigen_kit.plugins import load_plugins
-from lofigen_kit.preset import Preset, load_preset
+from lofigen_kit.preset import Preset, json_schema, load_preset
 from lofigen_kit.resources import presets_dir
 from lofigen_kit.score import BeatGrid
 from lofigen_kit.seeding import stream
@@ -311,3 +312,14 @@ def test_the_effects_do_what_the_description_says(
 @pytest.fixture(scope="module")
 def heard() -> dict[str, Heard]:
     return {name: Heard(load_preset(name)) for name in PRESETS}
+
+
+def test_editors_find_the_schema_of_what_is_built_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LOFIGEN_PLUGIN_DIR", raising=False)
+    registry = load_plugins()
+    if any(plugin.origin != "builtin" for plugin in registry.plugins):
+        pytest.skip("other packages bring components of their own")
+    kept = json.loads((presets_dir() / "schema.json").read_text())
+    assert kept == json_schema(registry), "run `lofigen-kit chain schema > presets/schema.json`"
+    for path in presets_dir().glob("*.yaml"):
+        assert path.read_text().startswith("# yaml-language-server: $schema=schema.json\n")
