@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -63,7 +64,7 @@ def test_the_baselines_of_white_noise_are_its_variance(songs: list[Song]) -> Non
     assert found.linear_mse == pytest.approx(found.variance, rel=0.01)
     assert found.last_sample_mse == pytest.approx(2 * found.variance, rel=0.02)
     assert found.mean_deviation == pytest.approx(0.1 * np.sqrt(2 / np.pi), rel=0.02)
-    entropy_bits = 0.5 * np.log2(2 * np.pi * np.e * 0.01)
+    entropy_bits = 0.5 * np.log2(2 * np.pi * math.e * 0.01)
     assert found.linear_gaussian_bits == pytest.approx(entropy_bits, abs=0.03)
     assert found.linear_gaussian_bits_16 == pytest.approx(entropy_bits + 15, abs=0.03)
 
