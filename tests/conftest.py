@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import platformdirs
 import pytest
 
 from lofigen_kit.engine import Track, generate
@@ -16,6 +19,19 @@ from lofigen_kit.plugins import load_plugins
 from lofigen_kit.preset import Preset, load_preset
 from lofigen_kit.registry import Registry
 from lofigen_kit_plugins.mean import Mean
+
+
+def pytest_configure() -> None:
+    """Give each of several test processes a cache of compiled code of its own.
+
+    librosa's compiled functions crash where two processes write one cache at the same time.
+    """
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        assert "numba" not in sys.modules  # which reads it once
+        kept = platformdirs.user_cache_dir("lofigen-kit", appauthor=False)
+        folder = os.environ.get("NUMBA_CACHE_DIR", f"{kept}/numba-of-tests")
+        os.environ["NUMBA_CACHE_DIR"] = f"{folder}/{worker}"
+
 
 FAKES = '''
 from typing import ClassVar, Literal

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
 import numpy as np
 
 from lofigen_kit.analysis._mono import RATE_HZ, mono_8k
@@ -25,6 +29,7 @@ def tuning_st(audio: AudioBuffer) -> float:
     """Return how far the piece is tuned above A4 = 440 Hz, -0.5 to 0.5 semitones."""
     import librosa
 
+    _compile_alone()
     pitches_hz, magnitudes = librosa.piptrack(
         y=_long_enough(mono_8k(audio)), sr=RATE_HZ, fmin=110.0, fmax=2000.0
     )
@@ -32,6 +37,23 @@ def tuning_st(audio: AudioBuffer) -> float:
         return 0.0
     loud = magnitudes > np.quantile(magnitudes[magnitudes > 0], 0.8)
     return float(librosa.pitch_tuning(pitches_hz[loud], resolution=0.02))
+
+
+@cache
+def _compile_alone() -> None:
+    """Let librosa compile what finds pitches while no other process does.
+
+    Two that write that cache at the same time leave one behind that crashes.
+    """
+    import librosa
+    import platformdirs
+    from filelock import FileLock
+
+    folder = Path(platformdirs.user_cache_dir("lofigen-kit", appauthor=False))
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / "librosa.lock"):
+            librosa.piptrack(y=np.zeros(4096), sr=RATE_HZ)
 
 
 def constant_q(audio: AudioBuffer, *, tuning_st: float = 0.0) -> np.ndarray:
