@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 PROJECT = "lofigen_kit"
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
+"""Marks a plugin's function as one of the hooks below."""
 
 
 @hookspec
