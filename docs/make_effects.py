@@ -23,6 +23,7 @@ import yaml
 from effect_pictures import picture
 from effect_probes import RATE_HZ, SEED, Case, Probe
 from scipy import signal
+from tables import parameter_table, table
 
 from lofigen_kit import rack
 from lofigen_kit.analysis import (
@@ -39,7 +40,7 @@ from lofigen_kit.components import BlockEffect, BranchedEffect, Context, Effect,
 from lofigen_kit.dsp.fades import faded
 from lofigen_kit.dsp.mastering import master
 from lofigen_kit.io import write_audio
-from lofigen_kit.parameters import parameters, prose
+from lofigen_kit.parameters import prose
 from lofigen_kit.plugins import load_plugins
 from lofigen_kit.preset import Preset, load_preset
 from lofigen_kit.resources import presets_dir
@@ -56,23 +57,6 @@ PRESET_START_BARS, PRESET_S = 2, 7.5
 FADES_MS = (3.0, 40.0)
 ROOM = "room.flac"
 TONE_HZ, PROBE_S = 1000.0, 12.0
-UNITS = {
-    "_db_oct": "dB/octave",
-    "_dbfs": "dBFS",
-    "_lufs": "LUFS",
-    "_db": "dB",
-    "_hz": "Hz",
-    "_ms": "ms",
-    "_s": "s",
-    "_pct": "%",
-    "_cents": "cents",
-    "_octaves": "octaves",
-    "_beats": "beats",
-    "_ips": "inches/s",
-    "_um": "µm",
-    "_per_min": "a minute",
-    "semitones": "semitones",
-}
 
 
 @dataclass(frozen=True)
@@ -171,10 +155,6 @@ def effect_page(cls: type[Effect], example: Example, figures: dict[str, str]) ->
     """Return the page of an effect."""
     name = cls.name()
     before = f"{name}-before" if example.before else "dry"
-    rows = [
-        (f"`{p.name}`", _unit(p.name), p.range.replace("|", ", "), _plain(p.default), p.meaning)
-        for p in sorted(parameters(cls), key=lambda p: p.name == "mix")
-    ]
     told = [f"Before it: `{_flow(settings)}`." for settings in example.before] + (
         [example.note] if example.note else []
     )
@@ -184,7 +164,7 @@ def effect_page(cls: type[Effect], example: Example, figures: dict[str, str]) ->
             f"![Spectrograms before and after, and what is measured](pictures/{name}.png)",
             f"Hear it: [before](sounds/{before}.ogg), [after](sounds/{name}.ogg).",
             *told,
-            _table(("measured", ""), figures.items()),
+            table(("measured", ""), figures.items()),
         ]
     parts = [
         f"# {name}",
@@ -193,7 +173,7 @@ def effect_page(cls: type[Effect], example: Example, figures: dict[str, str]) ->
         f"```yaml\neffects:\n  - {_flow({'use': name, **example.settings})}\n```",
         *heard,
         "## Parameters",
-        _table(("name", "unit", "range", "default", "meaning"), rows),
+        parameter_table(cls),
         f"[Its code]({_code(cls)}). [All effects](README.md).",
     ]
     return "\n\n".join(parts) + "\n"
@@ -223,7 +203,7 @@ The pages show them alone, and stronger than a preset needs, on a few beats that
 plays: [before](sounds/dry.ogg). Nothing is mastered, so that levels can be compared.
 [The presets](../presets.md) show them together.
 
-{_table(("effect", "what it does", "sound"), rows)}
+{table(("effect", "what it does", "sound"), rows)}
 
 Pages, pictures and sounds are made by `python docs/make_effects.py`.
 """
@@ -248,9 +228,7 @@ def presets_page(presets: Iterable[Path], figures: Figures) -> str:
             f"![Spectrograms and spectra before and after](presets/pictures/{name}.png)",
             f"Hear it: [before](presets/sounds/{name}-before.ogg), "
             f"[after](presets/sounds/{name}.ogg).",
-            _table(
-                ("", "before", "after"), [(what, *both) for what, both in figures[name].items()]
-            ),
+            table(("", "before", "after"), [(what, *both) for what, both in figures[name].items()]),
         ]
     parts.append(
         "[What each effect does](effects/README.md). "
@@ -307,16 +285,6 @@ def _code(cls: type[Effect]) -> str:
     return "../../plugins/" + cls.__module__.replace(".", "/") + file
 
 
-def _unit(name: str) -> str:
-    return next((unit for ending, unit in UNITS.items() if name.endswith(ending)), "")
-
-
-def _plain(default: str) -> str:
-    """Return a default as YAML writes it."""
-    words = {"True": "`true`", "False": "`false`", "null": "none", "(required)": "required"}
-    return words.get(default, f"`{default.removesuffix('.0')}`")
-
-
 def _chain(path: Path) -> list[str]:
     """Return a preset's effects as they are written, numbered."""
     lines = []
@@ -334,11 +302,6 @@ def _flow(settings: dict[str, Any]) -> str:
         settings, default_flow_style=True, sort_keys=False, width=float("inf")
     )
     return text.strip()
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def play_effects() -> Figures:

@@ -18,6 +18,7 @@ plugin that does says so, `LOFIGEN_API = 2`, and an older toolkit then says what
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
+"""Marks a plugin's function as one of the hooks below."""
 
 
 @hookspec
