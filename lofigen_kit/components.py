@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar, cast, get_args
 
 from pydantic import (
     BaseModel,
@@ -336,6 +336,9 @@ class Effect(Component):
             return handler(data)
         if info.mode == "json":  # from here on pydantic takes it for Python, and insists on tuples
             data = {name: _tuples(value) for name, value in data.items()}
+        for name, value in data.items():
+            if isinstance(value, bool) and _is_one_of_numbers(cls.model_fields.get(name)):
+                raise refusal((name,), value, f"{str(value).lower()} is not a number")
         numbers = [n for n, f in cls.model_fields.items() if is_number(f) and n in data]
         moving = {n: how for n in numbers if (how := read_moving(n, data[n])) is not None}
         if not moving:
@@ -396,6 +399,12 @@ def _described(cls: type[Component]) -> dict[str, str]:
             _, _, attributes = inspect.cleandoc(base.__doc__ or "").partition("\nAttributes:\n")
             said |= {name: " ".join(text.split()) for name, text in _ATTRIBUTE.findall(attributes)}
     return said
+
+
+def _is_one_of_numbers(field: FieldInfo | None) -> bool:
+    """Return whether a field is a `Literal` of numbers, in which pydantic finds true for 1."""
+    choices = get_args(field.annotation) if field else ()
+    return bool(choices) and all(type(choice) is int for choice in choices)
 
 
 def _tuples(value: Any) -> Any:

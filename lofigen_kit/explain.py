@@ -85,11 +85,14 @@ def _locate(
     keys = loc[:depth] + loc[depth + 1 :]
     if len(keys) == depth:
         return keys, None, ""
-    component = registry.find("effect" if depth == 2 else str(loc[0]), str(loc[depth]))
+    component: type[BaseModel] | None = registry.find(
+        "effect" if depth == 2 else str(loc[0]), str(loc[depth])
+    )
     field, place = str(keys[depth]), document.data
     for number, key in enumerate(keys):  # effects stand within effects: the innermost one owns it
         if isinstance(place, dict) and number > depth and "use" in place:
-            component, field = registry.find("effect", str(place["use"])), str(key)
+            component = registry.classes("effect").get(str(place["use"]))
+            field = str(key)
         place = place[key] if _holds(place, key) else None
     return keys, component, field
 
@@ -122,14 +125,14 @@ def _about_value(error: ErrorDetails, keys: Keys, field: FieldInfo | None) -> Ad
     """Return what is wrong with a value, and which ones are right."""
     kind, given, ctx = error["type"], _shown(error["input"]), error.get("ctx", {})
     advice: Advice = f"{given}: {error['msg'].lower()}", None
-    if kind in _NEEDED:
+    if keys == ("version",):
+        advice = f"version {given} is not known", "this lofigen-kit reads version 1"
+    elif kind in _NEEDED:
         quote = _NEEDED[kind] == "text" and isinstance(error["input"], (int, float))
         advice = f"{given} is not {_NEEDED[kind]}", "put it in quotes" if quote else None
     elif kind in _BEYOND:
         words, bound = _BEYOND[kind]
         advice = f"{given} is {words} {_number(ctx[bound])}", _limits(field)
-    elif kind == "literal_error" and keys == ("version",):
-        advice = f"version {given} is not known", "this lofigen-kit reads version 1"
     elif kind == "literal_error":
         advice = f"{given} is not one of {ctx['expected']}", None
     elif kind == "too_long":

@@ -8,6 +8,7 @@ because a hook call of pluggy's loses every result when one implementation raise
 from __future__ import annotations
 
 import inspect
+import io
 import os
 import re
 import sys
@@ -24,7 +25,7 @@ import pluggy
 
 from lofigen_kit import hookspecs
 from lofigen_kit.components import KINDS, Component
-from lofigen_kit.errors import LofigenError, PluginError
+from lofigen_kit.errors import LofigenError, PluginError, one_line, shortened
 from lofigen_kit.registry import Origin, Plugin, Registry
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def _entry_points(*, builtin: bool) -> list[_Candidate]:
 def _files(directory: Path | None) -> Iterator[_Candidate]:
     if directory is None:
         return
-    if not directory.is_dir():
+    if not os.path.isdir(directory):  # noqa: PTH112 - pathlib raises for too long a name
         raise PluginError("there is no such plugin folder", where=directory)
     for path in sorted(directory.glob("*.py")):
         if not path.stem.startswith("_"):
@@ -133,11 +134,16 @@ def _load(candidate: _Candidate, registry: Registry, *, strict: bool) -> Plugin:
             raise PluginError(f"a plugin named {candidate.name!r} is already loaded")
         with _watched(candidate):
             components, commands = _provided(candidate.load(), candidate.name)
+            if candidate.origin != "builtin":  # a test builds those; here it would take its time
+                for cls in components:
+                    cls.model_json_schema()
         registry.add(candidate.name, components, commands)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001
         text = str(error).strip() or type(error).__name__
         reason = text if isinstance(error, LofigenError) else f"{type(error).__name__}: {text}"
-        line = " ".join(reason.split())
+        line = one_line(shortened(reason))
         if strict:
             raise PluginError(
                 f"plugin {candidate.name!r} does not load: {line}", where=candidate.distribution
@@ -159,7 +165,7 @@ def _load(candidate: _Candidate, registry: Registry, *, strict: bool) -> Plugin:
 
 @contextmanager
 def _watched(candidate: _Candidate) -> Iterator[None]:
-    """Keep what a plugin prints out of what is printed for machines, and name it if it is slow."""
+    """Give a plugin nothing to read, keep its words out of stdout, and name it if it is slow."""
     if candidate.origin == "builtin":
         yield
         return
@@ -172,10 +178,12 @@ def _watched(candidate: _Candidate) -> Iterator[None]:
     )  # fmt: skip
     slow.daemon = True
     slow.start()
+    stdin, sys.stdin = sys.stdin, io.StringIO()
     try:
         with redirect_stdout(sys.stderr):
             yield
     finally:
+        sys.stdin = stdin
         slow.cancel()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -103,7 +104,7 @@ class Preset(_Part):
         output: Format, rate and depth of the file.
     """
 
-    version: Literal[1]
+    version: int = Field(ge=1, le=1)  # `Literal[1]` would take true for 1
     name: str = Field(min_length=1, max_length=100)
     description: str = Field(default="", max_length=1000)
     seed: int = Field(default=0, ge=0, le=MAX_SEED)
@@ -213,7 +214,7 @@ def find_preset(preset: str | Path) -> Path:
     for folder in folders:
         for suffix in ("", *SUFFIXES):
             path = folder / (given + suffix)
-            if path.is_file():
+            if os.path.isfile(path):  # noqa: PTH113 - pathlib raises for too long a name
                 return path
     remedy = did_you_mean(
         Path(given).stem, list_presets(), otherwise="see `lofigen-kit chain list`"
@@ -283,9 +284,11 @@ def parse(
         document = _overridden(document, override)
     try:
         # As JSON, pydantic's strict mode refuses "5" for 5 and still takes 5 for 5.0.
-        text = json.dumps(document.data)
+        text = json.dumps(document.data, ensure_ascii=False).encode()
         context = {"root": root, "registry": registry}
         return preset_type(registry).model_validate_json(text, strict=True, context=context)
+    except UnicodeEncodeError:  # of a recipe, or of an override
+        raise PresetError("it holds a text that is not Unicode", where=document.name) from None
     except ValidationError as error:
         raise explain(error.errors(include_url=False), document, Preset, registry) from None
 
@@ -340,9 +343,11 @@ def _set(data: dict[str, Any], steps: list[str], value: Any, place: str) -> Keys
 
 def _effect_index(effects: Any, step: str, place: str) -> int:
     """Return which effect a step of an override means: a number, or a name that stands once."""
-    names = [e.get("use") if isinstance(e, dict) else None for e in effects or []]
-    if step.isdecimal() and int(step) < len(names):
-        return int(step)
+    found = effects if isinstance(effects, list) else []
+    names = [effect.get("use") if isinstance(effect, dict) else None for effect in found]
+    numbers = [str(number) for number in range(len(names))]
+    if step in numbers:
+        return numbers.index(step)
     if names.count(step) > 1:
         first = names.index(step)
         raise PresetError(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,6 +18,7 @@ from lofigen_kit.errors import PresetError
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 16
+MAX_VALUES = 10_000
 MAX_DIGITS = 100
 
 Keys = tuple[str | int, ...]
@@ -29,6 +29,7 @@ _TRUE = re.compile(r"true|True|TRUE")
 _FALSE = re.compile(r"false|False|FALSE")
 _INT = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 
@@ -66,7 +67,7 @@ def load(blob: bytes, name: str) -> Document:
 
     Raises:
         PresetError: with file, line and column, for anything but one document of plain data:
-            too large or deep, aliases, anchors, merges, tags, duplicate keys, NaN, infinity.
+            too large, deep or many values, aliases, anchors, merges, tags, duplicate keys, NaN, infinity.
     """
     if len(blob) > MAX_BYTES:
         raise PresetError(f"the file is over {MAX_BYTES // 1024} kB", where=name)
@@ -83,8 +84,10 @@ def load(blob: bytes, name: str) -> Document:
         remedy = "indent with spaces" if "'\\t'" in str(error.problem) else None
         raise PresetError(f"not YAML: {error.problem}", where=where, remedy=remedy) from None
     except yaml.YAMLError as error:  # a character that YAML does not allow, NUL among them
-        line = text.count("\n", 0, getattr(error, "position", 0)) + 1
-        raise PresetError("not YAML: a control character", where=f"{name}:{line}") from None
+        before = text[: getattr(error, "position", 0)]
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        where = f"{name}:{line}:{column}"
+        raise PresetError("not YAML: a control character", where=where) from None
 
 
 def scalar(text: str) -> str | int | float | bool | None:
@@ -116,21 +119,30 @@ class _Builder:
 
     def __init__(self, text: str, name: str) -> None:
         self._document = Document(data=None, name=name)
-        self._events: Iterator[yaml.Event] = yaml.parse(text, Loader=yaml.SafeLoader)
+        self._parser = yaml.SafeLoader(text)
 
     def document(self) -> Document:
-        next(self._events)  # the stream's start
-        if isinstance(next(self._events), yaml.StreamEndEvent):
+        self._next()  # the stream's start
+        if isinstance(self._next(), yaml.StreamEndEvent):
             raise PresetError("the file is empty", where=self._document.name)
-        data = self._value(next(self._events), ())
-        next(self._events)  # the document's end
-        if not isinstance(after := next(self._events), yaml.StreamEndEvent):
+        data = self._value(self._next(), ())
+        self._next()  # the document's end
+        if not isinstance(after := self._next(), yaml.StreamEndEvent):
             raise self._error("a second document begins here", after, "keep one to a file")
         return replace(self._document, data=data)
+
+    def _next(self) -> yaml.Event:
+        try:
+            return self._parser.get_event()
+        except (ValueError, OverflowError):  # PyYAML believes `\Uffffffff` and `%YAML 99999...`
+            where = _spot(self._document.name, self._parser.get_mark())
+            raise PresetError("not YAML: a number beyond all bounds", where=where) from None
 
     def _value(self, event: yaml.Event, keys: Keys) -> Any:
         self._refuse_indirection(event)
         self._document.value_places[keys] = self._place(event)
+        if len(self._document.value_places) > MAX_VALUES:
+            raise self._error(f"over {MAX_VALUES} values", event)
         if isinstance(event, yaml.ScalarEvent):
             return self._scalar(event)
         if len(keys) >= MAX_DEPTH:
@@ -138,32 +150,38 @@ class _Builder:
         return self._list(keys) if isinstance(event, yaml.SequenceStartEvent) else self._dict(keys)
 
     def _scalar(self, event: yaml.ScalarEvent) -> Any:
+        text = self._text(event)
         if event.style is not None:
-            return event.value
+            return text
         try:
-            return scalar(event.value)
+            return scalar(text)
         except ValueError as error:
             raise self._error(str(error), event) from None
 
+    def _text(self, event: yaml.ScalarEvent) -> str:
+        if half := _HALF_A_PAIR.search(event.value):
+            raise self._error(f"{half[0]!r} is no character", event, "write the character itself")
+        return str(event.value)
+
     def _list(self, keys: Keys) -> list[Any]:
         items: list[Any] = []
-        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+        while not isinstance(event := self._next(), yaml.SequenceEndEvent):
             items.append(self._value(event, (*keys, len(items))))
         return items
 
     def _dict(self, keys: Keys) -> dict[str, Any]:
         items: dict[str, Any] = {}
-        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+        while not isinstance(event := self._next(), yaml.MappingEndEvent):
             self._refuse_indirection(event)
             if not isinstance(event, yaml.ScalarEvent):
                 raise self._error("a key must be plain text", event)
-            key = event.value
+            key = self._text(event)
             if key == "<<" and event.style is None:
                 raise self._error("merge keys (`<<`) are not allowed", event, "write it out")
             if key in items:
                 raise self._error(f"{key!r} is given twice", event, "keep one of them")
             self._document.key_places[*keys, key] = self._place(event)
-            items[key] = self._value(next(self._events), (*keys, key))
+            items[key] = self._value(self._next(), (*keys, key))
         return items
 
     def _refuse_indirection(self, event: yaml.Event) -> None:

@@ -40,9 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         build_app()(args=None if arguments is None else list(arguments), prog_name="lofigen-kit")
     except LofigenError as error:
-        # A name from a stranger's file must not break the line or turn its direction.
-        line = "".join(c if c.isprintable() else " " for c in str(error))
-        print(f"lofigen-kit: {' '.join(line.split())}", file=sys.stderr)
+        print(f"lofigen-kit: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None

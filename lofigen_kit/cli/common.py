@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from lofigen_kit.errors import one_line
+
 if TYPE_CHECKING:
     from lofigen_kit.chain import Progress
     from lofigen_kit.components import Component
@@ -87,7 +89,7 @@ def component(kind: type[Part], pairs: Sequence[str], *, where: str) -> Part:
 
 def warn(text: str) -> None:
     """Print one line on stderr."""
-    print(f"lofigen-kit: {text}", file=sys.stderr)
+    print(f"lofigen-kit: {one_line(text)}", file=sys.stderr)
 
 
 def show(data: Any, lines: Iterable[str], *, as_json: bool, quiet: bool = False) -> None:

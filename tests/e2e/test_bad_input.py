@@ -48,7 +48,7 @@ def refused(run: Run, *arguments: object) -> str:
         pytest.param("[" * 200_000, "bad.yaml:1:17: nested over 16", id="8 deeper"),
         pytest.param("a: !!python/object:os.x 1", "bad.yaml:1:4: tags", id="9 python"),
         pytest.param(BASE + "---\na: 1", "bad.yaml:4:1: a second document", id="10 two"),
-        pytest.param("a: \0", "bad.yaml:1: not YAML: a control character", id="11 NUL"),
+        pytest.param("a: \0", "bad.yaml:1:4: not YAML: a control character", id="11 NUL"),
         pytest.param(b"a: \xff\xfe", "bad.yaml: byte 3 is not UTF-8", id="11 encoding"),
         pytest.param(
             BASE + "effects: [{use: tape-satration}]",
@@ -84,8 +84,13 @@ def refused(run: Run, *arguments: object) -> str:
         ),
         pytest.param(
             BASE + "effects: [" + "{use: lowpass}, " * 10_000 + "]",
-            "bad.yaml:4:10: effects: too many of them: the limit is 64",
+            "bad.yaml:4:79963: over 10000 values",
             id="19 10,000 effects",
+        ),
+        pytest.param(
+            BASE + "effects: [" + "{use: lowpass}, " * 65 + "]",
+            "bad.yaml:4:10: effects: too many of them: the limit is 64",
+            id="19 65 effects",
         ),
         pytest.param("#" * 300_000, "bad.yaml: the file is over 256 kB", id="large"),
     ],

@@ -60,7 +60,7 @@ def refusal(text: str, registry: Registry) -> str:
             "t.yaml:6:10: effects[0].level: 30 is above the maximum 1; give 0 to 1",
         ),
         (
-            BASE + "effects: [" + "{use: breaks}, " * 10_000 + "]",
+            BASE + "effects: [" + "{use: breaks}, " * 65 + "]",
             "t.yaml:4:10: effects: too many of them: the limit is 64",
         ),
         (BASE + "model: {use: tiny}", "t.yaml:1:1: a model needs a sampler"),

@@ -87,7 +87,7 @@ def test_a_byte_order_mark_is_no_text() -> None:
         ("{a: 1", "x.yaml:1:6: not YAML: "),
         ("? [1]\n: 2", "x.yaml:1:3: a key must be plain text"),
         (b"a: \xff", "x.yaml: byte 3 is not UTF-8"),
-        (b"a: 1\nb: \0", "x.yaml:2: not YAML: a control character"),
+        (b"a: 1\nb: \0", "x.yaml:2:4: not YAML: a control character"),
         ("x" * (MAX_BYTES + 1), "x.yaml: the file is over 256 kB"),
     ],
 )
