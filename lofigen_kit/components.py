@@ -336,9 +336,7 @@ class Effect(Component):
             return handler(data)
         if info.mode == "json":  # from here on pydantic takes it for Python, and insists on tuples
             data = {name: _tuples(value) for name, value in data.items()}
-        for name, value in data.items():
-            if isinstance(value, bool) and _is_one_of_numbers(cls.model_fields.get(name)):
-                raise refusal((name,), value, f"{str(value).lower()} is not a number")
+        _refuse_truth_for_numbers(cls, data)
         numbers = [n for n, f in cls.model_fields.items() if is_number(f) and n in data]
         moving = {n: how for n in numbers if (how := read_moving(n, data[n])) is not None}
         if not moving:
@@ -401,10 +399,13 @@ def _described(cls: type[Component]) -> dict[str, str]:
     return said
 
 
-def _is_one_of_numbers(field: FieldInfo | None) -> bool:
-    """Return whether a field is a `Literal` of numbers, in which pydantic finds true for 1."""
-    choices = get_args(field.annotation) if field else ()
-    return bool(choices) and all(type(choice) is int for choice in choices)
+def _refuse_truth_for_numbers(cls: type[Effect], data: dict[str, Any]) -> None:
+    """Refuse true for 1 in a `Literal` of numbers, in which pydantic finds it."""
+    for name, value in data.items():
+        field = cls.model_fields.get(name)
+        choices = get_args(field.annotation) if field else ()
+        if isinstance(value, bool) and choices and all(type(choice) is int for choice in choices):
+            raise refusal((name,), value, f"{str(value).lower()} is not a number")
 
 
 def _tuples(value: Any) -> Any:

@@ -140,7 +140,7 @@ def _load(candidate: _Candidate, registry: Registry, *, strict: bool) -> Plugin:
         registry.add(candidate.name, components, commands)
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # noqa: BLE001
+    except BaseException as error:
         text = str(error).strip() or type(error).__name__
         reason = text if isinstance(error, LofigenError) else f"{type(error).__name__}: {text}"
         line = one_line(shortened(reason))

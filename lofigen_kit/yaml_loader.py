@@ -67,7 +67,8 @@ def load(blob: bytes, name: str) -> Document:
 
     Raises:
         PresetError: with file, line and column, for anything but one document of plain data:
-            too large, deep or many values, aliases, anchors, merges, tags, duplicate keys, NaN, infinity.
+            too large or deep, too many values, aliases, anchors, merges, tags, duplicate keys,
+            NaN, infinity.
     """
     if len(blob) > MAX_BYTES:
         raise PresetError(f"the file is over {MAX_BYTES // 1024} kB", where=name)
