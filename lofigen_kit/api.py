@@ -32,7 +32,7 @@ from lofigen_kit.components import (
 from lofigen_kit.errors import AudioError, CheckpointError, InputError, LofigenError, RenderError
 from lofigen_kit.hookspecs import API_VERSION, hookimpl
 from lofigen_kit.law import DrawLaw, HeadKind
-from lofigen_kit.resources import Layers, inside, load_network
+from lofigen_kit.resources import Layers, PresetPath, inside, load_network
 
 if TYPE_CHECKING:
     from lofigen_kit.analysis import extract_score
@@ -67,6 +67,7 @@ __all__ = [
     "Model",
     "Network",
     "Note",
+    "PresetPath",
     "Process",
     "RenderError",
     "Sampler",

@@ -448,7 +448,7 @@ def _portable(preset: Preset) -> dict[str, Any]:
     data: dict[str, Any] = preset.model_dump(mode="json", serialize_as_any=True)
     source = data["source"]
     for name, value in source.items():
-        if isinstance(value, str) and Path(value).is_absolute():
+        if isinstance(value, str) and (Path(value).is_absolute() or ".." in Path(value).parts):
             source[name] = Path(value).name
     return data
 

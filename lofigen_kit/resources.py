@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import AfterValidator, Field, ValidationInfo
 
 from lofigen_kit.errors import CheckpointError, InputError
 
@@ -65,6 +67,21 @@ def inside(root: Path | None, path: str) -> Path:
             remedy="put the file beside the preset and name it by a relative path",
         )
     return resolved
+
+
+def _stays_inside(path: str, info: ValidationInfo) -> str:
+    try:
+        inside((info.context or {}).get("root"), path)
+    except InputError as error:
+        raise ValueError(f"{error.message}; {error.remedy}") from None
+    return path
+
+
+PresetPath = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_stays_inside)]
+"""A file that a preset names: refused where it is written if it leaves the preset's folder.
+
+Open it by `inside(ctx.root, path)`, which holds where no preset was read as well.
+"""
 
 
 def load_network(variant: str, checkpoint: str, layers: Layers, *, root: Path | None) -> Network:

@@ -9,6 +9,7 @@ from lofigen_kit.api import (
     Context,
     Field,
     InputError,
+    PresetPath,
     Source,
     Take,
     hookimpl,
@@ -27,7 +28,7 @@ class AudioFile(Source):
     """
 
     use: Literal["audio-file"] = "audio-file"
-    path: str = Field(min_length=1, max_length=4096)
+    path: PresetPath
     start_s: float = Field(default=0.0, ge=0, le=3600)
     duration_s: float | None = Field(default=None, ge=0.1, le=3600)
     licence: str = Field(default="unknown", min_length=1, max_length=64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from lofigen_kit.api import Context, Field, Layers, Model, hookimpl, load_network
+from lofigen_kit.api import Context, Layers, Model, PresetPath, hookimpl, load_network
 
 if TYPE_CHECKING:
     from lofigen_kit.api import Network
@@ -20,7 +20,7 @@ class Conv8(Model):
     """
 
     use: Literal["conv8"] = "conv8"
-    checkpoint: str = Field(default="lofi-guided", min_length=1, max_length=1000)
+    checkpoint: PresetPath = "lofi-guided"
     layers: ClassVar[Layers] = (
         (1, 16, 128),
         (16, 64, 256),

@@ -10,6 +10,7 @@ from lofigen_kit.api import (
     Context,
     Effect,
     Field,
+    PresetPath,
     Process,
     Sound,
     hookimpl,
@@ -38,7 +39,7 @@ class Convolution(BlockEffect):
     """
 
     use: Literal["convolution"] = "convolution"
-    path: str = Field(min_length=1, max_length=4096)
+    path: PresetPath
     length_s: float = Field(default=4.0, ge=0.001, le=20)
 
     @property

@@ -11,6 +11,7 @@ from lofigen_kit.api import (
     Context,
     Field,
     InputError,
+    PresetPath,
     Source,
     Take,
     hookimpl,
@@ -30,7 +31,7 @@ class Folder(Source):
     """
 
     use: Literal["folder"] = "folder"
-    path: str = Field(min_length=1, max_length=4096)
+    path: PresetPath
     licence: str = Field(default="unknown", min_length=1, max_length=64)
 
     def make_take(self, ctx: Context) -> Take:

@@ -282,7 +282,7 @@ def test_a_recipe_reads_nothing_outside_its_folder(run: Run, recording: Path, pa
     assert recording.exists()
     source = {"use": "audio-file", "path": path}
     line = strangers(run, lambda f: f["preset"].update(source=source))
-    assert line.startswith(f"{path!r} lies outside the preset's folder")
+    assert line.startswith(f"source.path: {path!r} lies outside the preset's folder")
 
 
 def test_a_recipe_cannot_drive_the_terminal(run: Run, preset_file: Path) -> None:

@@ -13,6 +13,7 @@ from lofigen_kit.api import (
     Effect,
     Field,
     InputError,
+    PresetPath,
     Process,
     Sound,
     hookimpl,
@@ -45,7 +46,7 @@ class AmbienceBed(BlockEffect):
 
     use: Literal["ambience-bed"] = "ambience-bed"
     bed: Bed = "rain"
-    file: str | None = Field(default=None, min_length=1, max_length=4096)
+    file: PresetPath | None = None
     level_lufs: float = Field(default=-38.0, ge=-65, le=-14)
 
     def start(self, sound: Sound, ctx: Context) -> Process:

@@ -9,6 +9,7 @@ from lofigen_kit.api import (
     Context,
     Field,
     InputError,
+    PresetPath,
     Source,
     Take,
     field_validator,
@@ -38,10 +39,8 @@ class _Arranger(Source):
     )
     progression: str | None = Field(default=None, description="One of the named progressions.")
     kit: str | None = Field(default=None, description="One of the drum kits.")
-    soundfont: str | None = Field(
+    soundfont: PresetPath | None = Field(
         default=None,
-        min_length=1,
-        max_length=4096,
         description="An sf2 or sf3 file, relative to the preset's folder: its pianos, guitars, "
         "basses and kits play as well. Needs tinysoundfont.",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from lofigen_kit.api import Context, Field, Layers, Model, hookimpl, load_network
+from lofigen_kit.api import Context, Field, Layers, Model, PresetPath, hookimpl, load_network
 
 if TYPE_CHECKING:
     from lofigen_kit.api import Network
@@ -27,7 +27,7 @@ class Dilated(Model):
     """
 
     use: Literal["dilated"] = "dilated"
-    checkpoint: str | None = Field(default=None, min_length=1, max_length=1000)
+    checkpoint: PresetPath | None = None
     seed: int = Field(default=0, ge=0, le=1_000_000)
     layers: ClassVar[Layers] = (
         *((_CHANNELS if i else 1, _CHANNELS, d + 1) for i, d in enumerate(_DILATIONS)),

@@ -1,0 +1,220 @@
+"""What is fuzzed: readers of strangers' files, each with seeds and with what must hold.
+
+A target takes any bytes. It returns where they are read or refused as they should be, and raises
+for all else; `run.py` looks for such bytes by coverage, `test_targets.py` by hypothesis.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import re
+import struct
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from lofigen_kit import chunks, recipe, tags, yaml_loader
+from lofigen_kit.errors import AudioError, LofigenError, PresetError
+from lofigen_kit.io import audio_blocks, read_comment, read_labels
+from lofigen_kit.labels import Cue, Labels, Loop
+from lofigen_kit.plugins import load_plugins
+from lofigen_kit.preset import list_presets, parse
+from lofigen_kit.registry import Registry
+
+NAME = "fuzzed.yaml"
+PLACE = re.compile(rf"{re.escape(NAME)}(:\d+:\d+)?: ")
+LONGEST_LINE = 2000
+LABELS = Labels(
+    title="a title",
+    description="words",
+    tempo_bpm=78.0,
+    beats=32,
+    key="D minor",
+    loop=Loop(0, 999),
+    cues=(Cue(0, "bar 1"), Cue(500, "bar 2")),
+    loudness_lufs=-14.0,
+    true_peak_dbtp=-1.0,
+)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A reader.
+
+    Attributes:
+        check: Raises where it does not keep what it promises.
+        seeds: What it is meant to read, from which to start.
+    """
+
+    check: Callable[[bytes], None]
+    seeds: Callable[[], list[bytes]]
+
+
+def check_preset(data: bytes) -> None:
+    """A chain file gives a preset, or one line with the place."""
+    try:
+        preset = parse(yaml_loader.load(data, NAME), root=Path("nowhere"), registry=_plugins())
+    except PresetError as error:
+        _check_line(error, PLACE)
+    else:
+        written = preset.model_dump(mode="json", exclude_none=True)
+        text = json.dumps(written, allow_nan=False).encode()  # which is YAML
+        again = parse(yaml_loader.load(text, NAME), root=Path("nowhere"), registry=_plugins())
+        assert again.model_dump(mode="json", exclude_none=True) == written
+
+
+def check_override(data: bytes) -> None:
+    """A `--set KEY=VALUE` gives a preset, or one line."""
+    preset = yaml_loader.load(list_presets()["lofi-tape"].read_bytes(), NAME)
+    try:
+        text = data.decode(errors="surrogateescape")  # as a shell gives what is not UTF-8
+        parse(preset, root=Path("nowhere"), registry=_plugins(), overrides=[text])
+    except PresetError as error:
+        _check_line(error)
+
+
+def check_recipe(data: bytes) -> None:
+    """What stands in a file as its recipe gives a preset, or one line that names the file."""
+    wav = io.BytesIO(_silent_wav())
+    chunks.append(wav, Labels(), data.decode(errors="replace"), software="", sample_rate_hz=8000)
+    with _on_disk(wav.getvalue(), "recipe.wav") as path:
+        try:
+            recipe.load(path, _plugins())
+        except PresetError as error:
+            _check_line(error, re.compile(r".*recipe\.wav"))
+
+
+def check_wav(data: bytes) -> None:
+    """The chunks of any file give labels that can be written again; nothing is raised."""
+    labels, comment = chunks.read(io.BytesIO(data))
+    _check_labels(labels)
+    file = io.BytesIO(_silent_wav())
+    written = replace(labels, loop=labels.loop or LABELS.loop)
+    chunks.append(file, written, comment, software="kit", sample_rate_hz=8000)
+    again, comment_again = chunks.read(file)
+    assert again.loop == written.loop
+    assert comment_again == comment
+
+
+def check_id3(data: bytes) -> None:
+    """Any ID3 tag gives labels; nothing is raised."""
+    labels, _ = tags.read(io.BytesIO(data), "MP3")
+    _check_labels(labels)
+
+
+def check_flac(data: bytes) -> None:
+    """Any FLAC file's comments give labels; nothing is raised."""
+    labels, _ = tags.read(io.BytesIO(data), "FLAC")
+    _check_labels(labels)
+
+
+def check_audio(data: bytes) -> None:
+    """Any file gives finite samples, or one line that names it."""
+    with _on_disk(data, "fuzzed.wav") as path:
+        try:
+            read_comment(path)
+            read_labels(path)
+            for block in islice(audio_blocks(path), 50):
+                assert np.isfinite(block.samples).all()
+        except AudioError as error:
+            _check_line(error, re.compile(r".*fuzzed\.wav"))
+
+
+def _check_line(error: LofigenError, place: re.Pattern[str] = re.compile("")) -> None:
+    text = str(error)
+    assert place.match(text), text
+    assert text.isprintable(), ascii(text)
+    assert len(text) < LONGEST_LINE, len(text)
+    assert error.exit_code == 2, text
+
+
+def _check_labels(labels: Labels) -> None:
+    for number in (labels.tempo_bpm, labels.loudness_lufs, labels.true_peak_dbtp):
+        assert number is None or math.isfinite(number)
+    assert len(labels.cues) <= 10_000
+
+
+@cache
+def _plugins() -> Registry:
+    return load_plugins()
+
+
+@cache
+def _silent_wav() -> bytes:
+    samples = bytes(2000)
+    form = struct.pack("<HHIIHH", 1, 1, 8000, 16_000, 2, 16)
+    body = b"WAVEfmt " + struct.pack("<I", 16) + form + b"data" + struct.pack("<I", 2000) + samples
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+class _on_disk:  # noqa: N801 - read as a word of the language
+    """A file that is gone afterwards, in memory where the system has a place for that."""
+
+    def __init__(self, data: bytes, name: str) -> None:
+        memory = Path("/dev/shm")  # noqa: S108
+        self._folder = tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None)
+        self._path = Path(self._folder.name) / name
+        self._path.write_bytes(data)
+
+    def __enter__(self) -> Path:
+        return self._path
+
+    def __exit__(self, *_: object) -> None:
+        self._folder.cleanup()
+
+
+def _preset_seeds() -> list[bytes]:
+    return [path.read_bytes() for path in list_presets().values()]
+
+
+def _override_seeds() -> list[bytes]:
+    texts = ["seed=3", "effects.0.mix=.5", "effects.wow-flutter.wow_depth_pct=1", "master={}",
+             "effects=[{use: lowpass, cutoff_hz: {at: {0: 100, 2bars: 900}}}]", "output.loop=no",
+             "sampler.use=mean", "name=\u202e"]  # fmt: skip
+    return [text.encode() for text in texts]
+
+
+def _recipe_seeds() -> list[bytes]:
+    preset = parse(
+        yaml_loader.load(list_presets()["lofi-tape"].read_bytes(), NAME),
+        root=None, registry=_plugins(),
+    )  # fmt: skip
+    facts = {"format": recipe.FORMAT, "preset": preset.model_dump(mode="json"), "take": 3,
+             "plugins": {"beatmaker": "lofigen-kit"}, "attempt": 1}  # fmt: skip
+    return [json.dumps(facts).encode()]
+
+
+def _wav_seeds() -> list[bytes]:
+    whole = io.BytesIO(_silent_wav())
+    chunks.append(whole, LABELS, "{}", software="kit", sample_rate_hz=8000)
+    return [_silent_wav(), whole.getvalue()]
+
+
+def _tagged_seeds(format: str) -> Callable[[], list[bytes]]:  # noqa: A002
+    def seeds() -> list[bytes]:
+        import soundfile
+
+        file = io.BytesIO()
+        soundfile.write(file, np.zeros(2000), 44_100, format=format)
+        tags.write(file, LABELS, "{}", format=format.lower(), software="kit")
+        return [file.getvalue()]
+
+    return seeds
+
+
+TARGETS = {
+    "preset": Target(check_preset, _preset_seeds),
+    "override": Target(check_override, _override_seeds),
+    "recipe": Target(check_recipe, _recipe_seeds),
+    "wav": Target(check_wav, _wav_seeds),
+    "id3": Target(check_id3, _tagged_seeds("MP3")),
+    "flac": Target(check_flac, _tagged_seeds("FLAC")),
+    "audio": Target(check_audio, _wav_seeds),
+}
