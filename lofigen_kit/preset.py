@@ -104,7 +104,8 @@ class Preset(_Part):
         output: Format, rate and depth of the file.
     """
 
-    version: int = Field(ge=1, le=1)  # `Literal[1]` would take true for 1
+    # `Literal[1]` would take true for 1.
+    version: int = Field(ge=1, le=1, json_schema_extra={"const": 1})
     name: str = Field(min_length=1, max_length=100)
     description: str = Field(default="", max_length=1000)
     seed: int = Field(default=0, ge=0, le=MAX_SEED)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
@@ -134,7 +134,7 @@ class _Builder:
 
     def _next(self) -> yaml.Event:
         try:
-            return self._parser.get_event()
+            return cast("yaml.Event", self._parser.get_event())  # type: ignore[no-untyped-call]
         except (ValueError, OverflowError):  # PyYAML believes `\Uffffffff` and `%YAML 99999...`
             where = _spot(self._document.name, self._parser.get_mark())
             raise PresetError("not YAML: a number beyond all bounds", where=where) from None

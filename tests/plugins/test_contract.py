@@ -28,12 +28,14 @@ from lofigen_kit.api import (
     stack,
 )
 from lofigen_kit.components import KINDS, Component
+from lofigen_kit.nn import checkpoint
 from lofigen_kit.plugins import load_plugins
 from lofigen_kit.sampling import draw
 from lofigen_kit.seeding import stream
 from lofigen_kit.testing import ContractSuite, check_component, checks_for
 from lofigen_kit_plugins import conv4
 from lofigen_kit_plugins.beatmaker import Beatmaker, Solo
+from lofigen_kit_plugins.conv8 import Conv8
 from lofigen_kit_plugins.gain import Gain
 
 BUILTIN = [cls for kind in KINDS for cls in load_plugins().classes(kind.kind).values()]
@@ -50,6 +52,18 @@ def recording(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def untrained(tmp_path: Path) -> Path:
+    """A checkpoint of conv8, which comes without one."""
+    spec = stack(Conv8.layers, head="mol", mixtures=2)
+    rng = np.random.default_rng(1)
+    shapes = expected_shapes(spec)
+    weights = {n: rng.normal(0, 0.02, shape).astype(np.float32) for n, shape in shapes.items()}
+    path = tmp_path / "untrained.safetensors"
+    checkpoint.save(path, spec, weights, {"licence": "CC0-1.0"})
+    return path
+
+
 @pytest.mark.parametrize("cls", BUILTIN, ids=lambda cls: cls.name())
 def test_every_component_keeps_the_contract(
     cls: type[Component], request: pytest.FixtureRequest
@@ -60,6 +74,8 @@ def test_every_component_keeps_the_contract(
     elif "path" in cls.model_fields:
         recording: Path = request.getfixturevalue("recording")
         required["path"] = str(recording.parent if cls.name() == "folder" else recording)
+    elif cls.name() == "conv8":
+        required["checkpoint"] = str(request.getfixturevalue("untrained"))
     check_component(cls, **required)
 
 
