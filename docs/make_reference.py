@@ -18,6 +18,7 @@ from typing import Any
 import typer
 from tables import parameter_table
 
+import lofigen_kit.api.dsp  # noqa: F401 - a submodule has to be imported
 from lofigen_kit import api, hookspecs
 from lofigen_kit.cli import build_app
 from lofigen_kit.cli.plugins import installed_commands
@@ -92,12 +93,18 @@ def interface() -> Iterator[str]:
         if name.startswith("lofigen_"):
             yield f"### {name}"
             yield from _routine(name, hook)
-    yield "## lofigen_kit.api"
-    yield inspect.cleandoc(api.__doc__ or "")
-    homes = _homes()
-    for name in api.__all__:
+    for module in (api, api.dsp):
+        yield from _module(module)
+
+
+def _module(module: Any) -> Iterator[str]:
+    """Yield what is said of a module, and of each of its names."""
+    yield f"## {module.__name__}"
+    yield inspect.cleandoc(module.__doc__ or "")
+    homes = _homes(module)
+    for name in module.__all__:
         yield f"### {name}"
-        value = getattr(api, name)
+        value = getattr(module, name)
         if not homes[name].startswith("lofigen_kit"):
             yield f"It is that of `{homes[name]}`."
         elif inspect.isclass(value):
@@ -108,9 +115,9 @@ def interface() -> Iterator[str]:
             yield from _constant(name, homes[name])
 
 
-def _homes() -> dict[str, str]:
-    """Return the module from which `lofigen_kit.api` has each of its names."""
-    tree = ast.parse(inspect.getsource(api))
+def _homes(module: Any) -> dict[str, str]:
+    """Return the module from which another has each of its names."""
+    tree = ast.parse(inspect.getsource(module))
     return {
         alias.name: node.module or ""
         for node in ast.walk(tree)

@@ -10,8 +10,9 @@ Names are imported when they are first used: `import lofigen_kit` itself costs n
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from lofigen_kit.lazily import names_of
 
 if TYPE_CHECKING:
     from lofigen_kit.audio import AudioBuffer
@@ -38,18 +39,21 @@ __all__ = [
     "save",
 ]
 
-_HOMES = {
-    "AudioBuffer": "audio",
-    "LofigenError": "errors",
-    "Preset": "preset",
-    "Rendering": "chain",
-    "Score": "score",
-    "load_plugins": "plugins",
-    "load_preset": "preset",
-    "render": "chain",
-    "render_takes": "chain",
-    "save": "recipe",
-}
+_find = names_of(
+    __name__,
+    {
+        "AudioBuffer": "lofigen_kit.audio",
+        "LofigenError": "lofigen_kit.errors",
+        "Preset": "lofigen_kit.preset",
+        "Rendering": "lofigen_kit.chain",
+        "Score": "lofigen_kit.score",
+        "load_plugins": "lofigen_kit.plugins",
+        "load_preset": "lofigen_kit.preset",
+        "render": "lofigen_kit.chain",
+        "render_takes": "lofigen_kit.chain",
+        "save": "lofigen_kit.recipe",
+    },
+)
 
 
 def __getattr__(name: str) -> Any:
@@ -57,6 +61,4 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("lofigen-kit")
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return _find(name)

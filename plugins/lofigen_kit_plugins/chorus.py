@@ -44,7 +44,7 @@ class Chorus(BlockEffect):
 
     def latency_frames(self, sound: Sound) -> int:
         """Return what reading between frames looks ahead."""
-        from lofigen_kit.dsp.delay import SHORTEST_FRAMES
+        from lofigen_kit.api.dsp import SHORTEST_FRAMES
 
         return SHORTEST_FRAMES
 
@@ -52,8 +52,7 @@ class Chorus(BlockEffect):
         """Return the voices, all at the middle of their way."""
         import numpy as np
 
-        from lofigen_kit.dsp.delay import SHORTEST_FRAMES, MovingDelay
-        from lofigen_kit.dsp.motion import Glide, Oscillator
+        from lofigen_kit.api.dsp import SHORTEST_FRAMES, Glide, MovingDelay, Oscillator
 
         rate_hz = sound.sample_rate_hz
         delay = MovingDelay(sound.channels, _LONGEST_S * rate_hz + SHORTEST_FRAMES)

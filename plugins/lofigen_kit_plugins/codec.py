@@ -41,7 +41,7 @@ class Codec(BlockEffect):
 
     def latency_frames(self, sound: Sound) -> int:
         """Return a bound of what the codecs hold back: a block of the rack's, and 50 ms."""
-        from lofigen_kit.dsp.board import CHUNK_FRAMES
+        from lofigen_kit.api.dsp import CHUNK_FRAMES
 
         return CHUNK_FRAMES + sound.sample_rate_hz // 20
 
@@ -49,7 +49,7 @@ class Codec(BlockEffect):
         """Return encoder and decoder; a rate that mp3 does not know is taken for the nearest."""
         import pedalboard
 
-        from lofigen_kit.dsp.board import Board
+        from lofigen_kit.api.dsp import Board
 
         plugin: pedalboard.Plugin = pedalboard.GSMFullRateCompressor()
         taken_for = sound

@@ -34,7 +34,7 @@ class Compressor(BlockEffect):
         """Return the compressor, at rest."""
         import pedalboard
 
-        from lofigen_kit.dsp.board import LinkedGain
+        from lofigen_kit.api.dsp import LinkedGain
 
         compressor = pedalboard.Compressor()
         turn = LinkedGain(compressor, sound)

@@ -54,8 +54,7 @@ class Convolution(BlockEffect):
             InputError: where the file cannot be read, lies elsewhere or is too long.
         """
         from lofigen_kit.api import read_audio
-        from lofigen_kit.dsp.convolve import Convolver
-        from lofigen_kit.dsp.resample import resample
+        from lofigen_kit.api.dsp import Convolver, resample
 
         audio = read_audio(inside(ctx.root, self.path), max_duration_s=_LONGEST_FILE_S)
         convolve = Convolver(self._response(resample(audio, sound.sample_rate_hz), sound))

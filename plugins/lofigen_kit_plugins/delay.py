@@ -55,7 +55,7 @@ class Delay(BlockEffect):
     @property
     def tail_s(self) -> float:
         """How long the echoes go on, 80 dB down; on a beat grid, at the slowest tempo."""
-        from lofigen_kit.dsp.filters import ring_s, rounds
+        from lofigen_kit.api.dsp import ring_s, rounds
 
         echoes = 1 + math.ceil(rounds(self.feedback_pct / 100.0))
         longest_s = self.time_ms / 1000.0
@@ -71,7 +71,7 @@ class Delay(BlockEffect):
         """
         import numpy as np
 
-        from lofigen_kit.dsp.filters import Sections
+        from lofigen_kit.api.dsp import Sections
 
         rate_hz = sound.sample_rate_hz
         tape = np.zeros((sound.channels, math.ceil(_LONGEST_S * rate_hz)), np.float32)

@@ -44,9 +44,7 @@ class Dropout(BlockEffect):
         """Draw the dropouts of the whole sound, and return what plays it with them."""
         import numpy as np
 
-        from lofigen_kit.dsp.linear_phase import LinearPhase, taps_for
-        from lofigen_kit.dsp.motion import Glide
-        from lofigen_kit.dsp.varying import Recent
+        from lofigen_kit.api.dsp import Glide, LinearPhase, Recent, taps_for
 
         late = self.latency_frames(sound)
         recent, lifted = Recent(sound.channels, late), LinearPhase(sound.channels, late)

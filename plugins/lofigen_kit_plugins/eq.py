@@ -38,8 +38,7 @@ class Eq(BlockEffect):
     @property
     def tail_s(self) -> float:
         """How long its sections ring, one after another."""
-        from lofigen_kit.dsp.filters import ring_s
-        from lofigen_kit.dsp.levels import gain_of
+        from lofigen_kit.api.dsp import gain_of, ring_s
 
         # Gain sharpens the resonance of a band and moves the poles of a shelf.
         band_s = ring_s(self.peak_hz, self.peak_q * gain_of(self.peak_db / 2.0))
@@ -51,7 +50,7 @@ class Eq(BlockEffect):
         """Return the filters, at rest."""
         import numpy as np
 
-        from lofigen_kit.dsp.filters import Sections, high_shelf, low_shelf, peak
+        from lofigen_kit.api.dsp import Sections, high_shelf, low_shelf, peak
 
         rate_hz = sound.sample_rate_hz
         sections = Sections(sound.channels)

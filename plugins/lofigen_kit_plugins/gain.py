@@ -24,8 +24,7 @@ class Gain(BlockEffect):
         """Return the amplifier."""
         import numpy as np
 
-        from lofigen_kit.dsp.levels import gain_of
-        from lofigen_kit.dsp.motion import Glide
+        from lofigen_kit.api.dsp import Glide, gain_of
 
         gain = Glide()
 

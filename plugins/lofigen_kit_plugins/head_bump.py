@@ -29,7 +29,7 @@ class HeadBump(BlockEffect):
         """Return the resonance, at rest."""
         import numpy as np
 
-        from lofigen_kit.dsp.filters import Sections, peak
+        from lofigen_kit.api.dsp import Sections, peak
 
         resonance = Sections(sound.channels)
 

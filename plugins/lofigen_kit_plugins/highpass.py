@@ -27,7 +27,7 @@ class Highpass(BlockEffect):
     @property
     def tail_s(self) -> float:
         """How long it rings."""
-        from lofigen_kit.dsp.filters import butterworth_q, ring_s
+        from lofigen_kit.api.dsp import butterworth_q, ring_s
 
         return ring_s(self.cutoff_hz, butterworth_q(self.order))
 
@@ -35,7 +35,7 @@ class Highpass(BlockEffect):
         """Return the filter, at rest."""
         import numpy as np
 
-        from lofigen_kit.dsp.filters import Sections, butterworth
+        from lofigen_kit.api.dsp import Sections, butterworth
 
         rate_hz = sound.sample_rate_hz
         sections = Sections(sound.channels)

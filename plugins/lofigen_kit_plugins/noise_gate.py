@@ -33,7 +33,7 @@ class NoiseGate(BlockEffect):
         """Return the gate, closed."""
         import pedalboard
 
-        from lofigen_kit.dsp.board import LinkedGain
+        from lofigen_kit.api.dsp import LinkedGain
 
         gate = pedalboard.NoiseGate()
         turn = LinkedGain(gate, sound)

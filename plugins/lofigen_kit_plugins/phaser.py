@@ -38,7 +38,7 @@ class Phaser(BlockEffect):
     @property
     def tail_s(self) -> float:
         """How long the feedback rings, 80 dB down, where the filters are lowest and slowest."""
-        from lofigen_kit.dsp.filters import ring_s, rounds
+        from lofigen_kit.api.dsp import ring_s, rounds
 
         passes = 1.0 + rounds(self.feedback_pct / 100.0)
         lowest_hz = max(self.centre_hz / math.pow(2.0, self.depth_octaves), _LOWEST_HZ)
@@ -48,8 +48,7 @@ class Phaser(BlockEffect):
         """Return the filters, at rest."""
         import numpy as np
 
-        from lofigen_kit.dsp.allpass import Allpasses
-        from lofigen_kit.dsp.motion import Glide, Oscillator
+        from lofigen_kit.api.dsp import Allpasses, Glide, Oscillator
 
         rate_hz = sound.sample_rate_hz
         filters = Allpasses(sound.channels, _STAGES)

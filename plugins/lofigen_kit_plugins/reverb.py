@@ -35,7 +35,7 @@ class Reverb(BlockEffect):
     @property
     def tail_s(self) -> float:
         """How long it takes to fall by 80 dB in the bass, from the last answer on."""
-        from lofigen_kit.dsp.reverb import LINES_S, MIDDLE_HZ
+        from lofigen_kit.api.dsp import LINES_S, MIDDLE_HZ
 
         answer_s = self.predelay_ms / 1000.0 + max(LINES_S) * self.size_pct / 100.0
         slower = 1.0 + 1.25 * MIDDLE_HZ / self.damping_hz  # at most, in large rooms of short decay
@@ -45,7 +45,7 @@ class Reverb(BlockEffect):
         """Return the room, silent."""
         import numpy as np
 
-        from lofigen_kit.dsp.reverb import Room
+        from lofigen_kit.api.dsp import Room
 
         room = Room(sound.channels, sound.sample_rate_hz, self.size_pct / 100.0)
         late = round(self.predelay_ms / 1000.0 * sound.sample_rate_hz)

@@ -35,7 +35,7 @@ class SidechainPump(BlockEffect):
         """Return what ducks the sound."""
         import numpy as np
 
-        from lofigen_kit.dsp.motion import Glide
+        from lofigen_kit.api.dsp import Glide
 
         depth = Glide()
         frame = 0

@@ -31,7 +31,7 @@ class StereoWidth(BlockEffect):
     @property
     def tail_s(self) -> float:
         """How long the filter of the difference rings."""
-        from lofigen_kit.dsp.filters import butterworth_q, ring_s
+        from lofigen_kit.api.dsp import butterworth_q, ring_s
 
         return ring_s(max(self.mono_below_hz, 20.0), butterworth_q(2))
 
@@ -39,8 +39,7 @@ class StereoWidth(BlockEffect):
         """Return the matrix, its filter at rest."""
         import numpy as np
 
-        from lofigen_kit.dsp.filters import Sections, butterworth
-        from lofigen_kit.dsp.motion import Glide
+        from lofigen_kit.api.dsp import Glide, Sections, butterworth
 
         if sound.channels != 2:
             return lambda block, _: block

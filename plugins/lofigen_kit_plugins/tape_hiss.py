@@ -31,7 +31,7 @@ class TapeHiss(BlockEffect):
         """Return what lays noise over each block."""
         import numpy as np
 
-        from lofigen_kit.dsp.levels import gain_of
+        from lofigen_kit.api.dsp import gain_of
 
         tilted: _TiltedNoise | None = None
 

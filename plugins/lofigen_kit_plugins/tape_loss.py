@@ -39,7 +39,7 @@ class TapeLoss(BlockEffect):
 
     def start(self, sound: Sound, ctx: Context) -> Process:
         """Return the head, at rest."""
-        from lofigen_kit.dsp.linear_phase import LinearPhase, taps_for
+        from lofigen_kit.api.dsp import LinearPhase, taps_for
 
         reach = self.latency_frames(sound)
         head = LinearPhase(sound.channels, reach)

@@ -37,14 +37,13 @@ class TapeSaturation(BlockEffect):
 
     def latency_frames(self, sound: Sound) -> int:
         """Return how late oversampling makes the sound."""
-        from lofigen_kit.dsp.resample import oversampling_latency
+        from lofigen_kit.api.dsp import oversampling_latency
 
         return oversampling_latency(self.oversample)
 
     def start(self, sound: Sound, ctx: Context) -> Process:
         """Return the machine, its tape at rest."""
-        from lofigen_kit.dsp.filters import Sections, butterworth
-        from lofigen_kit.dsp.resample import Oversampler
+        from lofigen_kit.api.dsp import Oversampler, Sections, butterworth
 
         oversampled = Oversampler(sound.channels, self.oversample)
         tape = self._tape(sound.channels)
@@ -65,8 +64,7 @@ class TapeSaturation(BlockEffect):
         """Return what stays on tape of samples [shape=(channels, frames)]; silence of silence."""
         import numpy as np
 
-        from lofigen_kit.dsp.hysteresis import Tape
-        from lofigen_kit.dsp.levels import gain_of
+        from lofigen_kit.api.dsp import Tape, gain_of
 
         magnetise = Tape(channels, self.bias)
 
@@ -88,7 +86,7 @@ class TapeSaturation(BlockEffect):
         """Return the gain that brings the reference sine back to its level."""
         import numpy as np
 
-        from lofigen_kit.dsp.levels import gain_of
+        from lofigen_kit.api.dsp import gain_of
 
         cycles, frames = 8, 256
         phase = 2.0 * np.pi * np.arange(cycles * frames) / frames

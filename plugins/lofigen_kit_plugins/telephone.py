@@ -30,7 +30,7 @@ class Telephone(BlockEffect):
     @property
     def tail_s(self) -> float:
         """How long its lower edge rings."""
-        from lofigen_kit.dsp.filters import butterworth_q, ring_s
+        from lofigen_kit.api.dsp import butterworth_q, ring_s
 
         return ring_s(self.low_hz, butterworth_q(4))
 
@@ -38,7 +38,7 @@ class Telephone(BlockEffect):
         """Return the line, at rest."""
         import numpy as np
 
-        from lofigen_kit.dsp.filters import Sections, butterworth, peak
+        from lofigen_kit.api.dsp import Sections, butterworth, peak
 
         rate_hz = sound.sample_rate_hz
         sections = Sections(sound.channels)

@@ -31,7 +31,7 @@ class Varispeed(Effect):
         """Return the sound at another speed; a loop is read as it goes round."""
         from scipy import signal
 
-        from lofigen_kit.dsp.resample import convert
+        from lofigen_kit.api.dsp import convert
 
         frames = self.frames_after(audio, ctx)
         if frames in (0, audio.frames):

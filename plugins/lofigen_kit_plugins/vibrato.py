@@ -38,7 +38,7 @@ class Vibrato(BlockEffect):
 
     def latency_frames(self, sound: Sound) -> int:
         """Return as far ahead as the sound is read at the earliest."""
-        from lofigen_kit.dsp.delay import SHORTEST_FRAMES
+        from lofigen_kit.api.dsp import SHORTEST_FRAMES
 
         return SHORTEST_FRAMES + math.ceil(_FARTHEST_S * sound.sample_rate_hz)
 
@@ -46,8 +46,7 @@ class Vibrato(BlockEffect):
         """Return the moving delay, on time."""
         import numpy as np
 
-        from lofigen_kit.dsp.delay import MovingDelay
-        from lofigen_kit.dsp.motion import Glide, Oscillator, in_step
+        from lofigen_kit.api.dsp import Glide, MovingDelay, Oscillator, in_step
 
         rate_hz, late = sound.sample_rate_hz, self.latency_frames(sound)
         delay = MovingDelay(sound.channels, 2 * late)

@@ -28,8 +28,7 @@ class VinylCrackle(BlockEffect):
 
     def start(self, sound: Sound, ctx: Context) -> Process:
         """Return what lays crackle over a sound."""
-        from lofigen_kit.dsp.crackle import Crackle
-        from lofigen_kit.dsp.motion import Glide
+        from lofigen_kit.api.dsp import Crackle, Glide
 
         crackle = Crackle(sound.channels, sound.sample_rate_hz, ctx.rng)
         level_db = Glide()

@@ -28,9 +28,7 @@ class VinylRumble(BlockEffect):
 
     def start(self, sound: Sound, ctx: Context) -> Process:
         """Return what lays rumble under a sound."""
-        from lofigen_kit.dsp.circular import Circular
-        from lofigen_kit.dsp.motion import Glide
-        from lofigen_kit.dsp.noise import NoiseBand
+        from lofigen_kit.api.dsp import Circular, Glide, NoiseBand
 
         endless = NoiseBand(
             _LOWEST_HZ,

@@ -32,7 +32,7 @@ class VinylWarp(BlockEffect):
 
     def latency_frames(self, sound: Sound) -> int:
         """Return how far ahead the needle may be."""
-        from lofigen_kit.dsp.varying import UnevenReader
+        from lofigen_kit.api.dsp import UnevenReader
 
         return UnevenReader.latency_frames(self._reach(sound))
 
@@ -40,8 +40,7 @@ class VinylWarp(BlockEffect):
         """Return the needle, on a record that turns for as long as the sound."""
         import numpy as np
 
-        from lofigen_kit.dsp.motion import Glide
-        from lofigen_kit.dsp.varying import UnevenReader
+        from lofigen_kit.api.dsp import Glide, UnevenReader
 
         read = UnevenReader(sound, self._reach(sound))
         depth = Glide()

@@ -46,13 +46,13 @@ class WowFlutter(BlockEffect):
 
     def latency_frames(self, sound: Sound) -> int:
         """Return how far ahead the head may find itself, at the widest settings."""
-        from lofigen_kit.dsp.varying import UnevenReader
+        from lofigen_kit.api.dsp import UnevenReader
 
         return UnevenReader.latency_frames(_reach(sound))
 
     def start(self, sound: Sound, ctx: Context) -> Process:
         """Return the machine with its tape at the first frame."""
-        from lofigen_kit.dsp.varying import UnevenReader
+        from lofigen_kit.api.dsp import UnevenReader
 
         reader = UnevenReader(sound, _reach(sound))
         motion = _Motion(sound, ctx.rng)

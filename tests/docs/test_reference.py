@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from lofigen_kit import api, hookspecs
+from lofigen_kit.api import dsp
 from lofigen_kit.plugins import load_plugins
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -46,7 +47,7 @@ def test_another_text_is_noticed_and_put_right(tmp_path: Path) -> None:
 
 def test_every_name_and_hook_has_its_part() -> None:
     hooks = [name for name in vars(hookspecs) if name.startswith("lofigen_")]
-    assert headings("api.md", 3) == [*hooks, *api.__all__]
+    assert headings("api.md", 3) == [*hooks, *api.__all__, *dsp.__all__]
 
 
 def test_every_component_but_the_effects_has_its_part() -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from lofigen_kit.dsp.circular import Texture
+    from lofigen_kit.api.dsp import Texture
 
 _FADE_S = 1.0
 _REHEARSAL_S = 12.0
@@ -51,8 +51,7 @@ class AmbienceBed(BlockEffect):
 
     def start(self, sound: Sound, ctx: Context) -> Process:
         """Return what lays the bed."""
-        from lofigen_kit.dsp.circular import Circular
-        from lofigen_kit.dsp.motion import Glide
+        from lofigen_kit.api.dsp import Circular, Glide
 
         texture, loudness_lufs = self._texture(sound, ctx)
         bed = Circular(texture, sound.frames, fade=round(_FADE_S * sound.sample_rate_hz))
@@ -81,9 +80,7 @@ def _recorded(
     import numpy as np
 
     from lofigen_kit.api import read_audio
-    from lofigen_kit.dsp.circular import Repeated
-    from lofigen_kit.dsp.loudness import integrated_lufs
-    from lofigen_kit.dsp.resample import resample
+    from lofigen_kit.api.dsp import Repeated, integrated_lufs, resample
 
     recording = resample(read_audio(path), rate_hz)
     samples = recording.samples
@@ -112,7 +109,7 @@ def _rehearsed_lufs(bed: Bed, channels: int, rate_hz: int) -> float:
     """Return how loud a synthesised bed is, by listening to some of it."""
     import numpy as np
 
-    from lofigen_kit.dsp.loudness import integrated_lufs
+    from lofigen_kit.api.dsp import integrated_lufs
 
     texture = _synthesised(bed, channels, rate_hz, np.random.default_rng(0))
     return integrated_lufs(AudioBuffer(texture(round(_REHEARSAL_S * rate_hz)), rate_hz))

@@ -7,9 +7,15 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lofigen_kit.dsp.crackle import Crackle
-from lofigen_kit.dsp.grains import Scatter, damped_tone, log_uniform, onsets, panned
-from lofigen_kit.dsp.noise import NoiseBand
+from lofigen_kit.api.dsp import (
+    Crackle,
+    NoiseBand,
+    Scatter,
+    damped_tone,
+    log_uniform,
+    onsets,
+    panned,
+)
 
 Pitches = tuple[float, float]
 """The lowest and the highest, in Hz."""

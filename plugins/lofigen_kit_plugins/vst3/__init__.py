@@ -92,7 +92,7 @@ class Vst3(BlockEffect):
         """
         import numpy as np
 
-        from lofigen_kit.dsp.board import Board
+        from lofigen_kit.api.dsp import Board
 
         path = _found(self.path, ctx.root)
         facts = self._facts(path, sound.sample_rate_hz)

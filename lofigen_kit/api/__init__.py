@@ -2,15 +2,14 @@
 
     from lofigen_kit.api import AudioBuffer, Context, Effect, hookimpl
 
-Signal helpers live in `lofigen_kit.dsp`; import them, and numpy, inside methods, so that listing
-plugins stays fast. What stands in `_HOMES` is imported when its name is first used, for the same
+Signal processing lives in `lofigen_kit.api.dsp`; import it, and numpy, inside methods, so that
+listing plugins stays fast. What costs time is imported when its name is first used, for the same
 reason: a plugin that needs such a name in its annotations alone imports it under `TYPE_CHECKING`.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import Field, field_validator, model_validator
 
@@ -32,6 +31,7 @@ from lofigen_kit.components import (
 from lofigen_kit.errors import AudioError, CheckpointError, InputError, LofigenError, RenderError
 from lofigen_kit.hookspecs import API_VERSION, hookimpl
 from lofigen_kit.law import DrawLaw, HeadKind
+from lofigen_kit.lazily import names_of
 from lofigen_kit.resources import Layers, PresetPath, inside, load_network
 
 if TYPE_CHECKING:
@@ -89,26 +89,23 @@ __all__ = [
     "stack",
 ]
 
-_HOMES = {
-    "BeatGrid": "score",
-    "Hit": "score",
-    "Network": "nn.checkpoint",
-    "Note": "score",
-    "PART_DECAY_S": "guide",
-    "RELEASE_S": "guide",
-    "Score": "score",
-    "did_you_mean": "registry",
-    "envelope": "guide",
-    "expected_shapes": "nn.checkpoint",
-    "extract_score": "analysis",
-    "network_of": "nn.checkpoint",
-    "read_audio": "io",
-    "stack": "nn.spec",
-}
-
 if not TYPE_CHECKING:  # type checkers see the imports above, and refuse any other name
-
-    def __getattr__(name: str) -> Any:
-        if name not in _HOMES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(import_module(f"lofigen_kit.{_HOMES[name]}"), name)
+    __getattr__ = names_of(
+        __name__,
+        {
+            "BeatGrid": "lofigen_kit.score",
+            "Hit": "lofigen_kit.score",
+            "Network": "lofigen_kit.nn.checkpoint",
+            "Note": "lofigen_kit.score",
+            "PART_DECAY_S": "lofigen_kit.guide",
+            "RELEASE_S": "lofigen_kit.guide",
+            "Score": "lofigen_kit.score",
+            "did_you_mean": "lofigen_kit.registry",
+            "envelope": "lofigen_kit.guide",
+            "expected_shapes": "lofigen_kit.nn.checkpoint",
+            "extract_score": "lofigen_kit.analysis",
+            "network_of": "lofigen_kit.nn.checkpoint",
+            "read_audio": "lofigen_kit.io",
+            "stack": "lofigen_kit.nn.spec",
+        },
+    )
