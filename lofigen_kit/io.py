@@ -11,6 +11,7 @@ import io
 import logging
 import re
 import secrets
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from os import fsync
@@ -214,7 +215,7 @@ def write_blocks(
     # In small blocks: libvorbis keeps a whole write on the stack.
     prepared = (prepare(block) for block in in_equal_pieces(blocks, _BLOCK_FRAMES))
     try:
-        with _atomic(path) as file:
+        with atomic(path) as file:
             _encode(file, path, prepared, sound, format=format, subtype=subtype)
             _label(file, labels or Labels(), comment, format, sound.sample_rate_hz)
     except (PermissionError, FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
@@ -245,12 +246,22 @@ def write_atomic(path: Path, data: bytes | memoryview) -> None:
     Raises:
         OSError: as the system says it; the temporary file is gone by then.
     """
-    with _atomic(path) as file:
+    with atomic(path) as file:
         file.write(data)
 
 
+def copy_atomic(source: Path, target: Path) -> None:
+    """Copy a file whole or not at all, in constant memory.
+
+    Raises:
+        OSError: as the system says it; the temporary file is gone by then.
+    """
+    with source.open("rb") as whole, atomic(target) as file:
+        shutil.copyfileobj(whole, file, 1 << 20)
+
+
 @contextmanager
-def _atomic(path: Path) -> Iterator[_ForWriting]:
+def atomic(path: Path) -> Iterator[_ForWriting]:
     """Give a file to write, which takes its name when all is well and else leaves no trace."""
     # Its own name and not the file's, which may be as long as names can be; and opened plainly,
     # since `tempfile` makes files that nobody else may read.

@@ -116,7 +116,7 @@ def save(
     sound = Sound(audio.channels, audio.frames, audio.sample_rate_hz)
     write(rendering, path, facts, cut(audio.samples), sound, force=force)
     with writing(path):
-        _save_stems(rendering, path, force=force)
+        save_stems(rendering, path, force=force)
     return facts
 
 
@@ -245,14 +245,20 @@ def files_of(path: Path, *, midi: bool = False) -> tuple[Path, ...]:
     return path, *(path.with_suffix(suffix) for suffix in suffixes)
 
 
+def stems_folder(path: Path) -> Path:
+    """Return the folder beside `path` that holds its stems."""
+    return path.with_name(f"{path.stem}.stems")
+
+
 def stem_files(path: Path, stages: Iterable[str]) -> list[Path]:
     """Return the files beside `path` for the sound after each stage, in order."""
-    folder = path.with_name(f"{path.stem}.stems")
+    folder = stems_folder(path)
     names = [stage.removeprefix("effects.").partition("#")[0] for stage in stages]
     return [folder / f"{number:02}-{safe_name(name)}.wav" for number, name in enumerate(names)]
 
 
-def _save_stems(rendering: Rendering, path: Path, *, force: bool) -> None:
+def save_stems(rendering: Rendering, path: Path, *, force: bool) -> None:
+    """Write the sound after each stage, as 32-bit float, into the folder beside the file."""
     from lofigen_kit.io import write_audio
 
     files = stem_files(path, rendering.stems)

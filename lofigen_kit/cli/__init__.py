@@ -18,6 +18,7 @@ from lofigen_kit.cli import (
     bench,
     chain,
     corpus,
+    curate,
     evaluate,
     experiment,
     files,
@@ -28,7 +29,7 @@ from lofigen_kit.cli import (
 from lofigen_kit.cli.common import Settings, warn
 from lofigen_kit.errors import LofigenError
 
-GROUPS = (chain, files, batch, corpus, train, evaluate, experiment, models, plugins, bench)
+GROUPS = (chain, files, batch, curate, corpus, train, evaluate, experiment, models, plugins, bench)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,0 +1,353 @@
+"""Take what was kept out of a folder of takes: copies, a playlist, credits, a ZIP to hand over.
+
+Nothing is ever deleted. What was kept is copied with all that belongs to it; what was rejected may
+be moved, and lies then where it was moved to.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
+
+from lofigen_kit import recipe
+from lofigen_kit.batch.terms import CREDITS, credits_of
+from lofigen_kit.decisions import Decision, Decisions
+from lofigen_kit.errors import InputError, LofigenError, RenderError, one_line
+from lofigen_kit.labels import AUDIO_SUFFIXES
+
+if TYPE_CHECKING:
+    from lofigen_kit.registry import Registry
+
+PLAYLIST = "playlist.m3u8"
+BESIDE = (".json", ".mid")
+"""Suffixes of what belongs to a take and lies beside it: its recipe, its score."""
+
+_WITHOUT_RECIPE = "without a recipe, and so on terms that are not known: "
+_THEN = (1980, 1, 1, 0, 0, 0)
+"""The first time that a ZIP can name: the same files give the same ZIP."""
+
+
+@dataclass(frozen=True)
+class Take:
+    """A take that something was decided of.
+
+    Attributes:
+        place: Where in its folder it lies, with `/`.
+        stars: What it was given.
+        facts: Its recipe; empty where it has none.
+        files: It and what belongs to it, the take last: where in the folder they lie.
+    """
+
+    place: str
+    stars: int
+    facts: dict[str, Any]
+    files: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What was decided of a folder's takes.
+
+    Attributes:
+        kept: The best first.
+        rejected: In the folder's order.
+        failed: Why takes that were decided of are left alone, by place.
+    """
+
+    kept: tuple[Take, ...]
+    rejected: tuple[Take, ...]
+    failed: dict[str, str]
+
+
+def select(folder: Path, decisions: Decisions, *, min_stars: int = 0) -> Selection:
+    """Return what is to be kept and what was rejected.
+
+    A take whose sound is another one than was decided of, by its recipe, is left alone.
+
+    Args:
+        folder: Where the takes lie.
+        decisions: What was decided of them.
+        min_stars: Keep those alone which have so many.
+
+    Raises:
+        InputError: if there is no such folder.
+    """
+    if not folder.is_dir():
+        raise InputError("there is no such folder", where=folder, remedy="name a folder of takes")
+    kept: list[Take] = []
+    rejected: list[Take] = []
+    failed = {}
+    for place, decision in sorted(decisions.decisions.items()):
+        is_kept = decision.verdict == "keep" and decision.stars >= min_stars
+        if not is_kept and decision.verdict != "reject":
+            continue
+        try:
+            take = _found(folder, place, decision)
+        except LofigenError as error:
+            failed[place] = str(error)
+            continue
+        (kept if is_kept else rejected).append(take)
+    kept.sort(key=lambda take: -take.stars)
+    return Selection(tuple(kept), tuple(rejected), failed)
+
+
+def check(
+    chosen: Selection,
+    target: Path,
+    zip_path: Path | None,
+    rejected_to: Path | None,
+    *,
+    force: bool = False,
+) -> None:
+    """Refuse what `hand_over` and `move` would refuse, before anything slow is done.
+
+    Raises:
+        InputError: if a file is there already, or cannot be made.
+    """
+    if chosen.kept:
+        recipe.check_free(*_written(target, zip_path), force=force)
+    if rejected_to:
+        recipe.check_free(*_targets(chosen.rejected, rejected_to), force=False)
+
+
+def copy(takes: Sequence[Take], folder: Path, target: Path, *, force: bool = False) -> None:
+    """Copy takes and what belongs to them, at their places, into another folder.
+
+    A file that is there with the same bytes is left as it is.
+
+    Raises:
+        InputError: if another file is there and `force` is not set, or nothing can be written.
+        RenderError: if the system fails while writing; no half-written file stays.
+    """
+    from lofigen_kit.io import copy_atomic
+
+    files = [file for take in takes for file in take.files]
+    wanted = [file for file in files if not _is_same(folder / file, target / file)]
+    recipe.check_free(*(target / file for file in wanted), force=force)
+    for file in wanted:
+        with recipe.writing(target / file):
+            (target / file).parent.mkdir(parents=True, exist_ok=True)
+            copy_atomic(folder / file, target / file)
+
+
+def move(takes: Sequence[Take], folder: Path, target: Path) -> None:
+    """Move takes and what belongs to them, at their places, into another folder.
+
+    Each take goes last, after what belongs to it: moving can be stopped and begun again.
+
+    Raises:
+        InputError: if a file of that name is there, or nothing can be written.
+        RenderError: if the system fails; each file is then still where it was, or whole where it
+            was moved to.
+    """
+    recipe.check_free(*_targets(takes, target), force=False)
+    for file in (file for take in takes for file in take.files):
+        with recipe.writing(target / file):
+            (target / file).parent.mkdir(parents=True, exist_ok=True)
+            _move(folder / file, target / file)
+
+
+def with_stems(
+    take: Take, target: Path, registry: Registry, *, threads: int = 1, force: bool = False
+) -> Take:
+    """Render a copied take again, and write its stems and its score beside it.
+
+    Args:
+        take: One that was copied; one that has stems is returned as it is.
+        target: The folder of the copies.
+        registry: The components to choose from.
+        threads: How many cores the engine may use.
+        force: Overwrite what is there.
+
+    Returns:
+        Take: with its new files.
+
+    Raises:
+        LofigenError: if it has no recipe, or that gives another sound here.
+    """
+    from lofigen_kit.chain import render_takes
+    from lofigen_kit.io import write_atomic
+    from lofigen_kit.midi import to_midi
+
+    path = target / take.place
+    if any(file.parent.name == recipe.stems_folder(path).name for file in take.files):
+        return take
+    preset, number, facts = recipe.load(path, registry)
+    if facts.get("command") != "chain":
+        raise InputError("it was processed, not rendered", where=path, remedy="leave --stems out")
+    device = "cpu" if facts.get("device") == "cpu" else "auto"
+    attempt = recipe.attempt_of(facts)
+    [rendering] = render_takes(
+        preset, [number], device=device, threads=threads, attempt=attempt, stems=True
+    )
+    if recipe.recipe_of(rendering, registry)["audio_sha256"] != facts.get("audio_sha256"):
+        raise RenderError(
+            "rendered again it sounds otherwise, so it gets no stems", where=path,
+            remedy="see `lofigen-kit chain replay`",
+        )  # fmt: skip
+    stems = recipe.stem_files(path, rendering.stems)
+    score = path.with_suffix(".mid")
+    recipe.check_free(score, *stems, force=force)
+    recipe.save_stems(rendering, path, force=force)
+    with recipe.writing(score):
+        write_atomic(score, to_midi(rendering.score))
+    new = {file.relative_to(target) for file in (score, *stems)}
+    *beside, own = take.files
+    return replace(take, files=(*sorted({*beside, *new}), own))
+
+
+def playlist(takes: Iterable[Take]) -> str:
+    """Return an extended M3U in UTF-8, with titles and durations, for the takes' folder."""
+    lines = ["#EXTM3U"]
+    for take in takes:
+        title = one_line(str(take.facts.get("title") or take.place))
+        duration_s = take.facts.get("duration_s")
+        seconds = round(duration_s) if isinstance(duration_s, int | float) else -1
+        # A line that begins with # is a comment.
+        place = f"./{take.place}" if take.place.startswith("#") else take.place
+        lines += [f"#EXTINF:{seconds},{title}", place]
+    return "\n".join(lines) + "\n"
+
+
+def credits_for(takes: Sequence[Take]) -> str:
+    """Return what the takes were made from, and under which terms."""
+    bare = [one_line(take.place) for take in takes if not take.facts]
+    text = credits_of(_record(take.facts) for take in takes if take.facts)
+    return text + "".join(f"{_WITHOUT_RECIPE}{place}\n" for place in bare)
+
+
+def pack(path: Path, folder: Path, files: Iterable[Path]) -> None:
+    """Write files into a ZIP, whole or not at all; the same files give the same ZIP.
+
+    Args:
+        path: The ZIP.
+        folder: From where its members are named.
+        files: Members, as they lie in the folder.
+
+    Raises:
+        OSError: as the system says it.
+    """
+    from shutil import copyfileobj
+
+    from lofigen_kit.io import atomic
+
+    with atomic(path) as file, ZipFile(file, "w", allowZip64=True) as packed:
+        for member in files:
+            info = ZipInfo(member.as_posix(), _THEN)
+            # Sound gets no smaller, and texts do.
+            is_sound = member.suffix.lower() in AUDIO_SUFFIXES
+            info.compress_type = ZIP_STORED if is_sound else ZIP_DEFLATED
+            info.external_attr = 0o644 << 16
+            info.file_size = (folder / member).stat().st_size
+            with (folder / member).open("rb") as source, packed.open(info, "w") as into:
+                copyfileobj(source, into, 1 << 20)
+
+
+def hand_over(
+    takes: Sequence[Take], target: Path, zip_path: Path | None, *, force: bool = False
+) -> list[Path]:
+    """Write the playlist and the credits beside copied takes, and a ZIP of it all.
+
+    Returns:
+        list[Path]: What was written.
+
+    Raises:
+        InputError: if a file is there and `force` is not set, or nothing can be written.
+    """
+    from lofigen_kit.io import write_atomic
+
+    written = _written(target, zip_path)
+    recipe.check_free(*written, force=force)
+    texts = {target / PLAYLIST: playlist(takes), target / CREDITS: credits_for(takes)}
+    for path, text in texts.items():
+        with recipe.writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomic(path, text.encode())
+    if zip_path:
+        members = [path.relative_to(target) for path in texts]
+        members += [file for take in takes for file in take.files]
+        with recipe.writing(zip_path):
+            pack(zip_path, target, members)
+    return written
+
+
+def _written(target: Path, zip_path: Path | None) -> list[Path]:
+    return [target / PLAYLIST, target / CREDITS, *([zip_path] if zip_path else [])]
+
+
+def _targets(takes: Iterable[Take], target: Path) -> list[Path]:
+    return [target / file for take in takes for file in take.files]
+
+
+def _found(folder: Path, place: str, decision: Decision) -> Take:
+    """Return a take with what belongs to it.
+
+    Raises:
+        LofigenError: if it is not there, or is another one than was decided of.
+    """
+    path = folder / place
+    if "\n" in place or "\r" in place:
+        raise InputError("no playlist can hold its name", where=path, remedy="rename it")
+    if not path.is_file() or not path.resolve().is_relative_to(folder.resolve()):
+        raise InputError("it is not there any more", where=path)
+    facts = recipe.read(path) or {}
+    if decision.audio_sha256 and decision.audio_sha256 != facts.get("audio_sha256"):
+        raise InputError(
+            "it is another sound than was decided of", where=path, remedy="listen to it again"
+        )
+    return Take(place, decision.stars, facts, tuple(_files(folder, path)))
+
+
+def _files(folder: Path, path: Path) -> Iterator[Path]:
+    """Yield what belongs to a take, and it last; what another take shares is not its own."""
+    twins = [path.with_suffix(suffix) for suffix in AUDIO_SUFFIXES]
+    if not any(twin.exists() for twin in twins if twin != path):
+        for file in (path.with_suffix(suffix) for suffix in BESIDE):
+            if file.is_file():
+                yield file.relative_to(folder)
+    stems = recipe.stems_folder(path)
+    if stems.is_dir() and not stems.is_symlink():
+        for stem in sorted(stems.iterdir()):
+            if stem.is_file() and not stem.is_symlink():
+                yield stem.relative_to(folder)
+    yield path.relative_to(folder)
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    import filecmp
+
+    return other.is_file() and filecmp.cmp(one, other, shallow=False)
+
+
+def _move(file: Path, target: Path) -> None:
+    from lofigen_kit.io import copy_atomic
+
+    try:
+        file.rename(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        copy_atomic(file, target)  # which the system has on disk when this returns
+        if not _is_same(file, target):
+            raise RenderError("was not copied whole", where=target) from None
+        file.unlink()
+
+
+def _record(facts: dict[str, Any]) -> dict[str, Any]:
+    """Return a recipe as a batch records a take; a stranger may have written it."""
+    preset = facts.get("preset")
+    licences = facts.get("licences")
+    told = licences if isinstance(licences, dict) else {}
+    made_with = {}
+    for part in ("source", "model"):
+        component = preset.get(part) if isinstance(preset, dict) else None
+        name = component.get("use") if isinstance(component, dict) else None
+        made_with[part] = one_line(f"{name or 'unknown'}")
+    if facts.get("network_sha256"):
+        made_with["model"] += f" {one_line(str(facts['network_sha256']))}"
+    terms = {part: one_line(str(told[part])) for part in made_with if part in told}
+    return {"status": "done", "licences": terms, "made_with": made_with}
