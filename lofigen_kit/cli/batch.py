@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from lofigen_kit.cli.common import (
+    SOME_FAILED,
     Json,
     Overrides,
     Quiet,
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from lofigen_kit.batch.work import Options, Place
     from lofigen_kit.registry import Registry
 
-SOME_FAILED = 3
 MOST_TOLD = 20
 """Failures that `status` shows; the manifest has them all."""
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from lofigen_kit.components import Component
     from lofigen_kit.registry import Registry
 
+SOME_FAILED = 3
+"""The exit code where some of several files or takes could not be dealt with."""
+
 Part = TypeVar("Part", bound="Component")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors alone.")]

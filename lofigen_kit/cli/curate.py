@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lofigen_kit.cli.common import (
+    SOME_FAILED,
     Force,
     Json,
     Quiet,
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from lofigen_kit.chain import Progress
     from lofigen_kit.curate import Take
     from lofigen_kit.registry import Registry
-
-SOME_FAILED = 3
-"""The exit code where some of the takes could not be dealt with."""
 
 
 def register(root: typer.Typer) -> None:

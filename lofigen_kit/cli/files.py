@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lofigen_kit.cli.common import (
+    SOME_FAILED,
     Force,
     Json,
     Overrides,
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
     from lofigen_kit.chain import Progress
     from lofigen_kit.labels import Labels
     from lofigen_kit.process_many import Done
-
-SOME_FAILED = 3
-"""The exit code where some of several files were not processed."""
 
 
 def register(root: typer.Typer) -> None:
