@@ -11,11 +11,12 @@ import io
 import logging
 import re
 import secrets
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from os import fsync
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, get_args
 
 import numpy as np
 
@@ -175,6 +176,7 @@ def write_blocks(
     comment: str,
     rng: np.random.Generator | None,
     labels: Labels | None = None,
+    seal: Callable[[BinaryIO], None] | None = None,
     force: bool = False,
 ) -> None:
     """Write a sound file whole or not at all, in constant memory.
@@ -194,6 +196,7 @@ def write_blocks(
         comment: A text to embed, of up to 1 MiB; `read_comment` gives it back.
         rng: Where the dither comes from; None for what `as_stored` has dithered.
         labels: What other programs are to read: tempo, key, loop, bars.
+        seal: Signs the file, when nothing of it will change any more.
         force: Overwrite what is there.
 
     Raises:
@@ -217,6 +220,8 @@ def write_blocks(
         with _atomic(path) as file:
             _encode(file, path, prepared, sound, format=format, subtype=subtype)
             _label(file, labels or Labels(), comment, format, sound.sample_rate_hz)
+            if seal:
+                seal(file)
     except (PermissionError, FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         raise InputError(
             f"cannot be written ({error.strerror})", where=path, remedy="choose another place"
@@ -247,6 +252,17 @@ def write_atomic(path: Path, data: bytes | memoryview) -> None:
     """
     with _atomic(path) as file:
         file.write(data)
+
+
+def rewrite(path: Path, change: Callable[[BinaryIO], None]) -> None:
+    """Change a copy of a file, which takes its place when all is well.
+
+    Raises:
+        OSError: as the system says it; the file is as it was.
+    """
+    with path.open("rb") as old, _atomic(path) as file:
+        shutil.copyfileobj(old, file)
+        change(file)
 
 
 @contextmanager
@@ -284,6 +300,18 @@ def read_labels(path: Path | str) -> Labels:
         AudioError: if the file cannot be read or is no audio.
     """
     return _labelled(Path(path))[0]
+
+
+def format_of(path: Path | str) -> Format | None:
+    """Return which of the formats that we write a sound file has, by its content.
+
+    Raises:
+        AudioError: if the file cannot be read or is no audio.
+    """
+    with _open(Path(path)) as sound:
+        return next(
+            (name for name in get_args(Format) if sound.format in _FORMATS_OF[f".{name}"]), None
+        )
 
 
 def as_stored(

@@ -28,6 +28,7 @@ from lofigen_kit.seeding import stream
 from lofigen_kit.spool import Spool
 
 if TYPE_CHECKING:
+    from lofigen_kit.credentials import Identity
     from lofigen_kit.dsp.mastering import MasteredBlocks
 
 HEARD_S = 60.0
@@ -65,6 +66,7 @@ def process(
     registry: Registry,
     *,
     salvage: bool = False,
+    identity: Identity | None = None,
     force: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
@@ -78,6 +80,7 @@ def process(
         target: The file to write; missing folders are made.
         registry: The plugins that the preset's components came from.
         salvage: Take a damaged file as far as it goes.
+        identity: Who signs the result.
         force: Overwrite what is there.
         progress: Told how far it is.
 
@@ -90,7 +93,15 @@ def process(
     folder = next(p for p in target.absolute().parents if p.is_dir())
     recording = examine(path, salvage=salvage)
     with processed(recording, preset, folder, registry, target=target, progress=progress) as done:
-        recipe.write(done.result, target, done.facts, done.blocks(), done.sound, force=force)
+        recipe.write(
+            done.result,
+            target,
+            done.facts,
+            done.blocks(),
+            done.sound,
+            identity=identity,
+            force=force,
+        )
     return done.facts
 
 

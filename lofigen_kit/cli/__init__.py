@@ -23,12 +23,15 @@ from lofigen_kit.cli import (
     files,
     models,
     plugins,
+    provenance,
     train,
 )
 from lofigen_kit.cli.common import Settings, warn
 from lofigen_kit.errors import LofigenError
 
-GROUPS = (chain, files, batch, corpus, train, evaluate, experiment, models, plugins, bench)
+GROUPS = (
+    chain, files, provenance, batch, corpus, train, evaluate, experiment, models, plugins, bench,
+)  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -22,7 +22,7 @@ from lofigen_kit.cli.common import (
     show,
     warn,
 )
-from lofigen_kit.cli.output import Destination, levels, report
+from lofigen_kit.cli.output import Certificate, Destination, Key, Sign, levels, report, signer
 from lofigen_kit.errors import InputError
 
 if TYPE_CHECKING:
@@ -56,6 +56,9 @@ def process(
     salvage: Annotated[
         bool, typer.Option("--salvage", help="Take damaged files as far as they go.")
     ] = False,
+    sign: Sign = False,
+    certificate: Certificate = None,
+    key: Key = None,
     force: Force = False,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -75,9 +78,11 @@ def process(
     if seed is not None:
         changes.append(f"seed={seed}")
     rack = process_many.Rack(preset, tuple(changes), settings.plugin_dir)
+    chosen = rack.load(registry)
+    identity = signer(certificate, key, chosen.output.format) if sign else None
     jobs = process_many.list_jobs(
         found,
-        rack.load(registry),
+        chosen,
         place.path.parent if place.is_file else place.path,
         name=place.path if place.is_file else None,
         force=force,
@@ -85,7 +90,14 @@ def process(
     results = []
     with progress_bar(quiet=quiet or as_json) as bar:
         for done in process_many.run(
-            jobs, rack, registry, workers=workers, salvage=salvage, force=force, progress=bar
+            jobs,
+            rack,
+            registry,
+            workers=workers,
+            salvage=salvage,
+            identity=identity,
+            force=force,
+            progress=bar,
         ):
             if done.failure and len(jobs) == 1:
                 raise done.failure
