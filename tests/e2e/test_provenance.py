@@ -350,8 +350,9 @@ def test_what_is_not_signed(run: Run, preset_file: Path, recording: Path) -> Non
     assert not Path("d.ogg").exists()
 
 
+@pytest.mark.usefixtures("signing")
 def test_signing_that_breaks_leaves_everything_as_it_was(
-    run: Run, preset_file: Path, signing: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, preset_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run("chain", "preset", preset_file, "-o", "a.wav")
     before = {path: path.read_bytes() for path in Path().iterdir()}
