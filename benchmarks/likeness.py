@@ -1,4 +1,4 @@
-"""Where a copy is told from a song that was never heard: calibrates both ears of `inspect --against`.
+"""Where a copy is told from a song that was never heard: calibrates `inspect --against`.
 
     lofigen-kit corpus make -o CORPUS --minutes 60 --seed 1
     python benchmarks/likeness.py CORPUS

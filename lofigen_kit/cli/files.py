@@ -161,23 +161,36 @@ def inspect(
 
 
 def _compared(audio: AudioBuffer, corpus: Path, progress: Progress | None) -> dict[str, Any]:
-    """Return what of a corpus's training songs a file is most like."""
+    """Return what of a corpus's training songs a file is most like, as it is and moved."""
     from lofigen_kit.analysis import mono_8k
+    from lofigen_kit.training import chroma_memory, memory
     from lofigen_kit.training.corpus import read_songs
-    from lofigen_kit.training.memory import COPY, Memory
 
     songs = read_songs(corpus, "train")
     if not songs:
         raise InputError("the corpus has no songs to train on", where=corpus)
+    clip = mono_8k(audio)
     stage = None if progress is None else partial(progress, "comparing")
     found = sorted(
-        Memory(songs).nearest(mono_8k(audio), progress=stage), key=lambda like: -like.similarity
+        memory.Memory(songs).nearest(clip, progress=stage), key=lambda like: -like.similarity
+    )
+    moved = sorted(
+        chroma_memory.ChromaMemory(songs).nearest(clip, progress=stage),
+        key=lambda like: -like.similarity,
     )
     return {
-        "threshold": COPY,
+        "threshold": memory.COPY,
         "windows": len(found),
         "copies": sum(like.is_copy for like in found),
         "nearest": [asdict(like) for like in found],
+        "moved": {
+            "flag": chroma_memory.FLAG,
+            "threshold": chroma_memory.COPY,
+            "windows": len(moved),
+            "suspects": sum(like.is_suspect for like in moved),
+            "copies": sum(like.is_copy for like in moved),
+            "nearest": [asdict(like) for like in moved],
+        },
     }
 
 
@@ -187,12 +200,37 @@ def _likeness(memory: dict[str, Any]) -> list[list[str]]:
         return [["nearest", "nothing: the file is silent"]]
     best = memory["nearest"][0]
     verdict = "a copy" if memory["copies"] else "no copy"
-    place = f"{best['title']} ({best['file']}) at {best['song_s']:.1f} s"
     return [
-        ["nearest", f"{place}, {best['similarity']:.2f} alike at {best['clip_s']:.1f} s here"],
+        ["nearest", f"{_place(best)}, {_alike(best)}"],
         ["verdict", f"{verdict}: {memory['copies']} of {memory['windows']} windows of 2 s reach "
                     f"{memory['threshold']}"],
+        *_likeness_moved(memory["moved"]),
     ]  # fmt: skip
+
+
+def _likeness_moved(moved: dict[str, Any]) -> list[list[str]]:
+    """Return what to say of a file's likeness to songs that were moved in pitch or speed."""
+    if not moved["nearest"]:
+        return [["moved", "not compared: that takes 8 s of sound"]]
+    best = moved["nearest"][0]
+    how = f"{best['semitones']:+d} semitones, {best['speed']:.2f} times as fast"
+    if moved["copies"]:
+        verdict, count, least = "a copy", moved["copies"], moved["threshold"]
+    else:
+        verdict = "listen to both" if moved["suspects"] else "no copy"
+        count, least = moved["suspects"], moved["flag"]
+    return [
+        ["moved", f"{_place(best)}, {how}, {_alike(best)}"],
+        ["verdict", f"{verdict}: {count} of {moved['windows']} windows of 8 s reach {least}"],
+    ]  # fmt: skip
+
+
+def _place(like: dict[str, Any]) -> str:
+    return f"{like['title']} ({like['file']}) at {like['song_s']:.1f} s"
+
+
+def _alike(like: dict[str, Any]) -> str:
+    return f"{like['similarity']:.2f} alike at {like['clip_s']:.1f} s here"
 
 
 def _measured(audio: AudioBuffer) -> dict[str, Any]:

@@ -11,6 +11,7 @@ is no proof. `COPY` is set above what songs reach that were never heard.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -159,7 +160,8 @@ def _windows(chroma: np.ndarray, semitones: int, speed: float, size: int) -> Ite
     slow = np.stack([np.interp(places, np.arange(back.shape[1]), row) for row in back])
     least = max(float(np.square(chroma).mean()) * 10 ** (SILENCE_DB / 10), 1e-12)
     features = _levelled(slow)
-    for second in range(int((chroma.shape[1] - size) * HOP_S / EVERY_S) + 1):
+    seconds = math.floor((chroma.shape[1] - size) * HOP_S / EVERY_S) + 1
+    for second in range(seconds):
         start = round(second * EVERY_S * speed / HOP_S)
         part = slice(start, start + size)
         if start + size <= frames and np.square(slow[:, part]).mean() > least:
