@@ -33,7 +33,6 @@ from lofigen_kit.training.memory import Memory
 RATE_HZ, PLAYED_HZ = 8_000, 44_100
 SONGS, SECONDS, START_S = 12, 16, 1.0
 """How much is copied: this many training songs, so many seconds of each, from there."""
-MOST_SIBLINGS = 40
 
 Change = Callable[[np.ndarray], np.ndarray]
 REGISTRY = load_plugins()
@@ -112,7 +111,7 @@ def main(corpus: Path) -> None:
     strangers = [(song, train) for song in held_out]
     for ear in ("waveform", "chroma"):
         _print_unheard("other progressions", ear, strangers)
-        _print_unheard("the same progression", ear, list(_siblings(corpus, train))[:MOST_SIBLINGS])
+        _print_unheard("the same progression", ear, list(_siblings(corpus, train)))
     chosen = train[:: max(1, len(train) // SONGS)][:SONGS]
     print("\n| copy | waveform, least | median | missed | chroma, least | median | not flagged "
           "| missed |\n|---|---|---|---|---|---|---|---|")  # fmt: skip

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
@@ -34,6 +35,7 @@ MEDIA: dict[Format, str] = {"wav": "audio/wav", "flac": "audio/flac", "mp3": "au
 MOST_BYTES = 1 << 20
 """Of credentials; ours are of 4 kB. The library takes a chunk's size at its word, up to 4 GB."""
 MOST_PEM_BYTES = 1 << 20
+MOST_DEEDS = 20
 
 _SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 _RECIPE = "lofigen-kit.recipe"
@@ -235,23 +237,30 @@ def _judged(told: dict[str, Any]) -> Credentials:
     return Credentials(
         "broken" if faults else state,
         ", ".join(names) or "nobody by name",
-        tuple(_deeds(manifest)),
+        tuple(islice(_deeds(manifest), MOST_DEEDS)),
         faults or (("they do not hold",) if state == "broken" else ()),
     )
 
 
 def _deeds(manifest: dict[str, Any]) -> Iterator[str]:
     """Yield what a manifest says was done: `created, trainedAlgorithmicMedia, lofigen-kit 0.1`."""
+    for action in _actions(manifest):
+        agent = action.get("softwareAgent", "")
+        if isinstance(agent, dict):
+            agent = f"{agent.get('name', '')} {agent.get('version', '')}"
+        kind = str(action.get("digitalSourceType", "")).rpartition("/")[2]
+        deed = str(action.get("action", "")).removeprefix("c2pa.")
+        yield ", ".join(part for part in (deed, kind, str(agent).strip()) if part)
+
+
+def _actions(manifest: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the actions that are such; a stranger may have signed anything."""
     for assertion in manifest.get("assertions", []):
-        if not str(assertion.get("label", "")).startswith("c2pa.actions"):
-            continue
-        for action in assertion.get("data", {}).get("actions", []):
-            agent = action.get("softwareAgent", "")
-            if isinstance(agent, dict):
-                agent = f"{agent.get('name', '')} {agent.get('version', '')}"
-            kind = str(action.get("digitalSourceType", "")).rpartition("/")[2]
-            deed = str(action.get("action", "")).removeprefix("c2pa.")
-            yield ", ".join(part for part in (deed, kind, str(agent).strip()) if part)
+        data = assertion.get("data")
+        if str(assertion.get("label", "")).startswith("c2pa.actions") and isinstance(data, dict):
+            actions = data.get("actions")
+            listed = actions if isinstance(actions, list) else []
+            yield from (action for action in listed if isinstance(action, dict))
 
 
 def _manifest(name: str, kind: Format, comment: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
+import os
 import re
 import secrets
 import shutil
@@ -261,6 +262,8 @@ def rewrite(path: Path, change: Callable[[BinaryIO], None]) -> None:
         OSError: as the system says it; the file is as it was.
     """
     with path.open("rb") as old, _atomic(path) as file:
+        if hasattr(os, "fchmod"):  # not everywhere on Windows
+            os.fchmod(file.fileno(), path.stat().st_mode)
         shutil.copyfileobj(old, file)
         change(file)
 

@@ -193,8 +193,8 @@ def sign(
     from lofigen_kit.recipe import writing
 
     identity = signer(certificate, key)
-    for file in files:
-        comment = _may_sign(file, force=force)
+    comments = {file: _may_sign(file, force=force) for file in files}
+    for file, comment in comments.items():
         with writing(file):
             signed(file, identity, comment)
         if not quiet and not as_json:

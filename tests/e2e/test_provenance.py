@@ -322,6 +322,7 @@ def test_a_file_that_is_there_is_signed_and_signed_anew(
 ) -> None:
     run("chain", "preset", preset_file, "-o", "a.wav")
     before, labels = audio_sha256(read_audio("a.wav")), read_labels("a.wav")
+    Path("a.wav").chmod(0o640)
     assert run("sign", "a.wav") == (0, "a.wav: signed\n", "")
     line = refused(run, "sign", "a.wav")
     assert line == "a.wav: it is signed already; sign it anew with --force"
@@ -329,6 +330,8 @@ def test_a_file_that_is_there_is_signed_and_signed_anew(
     assert run("sign", "a.wav", "--force", "-q") == (0, "", "")
     assert Path("a.wav").stat().st_size == pytest.approx(size, abs=16)
     assert (audio_sha256(read_audio("a.wav")), read_labels("a.wav")) == (before, labels)
+    if sys.platform != "win32":
+        assert Path("a.wav").stat().st_mode & 0o777 == 0o640
     assert verified(run, "a.wav", "--trust", signing)[1]["credentials"]["state"] == "trusted"
 
 
@@ -474,6 +477,17 @@ def test_the_library_never_unpacks_a_tag(
     head = b"ID3\x04\0\0" + bytes([0, 0, len(body) >> 7, len(body) & 0x7F])
     Path("b.mp3").write_bytes(head + body + Path("a.mp3").read_bytes())
     assert faults(run, "b.mp3") == ["the file is damaged around them"]
+
+
+@pytest.mark.parametrize("actions", [None, 7, [7], [[]], [{"action": ["a"]}] * 30])
+def test_a_stranger_may_sign_anything(actions: object) -> None:
+    said = [{"label": "c2pa.actions.v2", "data": {"actions": actions}},
+            {"label": "c2pa.actions", "data": [1]}, {}]  # fmt: skip
+    report = {"manifests": {"a": {"assertions": said}}, "active_manifest": "a"}
+    found = credentials._judged({**report, "validation_state": "Valid"})
+    assert found.state == "untrusted"
+    assert found.signer == "nobody by name"
+    assert len(found.says) <= credentials.MOST_DEEDS
 
 
 @pytest.mark.usefixtures("signing")
