@@ -29,7 +29,7 @@ SPEEDS = (0.9, 0.92, 0.94, 0.96, 0.98, 1.0, 1.02, 1.04, 1.06, 1.08, 1.1)
 SEMITONES = range(-6, 7)
 """Six up and six down are the same pitch classes, at another speed where a tape was sped up."""
 
-FLAG, COPY = 0.75, 0.80
+FLAG, COPY = 0.75, 0.82
 
 _DEPTH = 40.0
 """How far below a song's level a pitch is still told from silence."""
