@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 from lofigen_kit import chunks, tags
 from lofigen_kit.errors import InputError, RenderError
 from lofigen_kit.io import Format, format_of, write_atomic
+from lofigen_kit.recipe import is_generated
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate, CertificateBuilder
@@ -288,25 +289,33 @@ def _history(
     """Return what was done, and what was there before.
 
     What a network played was created by it, whatever it followed. A recording that went through
-    effects was edited. What is neither was composed by rules.
+    effects was edited, and what was generated before stays so. What is neither was composed by
+    rules.
     """
-    recording = facts.get("preset", {}).get("source", {}).get("path")
-    if facts.get("network_sha256") or recording is None:
-        kind = "trainedAlgorithmicMedia" if facts.get("network_sha256") else "algorithmicMedia"
-        made = {"digitalSourceType": _SOURCE_TYPES + kind, "softwareAgent": agent}
+    recording = _recording(facts)
+    is_edited = recording is not None and not facts.get("network_sha256")
+    kind = "algorithmicallyEnhanced" if is_edited else "algorithmicMedia"
+    if is_generated(facts):
+        kind = "trainedAlgorithmicMedia"
+    made = {"digitalSourceType": _SOURCE_TYPES + kind, "softwareAgent": agent}
+    if not is_edited:
         return [{"action": "c2pa.created", **made}], []
-    made = {
-        "digitalSourceType": _SOURCE_TYPES + "algorithmicallyEnhanced",
-        "softwareAgent": agent,
-    }
     before = {
-        "title": Path(str(recording)).name,
+        "title": recording,
         "relationship": "parentOf",
         "label": "recording",
         "description": f"a recording whose samples have the sha256 {facts.get('source_sha256')}",
     }
     opened = {"action": "c2pa.opened", "parameters": {"ingredientIds": ["recording"]}}
     return [opened, {"action": "c2pa.edited", **made}], [before]
+
+
+def _recording(facts: dict[str, Any]) -> str | None:
+    """Return the name of the file that a recipe begins from, if it does."""
+    place: Any = facts
+    for key in ("preset", "source", "path"):
+        place = place.get(key) if isinstance(place, dict) else None
+    return Path(place).name if isinstance(place, str) else None
 
 
 def make_identity(folder: Path, name: str, *, force: bool = False) -> Identity:

@@ -51,12 +51,14 @@ class Recording:
         sound: What it holds: one channel, or two.
         grid: Where its beats fall.
         sha256: The hash of its samples.
+        is_generated: Whether it says that it was generated with AI.
     """
 
     path: Path
     sound: Sound
     grid: BeatGrid
     sha256: str
+    is_generated: bool = False
 
 
 def process(
@@ -172,6 +174,8 @@ def processed(
 
         result = _result(recording, preset, sound, mastered)
         facts = recipe.recipe(result, registry, _hash(stored(), sound))
+        if recording.is_generated:  # effects do not make it a recording
+            facts["disclosure"] = f"{recipe.MADE}, {recipe.PROCESSED}"
         yield Processed(result, sound, stored, facts)
 
 
@@ -209,6 +213,7 @@ def examine(path: Path, *, salvage: bool = False) -> Recording:
         Sound(min(channels, 2), frames, rate_hz),
         BeatGrid(tempo_bpm=tempo_bpm, start_s=start_s),
         digest.hexdigest(),
+        recipe.is_generated(recipe.read(path)),
     )
 
 

@@ -326,6 +326,11 @@ def read(path: Path) -> dict[str, Any] | None:
     return data
 
 
+def is_generated(facts: dict[str, Any] | None) -> bool:
+    """Return whether a recipe tells of a sound that was generated with AI."""
+    return facts is not None and str(facts.get("disclosure", "")).startswith(MADE)
+
+
 def find_preset(
     name: str, registry: Registry, overrides: Sequence[str] = (), *, native: bool = False
 ) -> tuple[Preset, int, dict[str, Any]]:

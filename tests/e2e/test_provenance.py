@@ -299,6 +299,31 @@ def test_a_processed_recording_was_edited(
     assert found["recipe"]["source_sha256"] in before["description"]
 
 
+@pytest.mark.usefixtures("signing")
+def test_what_was_generated_stays_so_when_it_is_processed(run: Run, preset_file: Path) -> None:
+    run("chain", "preset", preset_file, "-o", "a.wav")
+    run("process", "a.wav", "-p", preset_file, "-o", "b.wav")
+    run("process", "b.wav", "-p", preset_file, "-o", "c.flac", "--sign")
+    code, found = verified(run, "c.flac", "--replay")
+    assert code == 0
+    assert found["recipe"]["disclosure"] == (
+        "generated with AI by lofigen-kit, processed by lofigen-kit"
+    )
+    assert found["credentials"]["says"][1].startswith("edited, trainedAlgorithmicMedia, ")
+
+
+@pytest.mark.usefixtures("signing")
+@pytest.mark.parametrize("preset", [None, 7, {"source": []}, {"source": {"path": 3}}])
+def test_a_recipe_of_any_shape_is_signed_as_it_stands(run: Run, preset: object) -> None:
+    audio = AudioBuffer(np.zeros((1, 8_000)), 8_000)
+    facts = {"format": "lofigen-kit recipe 1", "preset": preset, "seed": [],
+             "audio_sha256": audio_sha256(audio)}  # fmt: skip
+    write_audio(Path("a.wav"), audio, format="wav", bit_depth=16, comment=json.dumps(facts),
+                rng=None)  # fmt: skip
+    assert run("sign", "a.wav") == (0, "a.wav: signed\n", "")
+    assert verified(run, "a.wav")[0] == 0
+
+
 def test_workers_and_batches_sign(
     run: Run, preset_file: Path, recording: Path, signing: Path
 ) -> None:
