@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
+from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -97,17 +98,23 @@ class Identity:
         """Refuse in time what could not be signed, or not with this.
 
         Raises:
-            InputError: for OGG, without the library, or for a certificate and key that do not go
-                together.
+            InputError: for OGG, without the library, or for a certificate and a key that do not go
+                together or may not sign.
         """
-        _library()
         for name in formats:
             if name not in MEDIA:
                 raise InputError(
                     f"{name.upper()} cannot hold Content Credentials",
                     remedy="write WAV, FLAC or MP3",
                 )
-        self._signer().close()
+        try:
+            self._sign(_silence(), BytesIO(), "wav", _manifest("", "wav", "{}"))
+        except _library().C2paError as error:
+            raise InputError(
+                f"the certificate and the key cannot be used ({error})",
+                where=self.certificate,
+                remedy="give a certificate for Content Credentials, and those that vouch for it",
+            ) from None
 
     def seal(self, file: BinaryIO, *, path: Path, format: Format, comment: str) -> None:  # noqa: A002
         """Sign a finished file; credentials that it has are replaced.
@@ -122,36 +129,45 @@ class Identity:
             InputError: as `check` does.
             RenderError: if signing breaks.
         """
-        c2pa = _library()
-        manifest = _manifest(path.name, format, comment)
-        with (
-            TemporaryFile(dir=path.parent) as signed,
-            c2pa.Context(c2pa.Settings.from_dict({"verify": _OFFLINE})) as context,
-            self._signer() as signer,
-        ):
+        with TemporaryFile(dir=path.parent) as signed:
             file.seek(0)
             try:
-                with c2pa.Builder(manifest, context) as builder:
-                    builder.sign(signer, MEDIA[format], file, signed)
-            except c2pa.C2paError as error:
+                self._sign(file, signed, format, _manifest(path.name, format, comment))
+            except _library().C2paError as error:
                 raise RenderError(f"signing failed ({error})", where=path) from None
             signed.seek(0)
             file.seek(0)
             shutil.copyfileobj(signed, file)
             file.truncate()
 
-    def _signer(self) -> Any:
+    def _sign(
+        self, file: BinaryIO, signed: BinaryIO, kind: Format, manifest: dict[str, Any]
+    ) -> None:
         c2pa = _library()
         certificate, key = _pem(self.certificate), _pem(self.key)
         algorithm = _algorithm(_certificates(certificate, self.certificate), key, self.key)
-        try:
-            return c2pa.Signer.from_info(c2pa.C2paSignerInfo(algorithm, certificate, key, None))
-        except c2pa.C2paError:
-            raise InputError(
-                "the certificate and the key cannot be used",
-                where=self.certificate,
-                remedy="give a certificate for Content Credentials, and those that vouch for it",
-            ) from None
+        settings = c2pa.Settings.from_dict({"verify": _OFFLINE})
+        who = c2pa.C2paSignerInfo(algorithm, certificate, key, None)  # None: no host tells the time
+        with (
+            c2pa.Context(settings) as context,
+            c2pa.Signer.from_info(who) as signer,
+            c2pa.Builder(manifest, context) as builder,
+        ):
+            builder.sign(signer, MEDIA[kind], file, signed)
+
+
+def _silence() -> BytesIO:
+    """Return the shortest WAV file, to try a certificate on."""
+    import wave
+
+    file = BytesIO()
+    with wave.open(file, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(8_000)
+        sound.writeframes(bytes(2))
+    file.seek(0)
+    return file
 
 
 def sign(path: Path, identity: Identity, comment: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -386,8 +387,8 @@ def test_signing_that_breaks_leaves_everything_as_it_was(
     before = {path: path.read_bytes() for path in Path().iterdir()}
 
     def breaks(_: object, _signer: object, _media: str, source: Any, signed: Any) -> None:
-        signed.write(source.read(1000))
-        raise c2pa.C2paError("by the test")
+        if signed.write(source.read(1000)) == 1000:  # no trial of the certificate
+            raise c2pa.C2paError("by the test")
 
     monkeypatch.setattr(c2pa.Builder, "sign", breaks)
     for command in (("sign", "a.wav"),
@@ -445,6 +446,32 @@ def test_a_certificate_and_key_that_do_not_go_together(
         line = refused(run, *sign, "--certificate", certificate, "--key", key)
         assert line.endswith(message)
     assert not list(Path().iterdir())
+
+
+def test_a_certificate_for_something_else_is_refused_before_anything_is_rendered(
+    run: Run, preset_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(credentials, "_EMAIL_PROTECTION", "1.3.6.1.5.5.7.3.1")  # a web server's
+    server = make_identity(tmp_path / "server", "Jo")
+    monkeypatch.setattr(credentials, "_VALID_DAYS", -1 / 48)
+    old = make_identity(tmp_path / "old", "Jo")
+    for identity in (server, old):
+        options = ("--sign", "--certificate", identity.certificate, "--key", identity.key)
+        line = refused(run, "chain", "preset", preset_file, "-o", "a.wav", *options)
+        assert "the certificate and the key cannot be used" in line
+        assert len(line) < 800
+    assert not list(Path().iterdir())
+
+
+def test_a_signature_whose_certificate_has_expired_is_broken(
+    run: Run, preset_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(credentials, "_VALID_DAYS", 3 / 86_400)
+    brief = make_identity(tmp_path / "brief", "Jo")
+    run("chain", "preset", preset_file, "-o", "a.wav", "--sign", "--certificate",
+        brief.certificate, "--key", brief.key)  # fmt: skip
+    time.sleep(4)
+    assert set(faults(run, "a.wav")) == {"the certificate is out of date"}
 
 
 @pytest.mark.usefixtures("signing")
