@@ -366,6 +366,20 @@ def audio_sha256(audio: AudioBuffer) -> str:
     return digest.hexdigest()
 
 
+def file_sha256(path: Path) -> str:
+    """Return the hash of a file's sound, in constant memory; see `SoundHash`.
+
+    Raises:
+        AudioError: if the file is not readable audio.
+    """
+    digest = None
+    for block in audio_blocks(path):
+        digest = digest or SoundHash(block.channels, block.sample_rate_hz)
+        digest.update(block.samples)
+    assert digest is not None  # noqa: S101 - a file without samples was refused
+    return digest.hexdigest()
+
+
 class SoundHash:
     """A hash of what is heard: rate, channels and every sample in time, and no tag.
 

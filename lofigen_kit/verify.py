@@ -11,7 +11,7 @@ from lofigen_kit import credentials, recipe
 from lofigen_kit.chain import Progress
 from lofigen_kit.credentials import Credentials
 from lofigen_kit.errors import InputError
-from lofigen_kit.io import SoundHash, audio_blocks
+from lofigen_kit.io import file_sha256
 from lofigen_kit.registry import Registry
 from lofigen_kit.replay import Replay, replay
 
@@ -46,7 +46,7 @@ class Verdict:
         return (
             self.sound != "changed"
             and self.credentials.state != "broken"
-            and (self.replay is None or self.replay.same)
+            and (self.replay is None or self.replay.holds)
             and not self.missing
         )
 
@@ -96,12 +96,9 @@ def compare(path: Path, facts: dict[str, Any] | None) -> Sound:
     Raises:
         AudioError: if the file is not readable audio.
     """
-    digest = None
-    for block in audio_blocks(path):
-        digest = digest or SoundHash(block.channels, block.sample_rate_hz)
-        digest.update(block.samples)
-    if facts is None or digest is None:
+    digest = file_sha256(path)
+    if facts is None:
         return "unknown"
     if facts.get("audio_sha256_of") == recipe.BEFORE_ENCODING:
         return "encoded"
-    return "as recorded" if digest.hexdigest() == facts.get("audio_sha256") else "changed"
+    return "as recorded" if digest == facts.get("audio_sha256") else "changed"

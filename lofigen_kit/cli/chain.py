@@ -152,13 +152,15 @@ def replay(
             progress=progress,
         )
     show(asdict(result), _verdict(file, result), as_json=as_json, quiet=quiet)
-    if not result.same:
+    if not result.holds:
         raise typer.Exit(1)
 
 
 def _verdict(file: Path, result: Replay) -> Iterator[str]:
     if result.same:
         yield f"{file}: the same, bit for bit ({result.compared})"
+        if result.changed_since:
+            yield "  the file's own sound was changed after it was rendered"
         return
     apart = ""
     if result.first_s is not None:

@@ -45,7 +45,7 @@ _SOUND = {
     "unknown": "nothing says what it should be",
     "as recorded": "the samples are those of the recipe",
     "changed": "CHANGED: the samples are not those of the recipe",
-    "encoded": "the recipe knows it before its lossy encoding: only a signature can vouch for it",
+    "encoded": "the recipe knows it before its lossy encoding: --replay or a signature can tell",
 }
 
 
@@ -160,6 +160,8 @@ def _replay_lines(again: Replay | None, why_not: str) -> Iterator[str]:
         return
     same = "the same, bit for bit" if again.same else "NOT THE SAME"
     yield f"{same} ({again.compared})"
+    if again.changed_since:
+        yield "CHANGED: the file does not hold what its recipe gives"
     if not again.same:
         yield from (printable(line) for line in again.differences)
 

@@ -35,8 +35,9 @@ FLAG, COPY = 0.75, 0.82
 Calibrated by benchmarks/likeness.py on an hour of the beatmaker; docs/provenance.md has all of it.
 Of 146 songs beside songs that are not theirs, 117 of them beside those of their own progression,
 two reach `FLAG` and none `COPY`: all are below 0.786. Of 12 copies each, noise, a room, tape, a
-low-pass at 800 Hz, 10 % of tempo and four semitones either way leave all above `FLAG`. Of 48 that were
-moved by six semitones, 3 stay below `FLAG` and 27 below `COPY`. A high-pass at 300 Hz hides all.
+low-pass at 800 Hz, 10 % of tempo and four semitones either way leave all above `FLAG`. Of 48 that
+were moved by six semitones, 3 stay below `FLAG` and 27 below `COPY`. A high-pass at 300 Hz hides
+all.
 """
 
 _DEPTH = 40.0
