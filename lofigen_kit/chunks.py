@@ -104,6 +104,22 @@ def read(file: BinaryIO) -> tuple[Labels, str]:
     return labels, found.get("ICMT", "")
 
 
+def bytes_of(file: BinaryIO, name: bytes) -> int:
+    """Return how many bytes the chunks of a name have in all.
+
+    Raises:
+        ValueError: if any chunk reaches past the file's end, or there are too many of them.
+    """
+    end = file.seek(0, io.SEEK_END)
+    file.seek(12)
+    found = 0
+    for count, (chunk, size) in enumerate(_chunks(file)):
+        if file.tell() + size > end or count == MAX_CHUNKS:
+            raise ValueError(chunk)
+        found += size if chunk == name else 0
+    return found
+
+
 def _smpl(loop: Loop, sample_rate_hz: int) -> bytes:
     period_ns = round(1e9 / sample_rate_hz)
     head = _SMPL.pack(0, 0, period_ns, UNITY_NOTE, 0, 0, 0, 1, 0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
+import os
 import re
 import secrets
 import shutil
@@ -16,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from os import fsync
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, get_args
 
 import numpy as np
 
@@ -176,6 +177,7 @@ def write_blocks(
     comment: str,
     rng: np.random.Generator | None,
     labels: Labels | None = None,
+    seal: Callable[[BinaryIO], None] | None = None,
     force: bool = False,
 ) -> None:
     """Write a sound file whole or not at all, in constant memory.
@@ -195,6 +197,7 @@ def write_blocks(
         comment: A text to embed, of up to 1 MiB; `read_comment` gives it back.
         rng: Where the dither comes from; None for what `as_stored` has dithered.
         labels: What other programs are to read: tempo, key, loop, bars.
+        seal: Signs the file, when nothing of it will change any more.
         force: Overwrite what is there.
 
     Raises:
@@ -218,6 +221,8 @@ def write_blocks(
         with atomic(path) as file:
             _encode(file, path, prepared, sound, format=format, subtype=subtype)
             _label(file, labels or Labels(), comment, format, sound.sample_rate_hz)
+            if seal:
+                seal(file)
     except (PermissionError, FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         raise InputError(
             f"cannot be written ({error.strerror})", where=path, remedy="choose another place"
@@ -260,6 +265,19 @@ def copy_atomic(source: Path, target: Path) -> None:
         shutil.copyfileobj(whole, file, 1 << 20)
 
 
+def rewrite(path: Path, change: Callable[[BinaryIO], None]) -> None:
+    """Change a copy of a file, which takes its place when all is well.
+
+    Raises:
+        OSError: as the system says it; the file is as it was.
+    """
+    with path.open("rb") as old, atomic(path) as file:
+        if hasattr(os, "fchmod"):  # not everywhere on Windows
+            os.fchmod(file.fileno(), path.stat().st_mode)
+        shutil.copyfileobj(old, file)
+        change(file)
+
+
 @contextmanager
 def atomic(path: Path) -> Iterator[_ForWriting]:
     """Give a file to write, which takes its name when all is well and else leaves no trace."""
@@ -295,6 +313,18 @@ def read_labels(path: Path | str) -> Labels:
         AudioError: if the file cannot be read or is no audio.
     """
     return _labelled(Path(path))[0]
+
+
+def format_of(path: Path | str) -> Format | None:
+    """Return which of the formats that we write a sound file has, by its content.
+
+    Raises:
+        AudioError: if the file cannot be read or is no audio.
+    """
+    with _open(Path(path)) as sound:
+        return next(
+            (name for name in get_args(Format) if sound.format in _FORMATS_OF[f".{name}"]), None
+        )
 
 
 def as_stored(
@@ -343,6 +373,20 @@ def audio_sha256(audio: AudioBuffer) -> str:
     digest = SoundHash(audio.channels, audio.sample_rate_hz)
     for block in cut(audio.samples):
         digest.update(block)
+    return digest.hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """Return the hash of a file's sound, in constant memory; see `SoundHash`.
+
+    Raises:
+        AudioError: if the file is not readable audio.
+    """
+    digest = None
+    for block in audio_blocks(path):
+        digest = digest or SoundHash(block.channels, block.sample_rate_hz)
+        digest.update(block.samples)
+    assert digest is not None  # noqa: S101 - a file without samples was refused
     return digest.hexdigest()
 
 

@@ -28,6 +28,7 @@ from lofigen_kit.seeding import stream
 from lofigen_kit.spool import Spool
 
 if TYPE_CHECKING:
+    from lofigen_kit.credentials import Identity
     from lofigen_kit.dsp.mastering import MasteredBlocks
 
 HEARD_S = 60.0
@@ -50,12 +51,14 @@ class Recording:
         sound: What it holds: one channel, or two.
         grid: Where its beats fall.
         sha256: The hash of its samples.
+        is_generated: Whether it says that it was generated with AI.
     """
 
     path: Path
     sound: Sound
     grid: BeatGrid
     sha256: str
+    is_generated: bool = False
 
 
 def process(
@@ -65,6 +68,7 @@ def process(
     registry: Registry,
     *,
     salvage: bool = False,
+    identity: Identity | None = None,
     force: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
@@ -78,6 +82,7 @@ def process(
         target: The file to write; missing folders are made.
         registry: The plugins that the preset's components came from.
         salvage: Take a damaged file as far as it goes.
+        identity: Who signs the result.
         force: Overwrite what is there.
         progress: Told how far it is.
 
@@ -90,7 +95,15 @@ def process(
     folder = next(p for p in target.absolute().parents if p.is_dir())
     recording = examine(path, salvage=salvage)
     with processed(recording, preset, folder, registry, target=target, progress=progress) as done:
-        recipe.write(done.result, target, done.facts, done.blocks(), done.sound, force=force)
+        recipe.write(
+            done.result,
+            target,
+            done.facts,
+            done.blocks(),
+            done.sound,
+            identity=identity,
+            force=force,
+        )
     return done.facts
 
 
@@ -161,6 +174,8 @@ def processed(
 
         result = _result(recording, preset, sound, mastered)
         facts = recipe.recipe(result, registry, _hash(stored(), sound))
+        if recording.is_generated:  # effects do not make it a recording
+            facts["disclosure"] = f"{recipe.MADE}, {recipe.PROCESSED}"
         yield Processed(result, sound, stored, facts)
 
 
@@ -198,6 +213,7 @@ def examine(path: Path, *, salvage: bool = False) -> Recording:
         Sound(min(channels, 2), frames, rate_hz),
         BeatGrid(tempo_bpm=tempo_bpm, start_s=start_s),
         digest.hexdigest(),
+        recipe.is_generated(recipe.read(path)),
     )
 
 

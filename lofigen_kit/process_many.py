@@ -23,6 +23,7 @@ from lofigen_kit.workers import interruptible, pool
 
 if TYPE_CHECKING:
     from lofigen_kit.components import Source
+    from lofigen_kit.credentials import Identity
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,7 @@ def run(
     *,
     workers: int = 1,
     salvage: bool = False,
+    identity: Identity | None = None,
     force: bool = False,
     progress: Progress | None = None,
 ) -> Iterator[Done]:
@@ -152,13 +154,14 @@ def run(
         registry: The plugins of this process.
         workers: Processes; 1 is this one alone.
         salvage: Take damaged files as far as they go.
+        identity: Who signs what is written.
         force: Overwrite what is there.
         progress: Told the seconds of a single file, or the files of several.
 
     Raises:
         RenderError: if a worker dies.
     """
-    work = partial(_done, salvage=salvage, force=force)
+    work = partial(_done, salvage=salvage, identity=identity, force=force)
     if workers == 1 or len(jobs) == 1:
         preset = rack.load(registry)
         for number, job in enumerate(jobs, start=1):
@@ -200,6 +203,7 @@ def _done(
     registry: Registry,
     *,
     salvage: bool,
+    identity: Identity | None,
     force: bool,
     progress: Progress | None = None,
 ) -> Done:
@@ -213,6 +217,7 @@ def _done(
             job.target,
             registry,
             salvage=salvage,
+            identity=identity,
             force=force,
             progress=progress,
         )

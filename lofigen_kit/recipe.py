@@ -10,10 +10,11 @@ import platform
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,6 +29,9 @@ from lofigen_kit.rack import cut
 from lofigen_kit.registry import Registry
 from lofigen_kit.seeding import stream
 from lofigen_kit.yaml_loader import MAX_DEPTH, Document
+
+if TYPE_CHECKING:
+    from lofigen_kit.credentials import Identity
 
 FORMAT = "lofigen-kit recipe 1"
 PACKAGES = ("lofigen-kit", "numpy", "numba", "torch", "scipy", "soxr", "pedalboard", "soundfile")
@@ -90,7 +94,12 @@ def recipe_of(rendering: Rendering, registry: Registry) -> dict[str, Any]:
 
 
 def save(
-    rendering: Rendering, path: Path, registry: Registry, *, force: bool = False
+    rendering: Rendering,
+    path: Path,
+    registry: Registry,
+    *,
+    identity: Identity | None = None,
+    force: bool = False,
 ) -> dict[str, Any]:
     """Write a rendering with its recipe inside and beside it, and return the recipe.
 
@@ -101,6 +110,7 @@ def save(
         path: The audio file; missing folders are made. The recipe goes beside it, as `.json`, and
             the score, if the preset asks for it, as `.mid`.
         registry: The plugins that its components came from.
+        identity: Who signs the file; stems are not signed.
         force: Overwrite what is there.
 
     Raises:
@@ -114,7 +124,7 @@ def save(
     audio = stored(rendering)
     facts = recipe(rendering, registry, audio_sha256(audio))
     sound = Sound(audio.channels, audio.frames, audio.sample_rate_hz)
-    write(rendering, path, facts, cut(audio.samples), sound, force=force)
+    write(rendering, path, facts, cut(audio.samples), sound, identity=identity, force=force)
     with writing(path):
         save_stems(rendering, path, force=force)
     return facts
@@ -127,6 +137,7 @@ def write(
     blocks: Iterable[np.ndarray],
     sound: Sound,
     *,
+    identity: Identity | None = None,
     force: bool = False,
 ) -> None:
     """Write a finished sound and its recipe, and the score if its preset asks for it.
@@ -137,6 +148,7 @@ def write(
         facts: The recipe.
         blocks: The sound as its file will hold it [shape=(channels, frames), dtype=float32].
         sound: What that is in all.
+        identity: Who signs the file.
         force: Overwrite what is there.
 
     Raises:
@@ -147,6 +159,10 @@ def write(
 
     output = result.preset.output
     text = json.dumps(facts, ensure_ascii=False, indent=2) + "\n"
+    comment = json.dumps(facts, ensure_ascii=False, separators=(",", ":"))
+    seal = None
+    if identity:
+        seal = partial(identity.seal, path=path, format=output.format, comment=comment)
     beside = {path.with_suffix(".json"): text.encode()}
     if output.midi:
         from lofigen_kit.midi import to_midi
@@ -167,9 +183,10 @@ def write(
                 sound,
                 format=output.format,
                 bit_depth=output.bit_depth,
-                comment=json.dumps(facts, ensure_ascii=False, separators=(",", ":")),
+                comment=comment,
                 rng=None,
                 labels=labels_of(result, sound),
+                seal=seal,
                 force=force,
             )
         except BaseException:
@@ -313,6 +330,11 @@ def read(path: Path) -> dict[str, Any] | None:
     if not isinstance(data, dict) or data.get("format") != FORMAT or _is_deep(data, MAX_DEPTH):
         return None
     return data
+
+
+def is_generated(facts: dict[str, Any] | None) -> bool:
+    """Return whether a recipe tells of a sound that was generated with AI."""
+    return facts is not None and str(facts.get("disclosure", "")).startswith(MADE)
 
 
 def find_preset(

@@ -14,9 +14,10 @@ import numpy as np
 from lofigen_kit import recipe
 from lofigen_kit.audio import AudioBuffer
 from lofigen_kit.chain import Progress, render_takes
+from lofigen_kit.components import Sound
 from lofigen_kit.dsp.levels import db_of
 from lofigen_kit.errors import InputError
-from lofigen_kit.io import audio_sha256, read_audio
+from lofigen_kit.io import Format, audio_sha256, file_sha256, read_audio, write_blocks
 from lofigen_kit.preset import Preset
 from lofigen_kit.process import Processed, examine, processed
 from lofigen_kit.rack import Blocks, cut
@@ -32,7 +33,7 @@ class Replay:
         same: Whether the sound is the same, bit for bit.
         compared: Which samples were compared.
         changed_since: Whether the file does not hold what its recipe says was written; None where
-            its format cannot tell.
+            that cannot be told: in a lossy format, unless the same is encoded again by the same.
         first_s: Where the two part; None where they do not, or one cannot tell.
         largest_dbfs: How far they are apart there at most; likewise.
         differences: What is not as it was: versions, CPU, weights, source.
@@ -44,6 +45,11 @@ class Replay:
     first_s: float | None
     largest_dbfs: float | None
     differences: tuple[str, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether the recipe gives the same sound, and the file still holds it."""
+        return self.same and not self.changed_since
 
 
 def replay(
@@ -58,7 +64,8 @@ def replay(
     """Render a file's recipe again and compare.
 
     Of a lossless file, its samples are compared with those that would be written now, rounding
-    and dither included; of a lossy one, the hash of what was encoded.
+    and dither included; of a lossy one, the hash of what was encoded, and what comes of encoding it
+    again.
 
     Args:
         path: A file that carries its recipe.
@@ -76,7 +83,7 @@ def replay(
     preset = _with_recording(preset, path.parent, recording)
     if then.get("command") == "process":
         with _processed(preset, registry) as again:
-            return _compared(path, then, again.facts, again.blocks)
+            return _compared(path, then, again.facts, again.blocks, again.sound)
     device = "cpu" if then.get("device") == "cpu" else "auto"
     rendering = next(
         render_takes(
@@ -90,7 +97,8 @@ def replay(
     )
     stored = recipe.stored(rendering)
     now = recipe.recipe(rendering, registry, audio_sha256(stored))
-    return _compared(path, then, now, lambda: cut(stored.samples))
+    sound = Sound(stored.channels, stored.frames, stored.sample_rate_hz)
+    return _compared(path, then, now, lambda: cut(stored.samples), sound)
 
 
 @contextmanager
@@ -103,13 +111,21 @@ def _processed(preset: Preset, registry: Registry) -> Iterator[Processed]:
 
 
 def _compared(
-    path: Path, then: dict[str, Any], now: dict[str, Any], blocks: Callable[[], Blocks]
+    path: Path,
+    then: dict[str, Any],
+    now: dict[str, Any],
+    blocks: Callable[[], Blocks],
+    sound: Sound,
 ) -> Replay:
     """Compare a file with what its recipe gives now."""
     differences = tuple(_differences(then, now))
     if now["audio_sha256_of"] == recipe.BEFORE_ENCODING:
         same = then.get("audio_sha256") == now["audio_sha256"]
-        return Replay(same, recipe.BEFORE_ENCODING, None, None, None, differences)
+        changed = None
+        if same and not differences:
+            output = now["preset"]["output"]
+            changed = file_sha256(path) != _encoded(blocks(), sound, output["format"])
+        return Replay(same, recipe.BEFORE_ENCODING, changed, None, None, differences)
     written = read_audio(path)
     same = audio_sha256(written) == now["audio_sha256"]
     return Replay(
@@ -119,6 +135,14 @@ def _compared(
         *((None, None) if same else _apart(written, np.concatenate([*blocks()], axis=1))),
         differences,
     )
+
+
+def _encoded(blocks: Blocks, sound: Sound, lossy: Format) -> str:
+    """Return the hash of what a lossy format makes of a sound."""
+    with TemporaryDirectory() as folder:
+        again = Path(folder) / f"again.{lossy}"
+        write_blocks(again, blocks, sound, format=lossy, bit_depth=16, comment="", rng=None)
+        return file_sha256(again)
 
 
 def _with_recording(preset: Preset, folder: Path, recording: Path | None) -> Preset:

@@ -59,6 +59,27 @@ def read(file: BinaryIO, format: str) -> tuple[Labels, str]:  # noqa: A002
     return Labels(), ""
 
 
+def bytes_of_object(file: BinaryIO, kind: bytes) -> int:
+    """Return how many bytes the objects of a media type have in a leading ID3 tag.
+
+    Raises:
+        ValueError: if the tag is longer than any that we write, or a frame of it is packed, whose
+            size nobody knows before it is unpacked.
+    """
+    file.seek(0)
+    head = file.read(10)
+    if head[:3] != b"ID3" or len(head) < 10:
+        return 0
+    file.seek(0)
+    frames = list(_id3_frames(file))
+    found = sum(
+        len(payload) for name, _, payload in frames if name == "GEOB" and kind in payload[:64]
+    )
+    if found and (_syncsafe(list(head[6:])) > MAX_ID3_BYTES or any(f[1] for f in frames)):
+        raise ValueError(kind)
+    return found
+
+
 def same_serial(file: BinaryIO) -> None:
     """Give an OGG file a constant serial number, where libsndfile draws one by the clock."""
     from mutagen.ogg import OggPage
@@ -166,10 +187,22 @@ def _from_id3(file: BinaryIO) -> tuple[Labels, str]:
 
 
 def _id3_texts(file: BinaryIO) -> Iterator[tuple[str, str]]:
-    """Yield the texts of an ID3 tag of version 2.3 or 2.4.
+    """Yield the texts of an ID3 tag; frames that are packed are passed over."""
+    for name, is_packed, payload in _id3_frames(file):
+        if not is_packed and payload and payload[0] < len(_ENCODINGS):
+            text = payload[1:]
+            if name == "COMM":
+                text = text[3:]  # the language
+            parts = text.decode(_ENCODINGS[payload[0]], "replace").split("\0")
+            wanted = parts[1:] if name == "COMM" else parts  # after its description
+            if (name[0] == "T" or name == "COMM") and wanted:
+                yield name, wanted[0].lstrip("\ufeff")
+
+
+def _id3_frames(file: BinaryIO) -> Iterator[tuple[str, bool, bytes]]:
+    """Yield the frames of an ID3 tag of version 2.3 or 2.4, and whether each is packed.
 
     Read here and not by mutagen, which inflates compressed frames to whatever size they come to.
-    Frames that are compressed or otherwise packed are passed over.
     """
     magic, major, _, flags, *size = struct.unpack("<3sBBB4B", file.read(10).ljust(10, b"\0"))
     if magic != b"ID3" or major not in (3, 4) or flags:
@@ -180,16 +213,7 @@ def _id3_texts(file: BinaryIO) -> Iterator[tuple[str, str]]:
         if len(head) < 10 or not re.fullmatch(rb"[A-Z][A-Z0-9]{3}", head[:4]):
             return
         length = _syncsafe(list(head[4:8])) if major == 4 else int.from_bytes(head[4:8], "big")
-        payload = tag.read(min(length, MAX_ID3_BYTES))
-        name = head[:4].decode()
-        if head[9] == 0 and payload and payload[0] < len(_ENCODINGS):
-            text = payload[1:]
-            if name == "COMM":
-                text = text[3:]  # the language
-            parts = text.decode(_ENCODINGS[payload[0]], "replace").split("\0")
-            wanted = parts[1:] if name == "COMM" else parts  # after its description
-            if (name[0] == "T" or name == "COMM") and wanted:
-                yield name, wanted[0].lstrip("\ufeff")
+        yield head[:4].decode(), head[9] != 0, tag.read(min(length, MAX_ID3_BYTES))
 
 
 def _syncsafe(size: list[int]) -> int:

@@ -23,6 +23,7 @@ from lofigen_kit.batch.terms import check_commercial
 from lofigen_kit.cache import Cache
 from lofigen_kit.chain import Rendering, render_takes
 from lofigen_kit.components import Take
+from lofigen_kit.credentials import Identity
 from lofigen_kit.errors import AudioError, InputError, LofigenError, RenderError
 from lofigen_kit.plugins import load_plugins
 from lofigen_kit.preset import Preset, parse
@@ -59,6 +60,7 @@ class Place:
         plugin_dir: The user's plugins; None is what the environment says.
         cache: What networks played is kept here; None keeps nothing.
         device: Where the network plays.
+        identity: Who signs what is rendered.
     """
 
     folder: Path
@@ -66,6 +68,7 @@ class Place:
     plugin_dir: Path | None = None
     cache: Path | None = None
     device: str = "cpu"
+    identity: Identity | None = None
 
 
 @dataclass(frozen=True)
@@ -208,7 +211,8 @@ def _publish(group: Group, rendering: Rendering, registry: Registry) -> tuple[Pa
     elif any(file.exists() for file in files) and not _is_recipe(path.with_suffix(".json")):
         recipe.check_free(*files, force=False)
     # What is there of it is its own, from a run that was cut short.
-    return path, recipe.save(rendering, path, registry, force=True)
+    identity = group.place.identity
+    return path, recipe.save(rendering, path, registry, identity=identity, force=True)
 
 
 def _own_recipe(path: Path) -> dict[str, Any]:

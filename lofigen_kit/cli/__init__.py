@@ -24,12 +24,16 @@ from lofigen_kit.cli import (
     files,
     models,
     plugins,
+    provenance,
     train,
 )
 from lofigen_kit.cli.common import Settings, warn
 from lofigen_kit.errors import LofigenError
 
-GROUPS = (chain, files, batch, curate, corpus, train, evaluate, experiment, models, plugins, bench)
+GROUPS = (
+    chain, files, batch, curate, provenance, corpus, train, evaluate, experiment, models, plugins,
+    bench,
+)  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -27,6 +27,7 @@ from lofigen_kit.cli.common import (
     show,
     warn,
 )
+from lofigen_kit.cli.output import Certificate, Key, Sign, signer
 from lofigen_kit.errors import InputError
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from lofigen_kit.batch.ledger import Ledger, Record
     from lofigen_kit.batch.plan import Plan
     from lofigen_kit.batch.work import Options, Place
+    from lofigen_kit.credentials import Identity
     from lofigen_kit.registry import Registry
 
 MOST_TOLD = 20
@@ -113,6 +115,9 @@ def run(
     commercial: Annotated[
         bool, typer.Option("--commercial", help="Refuse what may not be sold.")
     ] = False,
+    sign: Sign = False,
+    certificate: Certificate = None,
+    key: Key = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what it would cost.")] = False,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -147,7 +152,8 @@ def run(
         _estimate(plan, registry, chosen, output, as_json=as_json)
         return
     head = {**plan.to_json(), "options": asdict(options)}
-    place = _place(ctx.obj, output, plan, cache=cache, gpu=gpu)
+    identity = _identity(plan, certificate, key) if sign else None
+    place = _place(ctx.obj, output, plan, cache=cache, gpu=gpu, identity=identity)
     _go(plan, head, options, place, chosen, batch_size=batch_size, as_json=as_json, quiet=quiet)
 
 
@@ -192,6 +198,9 @@ def retry(
     workers: Workers = None,
     batch_size: BatchSize = 8,
     cache: CacheOption = True,
+    sign: Sign = False,
+    certificate: Certificate = None,
+    key: Key = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -204,7 +213,8 @@ def retry(
     plan = from_json(head, registry_of(ctx), where=folder / HEAD)
     options = Options(**head["options"])
     chosen = _engine("local", workers or os.cpu_count() or 1, ctx.obj)
-    place = _place(ctx.obj, folder, plan, cache=cache)
+    identity = _identity(plan, certificate, key) if sign else None
+    place = _place(ctx.obj, folder, plan, cache=cache, identity=identity)
     _go(plan, None, options, place, chosen, batch_size=batch_size, as_json=as_json, quiet=quiet)
 
 
@@ -229,8 +239,18 @@ def _engine(
     return Dask(workers, address, gpu=gpu, tls=tls)
 
 
+def _identity(plan: Plan, certificate: Path | None, key: Path | None) -> Identity:
+    return signer(certificate, key, *{point.preset.output.format for point in plan.points})
+
+
 def _place(
-    settings: Settings, folder: Path, plan: Plan, *, cache: bool, gpu: bool = False
+    settings: Settings,
+    folder: Path,
+    plan: Plan,
+    *,
+    cache: bool,
+    gpu: bool = False,
+    identity: Identity | None = None,
 ) -> Place:
     from lofigen_kit.batch.work import Place
     from lofigen_kit.cache import cache_dir
@@ -241,6 +261,7 @@ def _place(
         plugin_dir=settings.plugin_dir and settings.plugin_dir.absolute(),
         cache=cache_dir() if cache else None,
         device="cuda" if gpu else "cpu",
+        identity=identity,
     )
 
 

@@ -21,7 +21,7 @@ from lofigen_kit.cli.common import (
     registry_of,
     show,
 )
-from lofigen_kit.cli.output import Destination, audio_file, report
+from lofigen_kit.cli.output import Certificate, Destination, Key, Sign, audio_file, report, signer
 from lofigen_kit.errors import InputError, PresetError
 
 if TYPE_CHECKING:
@@ -67,6 +67,9 @@ def render(
         bool, typer.Option("--stems", help="Write the sound after each stage.")
     ] = False,
     midi: Annotated[bool, typer.Option("--midi", help="Write the score as MIDI too.")] = False,
+    sign: Sign = False,
+    certificate: Certificate = None,
+    key: Key = None,
     force: Force = False,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -85,6 +88,7 @@ def render(
     chosen, first, attempt = _load(preset, registry, changes)
     if input_file:
         chosen = chosen.with_source(audio_file(registry, input_file))
+    identity = signer(certificate, key, chosen.output.format) if sign else None
     paths: dict[int, Path] = {}
 
     def check(number: int, take: Take) -> None:
@@ -111,7 +115,7 @@ def render(
         with closing(renderings):
             for rendering in renderings:
                 path = paths[rendering.take]
-                facts = recipe.save(rendering, path, registry, force=force)
+                facts = recipe.save(rendering, path, registry, identity=identity, force=force)
                 done.append({"path": str(path), "recipe": facts})
                 report(path, facts, quiet=quiet or as_json)
     show({"files": done}, (), as_json=as_json)
@@ -148,13 +152,15 @@ def replay(
             progress=progress,
         )
     show(asdict(result), _verdict(file, result), as_json=as_json, quiet=quiet)
-    if not result.same:
+    if not result.holds:
         raise typer.Exit(1)
 
 
 def _verdict(file: Path, result: Replay) -> Iterator[str]:
     if result.same:
         yield f"{file}: the same, bit for bit ({result.compared})"
+        if result.changed_since:
+            yield "  the file's own sound was changed after it was rendered"
         return
     apart = ""
     if result.first_s is not None:

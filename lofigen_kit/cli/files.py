@@ -23,7 +23,7 @@ from lofigen_kit.cli.common import (
     show,
     warn,
 )
-from lofigen_kit.cli.output import Destination, levels, report
+from lofigen_kit.cli.output import Certificate, Destination, Key, Sign, levels, report, signer
 from lofigen_kit.errors import InputError
 
 if TYPE_CHECKING:
@@ -54,6 +54,9 @@ def process(
     salvage: Annotated[
         bool, typer.Option("--salvage", help="Take damaged files as far as they go.")
     ] = False,
+    sign: Sign = False,
+    certificate: Certificate = None,
+    key: Key = None,
     force: Force = False,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -73,9 +76,11 @@ def process(
     if seed is not None:
         changes.append(f"seed={seed}")
     rack = process_many.Rack(preset, tuple(changes), settings.plugin_dir)
+    chosen = rack.load(registry)
+    identity = signer(certificate, key, chosen.output.format) if sign else None
     jobs = process_many.list_jobs(
         found,
-        rack.load(registry),
+        chosen,
         place.path.parent if place.is_file else place.path,
         name=place.path if place.is_file else None,
         force=force,
@@ -83,7 +88,14 @@ def process(
     results = []
     with progress_bar(quiet=quiet or as_json) as bar:
         for done in process_many.run(
-            jobs, rack, registry, workers=workers, salvage=salvage, force=force, progress=bar
+            jobs,
+            rack,
+            registry,
+            workers=workers,
+            salvage=salvage,
+            identity=identity,
+            force=force,
+            progress=bar,
         ):
             if done.failure and len(jobs) == 1:
                 raise done.failure
@@ -147,23 +159,36 @@ def inspect(
 
 
 def _compared(audio: AudioBuffer, corpus: Path, progress: Progress | None) -> dict[str, Any]:
-    """Return what of a corpus's training songs a file is most like."""
+    """Return what of a corpus's training songs a file is most like, as it is and moved."""
     from lofigen_kit.analysis import mono_8k
+    from lofigen_kit.training import chroma_memory, memory
     from lofigen_kit.training.corpus import read_songs
-    from lofigen_kit.training.memory import COPY, Memory
 
     songs = read_songs(corpus, "train")
     if not songs:
         raise InputError("the corpus has no songs to train on", where=corpus)
+    clip = mono_8k(audio)
     stage = None if progress is None else partial(progress, "comparing")
     found = sorted(
-        Memory(songs).nearest(mono_8k(audio), progress=stage), key=lambda like: -like.similarity
+        memory.Memory(songs).nearest(clip, progress=stage), key=lambda like: -like.similarity
+    )
+    moved = sorted(
+        chroma_memory.ChromaMemory(songs).nearest(clip, progress=stage),
+        key=lambda like: -like.similarity,
     )
     return {
-        "threshold": COPY,
+        "threshold": memory.COPY,
         "windows": len(found),
         "copies": sum(like.is_copy for like in found),
         "nearest": [asdict(like) for like in found],
+        "moved": {
+            "flag": chroma_memory.FLAG,
+            "threshold": chroma_memory.COPY,
+            "windows": len(moved),
+            "suspects": sum(like.is_suspect for like in moved),
+            "copies": sum(like.is_copy for like in moved),
+            "nearest": [asdict(like) for like in moved],
+        },
     }
 
 
@@ -173,12 +198,37 @@ def _likeness(memory: dict[str, Any]) -> list[list[str]]:
         return [["nearest", "nothing: the file is silent"]]
     best = memory["nearest"][0]
     verdict = "a copy" if memory["copies"] else "no copy"
-    place = f"{best['title']} ({best['file']}) at {best['song_s']:.1f} s"
     return [
-        ["nearest", f"{place}, {best['similarity']:.2f} alike at {best['clip_s']:.1f} s here"],
+        ["nearest", f"{_place(best)}, {_alike(best)}"],
         ["verdict", f"{verdict}: {memory['copies']} of {memory['windows']} windows of 2 s reach "
                     f"{memory['threshold']}"],
+        *_likeness_moved(memory["moved"]),
     ]  # fmt: skip
+
+
+def _likeness_moved(moved: dict[str, Any]) -> list[list[str]]:
+    """Return what to say of a file's likeness to songs that were moved in pitch or speed."""
+    if not moved["nearest"]:
+        return [["moved", "not compared: that takes 8 s of sound"]]
+    best = moved["nearest"][0]
+    how = f"{best['semitones']:+d} semitones, {best['speed']:.2f} times as fast"
+    if moved["copies"]:
+        verdict, count, least = "a copy", moved["copies"], moved["threshold"]
+    else:
+        verdict = "listen to both" if moved["suspects"] else "no copy"
+        count, least = moved["suspects"], moved["flag"]
+    return [
+        ["moved", f"{_place(best)}, {how}, {_alike(best)}"],
+        ["verdict", f"{verdict}: {count} of {moved['windows']} windows of 8 s reach {least}"],
+    ]  # fmt: skip
+
+
+def _place(like: dict[str, Any]) -> str:
+    return f"{like['title']} ({like['file']}) at {like['song_s']:.1f} s"
+
+
+def _alike(like: dict[str, Any]) -> str:
+    return f"{like['similarity']:.2f} alike at {like['clip_s']:.1f} s here"
 
 
 def _measured(audio: AudioBuffer) -> dict[str, Any]:

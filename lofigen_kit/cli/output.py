@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,8 +14,19 @@ from lofigen_kit.labels import AUDIO_SUFFIXES
 
 if TYPE_CHECKING:
     from lofigen_kit.components import Source
+    from lofigen_kit.credentials import Identity
+    from lofigen_kit.io import Format
     from lofigen_kit.preset import Preset
     from lofigen_kit.registry import Registry
+
+Sign = Annotated[bool, typer.Option("--sign", help="Sign Content Credentials into each file.")]
+Certificate = Annotated[
+    Path | None,
+    typer.Option(metavar="PEM", envvar="LOFIGEN_C2PA_CERT", help="The signer's certificate."),
+]
+Key = Annotated[
+    Path | None, typer.Option(metavar="PEM", envvar="LOFIGEN_C2PA_KEY", help="The signer's key.")
+]
 
 
 @dataclass(frozen=True)
@@ -67,6 +78,31 @@ def audio_file(registry: Registry, path: Path) -> Source:
 
     cls = registry.find("source", "audio-file")
     return cast("Source", cls.model_validate({"path": str(path.absolute())}))
+
+
+def signer(certificate: Path | None, key: Path | None, *formats: Format) -> Identity:
+    """Return who signs, before anything slow is done.
+
+    Args:
+        certificate: As it was named, or in the environment.
+        key: Likewise.
+        formats: What is to be signed.
+
+    Raises:
+        InputError: if one of the two is missing, they do not go together, or a format holds no
+            signature.
+    """
+    from lofigen_kit.credentials import Identity
+
+    if certificate is None or key is None:
+        raise InputError(
+            "signing needs a certificate and its key",
+            remedy="name them with --certificate and --key, LOFIGEN_C2PA_CERT and "
+            "LOFIGEN_C2PA_KEY, or make them with `sign --new-certificate DIR`",
+        )
+    identity = Identity(certificate.absolute(), key.absolute())
+    identity.check(*formats)
+    return identity
 
 
 def report(path: Path, facts: dict[str, Any], *, quiet: bool) -> None:

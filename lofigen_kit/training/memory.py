@@ -4,7 +4,8 @@ Every two seconds of the clip are laid upon every place of every song, sample by
 compared by their normalised cross-correlation, which no gain and no polarity changes (computed by
 FFT: Lewis, "Fast normalized cross-correlation", 1995). They are compared below 600 Hz, where notes
 and kicks are told apart and where noise and a low-pass do little. A waveform is compared, so a
-copy that is transposed, faster or slower is not found, nor one whose pitch wavers by much.
+copy that is transposed, faster or slower is not found, nor one whose pitch wavers by much: those
+are `chroma_memory`'s.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -343,7 +344,31 @@ def test_a_file_is_looked_up_in_a_corpus(run: Run, corpus: Path, recording: Path
     assert "verdict  a copy" in out
     memory = json.loads(run("inspect", recording, "--against", corpus, "--json")[1])["memory"]
     assert memory["copies"] == 0
+    assert memory["moved"]["nearest"] == []
+    assert "moved" in run("inspect", recording, "--against", corpus)[1]
     assert run("inspect", recording, "--against", "nowhere")[0] == 2
+
+
+def test_a_file_that_was_moved_is_looked_up_in_a_corpus(
+    run: Run, corpus: Path, preset_file: Path
+) -> None:
+    manifest = json.loads((corpus / "manifest.json").read_text())
+    song = next(entry for entry in manifest["songs"] if entry["split"] == "train")
+    samples = np.resize(read_audio(corpus / song["file"]).samples[0], 12 * 8_000)
+    write_audio(Path("a.wav"), AudioBuffer(samples[None], 8_000), format="wav", bit_depth=24,
+                comment="", rng=None)  # fmt: skip
+    preset_file.write_text(
+        "version: 1\nname: moved\nsource: {use: bursts}\n"
+        "effects: [{use: varispeed, semitones: -2}]\n"
+    )
+    run("process", "a.wav", "-p", preset_file, "-o", "b.wav")
+    code, out, _ = run("inspect", "b.wav", "--against", corpus)
+    assert code == 0
+    (line,) = (line for line in out.splitlines() if line.startswith("moved"))
+    assert f"({song['file']})" in line
+    assert "-2 semitones, 0.89 times as fast" in line
+    verdict = out.partition(line)[2].splitlines()[1]
+    assert re.fullmatch(r"verdict +(a copy|listen to both): [1-6] of 6 windows of 8 s .*", verdict)
 
 
 def test_help_and_version(run: Run) -> None:
