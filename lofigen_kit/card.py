@@ -150,7 +150,7 @@ def _memory(evaluation: Evaluation) -> str:
         f"{verdict} of {memory['windows']} windows of 2 s that it played pass for copies of a "
         f"training song: the most alike reaches {memory['highest']:.2f}, from "
         f"{memory['threshold']:.2f} on it would be one. Copies that are transposed or of another "
-        "speed are not looked for."
+        "speed are not looked for here: `lofigen-kit inspect --against` does, file by file."
     )
 
 
