@@ -150,9 +150,7 @@ class Endless:
         heard = without_dc(self._heard(self._controls), self.sound)
         if master.fade_in_ms:
             heard = faded(heard, self.sound, fade_in_ms=master.fade_in_ms, fade_out_ms=0.0)
-        yield from limited(
-            heard, self.sound, gain_db=gain_db, true_peak_dbtp=master.true_peak_dbtp
-        )
+        yield from limited(heard, self.sound, gain_db=gain_db, true_peak_dbtp=master.true_peak_dbtp)
 
     def _heard(self, controls: Controls | None) -> Blocks:
         """Yield what is heard after the effects."""
@@ -256,9 +254,7 @@ class Endless:
 
         names, rate_hz = network.spec.guide, network.spec.sample_rate_hz
         score = self.first.score
-        yield guide_channels(
-            score, names, start=-before, frames=before, sample_rate_hz=rate_hz
-        )
+        yield guide_channels(score, names, start=-before, frames=before, sample_rate_hz=rate_hz)
         roll = GuideRoll(names, rate_hz)
         roll.ring(score)
         for bar in bars:

@@ -87,7 +87,10 @@ class Turned:
         pieces = list(rack.cut(block, rack.CONTROL))
         way = np.linspace(start, target, len(pieces) + 1)[1:].tolist()
         return np.concatenate(
-            [process(piece, self._at(now, value)) for piece, value in zip(pieces, way, strict=True)],
+            [
+                process(piece, self._at(now, value))
+                for piece, value in zip(pieces, way, strict=True)
+            ],
             axis=1,
         )
 
@@ -139,7 +142,14 @@ class Controls:
         return asked
 
     def _add(
-        self, preset: Preset, name: str, use: str, field: str, *, add: float = 0.0, ratio: float = 1.0
+        self,
+        preset: Preset,
+        name: str,
+        use: str,
+        field: str,
+        *,
+        add: float = 0.0,
+        ratio: float = 1.0,
     ) -> None:
         for stage, effect in rack.stages(preset.effects):
             if effect.use == use and isinstance(effect, BlockEffect) and effect.mix:
