@@ -9,7 +9,7 @@ and through a master of one gain, which is found by rendering the first section 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from itertools import count, tee
 from threading import Event
@@ -81,7 +81,6 @@ class Endless:
         preset: What to play. A tempo that its source would draw for each take is held at the first
             section's: the beat is one.
         device: Where the network plays: `cpu`, `cuda` or `auto`.
-        controls: What a hand changes while it plays.
 
     Attributes:
         sound: What comes of it: stereo, at the output's rate.
@@ -92,13 +91,10 @@ class Endless:
         InputError: if the preset cannot be used, or cannot go on without an end.
     """
 
-    def __init__(
-        self, preset: Preset, *, device: str = "cpu", controls: Controls | None = None
-    ) -> None:
+    def __init__(self, preset: Preset, *, device: str = "cpu") -> None:
         _check(preset)
         self._preset = preset
         self._device = choose_device(device)
-        self._controls = controls
         self._network = load_network(preset, self._device)
         self.first = self._drawn(0)
         self._preset = _in_tempo(preset, self.first.score)
@@ -116,6 +112,17 @@ class Endless:
         """What plays it, if any does."""
         return self._network
 
+    @property
+    def device(self) -> str:
+        """Where that plays: `cpu` or `cuda`."""
+        return self._device
+
+    @property
+    def licences(self) -> dict[str, str]:
+        """The terms of the source's audio and of the weights."""
+        network = {"model": self._network.licence} if self._network else {}
+        return {"source": self.first.licence, **network}
+
     def rehearse(self, clock: Callable[[], float]) -> Rehearsal:
         """Play the first section to nobody, as no hand changes it, and find out what is needed.
 
@@ -127,7 +134,7 @@ class Endless:
 
         master, frames = self._preset.master, self._frames(self.first.score.bars)
         told: list[tuple[float, int]] = []
-        blocks = without_dc(self._heard(None), self.sound)
+        blocks = without_dc(self._heard(), self.sound)
         with at_stage("master"):
             gain_db = gain_db_for(
                 _timed(begun(blocks, frames), clock, told),
@@ -137,22 +144,23 @@ class Endless:
             )
         return Rehearsal(gain_db, _speed(told) / self.sound.sample_rate_hz)
 
-    def blocks(self, gain_db: float) -> Blocks:
+    def blocks(self, gain_db: float, controls: Controls | None = None) -> Generator[np.ndarray]:
         """Yield the finished sound, without an end [shape=(2, frames), dtype=float32].
 
         Args:
             gain_db: Before the limiter, as a rehearsal found it.
+            controls: What a hand changes while it plays.
         """
         from lofigen_kit.dsp.endless_master import limited, without_dc
         from lofigen_kit.dsp.fades import faded
 
         master = self._preset.master
-        heard = without_dc(self._heard(self._controls), self.sound)
+        heard = without_dc(self._heard(controls), self.sound)
         if master.fade_in_ms:
             heard = faded(heard, self.sound, fade_in_ms=master.fade_in_ms, fade_out_ms=0.0)
         yield from limited(heard, self.sound, gain_db=gain_db, true_peak_dbtp=master.true_peak_dbtp)
 
-    def _heard(self, controls: Controls | None) -> Blocks:
+    def _heard(self, controls: Controls | None = None) -> Blocks:
         """Yield what is heard after the effects."""
         preset = self._preset
 
@@ -413,7 +421,7 @@ def _faded_over(ending: np.ndarray, following: np.ndarray) -> np.ndarray:
     return np.asarray(leaving * ending + coming * following[:, -frames:])
 
 
-def begun(blocks: Blocks, frames: int) -> Blocks:
+def begun(blocks: Blocks, frames: int) -> Generator[np.ndarray]:
     """Yield the beginning of a sound."""
     for block in blocks:
         yield block[:, :frames]

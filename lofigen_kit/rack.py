@@ -242,7 +242,7 @@ def streamed(
     if isinstance(effect, BranchedEffect):
         wet = _branches(effect, sound, ctx, heard)
     else:
-        wet = _wet(effect, sound, ctx, _with_silence(effect, sound, heard), clock, hand)
+        wet = _wet(effect, sound, ctx, _with_silence(effect, sound, heard), clock, hand=hand)
     frame = 0
     for ours, theirs in zip(in_equal_pieces(kept, BLOCK), in_equal_pieces(wet, BLOCK), strict=True):
         if not np.isfinite(theirs).all():
@@ -352,6 +352,7 @@ def _wet(
     ctx: Context,
     heard: Blocks,
     clock: _Clock,
+    *,
     hand: Hand | None = None,
 ) -> Blocks:
     """Yield an effect's sound, its latency taken off the beginning.

@@ -22,13 +22,14 @@ from lofigen_kit.cli import (
     experiment,
     files,
     models,
+    play,
     plugins,
     train,
 )
 from lofigen_kit.cli.common import Settings, warn
 from lofigen_kit.errors import LofigenError
 
-GROUPS = (chain, files, batch, corpus, train, evaluate, experiment, models, plugins, bench)
+GROUPS = (chain, play, files, batch, corpus, train, evaluate, experiment, models, plugins, bench)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

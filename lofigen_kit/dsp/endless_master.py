@@ -91,4 +91,4 @@ class _GainCurve:
         self._last = points[-2:]
         frames = np.arange(len(peaks) * self._stretch)
         middles = np.arange(-1, len(peaks) + 1) * self._stretch + (self._stretch - 1) / 2
-        return np.interp(frames, middles, points).astype(np.float32)
+        return np.asarray(np.interp(frames, middles, points), np.float32)

@@ -103,7 +103,7 @@ class EndlessTrack(Track):
         Track(0, self.prime).check(spec)
 
     def columns(self, start: int, stop: int, channels: int) -> np.ndarray:
-        """Return the guide of steps, as `Track` does; each call goes on where the last one ended."""
+        """Return the guide of steps, as `Track` does; each call goes on where the last ended."""
         rows = np.zeros((stop - start, channels), np.float32)
         if self.scroll:
             shift = 1 if len(self.prime) else 0

@@ -130,7 +130,7 @@ class _Motion:
         self._slope = -(self._lead + at_the_end) / max(left, 1)
 
     def _whole(self, rate_hz: float) -> float:
-        """Return the nearest rate that comes round a whole number of times, where there is an end."""
+        """Return the nearest rate that comes round a whole number of times in what has an end."""
         if self._sound.endless:
             return rate_hz
         cycles = round(rate_hz * self._sound.duration_s)

