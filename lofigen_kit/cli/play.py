@@ -43,6 +43,8 @@ _NOBODY_READS = (errno.EPIPE, errno.EINVAL)
 KNOBS = {"t": "temperature", "d": "drive", "f": "cutoff"}
 """By key: a small letter turns down, a capital one up."""
 
+KEYS = "t T temperature, d D drive, f F cutoff, space pause, n next section, q end"
+
 
 def register(root: typer.Typer) -> None:
     """Add the commands."""
@@ -77,23 +79,22 @@ def play(
     endless, _ = _opened(ctx, preset, overrides, bars=bars, seed=seed, device=device)
     player.check_speakers(endless.sound)
     controls = Controls(endless.preset)
-    rate_hz = endless.sound.sample_rate_hz
     with progress_bar(quiet=quiet):
         rehearsal = endless.rehearse(time.perf_counter)
-        ahead_s = player.ahead_s(rehearsal.speed, minutes)
-        if ahead_s > player.AHEAD_S and not quiet:
-            warn(f"{rehearsal.speed:.2f} x real time: {ahead_s:.0f} s are made before it begins")
-        blocks = endless.blocks(rehearsal.gain_db, controls)
-        if minutes is not None:
-            blocks = begun(blocks, round(60 * minutes * rate_hz))
-        with player.Player(blocks, endless.sound, ahead_s=ahead_s) as playing:
+    ahead_s = player.ahead_s(rehearsal.speed, minutes)
+    if ahead_s > player.AHEAD_S and not quiet:
+        warn(f"{rehearsal.speed:.2f} x real time: {ahead_s:.0f} s are made before it begins")
+    blocks = endless.blocks(rehearsal.gain_db, controls)
+    if minutes is not None:
+        blocks = begun(blocks, round(60 * minutes * endless.sound.sample_rate_hz))
+    with player.Player(blocks, endless.sound, ahead_s=ahead_s) as playing:
+        with progress_bar(quiet=quiet):
             while not playing.wait_for_sound(LOOK_S):
                 pass
-            with player.speakers(endless.sound, playing.fill), keys() as pressed:
-                if pressed is None and not quiet:
-                    warn("keys are off: standard input is no terminal")
-                wait = pressed or _wait
-                watch(playing, controls, wait, print_=_no_line if quiet else _line)
+        with player.speakers(endless.sound, playing.fill), keys() as pressed:
+            if not quiet:
+                warn(KEYS if pressed else "keys are off: standard input is no terminal")
+            watch(playing, controls, pressed or _wait, _no_line if quiet else _line)
     if playing.error:
         raise playing.error
 
@@ -120,7 +121,7 @@ def watch(
         )
         key = pressed(LOOK_S)
         if key == "q":
-            return
+            break
         if key == " ":
             playing.pause()
             said = "paused" if playing.paused else ""
@@ -129,6 +130,7 @@ def watch(
             said = "the next section comes at the next bar"
         elif key.lower() in KNOBS:
             said = _turned(controls, KNOBS[key.lower()], 1 if key.isupper() else -1)
+    print_("")
 
 
 def _turned(controls: Controls, name: str, steps: int) -> str:
@@ -185,22 +187,22 @@ def stream(
     rate_hz, channels = endless.sound.sample_rate_hz, endless.sound.channels
     with progress_bar(quiet=quiet):
         gain_db = endless.rehearse(time.perf_counter).gain_db
-        blocks = endless.blocks(gain_db)
-        if seconds is not None:
-            blocks = begun(blocks, round(seconds * rate_hz))
-        pieces = pipe.as_bytes(blocks, bit_depth, rng_of(endless.preset.seed, 0, "output"))
-        if realtime:
-            bytes_per_s = rate_hz * channels * bit_depth / 8
-            pieces = pipe.paced(pieces, bytes_per_s, time.monotonic, time.sleep)
-        if format == "wav":
-            _write(_header(endless, gain_db, bit_depth, registry), pieces)
-            return
-        if not quiet:
-            warn(
-                f"{pipe.PCM_NAMES[bit_depth]}, {rate_hz} Hz, {channels} channels; bare samples "
-                f"cannot say it themselves: {_disclosure(endless)}"
-            )
-        _write(b"", pieces)
+    blocks = endless.blocks(gain_db)
+    if seconds is not None:
+        blocks = begun(blocks, round(seconds * rate_hz))
+    pieces = pipe.as_bytes(blocks, bit_depth, rng_of(endless.preset.seed, 0, "output"))
+    if realtime:
+        bytes_per_s = rate_hz * channels * bit_depth / 8
+        pieces = pipe.paced(pieces, bytes_per_s, time.monotonic, time.sleep)
+    if format == "wav":
+        _write(_header(endless, gain_db, bit_depth, registry), pieces)
+        return
+    if not quiet:
+        warn(
+            f"{pipe.PCM_NAMES[bit_depth]}, {rate_hz} Hz, {channels} channels; bare samples cannot "
+            f"say it themselves: {_disclosure(endless)}"
+        )
+    _write(b"", pieces)
 
 
 def _opened(

@@ -252,7 +252,7 @@ def test_a_machine_that_is_too_slow_says_how_slow_it_is(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "sounddevice", FakeSounddevice())
-    monkeypatch.setattr("lofigen_kit.endless._speed", lambda told: 0.5 * RATE_HZ)
+    monkeypatch.setattr("lofigen_kit.endless._speed", lambda _: 0.5 * RATE_HZ)
     (tmp_path / "plain.yaml").write_text(PLAIN)
     code, _, err = run("play", tmp_path / "plain.yaml")
     assert code == 1
