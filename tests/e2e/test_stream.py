@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Event, Thread
 from types import ModuleType
@@ -220,7 +220,8 @@ def test_what_a_device_is_given_is_the_stream(
     assert err == "lofigen-kit: keys are off: standard input is no terminal\n"
     endless = Endless(load_preset(tmp_path / "plain.yaml", registry=registry))
     blocks = endless.blocks(endless.rehearse(iter(range(10_000)).__next__).gain_db)
-    expected = np.concatenate(list(begun(blocks, 6 * RATE_HZ)), axis=1).T
+    with closing(blocks):
+        expected = np.concatenate(list(begun(blocks, 6 * RATE_HZ)), axis=1).T
     assert np.array_equal(device.heard[: len(expected)], expected)
     assert not device.heard[len(expected) :].any()
 
