@@ -21,10 +21,9 @@ from lofigen_kit import rack
 from lofigen_kit.ahead import one_ahead
 from lofigen_kit.audio import AudioBuffer
 from lofigen_kit.chain import context, load_network, prime_of
-from lofigen_kit.components import Context, EndlessSound, LawSampler, Take
+from lofigen_kit.components import Context, EndlessSound, Sampler, Take
 from lofigen_kit.device import choose_device
 from lofigen_kit.errors import PresetError, RenderError
-from lofigen_kit.law import DrawLaw
 from lofigen_kit.preset import Preset
 from lofigen_kit.rack import Blocks, at_stage
 from lofigen_kit.score import BeatGrid, Hit, Note, Score
@@ -227,7 +226,7 @@ class Endless:
 
     def played(self, bars: Iterator[Bar], controls: Controls | None = None) -> Blocks:
         """Yield what the network plays [shape=(1, STEPS), dtype=float32]."""
-        from lofigen_kit.engine import EndlessTrack, Scroll, Stream
+        from lofigen_kit.engine import EndlessTrack, Scroll
 
         network, sampler = self._network, self._preset.sampler
         assert network is not None  # noqa: S101 - whoever calls knows
@@ -236,25 +235,16 @@ class Endless:
         guide = Scroll(self._guide(bars, network, len(prime))) if network.spec.guide else None
         rng = stream(self._preset.seed, 0, "sampler")
         with at_stage(f"sampler {sampler.use}"):
-            engine = self._engine(network)
+            engine = _engine(network, sampler, self._device)
             engine.prime(EndlessTrack(prime=prime, scroll=guide, rng=rng))
         while True:
             with at_stage(f"sampler {sampler.use}"):
-                if controls and controls.law and isinstance(engine, Stream):
+                if controls and controls.law:
                     engine.draw_by(controls.law)
                 drawn = engine.run(STEPS)
                 if not np.isfinite(drawn).all():
                     raise RenderError("the network's output is not a number")
             yield drawn
-
-    def _engine(self, network: Network) -> Stream | TorchStream:
-        from lofigen_kit.engine import Stream, TorchStream
-
-        sampler = self._preset.sampler
-        assert sampler is not None  # noqa: S101 - there is one where there is a network
-        if self._device == "cuda":
-            return TorchStream(network, sampler, lanes=1)
-        return Stream(network, sampler)
 
     def _guide(self, bars: Iterator[Bar], network: Network, before: int) -> Iterator[np.ndarray]:
         """Yield the guide of the prime, and of each bar."""
@@ -324,10 +314,18 @@ class Endless:
             return preset.source.make_take(known)
 
 
-def law_of(preset: Preset) -> DrawLaw | None:
-    """Return the law that a preset's network draws by; None where it has no say in it."""
-    sampler = preset.sampler
-    return sampler.law() if isinstance(sampler, LawSampler) else None
+def _engine(network: Network, sampler: Sampler, device: str) -> Stream | TorchStream:
+    """Return what generates: on a CPU the compiled engine, where it is to be had."""
+    if device == "cpu":
+        try:
+            from lofigen_kit.engine import Stream
+
+            return Stream(network, sampler)
+        except ImportError:  # numba does not know this Python, numpy or machine
+            pass
+    from lofigen_kit.engine import TorchStream
+
+    return TorchStream(network, sampler, lanes=1, device=device)
 
 
 def _check(preset: Preset) -> None:

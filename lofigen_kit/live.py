@@ -103,6 +103,7 @@ class Controls:
 
     Args:
         preset: What plays.
+        device: Where its network does: on `cuda`, its temperature stays.
 
     Attributes:
         knobs: By name: `temperature` of what the network draws, `drive` of the first tape
@@ -110,12 +111,12 @@ class Controls:
         hands: What turns its effects, by stage, as the rack takes them.
     """
 
-    def __init__(self, preset: Preset) -> None:
+    def __init__(self, preset: Preset, device: str = "cpu") -> None:
         self.knobs: dict[str, Knob] = {}
         self.hands: dict[str, rack.Hand] = {}
         self._law: DrawLaw | None = None
         self._skip = Event()
-        if isinstance(preset.sampler, LawSampler):
+        if isinstance(preset.sampler, LawSampler) and device == "cpu":
             self._law = preset.sampler.law()
             self.knobs["temperature"] = Knob(
                 "temperature", self._law.temperature, least=0.0, most=MOST_TEMPERATURE, add=0.05

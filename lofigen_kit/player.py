@@ -27,9 +27,6 @@ COMFORTABLE = 1.1
 Fill = Callable[[np.ndarray], None]
 """Writes the next frames into an array of the device's [shape=(frames, channels)]."""
 
-Device = Callable[[Sound, Fill], AbstractContextManager[Any]]
-"""From a sound and what fills a device with it to what plays as long as its context lasts."""
-
 
 class Player:
     """A queue of sound with a thread that fills it.
@@ -185,7 +182,7 @@ def ahead_s(speed: float, minutes: float | None) -> float:
 
 
 def speakers(sound: Sound, fill: Fill) -> AbstractContextManager[Any]:
-    """Return the system's own output, through PortAudio; a `Device`.
+    """Return the system's own output, through PortAudio.
 
     Raises:
         InputError: where sounddevice or PortAudio is not installed.

@@ -78,7 +78,7 @@ def play(
 
     endless, _ = _opened(ctx, preset, overrides, bars=bars, seed=seed, device=device)
     player.check_speakers(endless.sound)
-    controls = Controls(endless.preset)
+    controls = Controls(endless.preset, endless.device)
     with progress_bar(quiet=quiet):
         rehearsal = endless.rehearse(time.perf_counter)
     ahead_s = player.ahead_s(rehearsal.speed, minutes)

@@ -31,7 +31,7 @@ from lofigen_kit.dsp.endless_master import limited, without_dc
 from lofigen_kit.dsp.loudness import integrated_lufs, true_peak_dbtp
 from lofigen_kit.dsp.resample import resample
 from lofigen_kit.endless import STEPS, Endless, begun
-from lofigen_kit.engine import Track, generate
+from lofigen_kit.engine import EndlessTrack, Scroll, Stream, TorchStream, Track, generate
 from lofigen_kit.errors import PresetError
 from lofigen_kit.guide import CHANNELS, guide_channels
 from lofigen_kit.live import Controls
@@ -401,6 +401,45 @@ def test_a_turned_cutoff_glides_without_a_click() -> None:
     hz = np.fft.rfftfreq(10 * rack.BLOCK, 1 / RATE_HZ)
     assert settled[hz > 2000].sum() < 1e-3 * settled.sum()
     assert np.abs(np.diff(wet[0, 8 * rack.BLOCK - 100 :])).max() <= np.abs(np.diff(dry[0])).max()
+
+
+@pytest.mark.parametrize("primed", [0, 100])
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_track_without_an_end_is_read_as_one_that_has_it(primed: int, compiled: bool) -> None:
+    network, frames = _guided(), 1500
+    rng = np.random.default_rng(0)
+    prime = rng.uniform(-0.3, 0.3, primed).astype(np.float32)
+    guide = rng.uniform(0, 1, (len(network.spec.guide), primed + frames)).astype(np.float32)
+    sampler = Temperature(temperature=0.5)
+
+    def engine() -> Stream | TorchStream:
+        if compiled:
+            return Stream(network, sampler)
+        return TorchStream(network, sampler, lanes=1, device="cpu")
+
+    known, coming = engine(), engine()
+    known.prime(Track(frames, prime, guide, np.random.default_rng(1)))
+    pieces = (guide[:, start : start + 70] for start in range(0, guide.shape[1], 70))
+    scroll = Scroll(pieces)
+    coming.prime(EndlessTrack(prime=prime, scroll=scroll, rng=np.random.default_rng(1)))
+    expected = known.run(1280)
+    drawn = [coming.run(steps) for steps in (1, 300, 500, 479)]
+    assert np.array_equal(np.concatenate(drawn, axis=1), expected)
+    assert scroll._kept.shape[1] < 700
+
+
+def test_without_the_compiled_engine_it_plays_in_slow_motion(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "lofigen_kit.engine.stream", None)
+    monkeypatch.setitem(sys.modules, "lofigen_kit.engine.kernels", None)
+    controls = Controls(small())
+    pieces = Endless(small()).played(Endless(small()).bars(), controls)
+    alone = Endless(small()).played(Endless(small()).bars())
+    assert np.array_equal(next(pieces), next(alone))
+    controls.knobs["temperature"].turn(-10)
+    next(pieces), next(alone)
+    assert not np.array_equal(next(pieces), next(alone))
 
 
 def test_a_turned_temperature_changes_what_is_played_from_there_on() -> None:
