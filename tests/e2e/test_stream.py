@@ -313,7 +313,8 @@ def test_what_is_played_is_what_is_streamed(
         listening.terminate()
         listening.wait(10)
     assert ran.returncode == 0, ran.stderr
-    assert ran.stderr == "lofigen-kit: keys are off: standard input is no terminal\n"
+    # ALSA itself may say there that it was held up.
+    assert "lofigen-kit: keys are off: standard input is no terminal\n" in ran.stderr
     options = ("--seconds", 6, "--format", "pcm", "--bit-depth", 32, "-q")
     expected = subprocess.run(stream(*options), capture_output=True, check=True).stdout
     heard = recorded.read_bytes()
