@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -316,6 +317,17 @@ def test_an_effect_that_asks_for_the_length_is_refused_by_name() -> None:
     endless = Endless(small(effects=(AsksForTheLength(),)))
     with pytest.raises(PresetError, match=r"effects.asks#0: it has to know how long"):
         next(endless._heard())
+
+
+def test_a_sound_without_an_end_tells_no_length() -> None:
+    sound = EndlessSound(2, RATE_HZ)
+    assert sound.endless
+    assert not Sound(2, 0, RATE_HZ).endless
+    assert replace(sound, channels=1) == EndlessSound(1, RATE_HZ)
+    for length in ("frames", "duration_s"):
+        with pytest.raises(PresetError, match="a stream has no end"):
+            getattr(sound, length)
+    assert not hasattr(sound, "anything_else")
 
 
 def test_the_tempo_that_a_source_would_draw_is_held() -> None:
