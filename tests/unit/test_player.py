@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import os
+import sys
 from collections.abc import Callable, Generator
 from threading import Event
 from threading import enumerate as threads_alive
@@ -9,6 +12,7 @@ from threading import enumerate as threads_alive
 import numpy as np
 import pytest
 
+from lofigen_kit.cli.keys import keys
 from lofigen_kit.cli.play import watch
 from lofigen_kit.components import Sound
 from lofigen_kit.errors import RenderError
@@ -208,3 +212,28 @@ def test_watching_ends_with_the_sound() -> None:
         assert playing.wait_for_sound(10)
         watch(playing, None, Waits(), lambda _: None)  # type: ignore[arg-type]
     assert playing.played == 210
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a terminal of our own")
+def test_a_terminal_hands_over_each_key_and_is_left_as_it_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import termios
+
+    ours, theirs = os.openpty()
+    with os.fdopen(theirs, "r") as terminal:
+        monkeypatch.setattr(sys, "stdin", terminal)
+        before = termios.tcgetattr(theirs)
+        with keys() as pressed:
+            assert pressed is not None
+            os.write(ours, b"Tq")
+            assert [pressed(5), pressed(5), pressed(0)] == ["T", "q", ""]
+            assert termios.tcgetattr(theirs) != before
+        assert termios.tcgetattr(theirs) == before
+    os.close(ours)
+
+
+def test_without_a_terminal_there_are_no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    with keys() as pressed:
+        assert pressed is None
