@@ -212,25 +212,10 @@ class _Runner:
         self._cache = cache
         self._stems = stems
         self._progress = progress
-        self._network = self._load_network()
+        self._network = load_network(preset, device)
 
     def _context(self, take: int, stage: str, grid: BeatGrid, root: Path | None = None) -> Context:
-        rng = stream(self._preset.seed, take, stage)
-        return Context(rng=rng, grid=grid, device=self._device, root=root)
-
-    def _load_network(self) -> Network | None:
-        preset = self._preset
-        if preset.model is None or preset.sampler is None:
-            return None
-        with at_stage(f"model {preset.model.use}", reads=True):
-            network = preset.model.load(self._context(0, "model", BeatGrid(), preset.root))
-        if network.spec.head not in preset.sampler.heads:
-            raise PresetError(
-                f"sampler {preset.sampler.use!r} draws from {_list(preset.sampler.heads)} heads, "
-                f"the checkpoint of {preset.model.use} has {network.spec.head!r}",
-                remedy="choose another sampler or checkpoint; `mean` takes every head",
-            )
-        return network
+        return context(self._preset, take, stage, grid, device=self._device, root=root)
 
     def make_take(self, number: int) -> Take:
         preset = self._preset
@@ -302,7 +287,7 @@ class _Runner:
         stage = f"sampler.attempt{self._attempt}" if self._attempt else "sampler"
         tracks = []
         for number, take in batch:
-            prime = _prime(take, network)
+            prime = prime_of(take, network)
             frames = round(take.score.duration_s * network.spec.sample_rate_hz)
             guide = _guide(take.score, network, len(prime), frames)
             rng = stream(self._preset.seed, number, stage)
@@ -328,11 +313,11 @@ class _Runner:
         audio = self._heard(take, played)
         stems = {first: audio}
 
-        def context(stage: str) -> Context:
+        def known(stage: str) -> Context:
             return self._context(number, stage, take.score.grid, preset.root)
 
         tail = preset.output.tail == "auto"
-        for stage, heard in rack.played(preset.effects, audio, context, loop=loop, tail=tail):
+        for stage, heard in rack.played(preset.effects, audio, known, loop=loop, tail=tail):
             audio = stems[stage] = heard
         with at_stage("master"):
             mastered = master(
@@ -359,6 +344,40 @@ class _Runner:
             attempt=self._attempt,
             stems=stems if self._stems else {},
         )
+
+
+def context(
+    preset: Preset,
+    take: int,
+    stage: str,
+    grid: BeatGrid,
+    *,
+    device: str = "cpu",
+    root: Path | None = None,
+) -> Context:
+    """Return what a stage of a take is given: its own stream of randomness, and the beats."""
+    rng = stream(preset.seed, take, stage)
+    return Context(rng=rng, grid=grid, device=device, root=root)
+
+
+def load_network(preset: Preset, device: str = "cpu") -> Network | None:
+    """Return a preset's network, or None where there is none.
+
+    Raises:
+        InputError: if its checkpoint cannot be used, or the sampler cannot draw from it.
+    """
+    if preset.model is None or preset.sampler is None:
+        return None
+    with at_stage(f"model {preset.model.use}", reads=True):
+        known = context(preset, 0, "model", BeatGrid(), device=device, root=preset.root)
+        network = preset.model.load(known)
+    if network.spec.head not in preset.sampler.heads:
+        raise PresetError(
+            f"sampler {preset.sampler.use!r} draws from {_list(preset.sampler.heads)} heads, "
+            f"the checkpoint of {preset.model.use} has {network.spec.head!r}",
+            remedy="choose another sampler or checkpoint; `mean` takes every head",
+        )
+    return network
 
 
 def stage_names(preset: Preset) -> list[str]:
@@ -405,7 +424,7 @@ def _resampled(audio: AudioBuffer, rate_hz: int, score: Score) -> AudioBuffer:
     return resample_piece(audio, rate_hz, duration_s=score.duration_s, loop=score.loop)
 
 
-def _prime(take: Take, network: Network) -> np.ndarray:
+def prime_of(take: Take, network: Network) -> np.ndarray:
     """Return what the network hears first: what would sound before bar 1 as the loop repeats."""
     rate_hz = network.spec.sample_rate_hz
     past: np.ndarray = _resampled(take.audio.mono(), rate_hz, take.score).samples[0]

@@ -24,7 +24,10 @@ from lofigen_kit.labels import MAX_CUES, Cue, Labels, Loop, pitch_class, tonic_n
 MAX_CHUNKS = 1000
 MAX_LIST_BYTES = 2 << 20
 UNITY_NOTE = 60
+UNKNOWN_BYTES = 0xFFFF_FFFF
+"""The size of what goes on and on."""
 
+_PCM, _FLOAT = 1, 3
 _ONE_SHOT, _ROOT_IS_SET, _STRETCHES = 0x01, 0x02, 0x04
 _NO_LEVEL = 0x7FFF
 _SMPL = struct.Struct("<9I")
@@ -55,12 +58,42 @@ def append(
         file.write(_chunk(b"cue ", _cue(cues)))
         names = (struct.pack("<I", n) + _text(c.name) for n, c in enumerate(cues, start=1))
         file.write(_chunk(b"LIST", b"adtl" + b"".join(_chunk(b"labl", name) for name in names)))
-    texts = {b"INAM": labels.title, b"ISFT": software, b"ICMT": comment}
-    info = (_chunk(tag, _text(text)) for tag, text in texts.items() if text)
-    file.write(_chunk(b"LIST", b"INFO" + b"".join(info)))
+    file.write(_info(labels.title, comment, software))
     size = file.tell() - 8
     file.seek(4)
     file.write(struct.pack("<I", size))
+
+
+def beginning(
+    channels: int, sample_rate_hz: int, bit_depth: int, *, title: str, comment: str, software: str
+) -> bytes:
+    """Return what a WAV file begins with whose length nobody knows, as it goes into a pipe.
+
+    Its sizes are the highest that there are, as ffmpeg writes them, and its texts stand before the
+    samples, as nothing can come after them.
+
+    Args:
+        channels: How many there are.
+        sample_rate_hz: Frames a second.
+        bit_depth: 16 or 24, or 32, which is float.
+        title: What it is called.
+        comment: The recipe.
+        software: What made it.
+    """
+    frame = channels * bit_depth // 8
+    coding = _FLOAT if bit_depth == 32 else _PCM
+    form = struct.pack(
+        "<HHIIHH", coding, channels, sample_rate_hz, sample_rate_hz * frame, frame, bit_depth
+    )
+    chunks = _chunk(b"fmt ", form) + _info(title, comment, software)
+    unknown = struct.pack("<I", UNKNOWN_BYTES)
+    return b"RIFF" + unknown + b"WAVE" + chunks + b"data" + unknown
+
+
+def _info(title: str, comment: str, software: str) -> bytes:
+    texts = {b"INAM": title, b"ISFT": software, b"ICMT": comment}
+    info = (_chunk(tag, _text(text)) for tag, text in texts.items() if text)
+    return _chunk(b"LIST", b"INFO" + b"".join(info))
 
 
 def forget_time(file: BinaryIO) -> None:

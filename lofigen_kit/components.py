@@ -97,6 +97,35 @@ class Sound:
         """The length in seconds."""
         return self.frames / self.sample_rate_hz
 
+    @property
+    def endless(self) -> bool:
+        """Whether it goes on and on, and has no length that one could ask for."""
+        return False
+
+
+@dataclass(frozen=True)
+class EndlessSound(Sound):
+    """A sound that goes on and on.
+
+    Most effects never ask how long a sound is. One that does, and was not written for this, is
+    refused in one line instead of being told a length that is not true.
+    """
+
+    frames: int = field(init=False, repr=False, compare=False)
+
+    def __getattr__(self, name: str) -> int:
+        if name == "frames":
+            raise PresetError(
+                "it has to know how long the sound is, and a stream has no end",
+                remedy="leave it out by its mix: --set effects.NAME.mix=0",
+            )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    @property
+    def endless(self) -> bool:
+        """It is."""
+        return True
+
 
 @dataclass(frozen=True)
 class Take:

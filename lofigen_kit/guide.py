@@ -28,6 +28,9 @@ DRUM_DECAYS_S: dict[Drum, tuple[float, float]] = {
     "snare": (0.02, 0.10),
     "hat": (0.01, 0.05),
 }
+DRUM_RING = 7.0
+"""For how many of its decays a stroke is heard."""
+
 HARMONICS = (2, 3, 4, 5)
 HARMONIC_DECAY_S = 0.5
 """The higher a harmonic, the sooner it fades: harmonic k in a (k - 1)th of this time."""
@@ -120,6 +123,64 @@ def guide_channels(
     return out
 
 
+class GuideRoll:
+    """The guide of a piece that is written as it is played, bar after bar.
+
+    What rings past the end of a bar rings into the next, whatever is played there. Nothing is kept
+    but that.
+
+    Args:
+        names: Which channels.
+        sample_rate_hz: The network's rate.
+    """
+
+    def __init__(self, names: tuple[str, ...], sample_rate_hz: int) -> None:
+        self._names = names
+        self._rate_hz = sample_rate_hz
+        self._ringing = np.zeros((len(names), 0), np.float32)
+
+    def ring(self, score: Score) -> None:
+        """Let what rings past the end of a score ring into the first bar."""
+        frames = round(score.duration_s * self._rate_hz)
+        self._ringing = self._drawn(score, _ending_s(score))[:, frames:].copy()
+        self._ringing[_held(self._names)] = 0.0
+
+    def bar(self, score: Score, frames: int) -> np.ndarray:
+        """Return the guide of the next bar [shape=(len(names), frames), dtype=float32].
+
+        Args:
+            score: What begins in it, in seconds from its first sample.
+            frames: How long it is.
+        """
+        seconds = max(_ending_s(score), frames / self._rate_hz)
+        drawn = self._drawn(score, max(seconds, self._ringing.shape[1] / self._rate_hz))
+        drawn[_held(self._names), frames:] = 0.0
+        drawn[:, : self._ringing.shape[1]] += self._ringing
+        self._ringing = drawn[:, frames:].copy()
+        return drawn[:, :frames]
+
+    def _drawn(self, score: Score, seconds: float) -> np.ndarray:
+        return guide_channels(
+            score.model_copy(update={"loop": False}),
+            self._names,
+            start=0,
+            frames=int(np.ceil(seconds * self._rate_hz)) + 1,
+            sample_rate_hz=self._rate_hz,
+        )
+
+
+def _ending_s(score: Score) -> float:
+    """Return when the last event of a score has died away."""
+    notes = (note.onset_s + note.duration_s + RELEASE_S for note in score.notes)
+    hits = (hit.onset_s + DRUM_RING * max(DRUM_DECAYS_S[hit.drum]) for hit in score.hits)
+    return max((score.duration_s, *notes, *hits))
+
+
+def _held(names: tuple[str, ...]) -> list[int]:
+    """Return the rows that say who plays, and not what."""
+    return [row for row, name in enumerate(names) if name.startswith(PLAYS)]
+
+
 def _events(
     score: Score, instrument: str, shape: str, rate: int
 ) -> Iterator[tuple[int, np.ndarray]]:
@@ -153,7 +214,7 @@ def _pulse(hit: Hit, rate: int) -> np.ndarray:
 
 def _drum_decay(hit: Hit, shape: str, rate: int) -> np.ndarray:
     decay_s = DRUM_DECAYS_S[hit.drum][("fast", "slow").index(shape)]
-    elapsed = _elapsed_s(hit.onset_s, 7.0 * decay_s, rate)
+    elapsed = _elapsed_s(hit.onset_s, DRUM_RING * decay_s, rate)
     return np.asarray(hit.velocity * np.exp(-elapsed / decay_s))
 
 

@@ -609,7 +609,7 @@ def _label(
     sample_rate_hz: int,
 ) -> None:
     """Write what a file says beside its sound."""
-    software = _software()
+    software = program()
     if format == "wav":
         chunks.forget_time(file)
         chunks.append(file, labels, comment, software=software, sample_rate_hz=sample_rate_hz)
@@ -640,7 +640,8 @@ def _coding(
     return "FLOAT", np.asarray
 
 
-def _software() -> str:
+def program() -> str:
+    """Return what files say that they were made by."""
     from importlib.metadata import version
 
     return f"lofigen-kit {version('lofigen-kit')}"

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain, tee
+from typing import Any
 
 import numpy as np
 
 from lofigen_kit.audio import AudioBuffer
-from lofigen_kit.components import BlockEffect, BranchedEffect, Context, Effect, Sound
+from lofigen_kit.components import BlockEffect, BranchedEffect, Context, Effect, Process, Sound
 from lofigen_kit.errors import AudioError, LofigenError, RenderError
 from lofigen_kit.score import BeatGrid
 from lofigen_kit.seeding import stream_within
@@ -37,6 +38,10 @@ Blocks = Iterator[np.ndarray]
 
 Contexts = Callable[[str], Context]
 """From a stage's name to its context, with the beats where they fall in the dry sound."""
+
+Hand = Callable[[np.ndarray, Any, Process], np.ndarray]
+"""Who moves an effect while it is heard: it is given a block, the effect as it is there, and what
+processes it, and lets that process the block as the effect is by now."""
 
 
 def stages(effects: Iterable[Effect], within: str = "effects") -> Iterator[tuple[str, Effect]]:
@@ -78,6 +83,20 @@ def transposition_of(effects: Iterable[Effect]) -> float:
     return round(sum(effect.transposition for effect in effects if effect.mix), 12)
 
 
+def take_the_whole(effects: Iterable[Effect]) -> list[str]:
+    """Return the stages of those effects that are given no block before they heard the last.
+
+    What changes the speed is among them: where a block of it begins depends on where it ends.
+    """
+    found = []
+    for name, effect in stages(effects):
+        if _is_dry(effect) or isinstance(effect, BlockEffect):
+            continue
+        if not isinstance(effect, BranchedEffect) or any(map(take_the_whole, effect.branches)):
+            found.append(name)
+    return found
+
+
 def tail_s(effects: Iterable[Effect]) -> float:
     """Return how long effects sound on at most, in seconds of the dry sound."""
     total_s, speed = 0.0, 1.0
@@ -88,26 +107,41 @@ def tail_s(effects: Iterable[Effect]) -> float:
 
 
 def play(
-    effects: Sequence[Effect], sound: Sound, contexts: Contexts, dry: Blocks, *, tail: bool = True
+    effects: Sequence[Effect],
+    sound: Sound,
+    contexts: Contexts,
+    dry: Blocks,
+    *,
+    tail: bool = True,
+    hands: Mapping[str, Hand] | None = None,
 ) -> tuple[Sound, Blocks]:
     """Run a sound that is no loop through effects, one after another, block by block.
 
     Args:
-        effects: What to apply, in order.
+        effects: What to apply, in order; to a sound without an end, none that takes the whole.
         sound: What is coming.
         contexts: What each stage is given.
         dry: The sound, in pieces of any size.
         tail: Let the effects sound on after its end, until all is silent.
+        hands: Who else moves them.
 
     Returns:
         What the sound becomes, its tail not counted; and its blocks, equal bit for bit to what
         `played` gives of the whole.
     """
+    hands = hands or {}
+    if sound.endless:
+        blocks = dry
+        for name, effect in stages(effects):
+            heard = streamed(effect, sound, contexts(name), blocks, hand=hands.get(name))
+            blocks = _named(name, heard)
+        return sound, blocks
     blocks, chained = dry, _Chain(effects, sound, contexts, tail=tail)
     if chained.silence:
         blocks = chain(dry, cut(np.zeros((sound.channels, chained.silence), np.float32)))
     for stage in chained.stages:
-        blocks = _named(stage.name, streamed(stage.effect, stage.sound, stage.ctx, blocks))
+        heard = streamed(stage.effect, stage.sound, stage.ctx, blocks, hand=hands.get(stage.name))
+        blocks = _named(stage.name, heard)
     return chained.piece, _ended(blocks, chained.piece.frames) if chained.silence else blocks
 
 
@@ -180,7 +214,9 @@ def summed(effect: BranchedEffect, audio: AudioBuffer, ctx: Context, *, loop: bo
     return audio.with_samples(_sum(heard, effect.gains))
 
 
-def streamed(effect: Effect, sound: Sound, ctx: Context, dry: Blocks) -> Blocks:
+def streamed(
+    effect: Effect, sound: Sound, ctx: Context, dry: Blocks, *, hand: Hand | None = None
+) -> Blocks:
     """Yield what `applied` returns of a sound that is no loop, block by block.
 
     A block effect holds no more than its latency in memory; any other takes the whole sound.
@@ -190,6 +226,7 @@ def streamed(effect: Effect, sound: Sound, ctx: Context, dry: Blocks) -> Blocks:
         sound: What is coming.
         ctx: As for `apply`.
         dry: The sound, in pieces of any size.
+        hand: Who else moves a block effect.
     """
     effect = effect.on(ctx.grid)
     if _is_dry(effect):
@@ -205,7 +242,7 @@ def streamed(effect: Effect, sound: Sound, ctx: Context, dry: Blocks) -> Blocks:
     if isinstance(effect, BranchedEffect):
         wet = _branches(effect, sound, ctx, heard)
     else:
-        wet = _wet(effect, sound, ctx, _with_silence(effect, sound, heard), clock)
+        wet = _wet(effect, sound, ctx, _with_silence(effect, sound, heard), clock, hand=hand)
     frame = 0
     for ours, theirs in zip(in_equal_pieces(kept, BLOCK), in_equal_pieces(wet, BLOCK), strict=True):
         if not np.isfinite(theirs).all():
@@ -309,7 +346,15 @@ class _Clock:
         return curve.values(times_s, self._grid).astype(np.float32)
 
 
-def _wet(effect: BlockEffect, sound: Sound, ctx: Context, heard: Blocks, clock: _Clock) -> Blocks:
+def _wet(
+    effect: BlockEffect,
+    sound: Sound,
+    ctx: Context,
+    heard: Blocks,
+    clock: _Clock,
+    *,
+    hand: Hand | None = None,
+) -> Blocks:
     """Yield an effect's sound, its latency taken off the beginning.
 
     Args:
@@ -318,13 +363,15 @@ def _wet(effect: BlockEffect, sound: Sound, ctx: Context, heard: Blocks, clock: 
         ctx: What it knows.
         heard: The sound, and behind it as many frames as the effect is late.
         clock: What time it is.
+        hand: Who else moves it.
     """
     late = effect.latency_frames(sound)
     process = effect.start(sound, ctx)
     moves = bool(effect.curves)
     frame, skip = -late, late
     for block in in_equal_pieces(heard, CONTROL if moves else BLOCK):
-        wet = process(block, clock.at(effect, max(frame, 0)) if moves else effect)
+        now = clock.at(effect, max(frame, 0)) if moves else effect
+        wet = hand(block, now, process) if hand else process(block, now)
         if wet.shape != block.shape:
             raise RenderError(f"it gave a block of {wet.shape} for one of {block.shape}")
         yield wet[:, skip:].astype(np.float32, copy=False)

@@ -22,6 +22,7 @@ from lofigen_kit.audio import AudioBuffer
 from lofigen_kit.chain import Rendering, Result
 from lofigen_kit.components import BranchedEffect, Effect, Sound
 from lofigen_kit.device import device_name
+from lofigen_kit.endless import Endless
 from lofigen_kit.errors import InputError, PresetError, RenderError
 from lofigen_kit.labels import AUDIO_SUFFIXES, MAX_CUES, Cue, Labels, Loop
 from lofigen_kit.preset import Preset, load_preset, parse
@@ -37,6 +38,7 @@ FORMAT = "lofigen-kit recipe 1"
 PACKAGES = ("lofigen-kit", "numpy", "numba", "torch", "scipy", "soxr", "pedalboard", "soundfile")
 MADE = "generated with AI by lofigen-kit"
 PROCESSED = "processed by lofigen-kit"
+STREAM = "stream"
 MAX_NAME = 80
 AS_DECODED, BEFORE_ENCODING = "the samples in the file", "the samples before encoding"
 
@@ -83,6 +85,32 @@ def recipe(rendering: Result, registry: Registry, audio_sha256: str) -> dict[str
         "plugins": _plugins(rendering.preset, registry),
         "cpu": cpu(),
         "device": device_name(rendering.device),
+    }
+
+
+def of_stream(endless: Endless, gain_db: float, registry: Registry) -> dict[str, Any]:
+    """Return what is known of a stream as it begins; how long it will be, nobody knows.
+
+    Args:
+        endless: What is streamed.
+        gain_db: The gain before the limiter.
+        registry: The plugins that its components came from.
+    """
+    preset, network = endless.preset, endless.network
+    return {
+        "format": FORMAT,
+        "disclosure": MADE if network else PROCESSED,
+        "command": STREAM,
+        "preset": _portable(preset),
+        "seed": preset.seed,
+        "tempo_bpm": endless.grid.tempo_bpm,
+        "gain_db": gain_db,
+        "licences": endless.licences,
+        "network_sha256": network.sha256 if network else None,
+        "versions": {"python": platform.python_version(), **_versions()},
+        "plugins": _plugins(preset, registry),
+        "cpu": cpu(),
+        "device": device_name(endless.device),
     }
 
 

@@ -80,6 +80,12 @@ def replay(
         RenderError: if it breaks while it is rendered.
     """
     preset, take, then = recipe.load(path, registry, native=native)
+    if then.get("command") == recipe.STREAM:
+        raise InputError(
+            "it is a stream, which has no end that its recipe could tell of",
+            where=path,
+            remedy="stream its preset again: lofigen-kit stream FILE",
+        )
     preset = _with_recording(preset, path.parent, recording)
     if then.get("command") == "process":
         with _processed(preset, registry) as again:

@@ -23,6 +23,7 @@ from lofigen_kit.cli import (
     experiment,
     files,
     models,
+    play,
     plugins,
     provenance,
     train,
@@ -31,8 +32,8 @@ from lofigen_kit.cli.common import Settings, warn
 from lofigen_kit.errors import LofigenError
 
 GROUPS = (
-    chain, files, batch, curate, provenance, corpus, train, evaluate, experiment, models, plugins,
-    bench,
+    chain, play, files, batch, curate, provenance, corpus, train, evaluate, experiment, models,
+    plugins, bench,
 )  # fmt: skip
 
 

@@ -85,7 +85,7 @@ def render(
         changes.append(f"seed={seed}")
     if midi:
         changes.append("output.midi=true")
-    chosen, first, attempt = _load(preset, registry, changes)
+    chosen, first, attempt = load(preset, registry, changes)
     if input_file:
         chosen = chosen.with_source(audio_file(registry, input_file))
     identity = signer(certificate, key, chosen.output.format) if sign else None
@@ -197,7 +197,7 @@ def show_(
     """Print a preset in full, every default written out."""
     import yaml
 
-    chosen, *_ = _load(preset, registry_of(ctx), overrides or [], native=True)
+    chosen, *_ = load(preset, registry_of(ctx), overrides or [], native=True)
     data = chosen.model_dump(mode="json", serialize_as_any=True)
     text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, default_flow_style=None)
     show(data, [text.rstrip()], as_json=as_json, quiet=quiet)
@@ -215,7 +215,7 @@ def validate(
     results: list[dict[str, Any]] = []
     for preset in presets:
         try:
-            _load(preset, registry, [], native=True)
+            load(preset, registry, [], native=True)
         except InputError as error:  # every file is checked, so errors are results here
             results.append({"preset": preset, "valid": False, "error": str(error)})
         else:
@@ -234,7 +234,7 @@ def schema(ctx: typer.Context) -> None:
     show(json_schema(registry_of(ctx)), (), as_json=True)
 
 
-def _load(
+def load(
     preset: str, registry: Registry, overrides: list[str], *, native: bool = False
 ) -> tuple[Preset, int, int]:
     """Return a preset, its first take's number and which attempt at that a rendered file is.

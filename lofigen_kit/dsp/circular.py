@@ -1,4 +1,4 @@
-"""Endless sounds that come round, so that they may lie under a loop."""
+"""Endless sounds, and how they come round, so that they may lie under a loop."""
 
 from __future__ import annotations
 

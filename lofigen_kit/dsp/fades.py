@@ -16,7 +16,7 @@ def faded(
 
     Args:
         blocks: The sound, in pieces of any size [shape=(channels, frames), dtype=float32].
-        sound: What it is.
+        sound: What it is; without an end, it does not go down.
         fade_in_ms: How long it comes up; 0 leaves its beginning as it is.
         fade_out_ms: How long it goes down.
     """
@@ -24,7 +24,8 @@ def faded(
     for block in blocks:
         frames = start + np.arange(block.shape[1])
         gains = _risen(frames, sound, fade_in_ms)
-        gains *= _risen(sound.frames - 1 - frames, sound, fade_out_ms)
+        if not sound.endless:
+            gains *= _risen(sound.frames - 1 - frames, sound, fade_out_ms)
         yield block * gains.astype(np.float32)
         start += block.shape[1]
 

@@ -36,6 +36,40 @@ def reduction_db(excess_db: np.ndarray, rate_hz: float) -> np.ndarray:
     return released
 
 
+class Limiter:
+    """`reduction_db` of what goes on without an end, block by block.
+
+    Args:
+        rate_hz: Points a second.
+
+    Attributes:
+        late: How many points later the reduction comes out than the excess goes in.
+    """
+
+    def __init__(self, rate_hz: float) -> None:
+        self._smoothing = _smoothing(rate_hz)
+        self._reach = 2 * self._smoothing + 1
+        self.late = self._reach + 2 * self._smoothing
+        self._step_db = RELEASE_DB_PER_S / rate_hz
+        self._needed = np.zeros(2 * self._reach)
+        self._released = np.zeros(4 * self._smoothing + 1)
+
+    def __call__(self, excess_db: np.ndarray) -> np.ndarray:
+        """Return the reduction at as many points, `late` points earlier [shape=(points,)]."""
+        needed = np.concatenate([self._needed, np.maximum(excess_db, 0.0)])
+        self._needed = needed[len(excess_db) :]
+        reach, smoothing = self._reach, self._smoothing
+        held = ndimage.maximum_filter1d(needed, 2 * reach + 1)[reach : len(needed) - reach]
+        going_on = _release(np.concatenate([self._released[-1:], held]), self._step_db)
+        released = np.concatenate([self._released, going_on[1:]])
+        self._released = released[len(excess_db) :]
+        smooth = released[1:]
+        for _ in range(2):
+            smooth = ndimage.uniform_filter1d(smooth, 2 * smoothing + 1)
+            smooth = smooth[smoothing : len(smooth) - smoothing]
+        return np.asarray(smooth)
+
+
 def memory(most_db: float, rate_hz: float) -> int:
     """Return how many points before and after one have a say in its reduction.
 

@@ -158,6 +158,26 @@ def master_blocks(
     return replace(mastered, target_unreached=reason)
 
 
+def gain_db_for(
+    blocks: Iterable[np.ndarray], sound: Sound, *, loudness_lufs: float, true_peak_dbtp: float
+) -> float:
+    """Return the gain before the limiter that brings a sound about to its loudness.
+
+    It is what `master_blocks` begins from. Silence is left as it is.
+
+    Args:
+        blocks: The sound, in pieces of any size, without direct current.
+        sound: What it is.
+        loudness_lufs: The target.
+        true_peak_dbtp: The ceiling.
+    """
+    outline = _Outline(sound, [], loop=False)
+    outline.draw(iter(blocks))
+    if outline.peak_db < SILENCE_DBTP:
+        return 0.0
+    return outline.gain_db(loudness_lufs, true_peak_dbtp - _MARGIN_DB)
+
+
 def block_dc(audio: AudioBuffer, *, loop: bool = False) -> AudioBuffer:
     """Remove what lies below 20 Hz (-3 dB there, 24 dB an octave).
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -35,12 +36,12 @@ class UnevenReader:
     values beyond its ends.
 
     Args:
-        sound: What is coming.
+        sound: What is coming; without an end, it is held at its first value alone.
         reach: How far from where a frame would be read evenly it may be read, in frames.
     """
 
     def __init__(self, sound: Sound, reach: int) -> None:
-        self._frames = sound.frames
+        self._frames = math.inf if sound.endless else sound.frames
         self._reach = reach
         self._late = self.latency_frames(reach)
         self._margin = self._late + reach + TAPS // 2
@@ -66,7 +67,7 @@ class UnevenReader:
         if self._kept is None:
             self._kept = np.repeat(block[:, :1], self._margin, axis=1)
         known = np.concatenate([self._kept, block], axis=1)
-        end = self._margin + min(max(self._frames - self._heard, 0), count)
+        end = self._margin + int(min(max(self._frames - self._heard, 0), count))
         known[:, end:] = known[:, end - 1 : end]
         frames = np.arange(self._heard, self._heard + count) - self._late
         wanted = positions(frames).clip(0, self._frames - 1)

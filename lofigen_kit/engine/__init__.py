@@ -12,7 +12,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from lofigen_kit.engine.track import Track
+from lofigen_kit.engine.track import EndlessTrack, Scroll, Track
 
 if TYPE_CHECKING:
     from lofigen_kit.engine.batch import generate
@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     from lofigen_kit.engine.stream import Stream, predict
     from lofigen_kit.engine.torch_blocked import TorchStream
 
-__all__ = ["Ring", "Stream", "TorchStream", "Track", "generate", "predict"]
+__all__ = [
+    "EndlessTrack",
+    "Ring",
+    "Scroll",
+    "Stream",
+    "TorchStream",
+    "Track",
+    "generate",
+    "predict",
+]
 
 _HOMES = {
     "Ring": "ring",

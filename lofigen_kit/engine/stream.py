@@ -117,6 +117,10 @@ class Stream:
         self._tracks[lane] = track
         self._steps[lane] = 0
 
+    def draw_by(self, law: DrawLaw) -> None:
+        """Draw by another law from the next step on; a sampler in Python goes on as it does."""
+        self._law = law_record(law)
+
     def reset(self, lane: int = 0) -> None:
         """Let a lane forget its track and start from silence."""
         self.prime(Track(0), lane)

@@ -27,6 +27,7 @@ from lofigen_kit.components import LawSampler, Sampler
 from lofigen_kit.engine.plan import BLOCK, SHORT, fft_length
 from lofigen_kit.engine.torch_law import TorchLaw
 from lofigen_kit.engine.track import Track, drives
+from lofigen_kit.law import DrawLaw
 from lofigen_kit.nn.fftconv import causal_fft_conv1d
 
 if TYPE_CHECKING:
@@ -127,6 +128,12 @@ class TorchStream:
         self._state.prime(lane, known[start:], guide)
         self._tracks[lane] = track
         self._steps[lane] = 0
+
+    def draw_by(self, law: DrawLaw) -> None:
+        """Draw by another law from the next block on; a CUDA graph keeps the one it was made of."""
+        if self._law and self._plan.device.type == "cpu":
+            self._law = TorchLaw(self._network.spec.head, law, self._plan.device)
+            self._generate_block = self._prepare_block()
 
     def reset(self, lane: int = 0) -> None:
         """Let a lane forget its track and start from silence."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -62,6 +63,52 @@ class Track:
             shift = 1 if len(self.prime) else 0
             columns = self.guide[:, start + shift : stop + shift]
             rows[: columns.shape[1], : len(columns)] = columns.T
+        return rows
+
+
+class Scroll:
+    """A guide that is read from left to right while it is written; what was read is forgotten.
+
+    Args:
+        pieces: One after another, without an end [each shape=(guide channels, any)].
+    """
+
+    def __init__(self, pieces: Iterator[np.ndarray]) -> None:
+        self._pieces = pieces
+        self._kept = next(pieces)
+        self._first = 0
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        """Return some columns [shape=(guide channels, stop - start)]; those before are no more."""
+        while self._first + self._kept.shape[1] < stop:
+            self._kept = np.concatenate([self._kept, next(self._pieces)], axis=1)
+        self._kept = self._kept[:, start - self._first :]
+        self._first = start
+        return self._kept[:, : stop - start]
+
+
+@dataclass(frozen=True, eq=False)
+class EndlessTrack(Track):
+    """A track that goes on and on.
+
+    Attributes:
+        scroll: In place of `guide`: what conditions the prime, and then each sample.
+    """
+
+    frames: int = sys.maxsize
+    scroll: Scroll | None = None
+
+    def check(self, spec: NetworkSpec) -> None:
+        """Raise InputError where the prime does not fit."""
+        Track(0, self.prime).check(spec)
+
+    def columns(self, start: int, stop: int, channels: int) -> np.ndarray:
+        """Return the guide of steps, as `Track` does; each call goes on where the last ended."""
+        rows = np.zeros((stop - start, channels), np.float32)
+        if self.scroll:
+            shift = 1 if len(self.prime) else 0
+            columns = self.scroll.read(start + shift, stop + shift)
+            rows[:, : len(columns)] = columns.T
         return rows
 
 

@@ -32,13 +32,14 @@ class VinylCrackle(BlockEffect):
 
         crackle = Crackle(sound.channels, sound.sample_rate_hz, ctx.rng)
         level_db = Glide()
-        left = sound.frames
+        left = None if sound.endless else sound.frames
 
         def process(block: np.ndarray, now: VinylCrackle) -> np.ndarray:
             nonlocal left
             count = block.shape[1]
             noise = crackle(count, rate_hz=now.rate_hz, pop_rate_hz=now.pop_rate_hz, room=left)
-            left -= count
+            if left is not None:
+                left -= count
             return block + noise * 10.0 ** (level_db(now.level_dbfs, count) / 20.0)
 
         return process

@@ -9,6 +9,8 @@ from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound,
 if TYPE_CHECKING:
     import numpy as np
 
+    from lofigen_kit.api.dsp import Texture
+
 _LOWEST_HZ, _HIGHEST_HZ, _ORDER = 12.0, 38.0, 3
 _COMMON = 0.75
 """The share of the power that is alike in all channels: the bearing shakes mostly sideways."""
@@ -39,7 +41,9 @@ class VinylRumble(BlockEffect):
             rng=ctx.rng,
             common=_COMMON,
         )
-        rumble = Circular(endless, sound.frames, fade=sound.sample_rate_hz)
+        rumble: Texture = endless
+        if not sound.endless:
+            rumble = Circular(endless, sound.frames, fade=sound.sample_rate_hz)
         level_db = Glide()
 
         def process(block: np.ndarray, now: VinylRumble) -> np.ndarray:

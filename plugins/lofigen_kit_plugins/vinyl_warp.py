@@ -46,8 +46,10 @@ class VinylWarp(BlockEffect):
         depth = Glide()
         turn = 2.0 * math.pi * self._whole_turns_hz(sound) / sound.sample_rate_hz
         phase = ctx.rng.uniform(0.0, 2.0 * math.pi)
-        begin, end = math.sin(phase), math.sin(phase + turn * (sound.frames - 1))
-        slope = (end - begin) / max(sound.frames - 1, 1)
+        begin, slope = math.sin(phase), 0.0
+        if not sound.endless:
+            end = math.sin(phase + turn * (sound.frames - 1))
+            slope = (end - begin) / max(sound.frames - 1, 1)
 
         def process(block: np.ndarray, now: VinylWarp) -> np.ndarray:
             lead = depth(now.depth_pct, block.shape[1]) / 100.0 / turn
@@ -66,6 +68,8 @@ class VinylWarp(BlockEffect):
         return math.ceil(2.0 * swing_s * sound.sample_rate_hz) + 1
 
     def _whole_turns_hz(self, sound: Sound) -> float:
+        if sound.endless:
+            return self.rate_hz
         turns = round(self.rate_hz * sound.duration_s)
         return turns / sound.duration_s if turns >= _FEWEST_WHOLE_TURNS else self.rate_hz
 

@@ -26,7 +26,8 @@ class WowFlutter(BlockEffect):
     time: the first and last samples stay where they are, and within the sound nothing is read from
     beyond its ends, where it is held at its edge values. From two cycles of wow or flutter on,
     their rate is moved to the nearest whole number of cycles, so that a loop's pitch is as even
-    over its seam as within it. Each take has its own phases and its own drift.
+    over its seam as within it. A sound without an end has its rates as they are set, and drifts on
+    without repeating itself. Each take has its own phases and its own drift.
 
     Attributes:
         wow_rate_hz: How often the slow variation comes round.
@@ -74,17 +75,10 @@ class _Motion:
         import numpy as np
 
         self._sound = sound
-        duration_s = sound.duration_s
-        slowest, fastest = (
-            round(_SLOWEST_DRIFT_HZ * duration_s),
-            int(_FASTEST_DRIFT_HZ * duration_s),
-        )
-        harmonics = np.arange(max(1, slowest), fastest + 1)
-        chosen = np.linspace(0, len(harmonics) - 1, min(_MOST_DRIFTS, len(harmonics)))
-        self._drift_hz = harmonics[chosen.astype(int)] / duration_s
-        weights = rng.rayleigh(size=len(chosen))
+        self._drift_hz = _drift_hz(sound, rng)
+        weights = rng.rayleigh(size=len(self._drift_hz))
         self._drifts = weights * math.sqrt(2.0 / max(float(weights @ weights), 1e-12))
-        self._phases = rng.uniform(0.0, 2.0 * math.pi, 2 + len(chosen))
+        self._phases = rng.uniform(0.0, 2.0 * math.pi, 2 + len(self._drift_hz))
         self._depths = self._turns = np.zeros(len(self._phases))
         self._settings: WowFlutter | None = None
         self._frame, self._lead, self._slope = 0, 0.0, 0.0
@@ -98,7 +92,9 @@ class _Motion:
 
         positions = frames.astype(np.float64)
         begin = max(0, -int(frames[0]))
-        ahead = min(len(frames), self._sound.frames - int(frames[0])) - begin
+        ahead = len(frames) - begin
+        if not self._sound.endless:
+            ahead = min(ahead, self._sound.frames - int(frames[0]) - begin)
         if ahead <= 0:
             return positions
         if now != self._settings:
@@ -126,19 +122,41 @@ class _Motion:
         )
         self._depths = np.array(deviations) / 100.0 / self._turns
         self._sines = _SumOfSines(self._depths, self._turns)
-        left = self._sound.frames - 1 - self._frame
         self._lead = before - float(self._depths @ np.sin(self._phases))
+        if self._sound.endless:
+            return
+        left = self._sound.frames - 1 - self._frame
         at_the_end = float(self._depths @ np.sin(self._phases + self._turns * left))
         self._slope = -(self._lead + at_the_end) / max(left, 1)
 
     def _whole(self, rate_hz: float) -> float:
-        """Return the nearest rate that comes round a whole number of times."""
+        """Return the nearest rate that comes round a whole number of times in what has an end."""
+        if self._sound.endless:
+            return rate_hz
         cycles = round(rate_hz * self._sound.duration_s)
         return cycles / self._sound.duration_s if cycles >= _FEWEST_WHOLE_CYCLES else rate_hz
 
 
 def _reach(sound: Sound) -> int:
-    return min(math.ceil(_FURTHEST_S * sound.sample_rate_hz), sound.frames)
+    reach = math.ceil(_FURTHEST_S * sound.sample_rate_hz)
+    return reach if sound.endless else min(reach, sound.frames)
+
+
+def _drift_hz(sound: Sound, rng: np.random.Generator) -> np.ndarray:
+    """Return the rates of the drift: whole cycles in a sound, so that it comes round with it.
+
+    Without an end there is one in each of many bands, so that their sum never comes round.
+    """
+    import numpy as np
+
+    if sound.endless:
+        edges_hz = np.linspace(_SLOWEST_DRIFT_HZ, _FASTEST_DRIFT_HZ, _MOST_DRIFTS + 1)
+        return np.asarray(rng.uniform(edges_hz[:-1], edges_hz[1:]))
+    duration_s = sound.duration_s
+    slowest, fastest = round(_SLOWEST_DRIFT_HZ * duration_s), int(_FASTEST_DRIFT_HZ * duration_s)
+    harmonics = np.arange(max(1, slowest), fastest + 1)
+    chosen = np.linspace(0, len(harmonics) - 1, min(_MOST_DRIFTS, len(harmonics)))
+    return np.asarray(harmonics[chosen.astype(int)] / duration_s)
 
 
 class _SumOfSines:

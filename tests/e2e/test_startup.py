@@ -16,7 +16,10 @@ def command(*arguments: str) -> str:
     return f"from lofigen_kit.__main__ import main; main({list(arguments)!r})"
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("plugins", "list"), ("chain", "list")])
+@pytest.mark.parametrize(
+    "arguments",
+    [("--help",), ("plugins", "list"), ("chain", "list"), ("play", "--help"), ("stream", "--help")],
+)
 def test_listing_imports_nothing_heavy(arguments: tuple[str, ...]) -> None:
     code = (
         "import atexit, sys\n"

@@ -53,8 +53,9 @@ class AmbienceBed(BlockEffect):
         """Return what lays the bed."""
         from lofigen_kit.api.dsp import Circular, Glide
 
-        texture, loudness_lufs = self._texture(sound, ctx)
-        bed = Circular(texture, sound.frames, fade=round(_FADE_S * sound.sample_rate_hz))
+        bed, loudness_lufs = self._texture(sound, ctx)
+        if not sound.endless:
+            bed = Circular(bed, sound.frames, fade=round(_FADE_S * sound.sample_rate_hz))
         level_lufs = Glide()
 
         def process(block: np.ndarray, now: AmbienceBed) -> np.ndarray:

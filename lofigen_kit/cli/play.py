@@ -1,0 +1,284 @@
+"""`play` and `stream`: a preset that plays on and on, to be heard or led on."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lofigen_kit.cli.chain import PresetArgument, load
+from lofigen_kit.cli.common import Overrides, Quiet, progress_bar, registry_of, warn
+from lofigen_kit.errors import InputError
+
+if TYPE_CHECKING:
+    from lofigen_kit.endless import Endless
+    from lofigen_kit.live import Controls
+    from lofigen_kit.player import Player
+    from lofigen_kit.registry import Registry
+
+Bars = Annotated[
+    int | None, typer.Option(min=1, help="How many bars a section has; by default the source's.")
+]
+Seed = Annotated[int | None, typer.Option(help="Instead of the preset's seed.")]
+Device = Annotated[
+    str,
+    typer.Option(
+        metavar="cpu|cuda|auto", help="Where the network plays; auto is cuda if it answers."
+    ),
+]
+
+LOOK_S = 0.25
+"""How often the line that says how it goes is written anew."""
+
+_NOBODY_READS = (errno.EPIPE, errno.EINVAL)
+"""What writing fails with when a pipe's other end is gone: on Windows the second."""
+
+KNOBS = {"t": "temperature", "d": "drive", "f": "cutoff"}
+"""By key: a small letter turns down, a capital one up."""
+
+KEYS = "t T temperature, d D drive, f F cutoff, space pause, n next section, q end"
+
+
+def register(root: typer.Typer) -> None:
+    """Add the commands."""
+    root.command()(play)
+    root.command()(stream)
+
+
+def play(
+    ctx: typer.Context,
+    *,
+    preset: PresetArgument,
+    minutes: Annotated[
+        float | None, typer.Option(min=0.1, help="How long; by default without an end.")
+    ] = None,
+    bars: Bars = None,
+    seed: Seed = None,
+    overrides: Overrides = None,
+    device: Device = "cpu",
+    quiet: Quiet = False,
+) -> None:
+    """Play a preset on and on, while it is made; keys change it, and q ends it.
+
+    t and T turn the network's temperature down and up, d and D the drive of the first tape
+    saturation, f and F the cutoff of the first low-pass filter. Space pauses, n goes on with the
+    next section at the next bar.
+    """
+    from lofigen_kit import player
+    from lofigen_kit.cli.keys import keys
+    from lofigen_kit.endless import begun
+    from lofigen_kit.live import Controls
+
+    endless, _ = _opened(ctx, preset, overrides, bars=bars, seed=seed, device=device)
+    player.check_speakers(endless.sound)
+    controls = Controls(endless.preset, endless.device)
+    with progress_bar(quiet=quiet):
+        rehearsal = endless.rehearse(time.perf_counter)
+    ahead_s = player.ahead_s(rehearsal.speed, minutes)
+    if ahead_s > player.AHEAD_S and not quiet:
+        warn(f"{rehearsal.speed:.2f} x real time: {ahead_s:.0f} s are made before it begins")
+    blocks = endless.blocks(rehearsal.gain_db, controls)
+    if minutes is not None:
+        blocks = begun(blocks, round(60 * minutes * endless.sound.sample_rate_hz))
+    with player.Player(blocks, endless.sound, ahead_s=ahead_s) as playing:
+        with progress_bar(quiet=quiet):
+            while not playing.wait_for_sound(LOOK_S):
+                pass
+        with player.speakers(endless.sound, playing.fill), keys() as pressed:
+            if not quiet:
+                warn(KEYS if pressed else "keys are off: standard input is no terminal")
+            watch(playing, controls, pressed or _wait, _no_line if quiet else _line)
+    if playing.error:
+        raise playing.error
+
+
+def watch(
+    playing: Player,
+    controls: Controls,
+    pressed: Callable[[float], str],
+    print_: Callable[[str], object],
+) -> None:
+    """Say how it goes, and do what keys say, until one says to end or nothing is left to play.
+
+    Args:
+        playing: What plays.
+        controls: What keys change.
+        pressed: Waits for a key.
+        print_: Shows a line in the place of the last one.
+    """
+    said = ""
+    while not playing.over:
+        print_(
+            f"{playing.played_s:7.1f} s  {playing.speed:.1f} x real time  "
+            f"{playing.ahead_s:.1f} s ahead  {playing.gaps} gaps  {said}"
+        )
+        key = pressed(LOOK_S)
+        if key == "q":
+            break
+        if key == " ":
+            playing.pause()
+            said = "paused" if playing.paused else ""
+        elif key == "n":
+            controls.skip()
+            said = "the next section comes at the next bar"
+        elif key.lower() in KNOBS:
+            said = _turned(controls, KNOBS[key.lower()], 1 if key.isupper() else -1)
+    print_("")
+
+
+def _turned(controls: Controls, name: str, steps: int) -> str:
+    knob = controls.knobs.get(name)
+    return f"{name} {knob.turn(steps):.4g}" if knob else f"this preset has no {name} to turn"
+
+
+def _wait(seconds: float) -> str:
+    time.sleep(seconds)
+    return ""
+
+
+def _no_line(_: str) -> None:
+    pass
+
+
+def _line(text: str) -> None:
+    """Show a line in the place of the last one, if a person is watching."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r{text}\x1b[K")
+        sys.stderr.flush()
+
+
+def stream(
+    ctx: typer.Context,
+    *,
+    preset: PresetArgument,
+    seconds: Annotated[
+        float | None, typer.Option(min=0.1, help="How long; by default without an end.")
+    ] = None,
+    format: Annotated[  # noqa: A002
+        str, typer.Option(metavar="wav|pcm", help="With a header, or bare samples.")
+    ] = "wav",
+    bit_depth: Annotated[int, typer.Option(metavar="16|24|32", help="32 is float.")] = 16,
+    bars: Bars = None,
+    seed: Seed = None,
+    overrides: Overrides = None,
+    device: Device = "cpu",
+    realtime: Annotated[
+        bool, typer.Option("--realtime", help="Write as fast as it is heard, and no faster.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write a preset's sound to standard output, on and on, for ffmpeg or Icecast.
+
+    Standard output carries sound and nothing else; what there is to say goes to standard error.
+    """
+    from lofigen_kit import pipe
+    from lofigen_kit.endless import begun
+    from lofigen_kit.seeding import stream as rng_of
+
+    _check(format, bit_depth)
+    endless, registry = _opened(ctx, preset, overrides, bars=bars, seed=seed, device=device)
+    rate_hz, channels = endless.sound.sample_rate_hz, endless.sound.channels
+    with progress_bar(quiet=quiet):
+        gain_db = endless.rehearse(time.perf_counter).gain_db
+    blocks = endless.blocks(gain_db)
+    if seconds is not None:
+        blocks = begun(blocks, round(seconds * rate_hz))
+    pieces = pipe.as_bytes(blocks, bit_depth, rng_of(endless.preset.seed, 0, "output"))
+    if realtime:
+        bytes_per_s = rate_hz * channels * bit_depth / 8
+        pieces = pipe.paced(pieces, bytes_per_s, time.monotonic, time.sleep)
+    if format == "wav":
+        _write(_header(endless, gain_db, bit_depth, registry), pieces)
+        return
+    if not quiet:
+        warn(
+            f"{pipe.PCM_NAMES[bit_depth]}, {rate_hz} Hz, {channels} channels; bare samples cannot "
+            f"say it themselves: {_disclosure(endless)}"
+        )
+    _write(b"", pieces)
+
+
+def _opened(
+    ctx: typer.Context,
+    preset: str,
+    overrides: list[str] | None,
+    *,
+    bars: int | None,
+    seed: int | None,
+    device: str,
+) -> tuple[Endless, Registry]:
+    """Return a preset that is about to play on and on, and the plugins that it is made of."""
+    from lofigen_kit.endless import Endless
+    from lofigen_kit.workers import one_thread
+
+    registry = registry_of(ctx)
+    changes = list(overrides or [])
+    if bars is not None:
+        changes.append(f"source.bars={bars}")
+    if seed is not None:
+        changes.append(f"seed={seed}")
+    chosen, *_ = load(preset, registry, changes)
+    endless = Endless(chosen, device=device)
+    one_thread()  # no matrix is large here: numpy's own threads would get in the way of ours
+    return endless, registry
+
+
+def _check(format: str, bit_depth: int) -> None:  # noqa: A002
+    if format not in ("wav", "pcm"):
+        raise InputError(f"there is no format {format!r} here", remedy="choose wav or pcm")
+    if bit_depth not in (16, 24, 32):
+        raise InputError(f"there is no depth of {bit_depth} bits", remedy="choose 16, 24 or 32")
+    if sys.stdout.isatty():
+        raise InputError(
+            "a terminal cannot play sound",
+            where="standard output",
+            remedy="lead it on, as in `lofigen-kit stream PRESET | ffplay -`, or use `play`",
+        )
+
+
+def _header(endless: Endless, gain_db: float, bit_depth: int, registry: Registry) -> bytes:
+    """Return what a WAV file begins with, its recipe in it."""
+    import json
+
+    from lofigen_kit import chunks, recipe
+    from lofigen_kit.io import program
+
+    facts = recipe.of_stream(endless, gain_db, registry)
+    return chunks.beginning(
+        endless.sound.channels,
+        endless.sound.sample_rate_hz,
+        bit_depth,
+        title=endless.preset.name,
+        comment=json.dumps(facts, ensure_ascii=False, separators=(",", ":")),
+        software=program(),
+    )
+
+
+def _disclosure(endless: Endless) -> str:
+    from lofigen_kit import recipe
+
+    return recipe.MADE if endless.network else recipe.PROCESSED
+
+
+def _write(header: bytes, pieces: Iterator[bytes]) -> None:
+    """Write to standard output until nobody reads any longer, which is how most streams end."""
+    from lofigen_kit.recipe import writing
+
+    out = sys.stdout.buffer
+    with writing(Path("standard output")):
+        try:
+            for piece in chain([header], pieces):
+                out.write(piece)
+                out.flush()
+        except OSError as error:
+            if error.errno not in _NOBODY_READS:
+                raise
+            # Python writes what is left as it exits, and would complain.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,442 @@
+"""A preset that plays on and on: section after section, bar after bar, in constant memory.
+
+Each section is a take of the source, in the same tempo. One network plays all of them: it is primed
+once, before the first, and then reads the bars as they are written, so that a seam is played like
+any other bar line. What it plays goes through one rack, whose effects remember what they heard,
+and through a master of one gain, which is found by rendering the first section beforehand.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from itertools import count, tee
+from threading import Event
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from lofigen_kit import rack
+from lofigen_kit.ahead import one_ahead
+from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.chain import context, load_network, prime_of
+from lofigen_kit.components import Context, EndlessSound, Sampler, Take
+from lofigen_kit.device import choose_device
+from lofigen_kit.errors import PresetError, RenderError
+from lofigen_kit.preset import Preset
+from lofigen_kit.rack import Blocks, at_stage
+from lofigen_kit.score import BeatGrid, Hit, Note, Score
+from lofigen_kit.seeding import stream
+
+if TYPE_CHECKING:
+    from lofigen_kit.engine import Stream, TorchStream
+    from lofigen_kit.live import Controls
+    from lofigen_kit.nn.checkpoint import Network
+
+Written = TypeVar("Written", Note, Hit)
+
+STEPS = 2048
+"""How much the network plays at once: a quarter of a second."""
+
+SEAM_S = 0.02
+"""How long one section of a source's own audio fades over into the next."""
+
+BEATS_PER_BAR = 4
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar of a stream.
+
+    Attributes:
+        take: The section that it belongs to.
+        number: Which of the section's bars it is, from 0.
+        place: Which of the stream's.
+    """
+
+    take: Take
+    number: int
+    place: int
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What was found out before anything is heard.
+
+    Attributes:
+        gain_db: Brings the first section to the preset's loudness, through the limiter.
+        speed: How many seconds of sound are made in a second; infinite if there were too few.
+    """
+
+    gain_db: float
+    speed: float
+
+
+class Endless:
+    """A preset that plays on and on.
+
+    Args:
+        preset: What to play. A tempo that its source would draw for each take is held at the first
+            section's: the beat is one.
+        device: Where the network plays: `cpu`, `cuda` or `auto`.
+
+    Attributes:
+        sound: What comes of it: stereo, at the output's rate.
+        grid: Where its beats fall.
+        first: The first section.
+
+    Raises:
+        InputError: if the preset cannot be used, or cannot go on without an end.
+    """
+
+    def __init__(self, preset: Preset, *, device: str = "cpu") -> None:
+        _check(preset)
+        self._preset = preset
+        self._device = choose_device(device)
+        self._network = load_network(preset, self._device)
+        self.first = self._drawn(0)
+        self._preset = _in_tempo(preset, self.first.score)
+        self.sound = EndlessSound(2, preset.output.sample_rate_hz)
+        self.grid = self.first.score.grid
+        _check_section(self.first.score, self.grid, number=0)
+
+    @property
+    def preset(self) -> Preset:
+        """What is played, its tempo held."""
+        return self._preset
+
+    @property
+    def network(self) -> Network | None:
+        """What plays it, if any does."""
+        return self._network
+
+    @property
+    def device(self) -> str:
+        """Where that plays: `cpu` or `cuda`."""
+        return self._device
+
+    @property
+    def licences(self) -> dict[str, str]:
+        """The terms of the source's audio and of the weights."""
+        network = {"model": self._network.licence} if self._network else {}
+        return {"source": self.first.licence, **network}
+
+    def rehearse(self, clock: Callable[[], float]) -> Rehearsal:
+        """Play the first section to nobody, as no hand changes it, and find out what is needed.
+
+        Args:
+            clock: Tells the time in seconds, to measure how fast it goes.
+        """
+        from lofigen_kit.dsp.endless_master import without_dc
+        from lofigen_kit.dsp.mastering import gain_db_for
+
+        master, frames = self._preset.master, self._frames(self.first.score.bars)
+        told: list[tuple[float, int]] = []
+        blocks = without_dc(self._heard(), self.sound)
+        with at_stage("master"):
+            gain_db = gain_db_for(
+                _timed(begun(blocks, frames), clock, told),
+                self.sound,
+                loudness_lufs=master.loudness_lufs,
+                true_peak_dbtp=master.true_peak_dbtp,
+            )
+        return Rehearsal(gain_db, _speed(told) / self.sound.sample_rate_hz)
+
+    def blocks(self, gain_db: float, controls: Controls | None = None) -> Generator[np.ndarray]:
+        """Yield the finished sound, without an end [shape=(2, frames), dtype=float32].
+
+        Args:
+            gain_db: Before the limiter, as a rehearsal found it.
+            controls: What a hand changes while it plays.
+        """
+        from lofigen_kit.dsp.endless_master import limited, without_dc
+        from lofigen_kit.dsp.fades import faded
+
+        master = self._preset.master
+        heard = without_dc(self._heard(controls), self.sound)
+        if master.fade_in_ms:
+            heard = faded(heard, self.sound, fade_in_ms=master.fade_in_ms, fade_out_ms=0.0)
+        yield from limited(heard, self.sound, gain_db=gain_db, true_peak_dbtp=master.true_peak_dbtp)
+
+    def _heard(self, controls: Controls | None = None) -> Blocks:
+        """Yield what is heard after the effects."""
+        preset = self._preset
+
+        def known(stage: str) -> Context:
+            return context(preset, 0, stage, self.grid, device=self._device, root=preset.root)
+
+        _, blocks = rack.play(
+            preset.effects,
+            self.sound,
+            known,
+            self.dry(controls),
+            tail=False,
+            hands=controls.hands if controls else None,
+        )
+        return blocks
+
+    def dry(self, controls: Controls | None = None) -> Blocks:
+        """Yield what is heard before the effects; the network plays in a thread of its own.
+
+        Args:
+            controls: What a hand changes.
+        """
+        pieces = self._sounding(controls)
+        yield from one_ahead(lambda _: next(pieces), count(), Event())
+
+    def _sounding(self, controls: Controls | None) -> Blocks:
+        """Yield the network's sound at the output's rate, the source's, or both."""
+        bars, network = self.bars(controls), self._network
+        if network is None:
+            yield from self._source(bars)
+            return
+        dry_mix, rate_hz = self._preset.dry_mix, self.sound.sample_rate_hz
+        if not dry_mix:
+            yield from self._resampled(self.played(bars, controls), network)
+            return
+        # What nothing guides reads no bars, and would leave all of them to be kept for it.
+        read, sounding = tee(bars) if network.spec.guide else (iter(()), bars)
+        played = self._resampled(self.played(read, controls), network)
+        pairs = zip(
+            rack.in_equal_pieces(played, rack.BLOCK),
+            rack.in_equal_pieces(self._source(sounding), rack.BLOCK),
+            strict=True,
+        )
+        for ours, theirs in pairs:
+            audio, source = (AudioBuffer(samples, rate_hz) for samples in (ours, theirs))
+            yield rack.crossfaded(audio, source, dry_mix).samples
+
+    def _resampled(self, played: Blocks, network: Network) -> Blocks:
+        from lofigen_kit.dsp.resample import resampled_blocks
+
+        rates_hz = network.spec.sample_rate_hz, self.sound.sample_rate_hz
+        for block in resampled_blocks(played, 1, *rates_hz):
+            yield np.repeat(block, 2, axis=0)
+
+    def bars(self, controls: Controls | None = None) -> Iterator[Bar]:
+        """Yield the bars of all sections; nothing is kept of those that are over."""
+        place = count()
+        for section in count():
+            take = self._take(section)
+            for number in range(take.score.bars):
+                yield Bar(take, number, next(place))
+                if controls and controls.next_section():
+                    break
+
+    def played(self, bars: Iterator[Bar], controls: Controls | None = None) -> Blocks:
+        """Yield what the network plays [shape=(1, STEPS), dtype=float32]."""
+        from lofigen_kit.engine import EndlessTrack, Scroll
+
+        network, sampler = self._network, self._preset.sampler
+        assert network is not None  # noqa: S101 - whoever calls knows
+        assert sampler is not None  # noqa: S101 - there is one where there is a network
+        prime = prime_of(self.first, network)
+        guide = Scroll(self._guide(bars, network, len(prime))) if network.spec.guide else None
+        rng = stream(self._preset.seed, 0, "sampler")
+        with at_stage(f"sampler {sampler.use}"):
+            engine = _engine(network, sampler, self._device)
+            engine.prime(EndlessTrack(prime=prime, scroll=guide, rng=rng))
+        while True:
+            with at_stage(f"sampler {sampler.use}"):
+                if controls and controls.law:
+                    engine.draw_by(controls.law)
+                drawn = engine.run(STEPS)
+                if not np.isfinite(drawn).all():
+                    raise RenderError("the network's output is not a number")
+            yield drawn
+
+    def _guide(self, bars: Iterator[Bar], network: Network, before: int) -> Iterator[np.ndarray]:
+        """Yield the guide of the prime, and of each bar."""
+        from lofigen_kit.guide import GuideRoll, guide_channels
+
+        names, rate_hz = network.spec.guide, network.spec.sample_rate_hz
+        score = self.first.score
+        yield guide_channels(score, names, start=-before, frames=before, sample_rate_hz=rate_hz)
+        roll = GuideRoll(names, rate_hz)
+        roll.ring(score)
+        for bar in bars:
+            first, end = self._span(bar.place, rate_hz)
+            offset_s = bar.place * self._bar_s - first / rate_hz
+            yield roll.bar(_written(bar, self._bar_s, offset_s), end - first)
+
+    def _source(self, bars: Iterator[Bar]) -> Blocks:
+        """Yield the source's own audio, which fades from the end of a section into the next.
+
+        A section is a loop, so what sounds before its beginning is its own end.
+        """
+        from lofigen_kit.dsp.resample import resample_piece
+
+        rate_hz = self.sound.sample_rate_hz
+        seam = round(SEAM_S * rate_hz)
+        place, waiting = 0, np.zeros((2, 0), np.float32)
+        samples = waiting
+        for bar in bars:
+            if bar.number == 0:
+                score = bar.take.score
+                whole = resample_piece(
+                    bar.take.audio, rate_hz, duration_s=score.duration_s, loop=True
+                )
+                samples, place = whole.stereo().samples, 0
+                waiting = _faded_over(waiting, samples)
+            yield waiting
+            first, end = self._span(bar.place, rate_hz)
+            block = samples.take(np.arange(place, place + end - first), axis=1, mode="wrap")
+            place += end - first
+            yield block[:, :-seam]
+            waiting = block[:, -seam:]
+
+    @property
+    def _bar_s(self) -> float:
+        return BEATS_PER_BAR * self.grid.beat_s
+
+    def _frames(self, bars: int) -> int:
+        return self._span(bars, self.sound.sample_rate_hz)[0]
+
+    def _span(self, place: int, rate_hz: int) -> tuple[int, int]:
+        """Return the first sample of a bar and that of the next: roundings do not add up."""
+        first, end = (math.floor(bar * self._bar_s * rate_hz) for bar in (place, place + 1))
+        return first, end
+
+    def _take(self, number: int) -> Take:
+        if number == 0:
+            return self.first
+        take = self._drawn(number)
+        _check_section(take.score, self.grid, number=number)
+        return take
+
+    def _drawn(self, number: int) -> Take:
+        preset = self._preset
+        with at_stage(f"source {preset.source.use}", reads=True):
+            known = context(
+                preset, number, "source", BeatGrid(), device=self._device, root=preset.source_root
+            )
+            return preset.source.make_take(known)
+
+
+def _engine(network: Network, sampler: Sampler, device: str) -> Stream | TorchStream:
+    """Return what generates: on a CPU the compiled engine, where it is to be had."""
+    if device == "cpu":
+        try:
+            from lofigen_kit.engine import Stream
+
+            return Stream(network, sampler)
+        except ImportError:  # numba does not know this Python, numpy or machine
+            pass
+    from lofigen_kit.engine import TorchStream
+
+    return TorchStream(network, sampler, lanes=1, device=device)
+
+
+def _check(preset: Preset) -> None:
+    """Refuse what needs to know the end.
+
+    Raises:
+        PresetError: naming all of it.
+    """
+    if names := rack.take_the_whole(preset.effects):
+        numbers = dict(zip((n for n, _ in rack.stages(preset.effects)), count(), strict=False))
+        without = " ".join(f"--set effects.{numbers[name]}.mix=0" for name in names)
+        uses = ", ".join(name.removeprefix("effects.").partition("#")[0] for name in names)
+        raise PresetError(
+            f"{uses}: needs the whole sound, and a stream has no end",
+            where=preset.name,
+            remedy=f"leave it out: {without}",
+        )
+    if preset.master.fade_out_ms:
+        raise PresetError(
+            "a stream has no end to fade out to",
+            where="master",
+            remedy="leave it out: --set master.fade_out_ms=0",
+        )
+
+
+def _in_tempo(preset: Preset, score: Score) -> Preset:
+    """Return a preset whose source keeps to a tempo, if it would draw one for each take."""
+    source = preset.source
+    if getattr(source, "tempo_bpm", score.tempo_bpm) is not None:
+        return preset
+    held = source.model_copy(update={"tempo_bpm": score.tempo_bpm})
+    return preset.model_copy(update={"source": held})
+
+
+def _check_section(score: Score, grid: BeatGrid, *, number: int) -> None:
+    """Refuse a take after which the beat would go astray.
+
+    Effects follow one grid from the first bar on. Only loops of whole bars in its tempo keep to it.
+
+    Raises:
+        PresetError: saying what the take is instead.
+    """
+    whole = score.loop and not score.start_s and score.bars > 0
+    bars_s = BEATS_PER_BAR * score.bars * score.grid.beat_s
+    if not whole or not math.isclose(score.duration_s, bars_s, abs_tol=1e-6):
+        raise PresetError(
+            "a stream needs loops of whole bars, and the source gives a piece with an end",
+            where="source",
+            remedy="choose a source that writes bars, as `beatmaker` does",
+        )
+    if score.tempo_bpm != grid.tempo_bpm:
+        raise PresetError(
+            f"take {number} is at {score.tempo_bpm:g} bpm, the stream at {grid.tempo_bpm:g}: the "
+            "beat that effects follow is one",
+            where="source",
+            remedy="set the source's tempo, as in --set source.tempo_bpm=78",
+        )
+
+
+def _written(bar: Bar, bar_s: float, offset_s: float) -> Score:
+    """Return what begins in a bar, in seconds from the sample in which it begins."""
+    score = bar.take.score
+    since_s = bar.number * bar_s
+    last = bar.number == score.bars - 1
+
+    def moved(events: tuple[Written, ...]) -> tuple[Written, ...]:
+        return tuple(
+            event.model_copy(update={"onset_s": event.onset_s - since_s + offset_s})
+            for event in events
+            if since_s <= event.onset_s and (last or event.onset_s < since_s + bar_s)
+        )
+
+    return score.model_copy(
+        update={
+            "bars": 1,
+            "duration_s": bar_s,
+            "loop": False,
+            "notes": moved(score.notes),
+            "hits": moved(score.hits),
+        }
+    )
+
+
+def _faded_over(ending: np.ndarray, following: np.ndarray) -> np.ndarray:
+    """Return the end of a section, faded at equal power into what sounds before the next."""
+    frames = ending.shape[1]
+    if not frames:
+        return ending
+    angle = 0.5 * np.pi * (np.arange(frames) + 0.5) / frames
+    leaving, coming = np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32)
+    return np.asarray(leaving * ending + coming * following[:, -frames:])
+
+
+def begun(blocks: Blocks, frames: int) -> Generator[np.ndarray]:
+    """Yield the beginning of a sound."""
+    for block in blocks:
+        yield block[:, :frames]
+        frames -= block.shape[1]
+        if frames <= 0:
+            return
+
+
+def _timed(blocks: Blocks, clock: Callable[[], float], told: list[tuple[float, int]]) -> Blocks:
+    """Yield blocks, and tell when each came and how long it is."""
+    for block in blocks:
+        told.append((clock(), block.shape[1]))
+        yield block
+
+
+def _speed(told: list[tuple[float, int]]) -> float:
+    """Return how many frames a second came after the first block, before which all is set up."""
+    elapsed_s = told[-1][0] - told[0][0]
+    frames = sum(count for _, count in told[1:])
+    return frames / elapsed_s if elapsed_s > 0 else math.inf

@@ -1,0 +1,532 @@
+"""A stream is what it would be in one piece, and keeps nothing of its past."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pytest
+
+from lofigen_kit import rack
+from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.chain import load_network, prime_of
+from lofigen_kit.components import (
+    BlockEffect,
+    Context,
+    Effect,
+    EndlessSound,
+    Model,
+    Process,
+    Sound,
+    Source,
+    Take,
+)
+from lofigen_kit.dsp.endless_master import limited, without_dc
+from lofigen_kit.dsp.loudness import integrated_lufs, true_peak_dbtp
+from lofigen_kit.dsp.resample import resample
+from lofigen_kit.endless import STEPS, Endless, begun
+from lofigen_kit.engine import EndlessTrack, Scroll, Stream, TorchStream, Track, generate
+from lofigen_kit.errors import PresetError
+from lofigen_kit.guide import CHANNELS, guide_channels
+from lofigen_kit.live import Controls
+from lofigen_kit.nn.checkpoint import Network, expected_shapes
+from lofigen_kit.nn.spec import stack
+from lofigen_kit.plugins import load_plugins
+from lofigen_kit.preset import Master, Preset, load_preset
+from lofigen_kit.score import Hit, Note, Score
+from lofigen_kit.seeding import stream
+from lofigen_kit_plugins.dropout import Dropout
+from lofigen_kit_plugins.lowpass import Lowpass
+from lofigen_kit_plugins.mix import Mix
+from lofigen_kit_plugins.sidechain_pump import SidechainPump
+from lofigen_kit_plugins.tape_hiss import TapeHiss
+from lofigen_kit_plugins.tape_saturation import TapeSaturation
+from lofigen_kit_plugins.temperature import Temperature
+from lofigen_kit_plugins.time_stretch import TimeStretch
+from lofigen_kit_plugins.varispeed import Varispeed
+from lofigen_kit_plugins.wow_flutter import WowFlutter
+
+RATE_HZ = 44_100
+TEMPO_BPM = 137.0  # no bar of it is a whole number of samples
+BAR_S = 240.0 / TEMPO_BPM
+NETWORK_HZ = 8000
+
+
+class Phrases(Source):
+    """Notes and strokes that each take draws; some of them ring past its end."""
+
+    use: Literal["phrases"] = "phrases"
+    bars: int = 2
+    tempo_bpm: float | None = TEMPO_BPM
+    loop: bool = True
+
+    def make_take(self, ctx: Context) -> Take:
+        tempo_bpm = self.tempo_bpm or float(ctx.rng.integers(120, 180))
+        duration_s = self.bars * 240.0 / tempo_bpm
+        times_s = np.sort(ctx.rng.uniform(0.0, duration_s, 6))
+        notes = [
+            Note(part=part, midi=float(ctx.rng.integers(40, 70)), onset_s=at, duration_s=1.3)
+            for at, part in zip(times_s, ("chords", "bass") * 3, strict=True)
+        ]
+        score = Score(
+            tempo_bpm=tempo_bpm,
+            bars=self.bars,
+            duration_s=duration_s,
+            loop=self.loop,
+            instruments=("kit:jazz",) if ctx.rng.random() < 0.5 else (),
+            notes=tuple(notes),
+            hits=tuple(Hit(drum="kick", onset_s=at) for at in times_s[:3]),
+        )
+        samples = 0.4 * np.sin(
+            2 * np.pi * ctx.rng.uniform(100, 300) * np.arange(round(duration_s * 22_050)) / 22_050
+        )
+        return Take(AudioBuffer(samples[None], 22_050), score, licence="CC0-1.0", title="phrases")
+
+
+class Guided(Model):
+    """Three small convolutions with random weights, which hear the score."""
+
+    use: Literal["guided"] = "guided"
+
+    def load(self, ctx: Context) -> Network:
+        return _guided()
+
+
+@cache
+def _guided() -> Network:
+    names = (*CHANNELS, "plays.kit:jazz")
+    spec = stack([(1, 8, 16), (8, 8, 32), (8, 9, 16)], head="mol", mixtures=3, guide=names)
+    rng = np.random.default_rng(0)
+    parts = {
+        name: rng.normal(0, 0.1, shape).astype(np.float32)
+        for name, shape in expected_shapes(spec).items()
+    }
+    return Network(
+        spec,
+        tuple(parts[f"layers.{n}.weight"] for n in range(3)),
+        tuple(parts[f"layers.{n}.bias"] for n in range(3)),
+        tuple(parts[f"guides.{n}.weight"] for n in range(2)),
+        facts={"licence": "CC0-1.0"},
+        sha256="ab" * 32,
+    )
+
+
+EFFECTS: tuple[Effect, ...] = (
+    TapeSaturation(mode="hysteresis", oversample=2),
+    Lowpass(cutoff_hz=3000.0),
+    WowFlutter(),
+    Dropout(rate_per_min=60),
+    TapeHiss(level_dbfs=-60),
+    SidechainPump(),
+)
+
+
+def small(**fields: object) -> Preset:
+    whole: dict[str, object] = {
+        "version": 1,
+        "name": "small",
+        "seed": 5,
+        "source": Phrases(),
+        "model": Guided(),
+        "sampler": Temperature(temperature=0.5),
+        "effects": EFFECTS,
+    }
+    return Preset.model_validate({**whole, **fields})
+
+
+def whole(pieces: Iterator[np.ndarray], frames: int) -> np.ndarray:
+    return np.concatenate(list(begun(pieces, frames)), axis=1)
+
+
+def played_in_one_piece(preset: Preset, bars: int) -> np.ndarray:
+    """Return what the network plays of some bars, by one call of `generate`."""
+    network = load_network(preset)
+    assert network is not None
+    assert preset.sampler is not None
+    endless = Endless(preset)
+    prime = prime_of(endless.first, network)
+    pieces = list(islice(endless._guide(endless.bars(), network, len(prime)), bars + 1))
+    guide = np.concatenate(pieces, axis=1)
+    track = Track(guide.shape[1] - len(prime), prime, guide, stream(preset.seed, 0, "sampler"))
+    [audio] = generate(network, preset.sampler, [track])
+    return audio[None]
+
+
+def in_one_piece(preset: Preset, bars: int, gain_db: float) -> np.ndarray:
+    """Return the finished sound of some bars: every stage is given all of it before the next."""
+    played = AudioBuffer(played_in_one_piece(preset, bars), NETWORK_HZ)
+    heard = resample(played, RATE_HZ).stereo().samples
+    endless = Endless(preset)
+    for name, effect in rack.stages(preset.effects):
+        ctx = Context(stream(preset.seed, 0, name), endless.grid)
+        wet = rack.streamed(effect, EndlessSound(2, RATE_HZ), ctx, iter([heard]))
+        heard = np.concatenate(list(wet), axis=1)
+    level = limited(
+        without_dc(iter([heard]), endless.sound), endless.sound, gain_db=gain_db,
+        true_peak_dbtp=preset.master.true_peak_dbtp,
+    )  # fmt: skip
+    return np.concatenate(list(level), axis=1)
+
+
+def test_a_stream_is_the_same_as_in_one_piece_whatever_pieces_are_asked_for() -> None:
+    frames = 12 * RATE_HZ
+    expected = in_one_piece(small(), bars=10, gain_db=3.0)[:, :frames]
+    assert np.abs(expected).max() > 0.05
+    for size in (1000, 8192, 50_000):
+        pieces = rack.in_equal_pieces(Endless(small()).blocks(3.0), size)
+        assert np.array_equal(whole(pieces, frames), expected)
+
+
+def test_effects_that_ask_for_no_length_hear_no_difference_between_a_stream_and_a_piece() -> None:
+    effects = (TapeSaturation(), Lowpass(), TapeHiss(), SidechainPump())
+    endless = Endless(small(effects=effects))
+    frames = 8 * RATE_HZ
+    dry = AudioBuffer(whole(endless.dry(), frames + RATE_HZ), RATE_HZ)
+
+    def known(stage: str) -> Context:
+        return Context(stream(5, 0, stage), endless.grid)
+
+    *_, (_, piece) = rack.played(effects, dry, known, loop=False, tail=False)
+    assert np.array_equal(whole(endless._heard(), frames), piece.samples[:, :frames])
+
+
+def test_sections_are_takes_that_ring_into_each_other() -> None:
+    preset = small()
+    endless = Endless(preset)
+    pieces = list(islice(endless._guide(endless.bars(), _guided(), 100), 1 + 2 * 4))
+    guide = np.concatenate(pieces[1:], axis=1)
+    scores = [
+        preset.source.make_take(Context(stream(preset.seed, k, "source"))).score
+        for k in (0, *range(4))  # what is primed by is the end of the first
+    ]
+    late = round(2 * BAR_S * NETWORK_HZ) + 1
+    lead_s = late / NETWORK_HZ - 2 * BAR_S  # the second of them begins with a sample
+    notes, hits = [], []
+    for number, score in enumerate(scores):
+        start_s = lead_s + number * 2 * BAR_S
+        notes += [n.model_copy(update={"onset_s": n.onset_s + start_s}) for n in score.notes]
+        hits += [h.model_copy(update={"onset_s": h.onset_s + start_s}) for h in score.hits]
+    one = Score(
+        tempo_bpm=TEMPO_BPM, bars=10, duration_s=10 * BAR_S, notes=tuple(notes), hits=tuple(hits)
+    )
+    frames = round(9 * BAR_S * NETWORK_HZ)
+    expected = guide_channels(one, CHANNELS, start=0, frames=frames, sample_rate_hz=NETWORK_HZ)
+    expected = expected[:, late:]
+    assert np.abs(expected).max() > 1
+    assert (
+        np.abs(guide[: len(CHANNELS), : expected.shape[1]] - expected).max() < 2e-3
+    )  # where a stroke is cut off
+    plays = [piece[-1] for piece in pieces[1:]]
+    for number, bar in enumerate(plays):
+        assert (bar == (0.25 if scores[1 + number // 2].instruments else 0.0)).all()
+
+
+def test_bars_begin_where_the_tempo_has_them_however_many_there_were() -> None:
+    endless = Endless(small())
+    ends = np.array([endless._span(place, NETWORK_HZ)[1] for place in range(100_000)])
+    starts = np.array([endless._span(place, NETWORK_HZ)[0] for place in range(100_000)])
+    assert np.array_equal(starts[1:], ends[:-1])
+    exact = np.arange(100_000) * BAR_S * NETWORK_HZ
+    assert ((exact - starts >= 0) & (exact - starts < 1)).all()
+
+
+def test_the_first_section_reaches_its_loudness_and_peaks_stay_below_the_ceiling() -> None:
+    preset = small(master=Master(loudness_lufs=-20, true_peak_dbtp=-9), effects=EFFECTS[1:])
+    endless = Endless(preset)
+    rehearsal = endless.rehearse(iter(range(10_000)).__next__)
+    first = whole(endless.blocks(rehearsal.gain_db), round(2 * BAR_S * RATE_HZ))
+    audio = AudioBuffer(first, RATE_HZ)
+    assert integrated_lufs(audio) == pytest.approx(-20, abs=0.3)
+    assert true_peak_dbtp(audio) <= -9
+
+
+def test_a_rehearsal_measures_how_fast_it_goes() -> None:
+    ticks = iter(range(10_000))
+    speed = Endless(small()).rehearse(ticks.__next__).speed
+    assert speed == pytest.approx(rack.BLOCK / RATE_HZ, rel=0.05)  # a block in every second
+
+
+def test_without_a_network_the_source_fades_over_its_seams() -> None:
+    endless = Endless(small(model=None, sampler=None, effects=()))
+    sound = whole(endless.dry(), round(8 * BAR_S * RATE_HZ))
+    loops = [resample(endless._take(k).audio, RATE_HZ).samples[0] for k in range(4)]
+    for number in range(4):
+        first = round(2 * number * BAR_S * RATE_HZ)
+        inside = slice(RATE_HZ // 2, RATE_HZ)
+        here = sound[0, first:][inside]
+        assert (
+            max(
+                np.corrcoef(here, loops[number][inside.start + late :][: len(here)])[0, 1]
+                for late in (-1, 0, 1)
+            )
+            > 0.999
+        )
+    steps = np.abs(np.diff(sound[0]))
+    seams = np.round(np.arange(1, 4) * 2 * BAR_S * RATE_HZ).astype(int)
+    for seam in seams:  # 22 ms before, and what the roundings move
+        assert steps[seam - 1000 : seam + 10].max() < 1.6 * steps.max(initial=0.0, where=np.abs(
+            np.arange(len(steps))[None] - seams[:, None]).min(axis=0) > 2000)  # fmt: skip
+
+
+def test_dry_mix_lets_the_source_sound_in_time() -> None:
+    dry = Endless(small(dry_mix=1.0)).dry()
+    source = Endless(small(model=None, sampler=None)).dry()
+    frames = 6 * RATE_HZ
+    assert np.array_equal(whole(dry, frames), whole(source, frames))
+
+
+def test_an_unguided_network_plays_on_too(load: Callable[..., Preset]) -> None:
+    preset = load("effects.0.mix=0", "effects.1.mix=0", "dry_mix=0.5")
+    assert np.isfinite(whole(Endless(preset).dry(), 5 * RATE_HZ)).all()
+
+
+@pytest.mark.parametrize(
+    ("effects", "named"),
+    [
+        ((Varispeed(),), "varispeed.*--set effects.0.mix=0"),
+        ((Lowpass(), TimeStretch(), Varispeed()),
+         "time-stretch, varispeed.*--set effects.1.mix=0 --set effects.2.mix=0"),
+        ((Mix(branches=((TimeStretch(rate=1.0),),)),), "mix.*effects.0.mix=0"),
+    ],
+)  # fmt: skip
+def test_what_needs_the_whole_sound_is_refused(effects: tuple[Effect, ...], named: str) -> None:
+    with pytest.raises(PresetError, match=named):
+        Endless(small(effects=effects))
+    dry = tuple(effect.model_copy(update={"mix": 0.0}) for effect in effects)
+    Endless(small(effects=dry))
+
+
+class AsksForTheLength(BlockEffect):
+    """Knows of sounds with an end alone."""
+
+    use: Literal["asks"] = "asks"
+
+    def start(self, sound: Sound, ctx: Context) -> Process:
+        frames = sound.frames
+        return lambda block, _: block / frames
+
+
+def test_an_effect_that_asks_for_the_length_is_refused_by_name() -> None:
+    endless = Endless(small(effects=(AsksForTheLength(),)))
+    with pytest.raises(PresetError, match=r"effects.asks#0: it has to know how long"):
+        next(endless._heard())
+
+
+def test_a_sound_without_an_end_tells_no_length() -> None:
+    sound = EndlessSound(2, RATE_HZ)
+    assert sound.endless
+    assert not Sound(2, 0, RATE_HZ).endless
+    assert replace(sound, channels=1) == EndlessSound(1, RATE_HZ)
+    for length in ("frames", "duration_s"):
+        with pytest.raises(PresetError, match="a stream has no end"):
+            getattr(sound, length)
+    assert not hasattr(sound, "anything_else")
+
+
+def test_the_tempo_that_a_source_would_draw_is_held() -> None:
+    endless = Endless(small(source=Phrases(tempo_bpm=None)))
+    tempi = {bar.take.score.tempo_bpm for bar in islice(endless.bars(), 10)}
+    assert tempi == {endless.grid.tempo_bpm}
+    notes = {bar.take.score.notes for bar in islice(endless.bars(), 10)}
+    assert len(notes) == 5
+
+
+class Hurries(Phrases):
+    """Each take is faster than the last one."""
+
+    use: Literal["hurries"] = "hurries"  # type: ignore[assignment]
+    tempo_bpm: float = 120.0
+
+    def make_take(self, ctx: Context) -> Take:
+        faster = Phrases(tempo_bpm=120.0 + ctx.rng.integers(1, 50))
+        return faster.make_take(ctx)
+
+
+def test_a_source_that_changes_its_tempo_is_refused() -> None:
+    bars = Endless(small(source=Hurries())).bars()
+    with pytest.raises(PresetError, match=r"source: take 1 is at \d+ bpm, the stream at \d+"):
+        list(islice(bars, 3))
+
+
+def test_a_piece_with_an_end_is_refused() -> None:
+    with pytest.raises(PresetError, match="a stream needs loops of whole bars"):
+        Endless(small(source=Phrases(loop=False)))
+
+
+def test_a_fade_out_is_refused_and_a_fade_in_is_heard() -> None:
+    with pytest.raises(PresetError, match=r"no end to fade out to; .*master.fade_out_ms=0"):
+        Endless(small(master=Master(fade_out_ms=100)))
+    plain, faded = (
+        whole(Endless(small(master=Master(fade_in_ms=ms))).blocks(0.0), RATE_HZ) for ms in (0, 200)
+    )
+    assert np.abs(faded[:, :400]).max() < 0.01 * np.abs(plain).max()
+    assert np.array_equal(faded[:, RATE_HZ // 4 :], plain[:, RATE_HZ // 4 :])
+
+
+def test_the_next_section_can_be_asked_for_at_any_bar() -> None:
+    controls = Controls(small())
+    bars = Endless(small()).bars(controls)
+    seen = []
+    for _ in range(6):
+        bar = next(bars)
+        seen.append((bar.number, bar.place))
+        if bar.place == 2:
+            controls.skip()
+    assert seen == [(0, 0), (1, 1), (0, 2), (0, 3), (1, 4), (0, 5)]
+
+
+def test_what_nobody_touches_is_the_same_bit_for_bit() -> None:
+    frames = 5 * RATE_HZ
+    alone = whole(Endless(small()).blocks(3.0), frames)
+    held = Endless(small()).blocks(3.0, Controls(small()))
+    assert np.array_equal(whole(held, frames), alone)
+
+
+def test_a_turned_cutoff_glides_without_a_click() -> None:
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, (2, 20 * rack.BLOCK)).astype(np.float32)
+    preset = small(effects=(Lowpass(cutoff_hz=8000.0),))
+    controls = Controls(preset)
+    ctx = Context(np.random.default_rng(0))
+
+    def coming() -> Iterator[np.ndarray]:
+        for number, block in enumerate(rack.cut(noise)):
+            if number == 8:
+                controls.knobs["cutoff"].turn(-24)
+            yield block
+
+    sound = EndlessSound(2, RATE_HZ)
+    [(stage, effect)] = rack.stages(preset.effects)
+    wet = np.concatenate(
+        list(rack.streamed(effect, sound, ctx, coming(), hand=controls.hands[stage])), axis=1
+    )
+    dry = np.concatenate(list(rack.streamed(effect, sound, ctx, rack.cut(noise))), axis=1)
+    assert controls.knobs["cutoff"].value == pytest.approx(500.0)
+    assert np.array_equal(wet[:, : 8 * rack.BLOCK], dry[:, : 8 * rack.BLOCK])
+    settled = np.abs(np.fft.rfft(wet[0, 10 * rack.BLOCK :])) ** 2
+    hz = np.fft.rfftfreq(10 * rack.BLOCK, 1 / RATE_HZ)
+    assert settled[hz > 2000].sum() < 1e-3 * settled.sum()
+    assert np.abs(np.diff(wet[0, 8 * rack.BLOCK - 100 :])).max() <= np.abs(np.diff(dry[0])).max()
+
+
+@pytest.mark.parametrize("primed", [0, 100])
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_track_without_an_end_is_read_as_one_that_has_it(primed: int, compiled: bool) -> None:
+    network, frames = _guided(), 1500
+    rng = np.random.default_rng(0)
+    prime = rng.uniform(-0.3, 0.3, primed).astype(np.float32)
+    guide = rng.uniform(0, 1, (len(network.spec.guide), primed + frames)).astype(np.float32)
+    sampler = Temperature(temperature=0.5)
+
+    def engine() -> Stream | TorchStream:
+        if compiled:
+            return Stream(network, sampler)
+        return TorchStream(network, sampler, lanes=1, device="cpu")
+
+    known, coming = engine(), engine()
+    known.prime(Track(frames, prime, guide, np.random.default_rng(1)))
+    pieces = (guide[:, start : start + 70] for start in range(0, guide.shape[1], 70))
+    scroll = Scroll(pieces)
+    coming.prime(EndlessTrack(prime=prime, scroll=scroll, rng=np.random.default_rng(1)))
+    expected = known.run(1280)
+    drawn = [coming.run(steps) for steps in (1, 300, 500, 479)]
+    assert np.array_equal(np.concatenate(drawn, axis=1), expected)
+    assert scroll._kept.shape[1] < 700
+
+
+def test_without_the_compiled_engine_it_plays_in_slow_motion(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "lofigen_kit.engine.stream", None)
+    monkeypatch.setitem(sys.modules, "lofigen_kit.engine.kernels", None)
+    controls = Controls(small())
+    pieces = Endless(small()).played(Endless(small()).bars(), controls)
+    alone = Endless(small()).played(Endless(small()).bars())
+    assert np.array_equal(next(pieces), next(alone))
+    controls.knobs["temperature"].turn(-10)
+    next(pieces), next(alone)
+    assert not np.array_equal(next(pieces), next(alone))
+
+
+def test_a_turned_temperature_changes_what_is_played_from_there_on() -> None:
+    preset = small()
+    controls = Controls(preset)
+    endless = Endless(preset)
+    alone = whole(endless.played(endless.bars()), 10 * STEPS)
+    pieces = endless.played(endless.bars(), controls)
+    first = whole(pieces, 5 * STEPS)
+    controls.knobs["temperature"].turn(-10)
+    then = whole(pieces, 5 * STEPS)
+    assert controls.knobs["temperature"].value == 0.0
+    assert np.array_equal(first, alone[:, : 5 * STEPS])
+    assert not np.array_equal(then, alone[:, 5 * STEPS :])
+
+
+def test_knobs_end_where_the_effect_does() -> None:
+    controls = Controls(small())
+    assert controls.knobs["drive"].turn(1000) == 24
+    assert controls.knobs["cutoff"].turn(-1000) == 20
+    assert set(Controls(small(effects=(), model=None, sampler=None)).knobs) == set()
+
+
+MEASURED = """
+import sys, numpy as np
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from lofigen_kit.endless import Endless
+from test_endless import small, RATE_HZ
+
+def highest():
+    [line] = [line for line in open("/proc/self/status") if line.startswith("VmHWM")]
+    return line.split()[1]
+
+frames, minutes = 0, [float(m) for m in sys.argv[2:]]
+for block in Endless(small()).blocks(0.0):
+    frames += block.shape[1]
+    if frames >= minutes[0] * 60 * RATE_HZ:
+        print(highest(), flush=True)
+        minutes.pop(0)
+        if not minutes:
+            break
+"""
+
+
+def highest_kb(*minutes: float) -> list[int]:
+    """Return the most memory that a process needed, in kB, by when it had streamed so long."""
+    ran = subprocess.run(
+        [sys.executable, "-c", MEASURED, str(Path(__file__).parent), *map(str, minutes)],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return [int(line) for line in ran.stdout.split()]
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's own figures")
+def test_memory_does_not_grow_with_the_length() -> None:
+    first, then = highest_kb(0.5, 2)
+    assert then < first + 8_000  # the sound of what lies between is 32 MB
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's own figures")
+def test_memory_does_not_grow_from_minute_two_to_minute_ten() -> None:
+    first, then = highest_kb(2, 10)
+    assert then < first + 8_000
+
+
+@pytest.mark.slow
+def test_ten_minutes_of_a_shipped_preset_are_the_same_as_in_one_piece() -> None:
+    preset = load_preset("lofi-tape", registry=load_plugins())
+    frames = 600 * RATE_HZ
+    expected = in_one_piece(preset, bars=200, gain_db=6.0)[:, :frames]
+    assert expected.shape[1] == frames
+    place = 0
+    for block in rack.in_equal_pieces(begun(Endless(preset).blocks(6.0), frames), 10_007):
+        assert np.array_equal(block, expected[:, place : place + block.shape[1]])
+        place += block.shape[1]
+    assert place == frames
