@@ -47,7 +47,7 @@ def _outline(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _byte(amplitude: np.ndarray) -> np.ndarray:
-    return np.rint(255.0 * np.clip(amplitude, 0.0, 1.0))
+    return np.asarray(np.rint(255.0 * np.clip(amplitude, 0.0, 1.0)))
 
 
 def _power(mono: np.ndarray, rate_hz: int) -> tuple[np.ndarray, np.ndarray]:
@@ -81,7 +81,8 @@ def _spectrogram(power: np.ndarray, bins_hz: np.ndarray) -> bytes:
     below_db = 10.0 * np.log10(np.maximum(rows / loudest, 1e-12))
     levels = np.rint(LEVELS * np.clip(1.0 + below_db / RANGE_DB, 0.0, 1.0)).astype(np.uint8)
     downward = levels.T[::-1]
-    return (downward[:, 0::2] << 4 | downward[:, 1::2]).tobytes()
+    pairs: np.ndarray = downward[:, 0::2] << 4 | downward[:, 1::2]
+    return pairs.tobytes()
 
 
 def _rows(bins_hz: np.ndarray) -> np.ndarray:

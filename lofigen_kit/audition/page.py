@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from lofigen_kit import decisions
@@ -27,9 +27,16 @@ MOST_EMBEDDED = 256 << 20
 LINKED, EMBEDDED, SERVED = "'self' file:", "data:", "'self'"
 
 
+class Page(NamedTuple):
+    """A page, and the content security policy that it names too."""
+
+    html: str
+    policy: str
+
+
 def page(
     folder: Path, takes: Sequence[Take], *, media: str = LINKED, urls: Mapping[str, str]
-) -> str:
+) -> Page:
     """Return the contact sheet.
 
     Args:
@@ -58,14 +65,16 @@ def page(
         **_shared(takes, urls),
     }
     environment = Environment(autoescape=True, undefined=StrictUndefined)
-    return environment.from_string(html).render(
+    rules = policy(media, script, style)
+    made = environment.from_string(html).render(
         title=name_of(folder),
-        policy=policy(media, script, style),
+        policy=rules,
         script=script,
         style=style,
         data=_harmless(data),
         count=len(takes),
     )
+    return Page(made, rules)
 
 
 def policy(media: str, script: str, style: str) -> str:

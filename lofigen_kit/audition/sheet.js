@@ -98,6 +98,7 @@ function clock(seconds) {
 const signed = (value, digits) => value.toFixed(digits).replace("-", "\u2212");
 const fileOf = (take) => take.place.slice(take.place.lastIndexOf("/") + 1);
 const folderOf = (take) => take.place.slice(0, take.place.lastIndexOf("/") + 1);
+const nameOf = (take) => (take.title && take.number !== null ? `${take.title}, take ${take.number}` : fileOf(take));
 
 function span(flag) {
   if (flag.start_s === null || flag.end_s === null) return flag.what;
@@ -387,9 +388,10 @@ function row(number) {
     if (event.detail) focusRow();
   };
   parts.play = button({ class: "play" }, choose(() => toggle(number)), icon("play"));
-  const about = make("div", { class: "name" }, make("h3", { dir: "auto" }, name));
-  if (folderOf(take)) about.append(make("p", { dir: "auto" }, folderOf(take)));
-  if (take.title) about.append(make("p", { class: "title", dir: "auto" }, take.title));
+  const heading = make("h3", { dir: "auto" }, take.title || name);
+  if (take.title && take.number !== null) heading.append(make("span", {}, `take ${take.number}`));
+  const about = make("div", { class: "name" }, heading);
+  if (take.title || folderOf(take)) about.append(make("p", { dir: "auto" }, take.place));
   about.append(make("p", {}, factsOf(take)));
   if (take.flags.length) {
     about.append(make("ul", { class: "flags", "aria-label": "Flags" },
@@ -469,6 +471,7 @@ function expand(number) {
   }
   recipe.hidden = !recipe.hidden;
   more.setAttribute("aria-expanded", String(!recipe.hidden));
+  if (!recipe.hidden) recipe.scrollIntoView({ block: "nearest" });
 }
 
 // --- Which take the keys are about
@@ -703,7 +706,7 @@ function showDeck() {
   byId("play").setAttribute("aria-label", on ? "Pause" : "Play");
   byId("play").classList.toggle("on", on);
   byId("play").disabled = number === undefined;
-  byId("title").textContent = number === undefined ? "Nothing yet" : fileOf(takes[number]);
+  byId("title").textContent = number === undefined ? "Nothing yet" : nameOf(takes[number]);
   const press = (id, is) => byId(id).setAttribute("aria-pressed", String(is));
   press("loop", settings.loop);
   press("match", settings.match);
@@ -743,7 +746,7 @@ function draw(canvas) {
   canvas.height = Math.round(height * scale);
   const pen = canvas.getContext("2d");
   pen.scale(scale, scale);
-  const tall = Math.round(height * 0.62);
+  const tall = Math.round(height * 0.56);
   drawWave(pen, bytes(take.wave), width, tall);
   drawSpectrum(pen, bytes(take.spectrum), width, tall + 4, height - tall - 4);
   pen.fillStyle = `rgb(${colours.accent})`;
@@ -772,7 +775,7 @@ function drawWave(pen, wave, width, height) {
     const share = 2 * (centre / weight);
     const colour = share < 1 ? mix(colours.low, colours.mid, share) : mix(colours.mid, colours.high, share - 1);
     for (const [size, opacity] of [[peak, 0.4], [rms, 1]]) {
-      const tall = Math.max(1, (size / 255) * height);
+      const tall = Math.max(1, (size / 255) ** 0.8 * height);
       pen.fillStyle = `rgba(${colour}, ${opacity})`;
       pen.beginPath();
       pen.roundRect(bar * pitch, (height - tall) / 2, Math.max(1, pitch - 1), tall, 1);

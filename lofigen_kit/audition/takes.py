@@ -40,6 +40,11 @@ FEW, MOST_WORKERS = 16, 16
 MOST_RECIPE = 65_536
 MOST_TEXT = 300
 
+UNITS = {
+    "bpm": "BPM", "cents": "cents", "db": "dB", "dbfs": "dBFS", "hz": "Hz", "khz": "kHz",
+    "min": "min", "ms": "ms", "pct": "%", "s": "s", "st": "semitones",
+}  # fmt: skip
+
 Facts = Mapping[str, Any]
 Progress = Callable[[str, int, int], None]
 
@@ -336,9 +341,18 @@ def _stages(preset: Any) -> Iterator[tuple[str, str]]:
     stages += effects if isinstance(effects, list) else []
     for stage in stages:
         if isinstance(stage, dict):
-            fields = {k: v for k, v in stage.items() if k != "use" and v is not None}
-            told = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in fields.items())
-            yield _text(stage.get("use")), _text(told)
+            told = [_field(key, value) for key, value in stage.items() if key != "use"]
+            yield _text(stage.get("use")), _text(", ".join(field for field in told if field))
+
+
+def _field(key: str, value: Any) -> str:
+    """Return a field for people, `cutoff 6000 Hz`; empty for what changes nothing."""
+    if value is None or (key == "mix" and value == 1):
+        return ""
+    name, _, suffix = key.rpartition("_")
+    unit = UNITS.get(suffix, "") if name else ""
+    number = f"{value:.6g}" if isinstance(value, float) else str(value)
+    return f"{name if unit else key} {number} {unit}".strip().replace("_", " ")
 
 
 def _levels(audio: AudioBuffer, facts: Facts) -> tuple[float | None, float | None, bool]:

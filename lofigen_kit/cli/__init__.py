@@ -29,7 +29,19 @@ from lofigen_kit.cli import (
 from lofigen_kit.cli.common import Settings, warn
 from lofigen_kit.errors import LofigenError
 
-GROUPS = (chain, files, batch, audition, corpus, train, evaluate, experiment, models, plugins, bench)
+GROUPS = (
+    chain,
+    files,
+    batch,
+    audition,
+    corpus,
+    train,
+    evaluate,
+    experiment,
+    models,
+    plugins,
+    bench,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -93,13 +93,12 @@ def _write(folder: Path, takes: list[Take], path: Path, *, embed: bool) -> int:
     from lofigen_kit.recipe import writing
 
     if embed:
-        html = page.page(
-            folder, takes, media=page.EMBEDDED, urls=page.embedded(folder, takes)
-        ).encode()
+        urls = page.embedded(folder, takes)
+        html = page.page(folder, takes, media=page.EMBEDDED, urls=urls).html.encode()
     else:
         way = os.path.relpath(folder.resolve(), path.absolute().parent.resolve())
         base = "" if way == "." else Path(way).as_posix()
-        html = page.page(folder, takes, urls=page.linked(takes, base)).encode()
+        html = page.page(folder, takes, urls=page.linked(takes, base)).html.encode()
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, html)
