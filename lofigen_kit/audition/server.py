@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Lock
 from typing import Any, Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from lofigen_kit import decisions
 from lofigen_kit.audition import page
@@ -224,7 +224,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _place(self) -> str | None:
         """Return what is asked for, or None where it was refused: unasked, or by a stranger."""
-        first, _, rest = urlsplit(self.path).path.removeprefix("/").partition("/")
+        first, _, rest = self.path.partition("?")[0].removeprefix("/").partition("/")
         if self.headers.get_all("Host", []) != [self._host()]:
             self._refuse(HTTPStatus.FORBIDDEN, "this is not the host's name")
         elif not hmac.compare_digest(first.encode(), self.server.site.token.encode()):

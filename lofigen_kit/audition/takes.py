@@ -216,9 +216,9 @@ def _walk(folder: Path) -> Iterator[str]:
                 continue
             place = path.relative_to(folder).as_posix()
             if fault := _fault(place):
-                _logger.warning("%s: left out: its name %s", path, fault)
+                _logger.warning("%s: left out: its name %s", one_line(str(path)), fault)
             elif inside(folder, place) is None:
-                _logger.warning("%s: left out: it leads out of the folder or nowhere", path)
+                _logger.warning("%s: left out: a link that leads nowhere inside", path)
             else:
                 yield place
 
