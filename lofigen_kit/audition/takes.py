@@ -16,7 +16,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from lofigen_kit.decisions import MAX_DECISIONS, MAX_NAME, place_fault
@@ -174,7 +174,7 @@ def read_takes(
         places: Where in it they lie.
         progress: Told how many are done.
     """
-    records = _records(folder)
+    records = _records(folder, places)
     takes = []
     for take in _all_read(folder, [(place, records.get(place, {})) for place in places]):
         takes.append(take)
@@ -245,15 +245,21 @@ def _natural(place: str) -> list[tuple[int, int, str]]:
     return parts
 
 
-def _records(folder: Path) -> dict[str, Facts]:
-    """Return what the batch's ledger says of each take, where the folder has one."""
+def _records(folder: Path, places: Sequence[str]) -> dict[str, Facts]:
+    """Return what is told of takes by the ledgers of batches: of the folder, or of some in it."""
     from lofigen_kit.batch.ledger import MANIFEST, last_records
 
-    try:
-        return {str(r.get("path")): r for r in last_records(folder) if r.get("status") == "done"}
-    except OSError as error:
-        _logger.warning("%s: cannot be read (%s)", folder / MANIFEST, error.strerror)
-        return {}
+    records: dict[str, Facts] = {}
+    for below in sorted({parent for place in places for parent in PurePosixPath(place).parents}):
+        if inside(folder, str(below / MANIFEST)) is None:
+            continue
+        try:
+            for record in last_records(folder / below):
+                if record["status"] == "done":
+                    records[str(below / str(record.get("path")))] = record
+        except OSError as error:
+            _logger.warning("%s: cannot be read (%s)", folder / below / MANIFEST, error.strerror)
+    return records
 
 
 def _read(folder: Path, job: tuple[str, Facts]) -> Take:
@@ -360,7 +366,6 @@ def _levels(audio: AudioBuffer, facts: Facts) -> tuple[float | None, float | Non
 
     A lossy file's recipe has the hash of what was encoded: it can only be believed.
     """
-    from lofigen_kit.dsp.loudness import true_peak_dbtp
     from lofigen_kit.io import audio_sha256
     from lofigen_kit.recipe import AS_DECODED
 
@@ -368,6 +373,8 @@ def _levels(audio: AudioBuffer, facts: Facts) -> tuple[float | None, float | Non
     if not is_own and audio_sha256(audio) == facts.get("audio_sha256"):
         told = [_number(facts.get(key)) for key in ("loudness_lufs", "true_peak_dbtp")]
         return told[0], told[1], True
+    from lofigen_kit.dsp.loudness import true_peak_dbtp  # a second, if nothing else needs it
+
     return _loudness(audio), _finite(true_peak_dbtp(audio)), is_own
 
 

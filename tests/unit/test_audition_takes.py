@@ -197,6 +197,17 @@ def test_what_the_doctor_found_in_a_batch_is_told(tmp_path: Path, write_take: Wr
     assert Flag("noise", 2.0, 6.0) not in only(tmp_path).flags
 
 
+def test_a_folder_of_batches_has_the_ledger_of_each(tmp_path: Path, write_take: WriteTake) -> None:
+    for name in ("warm", "cold"):
+        made = write_take(tmp_path / "all" / name / "x.wav")
+        findings = [{"fault": name, "start_s": 0.0, "end_s": 2.0}]
+        ledger(tmp_path / "all" / name, audio_sha256=made["audio_sha256"], findings=findings)
+    takes = read_takes(tmp_path / "all", find_takes(tmp_path / "all"))
+    assert [(take.place, take.flags[0].what) for take in takes] == [
+        ("cold/x.wav", "cold"), ("warm/x.wav", "warm")
+    ]  # fmt: skip
+
+
 def test_the_doctor_hears_what_the_network_played(tmp_path: Path, write_take: WriteTake) -> None:
     write_take(tmp_path / "x.wav", seconds=4.0)
     write(tmp_path / "x.stems" / "00-model.wav", sine(440.0, level=0.3, seconds=4.0))
