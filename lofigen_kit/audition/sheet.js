@@ -365,16 +365,19 @@ function refresh(numbers) {
 }
 
 function factsOf(take) {
-  if (take.error !== null) return "";
-  const facts = [
+  if (take.error !== null) return [];
+  const music = [
     take.tempo_bpm === null ? "" : `${+take.tempo_bpm.toFixed(2)} BPM`,
     take.key,
+    clock(take.duration_s),
+    take.dry === null ? "" : "with dry",
+  ];
+  const measures = [
     take.loudness_lufs === null ? "silence" : `${signed(take.loudness_lufs, 1)} LUFS`,
     take.true_peak_dbtp === null ? "" : `${signed(take.true_peak_dbtp, 1)} dBTP`,
-    clock(take.duration_s),
     take.rank === null ? "" : `rank ${take.rank.toFixed(2)}`,
   ];
-  return facts.filter((fact) => fact).join(" \u00b7 ");
+  return [music, measures].map((facts) => facts.filter((fact) => fact).join(" \u00b7 "));
 }
 
 function row(number) {
@@ -392,7 +395,7 @@ function row(number) {
   if (take.title && take.number !== null) heading.append(make("span", {}, `take ${take.number}`));
   const about = make("div", { class: "name" }, heading);
   if (take.title || folderOf(take)) about.append(make("p", { dir: "auto" }, take.place));
-  about.append(make("p", {}, factsOf(take)));
+  about.append(...factsOf(take).map((facts) => make("p", { dir: "auto" }, facts)));
   if (take.flags.length) {
     about.append(make("ul", { class: "flags", "aria-label": "Flags" },
       ...take.flags.map((flag) => make("li", { dir: "auto" }, span(flag)))));
