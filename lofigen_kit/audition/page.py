@@ -23,7 +23,8 @@ from lofigen_kit.errors import InputError
 
 PAGE_TAKES = 500
 """So many takes are listed at once; decisions are of all."""
-MOST_EMBEDDED = 256 << 20
+MOST_EMBEDDED = 128 << 20
+"""Of the files; a page of more is slow to open, and twice that is more than browsers read."""
 LINKED, EMBEDDED, SERVED = "'self' file:", "data:", "'self'"
 
 

@@ -224,10 +224,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _place(self) -> str | None:
         """Return what is asked for, or None where it was refused: unasked, or by a stranger."""
-        first, _, rest = self.path.partition("?")[0].removeprefix("/").partition("/")
+        first, slash, rest = self.path.partition("?")[0].removeprefix("/").partition("/")
         if self.headers.get_all("Host", []) != [self._host()]:
             self._refuse(HTTPStatus.FORBIDDEN, "this is not the host's name")
-        elif not hmac.compare_digest(first.encode(), self.server.site.token.encode()):
+        elif not (slash and hmac.compare_digest(first.encode(), self.server.site.token.encode())):
             self._refuse(HTTPStatus.FORBIDDEN, "open the whole address that the command printed")
         else:
             return unquote(rest, errors="replace")

@@ -96,13 +96,23 @@ def _write(folder: Path, takes: list[Take], path: Path, *, embed: bool) -> int:
         urls = page.embedded(folder, takes)
         html = page.page(folder, takes, media=page.EMBEDDED, urls=urls).html.encode()
     else:
-        way = os.path.relpath(folder.resolve(), path.absolute().parent.resolve())
-        base = "" if way == "." else Path(way).as_posix()
-        html = page.page(folder, takes, urls=page.linked(takes, base)).html.encode()
+        urls = page.linked(takes, _way(path, folder))
+        html = page.page(folder, takes, urls=urls).html.encode()
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, html)
     return len(html)
+
+
+def _way(path: Path, folder: Path) -> str:
+    """Return the way from a page to a folder; empty where it lies in it."""
+    try:
+        way = os.path.relpath(folder.resolve(), path.absolute().parent.resolve())
+    except ValueError:  # two drives
+        raise InputError(
+            "its takes are on another drive", where=path, remedy="write it there, or --embed them"
+        ) from None
+    return "" if way == "." else Path(way).as_posix()
 
 
 def _serve(folder: Path, takes: list[Take], port: int, *, as_json: bool) -> None:

@@ -65,8 +65,8 @@ class Client:
 
     def put(self, made: Any, **headers: str) -> Answer:
         body = made if isinstance(made, bytes) else json.dumps(made).encode()
-        own = {"Origin": f"http://{self.own}", "Content_Type": "application/json"}
-        return self.ask("decisions.json", method="PUT", body=body, **{**own, **headers})
+        own: Any = {"Origin": f"http://{self.own}", "Content_Type": "application/json", **headers}
+        return self.ask("decisions.json", method="PUT", body=body, **own)
 
     def decide(self, **made: Any) -> Answer:
         return self.put(
@@ -212,6 +212,11 @@ def test_another_name_for_this_machine_is_refused(client: Client, host: str) -> 
         assert b"<html" not in answer.body
 
 
+def test_the_address_ends_with_a_slash_as_printed(client: Client) -> None:
+    assert client.ask(client.base.rstrip("/"), raw=True).status == 403
+    assert client.ask(client.base + "?x=1", raw=True).status == 200
+
+
 def test_bytes_that_are_no_text_are_refused(client: Client) -> None:
     with socket.create_connection(("127.0.0.1", client.port), 10) as line:
         line.sendall(b"GET /\xe9\xff/ HTTP/1.1\r\nHost: " + client.own.encode() + b"\r\n\r\n")
@@ -264,8 +269,8 @@ def test_other_pages_may_not_write(client: Client, origin: str) -> None:
 
 
 def test_a_page_that_hides_its_origin_may_not_write(client: Client) -> None:
-    headers = {"Content_Type": "application/json"}
-    assert client.ask("decisions.json", method="PUT", body=b"{}", **headers).status == 403
+    answer = client.ask("decisions.json", method="PUT", body=b"{}", Content_Type="application/json")
+    assert answer.status == 403
 
 
 @pytest.mark.parametrize(

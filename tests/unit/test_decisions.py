@@ -93,7 +93,7 @@ def test_sizes_are_bounded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
     (tmp_path / "d.json").write_bytes(two)
     with pytest.raises(InputError, match="larger than"):
         read(tmp_path / "d.json")
-    many = {f"{n}": {} for n in range(decisions.MAX_DECISIONS + 1)}
+    many: dict[str, Any] = {f"{n}": {} for n in range(decisions.MAX_DECISIONS + 1)}
     monkeypatch.undo()
     assert "at most 100000" in refusal(text(decisions=many))
 
