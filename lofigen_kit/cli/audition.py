@@ -73,7 +73,7 @@ def audition(
         "path": str(path),
         "takes": len(takes),
         "unreadable": [{"place": t.place, "error": t.error} for t in takes if t.error],
-        "flagged": sum(bool(take.flags) for take in takes),
+        "flagged": sum(bool(take.flags or take.error) for take in takes),
         "bytes": size,
     }
     lines = [f"{path}  {len(takes)} takes, {facts['flagged']} flagged"]

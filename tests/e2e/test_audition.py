@@ -75,7 +75,7 @@ class Sheet:
         return self
 
     def names(self) -> list[str]:
-        return self.page.locator(".take h3").all_inner_texts()
+        return self.page.locator(".take h3").all_text_contents()  # of those out of view too
 
     def said(self) -> str:
         return self.page.locator("#live").inner_text().strip()
@@ -84,7 +84,7 @@ class Sheet:
         return self.page.evaluate(script)
 
     def current(self) -> str:
-        return self.page.locator(".take[aria-current=true] h3").inner_text()
+        return str(self.page.locator(".take[aria-current=true] h3").text_content())
 
     def download(self) -> Any:
         with self.page.expect_download() as caught:
@@ -428,10 +428,13 @@ def test_what_cannot_be_read_is_shown_and_can_be_rejected(
     sheet.open((beats / "audition.html").as_uri()).press("n", "n", "x", " ")
     sheet.wait("!document.getElementById('notice').hidden")
     assert "take2.wav cannot be played" in sheet.page.inner_text("#notice")
-    assert "not audio" in sheet.page.locator(".take").nth(2).inner_text()
+    assert "not audio" in str(sheet.page.locator(".take").nth(2).text_content())
     assert list(sheet.download()) == ["take2.wav"]
     sheet.page.click("[data-show=flagged]")
     assert "take2.wav" in sheet.names()
+    assert json.loads(run("audition", beats, "--force", "--json")[1])["flagged"] == len(
+        sheet.names()
+    )
 
 
 @needs_chromium
