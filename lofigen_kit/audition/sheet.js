@@ -934,6 +934,13 @@ function listen() {
     });
   }
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  // Decided in another window of this sheet, or told late by a browser that was busy.
+  addEventListener("storage", async (event) => {
+    if (event.key !== STORE || data.served) return;
+    decided.clear();
+    await restore();
+    list(currentNumber());
+  });
   let waiting = 0;
   addEventListener("resize", () => {
     clearTimeout(waiting);

@@ -233,16 +233,32 @@ def test_a_reload_keeps_decisions_and_another_sheet_has_its_own(
     address = build(run, beats)
     sheet.open(address).press("k", "5", "n", "x")
     before = sheet.download()
-    assert sheet.open(address).download() == before
+    sheet.open(address).wait("decided.size === 2")
+    assert sheet.download() == before
     # Built again after more takes came, it is the same sheet; a take of another sound is not.
     write_take(beats / "take5.wav")
     write_take(beats / "take0.wav", hz=999.0)
-    assert sheet.open(build(run, beats, "--force")).download() == {"take1.wav": before["take1.wav"]}
+    sheet.open(build(run, beats, "--force")).wait("decided.size === 1")
+    assert sheet.download() == {"take1.wav": before["take1.wav"]}
     assert "another sound" in sheet.page.inner_text("#notice")
     other = beats.parent / "other" / "beats"
     shutil.copytree(beats, other)
     (other / "audition.html").unlink()
     assert Sheet(context).open(build(run, other)).download() == {}
+
+
+@needs_chromium
+def test_two_windows_of_a_sheet_agree(
+    context: BrowserContext, sheet: Sheet, beats: Path, run: Run
+) -> None:
+    address = build(run, beats)
+    first, second = sheet.open(address), Sheet(context).open(address)
+    second.press("n", "k")
+    first.wait("decided.size === 1")
+    first.press("x")
+    second.wait("decided.size === 2")
+    assert second.download() == first.download()
+    assert [one.verdict for one in first.download().values()] == ["reject", "keep"]
 
 
 @needs_chromium
