@@ -7,13 +7,13 @@ with bounds, and names nothing outside its folder.
 from __future__ import annotations
 
 from pathlib import Path, PureWindowsPath
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from lofigen_kit.errors import InputError
 
-FORMAT = "lofigen-kit decisions 1"
+FORMAT: Final = "lofigen-kit decisions 1"
 MAX_BYTES = 32 << 20
 MAX_DECISIONS = 100_000
 MAX_NAME = 4096

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,7 +17,7 @@ from lofigen_kit.plugins import load_plugins
 from lofigen_kit.preset import Preset
 from lofigen_kit.process import Progress, process
 from lofigen_kit.registry import Registry
-from lofigen_kit.workers import interruptible, pool
+from lofigen_kit.workers import heard_warnings, interruptible, pool
 
 if TYPE_CHECKING:
     from lofigen_kit.components import Source
@@ -239,26 +237,6 @@ def _begin(rack: Rack) -> None:
 
 
 def _work(work: Callable[[Job, Preset, Registry], Done], job: Job) -> Done:
-    with interruptible(), _warnings() as heard:
+    with interruptible(), heard_warnings() as heard:
         done = work(job, _Worker.preset, _Worker.registry)
     return replace(done, warnings=tuple(heard))
-
-
-@contextmanager
-def _warnings() -> Iterator[list[str]]:
-    """Give what the toolkit warns of."""
-    logger, handler = logging.getLogger("lofigen_kit"), _Listener(logging.WARNING)
-    logger.addHandler(handler)
-    try:
-        yield handler.heard
-    finally:
-        logger.removeHandler(handler)
-
-
-class _Listener(logging.Handler):
-    def __init__(self, level: int) -> None:
-        super().__init__(level)
-        self.heard: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.heard.append(record.getMessage())

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import platformdirs
 import pytest
 
+from lofigen_kit import recipe
+from lofigen_kit.audio import AudioBuffer
 from lofigen_kit.engine import Track, generate
+from lofigen_kit.io import as_stored, audio_sha256, write_audio
 from lofigen_kit.nn.checkpoint import Network
 from lofigen_kit.nn.spec import stack
 from lofigen_kit.plugins import load_plugins
@@ -162,6 +166,40 @@ LoadPreset = Callable[..., Preset]
 def load(preset_file: Path, registry: Registry) -> LoadPreset:
     """Load the small preset with overrides."""
     return lambda *overrides: load_preset(preset_file, registry=registry, overrides=overrides)
+
+
+WriteTake = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def write_take() -> WriteTake:
+    """Write a WAV file that looks like a take, quickly, and return its recipe."""
+    from lofigen_kit.dsp.loudness import integrated_lufs, true_peak_dbtp  # brings numba
+
+    def write(
+        path: Path, *, hz: float = 220.0, level: float = 0.25, seconds: float = 1.0, **facts: Any
+    ) -> dict[str, Any]:
+        time_s = np.arange(round(seconds * 8000)) / 8000
+        beat = 0.1 + 0.9 * np.exp(-8.0 * (time_s % 0.25))
+        audio = AudioBuffer(level * beat * np.sin(2 * np.pi * hz * time_s)[None], 8000)
+        kept = as_stored(audio, format="wav", bit_depth=24, rng=np.random.default_rng(0))
+        made = {
+            "format": recipe.FORMAT,
+            "preset": {"name": "tape", "source": {"use": "sines", "hz": hz, "decay_ms": 125.0}},
+            "seed": 7,
+            "audio_sha256": audio_sha256(kept),
+            "audio_sha256_of": recipe.AS_DECODED,
+            "loudness_lufs": integrated_lufs(kept),
+            "true_peak_dbtp": true_peak_dbtp(kept),
+            **facts,
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_audio(
+            path, audio, format="wav", bit_depth=24, comment=json.dumps(made), rng=None, force=True
+        )
+        return made
+
+    return write
 
 
 class Ran(NamedTuple):

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from lofigen_kit.cli import (
+    audition,
     batch,
     bench,
     chain,
@@ -32,8 +33,8 @@ from lofigen_kit.cli.common import Settings, warn
 from lofigen_kit.errors import LofigenError
 
 GROUPS = (
-    chain, play, files, batch, curate, provenance, corpus, train, evaluate, experiment, models,
-    plugins, bench,
+    chain, play, files, batch, audition, curate, provenance, corpus, train, evaluate, experiment,
+    models, plugins, bench,
 )  # fmt: skip
 
 

@@ -1,0 +1,124 @@
+"""`audition`: listen through a folder of takes, and decide."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lofigen_kit.cli.common import Force, Json, Quiet, progress_bar, show, warn
+from lofigen_kit.errors import InputError
+
+if TYPE_CHECKING:
+    from lofigen_kit.audition.takes import Take
+
+
+def register(root: typer.Typer) -> None:
+    """Add the command."""
+    root.command()(audition)
+
+
+def audition(
+    *,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of takes.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="HTML", help="By default DIR/audition.html."),
+    ] = None,
+    embed: Annotated[
+        bool, typer.Option("--embed", help="Put the sounds into the page, for one file to send.")
+    ] = False,
+    serve: Annotated[
+        bool,
+        typer.Option(
+            "--serve", help="Write no page: give it to this machine's browser, and save decisions."
+        ),
+    ] = False,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="With --serve; 0 is any that is free.")
+    ] = 0,
+    force: Force = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make a page to see, hear, compare and choose the takes in a folder.
+
+    The page asks no network for anything. What is decided stays in the browser, and downloads as
+    JSON; with --serve it is saved as DIR/decisions.json.
+    """
+    from lofigen_kit.audition.takes import find_takes, read_takes
+    from lofigen_kit.recipe import check_free
+
+    if serve and (output or embed):
+        raise InputError(
+            "--serve writes no page", where="--serve", remedy="leave -o and --embed out"
+        )
+    if port and not serve:
+        raise InputError("a port is for --serve", where="--port", remedy="add --serve")
+    path = output or folder / "audition.html"
+    with progress_bar(quiet=quiet or as_json) as bar:
+        places = find_takes(folder)
+        if not serve:
+            check_free(path, force=force)
+        takes = read_takes(folder, places, progress=bar)
+    if not quiet and not as_json:
+        _tell(takes)
+    if serve:
+        _serve(folder, takes, port, as_json=as_json)
+        return
+    size = _write(folder, takes, path, embed=embed)
+    facts = {
+        "path": str(path),
+        "takes": len(takes),
+        "unreadable": [{"place": t.place, "error": t.error} for t in takes if t.error],
+        "flagged": sum(bool(take.flags or take.error) for take in takes),
+        "bytes": size,
+    }
+    lines = [f"{path}  {len(takes)} takes, {facts['flagged']} flagged"]
+    show(facts, lines, as_json=as_json, quiet=quiet)
+
+
+def _tell(takes: list[Take]) -> None:
+    for take in takes:
+        if take.error:
+            warn(f"{take.place}: {take.error}")
+
+
+def _write(folder: Path, takes: list[Take], path: Path, *, embed: bool) -> int:
+    """Write the page and return its size."""
+    from lofigen_kit.audition import page
+    from lofigen_kit.io import write_atomic
+    from lofigen_kit.recipe import writing
+
+    if embed:
+        urls = page.embedded(folder, takes)
+        html = page.page(folder, takes, media=page.EMBEDDED, urls=urls).html.encode()
+    else:
+        urls = page.linked(takes, _way(path, folder))
+        html = page.page(folder, takes, urls=urls).html.encode()
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, html)
+    return len(html)
+
+
+def _way(path: Path, folder: Path) -> str:
+    """Return the way from a page to a folder; empty where it lies in it."""
+    try:
+        way = os.path.relpath(folder.resolve(), path.absolute().parent.resolve())
+    except ValueError:  # two drives
+        raise InputError(
+            "its takes are on another drive", where=path, remedy="write it there, or --embed them"
+        ) from None
+    return "" if way == "." else Path(way).as_posix()
+
+
+def _serve(folder: Path, takes: list[Take], port: int, *, as_json: bool) -> None:
+    from lofigen_kit.audition.server import Server
+
+    with Server(folder, takes, port) as server:
+        lines = [f"{server.url}  {len(takes)} takes; Ctrl-C ends it"]
+        show({"url": server.url, "takes": len(takes)}, lines, as_json=as_json)
+        server.run()
