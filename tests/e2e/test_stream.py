@@ -95,9 +95,14 @@ def test_it_ends_quietly_when_nobody_reads_any_longer(stream: Stream) -> None:
 
 
 def test_ctrl_c_ends_it(stream: Stream) -> None:
+    heed = (  # a shell's `&` has it ignored
+        "import signal, os, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+        "os.execv(sys.argv[1], sys.argv[1:])"
+    )
     with subprocess.Popen(
-        stream("--realtime"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
-    ) as running:
+        [sys.executable, "-c", heed, *stream("--realtime")],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
+    ) as running:  # fmt: skip
         assert running.stdout is not None
         assert running.stderr is not None
         assert running.stdout.read(1)
