@@ -12,6 +12,7 @@ import pytest
 
 from lofigen_kit.audio import AudioBuffer
 from lofigen_kit.components import Context
+from lofigen_kit.decisions import Decision, Decisions
 from lofigen_kit.io import read_audio, write_audio
 from lofigen_kit.plugins import load_plugins
 from lofigen_kit.seeding import stream
@@ -64,10 +65,19 @@ def run(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+def decide(takes: Path) -> None:
+    """Keep each take, as somebody would on the sheet."""
+    decisions = {path.name: Decision(verdict="keep", stars=3) for path in takes.glob("*.wav")}
+    text = Decisions(sheet=takes.name, decisions=decisions).to_json()
+    (takes / "decisions.json").write_text(text)
+
+
 def test_commands_work_in_the_order_in_which_they_stand(folder: Path) -> None:
     for line in COMMANDS:
         if shlex.split(line)[1] in TRAINING:
             continue
+        if line.startswith("lofigen-kit curate"):
+            decide(folder / "hundreds")
         done = run(line.replace("-n 500", "-n 2"), folder)
         assert done.returncode == 0, f"{line}\n{done.stderr}"
     made = {path.relative_to(folder).as_posix() for path in folder.rglob("*.*")}
@@ -75,6 +85,8 @@ def test_commands_work_in_the_order_in_which_they_stand(folder: Path) -> None:
     assert len(list((folder / "beats").glob("worn-walkman_*_take[01].wav"))) == 2
     assert len(list((folder / "processed").glob("take*.wav"))) == 1
     assert len(list((folder / "hundreds").glob("lofi-tape_*_take[01].wav"))) == 2
+    assert {"hundreds/audition.html", "kept/playlist.m3u8", "kept.zip"} <= made
+    assert len(list((folder / "kept").glob("lofi-tape_*_take[01].wav"))) == 2
     following = read_audio(folder / "following.wav")
     assert following.samples.std() > 0.01
 

@@ -20,8 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lofigen_kit import chunks, recipe, tags, yaml_loader
-from lofigen_kit.errors import AudioError, LofigenError, PresetError
+from lofigen_kit import chunks, decisions, recipe, tags, yaml_loader
+from lofigen_kit.errors import AudioError, InputError, LofigenError, PresetError
 from lofigen_kit.io import audio_blocks, read_comment, read_labels
 from lofigen_kit.labels import Cue, Labels, Loop
 from lofigen_kit.plugins import load_plugins
@@ -115,6 +115,18 @@ def check_flac(data: bytes) -> None:
     _check_labels(labels)
 
 
+def check_decisions(data: bytes) -> None:
+    """What was decided of takes names nothing outside their folder, or is refused in one line."""
+    try:
+        found = decisions.parse(data, where="decisions.json")
+    except InputError as error:
+        _check_line(error, re.compile(r"decisions\.json: "))
+    else:
+        folder = Path("/takes")
+        assert all((folder / place).resolve().is_relative_to(folder) for place in found.decisions)
+        assert decisions.parse(found.to_json().encode(), where="again") == found
+
+
 def check_audio(data: bytes) -> None:
     """Any file gives finite samples, or one line that names it."""
     with _on_disk(data, "fuzzed.wav") as path:
@@ -191,6 +203,12 @@ def _recipe_seeds() -> list[bytes]:
     return [json.dumps(facts).encode()]
 
 
+def _decision_seeds() -> list[bytes]:
+    made = decisions.Decision(verdict="keep", stars=3, audio_sha256="ab" * 32)
+    places = {"a.wav": made, "warm/b.flac": decisions.Decision(verdict="reject")}
+    return [decisions.Decisions(sheet="takes", decisions=places).to_json().encode()]
+
+
 def _wav_seeds() -> list[bytes]:
     whole = io.BytesIO(_silent_wav())
     chunks.append(whole, LABELS, "{}", software="kit", sample_rate_hz=8000)
@@ -213,6 +231,7 @@ TARGETS = {
     "preset": Target(check_preset, _preset_seeds),
     "override": Target(check_override, _override_seeds),
     "recipe": Target(check_recipe, _recipe_seeds),
+    "decisions": Target(check_decisions, _decision_seeds),
     "wav": Target(check_wav, _wav_seeds),
     "id3": Target(check_id3, _tagged_seeds("MP3")),
     "flac": Target(check_flac, _tagged_seeds("FLAC")),
