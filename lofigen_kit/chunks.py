@@ -140,6 +140,8 @@ def read(file: BinaryIO) -> tuple[Labels, str]:
 def bytes_of(file: BinaryIO, name: bytes) -> int:
     """Return how many bytes the chunks of a name have in all.
 
+    Samples of unknown length, as a pipe has them, go on to the file's end.
+
     Raises:
         ValueError: if any chunk reaches past the file's end, or there are too many of them.
     """
@@ -147,6 +149,8 @@ def bytes_of(file: BinaryIO, name: bytes) -> int:
     file.seek(12)
     found = 0
     for count, (chunk, size) in enumerate(_chunks(file)):
+        if (chunk, size) == (b"data", UNKNOWN_BYTES):
+            break
         if file.tell() + size > end or count == MAX_CHUNKS:
             raise ValueError(chunk)
         found += size if chunk == name else 0

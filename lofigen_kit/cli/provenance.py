@@ -221,9 +221,12 @@ def _may_sign(file: Path, *, force: bool) -> str:
             where=file,
             remedy="render or process it with --sign",
         )
-    if compare(file, facts) == "changed":
-        raise InputError("its samples are not those of its recipe", where=file,
-                         remedy="render it again")  # fmt: skip
+    faults = {
+        "changed": "its samples are not those of its recipe",
+        "unknown": "its recipe does not say which its samples are, as a stream's does not",
+    }
+    if fault := faults.get(compare(file, facts)):
+        raise InputError(fault, where=file, remedy="render it again")
     if not force and credentials.read(file).state != "none":
         raise InputError("it is signed already", where=file, remedy="sign it anew with --force")
     return read_comment(file) or ""

@@ -22,6 +22,7 @@ from lofigen_kit.endless import Endless, begun
 from lofigen_kit.io import read_audio, read_comment
 from lofigen_kit.preset import load_preset
 from lofigen_kit.registry import Registry
+from lofigen_kit.verify import verify
 
 PROGRAM = Path(sys.executable).with_name("lofigen-kit")
 RATE_HZ = 44_100
@@ -65,6 +66,8 @@ def test_a_stream_is_a_file_that_says_how_it_was_made(stream: Stream, tmp_path: 
     assert (facts["command"], facts["seed"], facts["preset"]["name"]) == ("stream", 9, "plain")
     assert facts["preset"]["source"]["bars"] == 2
     assert facts["licences"] == {"source": "CC0-1.0", "model": "CC0-1.0"}
+    found = verify(path)  # of which the header, written before it, cannot tell
+    assert (found.sound, found.credentials.state, found.holds) == ("unknown", "none", True)
 
 
 def test_bare_samples_are_those_of_the_file_and_say_so_beside(stream: Stream) -> None:
