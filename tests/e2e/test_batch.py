@@ -194,7 +194,13 @@ def test_killed_workers_and_parents_cost_nothing_but_time(
 
 @pytest.mark.parametrize(
     "company",
-    [("local", 1, 8), ("local", 2, 1), ("local", 2, 8), ("dask", 1, 1), ("dask", 2, 8)],
+    [
+        ("local", 1, 8),
+        ("local", 2, 1),
+        pytest.param(("local", 2, 8), marks=pytest.mark.slow),
+        pytest.param(("dask", 1, 1), marks=pytest.mark.slow),
+        ("dask", 2, 8),
+    ],
 )
 def test_take_37_is_the_same_in_any_company(
     napping: Path,
