@@ -76,7 +76,6 @@ sampler: {use: temperature}
 effects: [{use: fake-noise, level: 0.01}, {use: naps}, {use: exits}]
 """
 TAKES = 60
-ENGINES = ["local", "dask"]
 
 
 @pytest.fixture
@@ -165,7 +164,7 @@ def wait_for(is_so: Callable[[], bool], seconds: float = 120.0) -> None:
 @pytest.mark.skipif(
     not Path("/proc/self/stat").exists(), reason="there is no /proc to find them in"
 )
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", ["local", pytest.param("dask", marks=pytest.mark.slow)])
 def test_killed_workers_and_parents_cost_nothing_but_time(
     napping: Path, in_sequence: dict[int, str], engine: str
 ) -> None:

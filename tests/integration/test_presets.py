@@ -107,6 +107,11 @@ def test_the_finished_beat_still_has_its_strokes(rendering: Rendering) -> None:
     assert drum_f_measure(rendering.audio, rendering.score, "snare") >= 0.7
 
 
+@pytest.mark.parametrize(
+    "rendering",
+    [PRESETS[0], *(pytest.param(name, marks=pytest.mark.slow) for name in (*PRESETS[1:], DEEPER))],
+    indirect=True,
+)
 def test_the_same_take_again_is_the_same_bit_for_bit(rendering: Rendering) -> None:
     again = render(rendering.preset)
     np.testing.assert_array_equal(again.audio.samples, rendering.audio.samples)
