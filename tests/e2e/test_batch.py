@@ -195,7 +195,7 @@ def test_killed_workers_and_parents_cost_nothing_but_time(
     "company",
     [
         ("local", 1, 8),
-        ("local", 2, 1),
+        pytest.param(("local", 2, 1), marks=pytest.mark.slow),
         pytest.param(("local", 2, 8), marks=pytest.mark.slow),
         pytest.param(("dask", 1, 1), marks=pytest.mark.slow),
         ("dask", 2, 8),

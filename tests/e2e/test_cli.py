@@ -79,6 +79,7 @@ def test_options_override_the_preset(run: Run, preset_file: Path) -> None:
     assert read_audio(Path("out.flac")).sample_rate_hz == 48000
 
 
+@pytest.mark.slow
 def test_the_first_run_says_that_it_compiles(preset_file: Path, plugin_dir: Path) -> None:
     folder = preset_file.parent
     command = [sys.executable, "-m", "lofigen_kit", "--plugin-dir", str(plugin_dir)]

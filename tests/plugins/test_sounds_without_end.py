@@ -83,6 +83,7 @@ def speeds(tape: WowFlutter, seconds: float) -> np.ndarray:
     return 100.0 * (np.diff(positions) - 1.0)
 
 
+@pytest.mark.slow
 def test_the_tape_varies_as_it_is_set_and_does_not_run_away() -> None:
     still = {"wow_depth_pct": 0.0, "flutter_depth_pct": 0.0, "drift_pct": 0.0}
     wow = speeds(WowFlutter(**{**still, "wow_depth_pct": 0.3, "wow_rate_hz": 0.77}), 60)
@@ -94,6 +95,7 @@ def test_the_tape_varies_as_it_is_set_and_does_not_run_away() -> None:
     assert abs(drift.mean()) < 0.01
 
 
+@pytest.mark.slow
 def test_drift_does_not_come_round() -> None:
     tape = WowFlutter(wow_depth_pct=0, flutter_depth_pct=0, drift_pct=0.5)
     drift = speeds(tape, 1800)[:: RATE_HZ // 4]

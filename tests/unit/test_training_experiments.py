@@ -292,6 +292,7 @@ def test_a_folder_holds_one_experiment(tmp_path: Path) -> None:
 SHORT = ("--steps", 1, "--window", 256, "--seconds", 1, "--minutes", 1.5)
 
 
+@pytest.mark.slow
 def test_the_genres_command_renders_what_is_not_given(
     run: Callable[..., tuple[int, str, str]],
 ) -> None:
