@@ -73,31 +73,35 @@ def _is_clipping(window: np.ndarray, _rate: int) -> bool:
 
 def _is_hum(window: np.ndarray, rate: int) -> bool:
     """Nine tenths of the energy within 6 Hz of one line, and a level that stands still."""
+    if _level_spread_db(window, rate) >= 1.0:  # asked first, since it costs nothing
+        return False
     power = np.abs(np.fft.rfft(window * np.hanning(len(window)))) ** 2
     reach = max(1, round(6.0 * len(window) / rate))
     peak = int(power[reach:].argmax()) + reach
     around = power[max(peak - reach, 0) : peak + reach + 1].sum()
-    return bool(around > 0.9 * power[1:].sum() and _level_spread_db(window, rate) < 1.0)
+    return bool(around > 0.9 * power[1:].sum())
 
 
 def _is_noise(window: np.ndarray, rate: int) -> bool:
     """A flat spectrum (Wiener entropy over 0.25; white noise has 0.56) that stands still."""
+    if _level_spread_db(window, rate) >= 3.0:
+        return False
     frames = _frames(window, max(rate // 16, 2))
     power = np.abs(np.fft.rfft(frames * np.hanning(frames.shape[1]))) ** 2 + 1e-20
     flatness = np.exp(np.log(power).mean(axis=1)) / power.mean(axis=1)
-    return bool(np.median(flatness) > 0.25 and _level_spread_db(window, rate) < 3.0)
+    return bool(np.median(flatness) > 0.25)
 
 
 def _is_locked(window: np.ndarray, rate: int) -> bool:
     """A repetition within 50 ms, exact to -30 dB, of a level that stands still."""
+    if _level_spread_db(window, rate) >= 0.5:
+        return False
     centred = window - window.mean()
     padded = np.fft.rfft(centred, 2 * len(window))
     correlation = np.fft.irfft(np.abs(padded) ** 2)[: len(window)]
     correlation /= correlation[0] * (1.0 - np.arange(len(window)) / len(window)) + 1e-20
     shortest, longest = max(rate // 400, 1), max(rate // 20, 2)
-    return bool(
-        correlation[shortest:longest].max() > 0.999 and _level_spread_db(window, rate) < 0.5
-    )
+    return bool(correlation[shortest:longest].max() > 0.999)
 
 
 FAULTS: dict[str, Callable[[np.ndarray, int], bool]] = {

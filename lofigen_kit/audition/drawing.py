@@ -58,8 +58,9 @@ def _power(mono: np.ndarray, rate_hz: int) -> tuple[np.ndarray, np.ndarray]:
     starts = np.linspace(0, len(mono), _FRAMES_A_COLUMN * COLUMNS, endpoint=False).astype(np.intp)
     window = np.hanning(_WINDOW).astype(np.float32)
     frames = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[starts] * window
-    power = np.abs(fft.rfft(frames)) ** 2
-    columns = power.reshape(COLUMNS, _FRAMES_A_COLUMN, -1).mean(axis=1)
+    spectra = fft.rfft(frames)
+    power = spectra.real**2 + spectra.imag**2
+    columns = power.reshape(COLUMNS, _FRAMES_A_COLUMN, -1).sum(axis=1) / _FRAMES_A_COLUMN
     return columns, np.fft.rfftfreq(_WINDOW, 1.0 / rate_hz)
 
 
