@@ -20,6 +20,7 @@ from lofigen_kit.cli.common import (
     Json,
     Overrides,
     Quiet,
+    Seed,
     Settings,
     columns,
     printable,
@@ -89,7 +90,7 @@ def run(
     preset: Annotated[str, typer.Argument(metavar="PRESET")],
     takes: Annotated[int, typer.Option("-n", min=1, help="How many takes of each setting.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR")],
-    seed: Annotated[int | None, typer.Option(help="Instead of the preset's seed.")] = None,
+    seed: Seed = None,
     overrides: Overrides = None,
     sweep: Annotated[
         list[str] | None,

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lofigen_kit.cli.common import (
+    Device,
     Force,
     Json,
     Overrides,
     Quiet,
+    Seed,
     columns,
     printable,
     progress_bar,
@@ -50,19 +52,14 @@ def render(
         Path | None,
         typer.Option("--output", "-o", metavar="PATH", help="A file (one take) or a folder."),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Instead of the preset's seed.")] = None,
+    seed: Seed = None,
     takes: Annotated[int, typer.Option(min=1, help="How many takes to render.")] = 1,
     overrides: Overrides = None,
     input_file: Annotated[
         Path | None,
         typer.Option("--input", metavar="AUDIO", help="Begin from this file, not the source."),
     ] = None,
-    device: Annotated[
-        str,
-        typer.Option(
-            metavar="cpu|cuda|auto", help="Where the network plays; auto is cuda if it answers."
-        ),
-    ] = "cpu",
+    device: Device = "cpu",
     stems: Annotated[
         bool, typer.Option("--stems", help="Write the sound after each stage.")
     ] = False,

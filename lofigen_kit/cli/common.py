@@ -27,6 +27,13 @@ Part = TypeVar("Part", bound="Component")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors alone.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")]
+Seed = Annotated[int | None, typer.Option(help="Instead of the preset's seed.")]
+Device = Annotated[
+    str,
+    typer.Option(
+        metavar="cpu|cuda|auto", help="Where the network plays; auto is cuda if it answers."
+    ),
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Option(

@@ -15,6 +15,7 @@ from lofigen_kit.cli.common import (
     Json,
     Overrides,
     Quiet,
+    Seed,
     Settings,
     columns,
     printable,
@@ -48,7 +49,7 @@ def process(
         Path | None,
         typer.Option("--output", "-o", metavar="PATH", help="A file (for one) or a folder."),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Instead of the preset's seed.")] = None,
+    seed: Seed = None,
     overrides: Overrides = None,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 1,
     salvage: Annotated[

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lofigen_kit.cli.chain import PresetArgument, load
-from lofigen_kit.cli.common import Overrides, Quiet, progress_bar, registry_of, warn
+from lofigen_kit.cli.common import Device, Overrides, Quiet, Seed, progress_bar, registry_of, warn
 from lofigen_kit.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,13 +25,6 @@ if TYPE_CHECKING:
 
 Bars = Annotated[
     int | None, typer.Option(min=1, help="How many bars a section has; by default the source's.")
-]
-Seed = Annotated[int | None, typer.Option(help="Instead of the preset's seed.")]
-Device = Annotated[
-    str,
-    typer.Option(
-        metavar="cpu|cuda|auto", help="Where the network plays; auto is cuda if it answers."
-    ),
 ]
 
 LOOK_S = 0.25
