@@ -9,10 +9,10 @@ or the length of the chunks. Importing this package imports neither numba nor to
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lofigen_kit.engine.track import EndlessTrack, Scroll, Track
+from lofigen_kit.lazily import names_of
 
 if TYPE_CHECKING:
     from lofigen_kit.engine.batch import generate
@@ -31,16 +31,14 @@ __all__ = [
     "predict",
 ]
 
-_HOMES = {
-    "Ring": "ring",
-    "Stream": "stream",
-    "TorchStream": "torch_blocked",
-    "generate": "batch",
-    "predict": "stream",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+if not TYPE_CHECKING:  # type checkers see the imports above
+    __getattr__ = names_of(
+        __name__,
+        {
+            "Ring": f"{__name__}.ring",
+            "Stream": f"{__name__}.stream",
+            "TorchStream": f"{__name__}.torch_blocked",
+            "generate": f"{__name__}.batch",
+            "predict": f"{__name__}.stream",
+        },
+    )
