@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Literal
 
 import numpy as np
 
 from lofigen_kit.rack import Blocks
-
-PipeFormat = Literal["wav", "pcm"]
 
 LEAD_S = 0.5
 """How far ahead of the clock a paced stream may be, so that its listeners never run dry."""

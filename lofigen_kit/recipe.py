@@ -61,7 +61,7 @@ def recipe(rendering: Result, registry: Registry, audio_sha256: str) -> dict[str
     score, output = rendering.score, rendering.preset.output
     return {
         "format": FORMAT,
-        "disclosure": MADE if rendering.network_sha256 else PROCESSED,
+        "disclosure": disclosure(rendering.network_sha256),
         "command": rendering.command,
         "preset": _portable(rendering.preset),
         "seed": rendering.preset.seed,
@@ -81,10 +81,7 @@ def recipe(rendering: Result, registry: Registry, audio_sha256: str) -> dict[str
         "network_sha256": rendering.network_sha256,
         "audio_sha256": audio_sha256,
         "audio_sha256_of": BEFORE_ENCODING if output.format in LOSSY else AS_DECODED,
-        "versions": {"python": platform.python_version(), **_versions()},
-        "plugins": _plugins(rendering.preset, registry),
-        "cpu": cpu(),
-        "device": device_name(rendering.device),
+        **_surroundings(rendering.preset, registry, rendering.device),
     }
 
 
@@ -96,22 +93,25 @@ def of_stream(endless: Endless, gain_db: float, registry: Registry) -> dict[str,
         gain_db: The gain before the limiter.
         registry: The plugins that its components came from.
     """
-    preset, network = endless.preset, endless.network
+    preset = endless.preset
+    network_sha256 = endless.network.sha256 if endless.network else None
     return {
         "format": FORMAT,
-        "disclosure": MADE if network else PROCESSED,
+        "disclosure": disclosure(network_sha256),
         "command": STREAM,
         "preset": _portable(preset),
         "seed": preset.seed,
         "tempo_bpm": endless.grid.tempo_bpm,
         "gain_db": gain_db,
         "licences": endless.licences,
-        "network_sha256": network.sha256 if network else None,
-        "versions": {"python": platform.python_version(), **_versions()},
-        "plugins": _plugins(preset, registry),
-        "cpu": cpu(),
-        "device": device_name(endless.device),
+        "network_sha256": network_sha256,
+        **_surroundings(preset, registry, endless.device),
     }
+
+
+def disclosure(network_sha256: str | None) -> str:
+    """Return what a file says of how it was made."""
+    return MADE if network_sha256 else PROCESSED
 
 
 def recipe_of(rendering: Rendering, registry: Registry) -> dict[str, Any]:
@@ -507,6 +507,16 @@ def _portable(preset: Preset) -> dict[str, Any]:
         if isinstance(value, str) and (Path(value).is_absolute() or ".." in Path(value).parts):
             source[name] = Path(value).name
     return data
+
+
+def _surroundings(preset: Preset, registry: Registry, device: str) -> dict[str, Any]:
+    """Return what else the bits depend on."""
+    return {
+        "versions": {"python": platform.python_version(), **_versions()},
+        "plugins": _plugins(preset, registry),
+        "cpu": cpu(),
+        "device": device_name(device),
+    }
 
 
 def _versions() -> dict[str, str]:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -171,7 +171,7 @@ def stream(
 
     Standard output carries sound and nothing else; what there is to say goes to standard error.
     """
-    from lofigen_kit import pipe
+    from lofigen_kit import pipe, recipe
     from lofigen_kit.endless import begun
     from lofigen_kit.seeding import stream as rng_of
 
@@ -187,13 +187,14 @@ def stream(
     if realtime:
         bytes_per_s = rate_hz * channels * bit_depth / 8
         pieces = pipe.paced(pieces, bytes_per_s, time.monotonic, time.sleep)
+    facts = recipe.of_stream(endless, gain_db, registry)
     if format == "wav":
-        _write(_header(endless, gain_db, bit_depth, registry), pieces)
+        _write(_header(endless, facts, bit_depth), pieces)
         return
     if not quiet:
         warn(
             f"{pipe.PCM_NAMES[bit_depth]}, {rate_hz} Hz, {channels} channels; bare samples cannot "
-            f"say it themselves: {_disclosure(endless)}"
+            f"say it themselves: {facts['disclosure']}"
         )
     _write(b"", pieces)
 
@@ -236,14 +237,13 @@ def _check(format: str, bit_depth: int) -> None:  # noqa: A002
         )
 
 
-def _header(endless: Endless, gain_db: float, bit_depth: int, registry: Registry) -> bytes:
+def _header(endless: Endless, facts: dict[str, Any], bit_depth: int) -> bytes:
     """Return what a WAV file begins with, its recipe in it."""
     import json
 
-    from lofigen_kit import chunks, recipe
+    from lofigen_kit import chunks
     from lofigen_kit.io import program
 
-    facts = recipe.of_stream(endless, gain_db, registry)
     return chunks.beginning(
         endless.sound.channels,
         endless.sound.sample_rate_hz,
@@ -252,12 +252,6 @@ def _header(endless: Endless, gain_db: float, bit_depth: int, registry: Registry
         comment=json.dumps(facts, ensure_ascii=False, separators=(",", ":")),
         software=program(),
     )
-
-
-def _disclosure(endless: Endless) -> str:
-    from lofigen_kit import recipe
-
-    return recipe.MADE if endless.network else recipe.PROCESSED
 
 
 def _write(header: bytes, pieces: Iterator[bytes]) -> None:
