@@ -169,9 +169,9 @@ def with_stems(
     Raises:
         LofigenError: if it has no recipe, or that gives another sound here.
     """
-    from lofigen_kit.chain import render_takes
     from lofigen_kit.io import write_atomic
     from lofigen_kit.midi import to_midi
+    from lofigen_kit.replay import rendered_again
 
     path = target / take.place
     if any(file.parent.name == recipe.stems_folder(path).name for file in take.files):
@@ -179,11 +179,7 @@ def with_stems(
     preset, number, facts = recipe.load(path, registry)
     if facts.get("command") != "chain":
         raise InputError("it was processed, not rendered", where=path, remedy="leave --stems out")
-    device = "cpu" if facts.get("device") == "cpu" else "auto"
-    attempt = recipe.attempt_of(facts)
-    [rendering] = render_takes(
-        preset, [number], device=device, threads=threads, attempt=attempt, stems=True
-    )
+    rendering = rendered_again(preset, number, facts, threads=threads, stems=True)
     if recipe.recipe_of(rendering, registry)["audio_sha256"] != facts.get("audio_sha256"):
         raise RenderError(
             "rendered again it sounds otherwise, so it gets no stems", where=path,

@@ -13,7 +13,7 @@ import numpy as np
 
 from lofigen_kit import recipe
 from lofigen_kit.audio import AudioBuffer
-from lofigen_kit.chain import Progress, render_takes
+from lofigen_kit.chain import Progress, Rendering, render_takes
 from lofigen_kit.components import Sound
 from lofigen_kit.dsp.levels import db_of
 from lofigen_kit.errors import InputError
@@ -90,21 +90,42 @@ def replay(
     if then.get("command") == "process":
         with _processed(preset, registry) as again:
             return _compared(path, then, again.facts, again.blocks, again.sound)
-    device = "cpu" if then.get("device") == "cpu" else "auto"
-    rendering = next(
-        render_takes(
-            preset,
-            [take],
-            device=device,
-            threads=threads,
-            attempt=recipe.attempt_of(then),
-            progress=progress,
-        )
-    )
+    rendering = rendered_again(preset, take, then, threads=threads, progress=progress)
     stored = recipe.stored(rendering)
     now = recipe.recipe(rendering, registry, audio_sha256(stored))
     sound = Sound(stored.channels, stored.frames, stored.sample_rate_hz)
     return _compared(path, then, now, lambda: cut(stored.samples), sound)
+
+
+def rendered_again(
+    preset: Preset,
+    take: int,
+    then: dict[str, Any],
+    *,
+    threads: int = 1,
+    stems: bool = False,
+    progress: Progress | None = None,
+) -> Rendering:
+    """Render a take as a recipe tells of it: where it was, and at the attempt that it was.
+
+    Args:
+        preset: As `recipe.load` gives it.
+        take: Likewise.
+        then: The recipe.
+        threads: How many cores the engine may use.
+        stems: Keep the sound after each stage.
+        progress: Called while the network plays.
+    """
+    [rendering] = render_takes(
+        preset,
+        [take],
+        device="cpu" if then.get("device") == "cpu" else "auto",
+        threads=threads,
+        attempt=recipe.attempt_of(then),
+        stems=stems,
+        progress=progress,
+    )
+    return rendering
 
 
 @contextmanager
