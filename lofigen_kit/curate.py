@@ -15,7 +15,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from lofigen_kit import recipe
 from lofigen_kit.batch.terms import CREDITS, credits_of
-from lofigen_kit.decisions import Decision, Decisions
+from lofigen_kit.decisions import Decision, Decisions, inside
 from lofigen_kit.errors import InputError, LofigenError, RenderError, one_line
 from lofigen_kit.labels import AUDIO_SUFFIXES
 
@@ -288,7 +288,7 @@ def _found(folder: Path, place: str, decision: Decision) -> Take:
     path = folder / place
     if "\n" in place or "\r" in place:
         raise InputError("no playlist can hold its name", where=path, remedy="rename it")
-    if not path.is_file() or not path.resolve().is_relative_to(folder.resolve()):
+    if inside(folder, place) is None:
         raise InputError("it is not there any more", where=path)
     facts = recipe.read(path) or {}
     if decision.audio_sha256 and decision.audio_sha256 != facts.get("audio_sha256"):

@@ -14,6 +14,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from lofigen_kit.errors import InputError
 
 FORMAT: Final = "lofigen-kit decisions 1"
+NAME = "decisions.json"
+"""What the file is called in the folder that it is about."""
 MAX_BYTES = 32 << 20
 MAX_DECISIONS = 100_000
 MAX_NAME = 4096
@@ -33,6 +35,16 @@ def place_fault(place: str) -> str | None:
     if any(part in ("", ".", "..") for part in parts):
         return "has an empty part, `.` or `..`"
     return None
+
+
+def inside(folder: Path, place: str) -> Path | None:
+    """Return a place's file, or None where it is none or a link leads out of the folder."""
+    path = folder / place
+    try:
+        whole = path.resolve(strict=True)
+    except OSError:
+        return None
+    return path if whole.is_file() and whole.is_relative_to(folder.resolve()) else None
 
 
 def _checked(place: str) -> str:

@@ -39,6 +39,8 @@ PACKAGES = ("lofigen-kit", "numpy", "numba", "torch", "scipy", "soxr", "pedalboa
 MADE = "generated with AI by lofigen-kit"
 PROCESSED = "processed by lofigen-kit"
 STREAM = "stream"
+STEMS = ".stems"
+"""What the name of a folder of stems ends in."""
 MAX_NAME = 80
 AS_DECODED, BEFORE_ENCODING = "the samples in the file", "the samples before encoding"
 
@@ -292,7 +294,7 @@ def files_of(path: Path, *, midi: bool = False) -> tuple[Path, ...]:
 
 def stems_folder(path: Path) -> Path:
     """Return the folder beside `path` that holds its stems."""
-    return path.with_name(f"{path.stem}.stems")
+    return path.with_name(f"{path.stem}{STEMS}")
 
 
 def stem_files(path: Path, stages: Iterable[str]) -> list[Path]:

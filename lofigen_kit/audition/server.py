@@ -21,12 +21,11 @@ from urllib.parse import unquote
 
 from lofigen_kit import decisions
 from lofigen_kit.audition import page
-from lofigen_kit.audition.takes import Take, inside
-from lofigen_kit.decisions import Decision, Decisions
+from lofigen_kit.audition.takes import Take
+from lofigen_kit.decisions import Decision, Decisions, inside
 from lofigen_kit.errors import InputError, LofigenError, RenderError
 
 ADDRESS = "127.0.0.1"
-DECISIONS = "decisions.json"
 MAX_BODY = 4 << 20
 TIMEOUT_S = 30.0
 _BLOCK = 1 << 16
@@ -51,7 +50,7 @@ class Book:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / DECISIONS
+        self.path = folder / decisions.NAME
         self._lock = Lock()
         before = decisions.read(self.path).decisions if self.path.exists() else {}
         self._whole = Decisions(sheet=page.name_of(folder), decisions=before)
@@ -172,7 +171,7 @@ class _Handler(BaseHTTPRequestHandler):
         place = self._place()
         if place is None:
             return
-        if place != DECISIONS:
+        if place != decisions.NAME:
             self._refuse(HTTPStatus.NOT_FOUND, "nothing can be written here")
         elif self.headers.get("Origin") != f"http://{self._host()}":
             self._refuse(HTTPStatus.FORBIDDEN, "another page may not write")
@@ -207,7 +206,7 @@ class _Handler(BaseHTTPRequestHandler):
         site = self.server.site
         if place is None:
             return
-        if place in ("", DECISIONS):
+        if place in ("", decisions.NAME):
             body, kind = (
                 (site.book.text().encode(), "application/json")
                 if place

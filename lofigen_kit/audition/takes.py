@@ -19,9 +19,10 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from lofigen_kit.decisions import MAX_DECISIONS, MAX_NAME, place_fault
+from lofigen_kit.decisions import MAX_DECISIONS, MAX_NAME, inside, place_fault
 from lofigen_kit.errors import InputError, LofigenError, RenderError, one_line
 from lofigen_kit.labels import AUDIO_SUFFIXES
+from lofigen_kit.recipe import STEMS, stems_folder
 from lofigen_kit.workers import heard_warnings, interruptible, pool
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from lofigen_kit.labels import Labels
 
 SUFFIXES = (*AUDIO_SUFFIXES, ".aif", ".aiff")
-STEMS = ".stems"
 LONGEST_S = 1200.0
 """What is longer is listed without a picture: all of a sound is held to draw it."""
 FULL_SCALE = 0.9999
@@ -152,16 +152,6 @@ def find_takes(folder: Path) -> list[str]:
             remedy="name one of the folders in it",
         )
     return found
-
-
-def inside(folder: Path, place: str) -> Path | None:
-    """Return a place's file, or None where it is none or a link leads out of the folder."""
-    path = folder / place
-    try:
-        whole = path.resolve(strict=True)
-    except OSError:
-        return None
-    return path if whole.is_file() and whole.is_relative_to(folder.resolve()) else None
 
 
 def read_takes(
@@ -391,7 +381,7 @@ def _dry(folder: Path, place: str) -> tuple[Dry | None, AudioBuffer | None]:
     from lofigen_kit.io import read_audio
 
     path = folder / place
-    stems = path.with_name(f"{path.stem}{STEMS}")
+    stems = stems_folder(path)
     names = [p.name for p in stems.glob("*.wav")] if stems.is_dir() else []
     first = (stems / min(names)).relative_to(folder).as_posix() if names else ""
     if not first or _fault(first) or inside(folder, first) is None:

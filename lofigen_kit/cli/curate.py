@@ -68,10 +68,10 @@ def curate(
     the exit code is 3.
     """
     from lofigen_kit import curate as curation
-    from lofigen_kit.decisions import read
+    from lofigen_kit.decisions import NAME, read
 
     _check_apart(folder, keep_to, reject_to)
-    decisions = decisions or folder / "decisions.json"
+    decisions = decisions or folder / NAME
     chosen = curation.select(folder, read(decisions), min_stars=stars)
     failed = dict(chosen.failed)
     for failure in failed.values():
