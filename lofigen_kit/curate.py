@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from lofigen_kit import recipe
-from lofigen_kit.batch.terms import CREDITS, credits_of
 from lofigen_kit.decisions import Decision, Decisions, inside
 from lofigen_kit.errors import InputError, LofigenError, RenderError, one_line
 from lofigen_kit.labels import AUDIO_SUFFIXES
+from lofigen_kit.terms import CREDITS, credits_of, made_with
 
 if TYPE_CHECKING:
     from lofigen_kit.registry import Registry
@@ -334,16 +334,9 @@ def _move(file: Path, target: Path) -> None:
 
 
 def _record(facts: dict[str, Any]) -> dict[str, Any]:
-    """Return a recipe as a batch records a take; a stranger may have written it."""
-    preset = facts.get("preset")
+    """Return a recipe as a batch records a take."""
     licences = facts.get("licences")
+    named = {"source": "unknown", "model": "unknown", **made_with(facts)}
     told = licences if isinstance(licences, dict) else {}
-    made_with = {}
-    for part in ("source", "model"):
-        component = preset.get(part) if isinstance(preset, dict) else None
-        name = component.get("use") if isinstance(component, dict) else None
-        made_with[part] = one_line(f"{name or 'unknown'}")
-    if facts.get("network_sha256"):
-        made_with["model"] += f" {one_line(str(facts['network_sha256']))}"
-    terms = {part: one_line(str(told[part])) for part in made_with if part in told}
-    return {"status": "done", "licences": terms, "made_with": made_with}
+    terms = {part: one_line(str(told[part])) for part in named if part in told}
+    return {"status": "done", "licences": terms, "made_with": named}

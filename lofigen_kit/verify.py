@@ -97,7 +97,7 @@ def compare(path: Path, facts: dict[str, Any] | None) -> Sound:
         AudioError: if the file is not readable audio.
     """
     digest = file_sha256(path)
-    if facts is None or facts.get("command") == "stream":  # whose header is written before it
+    if facts is None or facts.get("command") == recipe.STREAM:  # whose header is written before it
         return "unknown"
     if facts.get("audio_sha256_of") == recipe.BEFORE_ENCODING:
         return "encoded"

@@ -19,7 +19,6 @@ from lofigen_kit import doctor, recipe
 from lofigen_kit.batch.ledger import Record
 from lofigen_kit.batch.plan import Job
 from lofigen_kit.batch.quality import rank
-from lofigen_kit.batch.terms import check_commercial
 from lofigen_kit.cache import Cache
 from lofigen_kit.chain import Rendering, render_takes
 from lofigen_kit.components import Take
@@ -28,6 +27,7 @@ from lofigen_kit.errors import AudioError, InputError, LofigenError, RenderError
 from lofigen_kit.plugins import load_plugins
 from lofigen_kit.preset import Preset, parse
 from lofigen_kit.registry import Registry
+from lofigen_kit.terms import check_commercial, made_with
 from lofigen_kit.workers import interruptible, one_thread
 from lofigen_kit.yaml_loader import Document
 
@@ -234,16 +234,12 @@ def _record(
     group: Group, job: Job, rendering: Rendering, path: Path, facts: dict[str, Any]
 ) -> Record:
     findings, score = _findings(rendering), rendering.score
-    preset = rendering.preset
-    made_with = {"source": preset.source.use}
-    if preset.model:
-        made_with["model"] = f"{preset.model.use} {rendering.network_sha256}"
     record = {
         "job": job.key,
         "status": "done",
         "path": str(PurePosixPath(path.relative_to(group.place.folder))),
         "take": job.take,
-        "seed": preset.seed,
+        "seed": rendering.preset.seed,
         "attempt": rendering.attempt,
         "title": rendering.title,
         "tempo_bpm": score.tempo_bpm,
@@ -256,7 +252,7 @@ def _record(
         "findings": [asdict(finding) for finding in findings],
         "audio_sha256": facts["audio_sha256"],
         "licences": facts["licences"],
-        "made_with": made_with,
+        "made_with": made_with(facts),
     }
     if group.options.rank and rendering.played:
         # As it was played, and not as it is heard: effects may have moved it.

@@ -280,9 +280,9 @@ def _go(
     """Render what is not done yet, and say what came of it."""
     from lofigen_kit.batch.ledger import Ledger
     from lofigen_kit.batch.run import run as run_groups
-    from lofigen_kit.batch.terms import CREDITS, credits_of
     from lofigen_kit.batch.work import Group, do
     from lofigen_kit.io import write_atomic
+    from lofigen_kit.terms import CREDITS, credits_of
 
     folder = place.folder
     data = [point.data for point in plan.points]
@@ -372,8 +372,8 @@ def _write_ranking(ledger: Ledger) -> None:
 
 def _check_terms(plan: Plan) -> None:
     """Refuse what may not be sold before anything is rendered; workers look at each take again."""
-    from lofigen_kit.batch.terms import check_commercial
     from lofigen_kit.chain import licences_of
+    from lofigen_kit.terms import check_commercial
 
     for point in plan.points:
         check_commercial(licences_of(point.preset))

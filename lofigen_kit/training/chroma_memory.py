@@ -20,6 +20,7 @@ import numpy as np
 from lofigen_kit.analysis.pitch import CHROMA_LOWEST_MIDI, HOP_S, LOWEST_MIDI, constant_q
 from lofigen_kit.audio import AudioBuffer
 from lofigen_kit.training.corpus import SAMPLE_RATE_HZ, Song
+from lofigen_kit.training.memory import Likeness, best_of_all
 
 WINDOW_S, EVERY_S = 8.0, 1.0
 SILENCE_DB = -30.0
@@ -45,24 +46,14 @@ _DEPTH = 40.0
 
 
 @dataclass(frozen=True)
-class MovedLikeness:
+class MovedLikeness(Likeness):
     """Eight seconds of a clip, and those of a song that they are most like, moved.
 
     Attributes:
-        clip_s: Where in the clip they begin.
-        similarity: Up to 1, which is a copy.
-        title: The song's.
-        file: The song's file in the corpus.
-        song_s: Where in the song they begin.
         semitones: How much higher the clip is than the song.
         speed: How many times as fast the clip is.
     """
 
-    clip_s: float
-    similarity: float
-    title: str
-    file: str
-    song_s: float
     semitones: int
     speed: float
 
@@ -106,14 +97,9 @@ class ChromaMemory:
         if not moved:
             return []
         windows = np.stack([window.pattern for window in moved])
-        best, found = np.full(len(moved), -2.0), np.zeros((len(moved), 2), dtype=int)
-        for number, (_, _, song) in enumerate(self._songs):
-            likeness, places = _best_places(windows, song, size)
-            better = likeness > best
-            best[better] = likeness[better]
-            found[better] = np.column_stack([np.full(better.sum(), number), places[better]])
-            if progress:
-                progress(number + 1, len(self._songs))
+        songs = [song for _, _, song in self._songs]
+        laid_upon = (_best_places(windows, song, size) for song in songs)
+        best, found = best_of_all(laid_upon, len(moved), len(songs), progress)
         starts: dict[int, int] = {}
         for index in np.argsort(best, kind="stable").tolist():
             starts[moved[index].second] = index  # the best comes last, and stays

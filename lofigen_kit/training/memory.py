@@ -10,7 +10,7 @@ are `chroma_memory`'s.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,14 +86,9 @@ class Memory:
         """
         size = max(1, min(round(WINDOW_S * SAMPLE_RATE_HZ), len(clip)) * RATE_HZ // SAMPLE_RATE_HZ)
         starts, windows = _windows(slow(clip), size)
-        best, found = np.full(len(starts), -1.0), np.zeros((len(starts), 2), dtype=int)
-        for number, (_, _, song) in enumerate(self._songs):
-            likeness, places = _best_places(windows, song)
-            better = likeness > best
-            best[better] = likeness[better]
-            found[better] = np.column_stack([np.full(better.sum(), number), places[better]])
-            if progress:
-                progress(number + 1, len(self._songs))
+        songs = [song for _, _, song in self._songs]
+        laid_upon = (_best_places(windows, song) for song in songs)
+        best, found = best_of_all(laid_upon, len(starts), len(songs), progress)
         return [
             Likeness(
                 clip_s=start / RATE_HZ,
@@ -104,6 +99,34 @@ class Memory:
             )
             for start, similarity, (number, place) in zip(starts, best, found.tolist(), strict=True)
         ]
+
+
+def best_of_all(
+    laid_upon: Iterable[tuple[np.ndarray, np.ndarray]],
+    windows: int,
+    songs: int,
+    progress: Callable[[int, int], None] | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what each window is most like.
+
+    Args:
+        laid_upon: For each song, how like it each window is at most, and where.
+        windows: How many there are.
+        songs: Likewise.
+        progress: Songs done and songs in all.
+
+    Returns:
+        tuple[np.ndarray, np.ndarray]: likeness [shape=(windows,)], and the song's number and the
+        place in it [shape=(windows, 2)].
+    """
+    best, found = np.full(windows, -2.0), np.zeros((windows, 2), dtype=int)
+    for number, (likeness, places) in enumerate(laid_upon):
+        better = likeness > best
+        best[better] = likeness[better]
+        found[better] = np.column_stack([np.full(better.sum(), number), places[better]])
+        if progress:
+            progress(number + 1, songs)
+    return best, found
 
 
 def slow(samples: np.ndarray) -> np.ndarray:
