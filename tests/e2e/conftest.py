@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.io import write_audio
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    """A second of noise, outside the folder in which commands are called."""
+    path = tmp_path / "piano.wav"
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, (1, 22_050))
+    write_audio(path, AudioBuffer(noise, 22_050), format="wav", bit_depth=16, comment="", rng=None)
+    return path
 
 
 @pytest.fixture

@@ -24,15 +24,6 @@ Run = Callable[..., tuple[int, str, str]]
 NAME = "small_200bpm_Dmin_seed7_take0"
 
 
-@pytest.fixture
-def recording(tmp_path: Path) -> Path:
-    path = tmp_path / "piano.wav"
-    noise = np.random.default_rng(0).uniform(-0.5, 0.5, (1, 22_050))
-    write_audio(path, AudioBuffer(noise, 22_050), format="wav", bit_depth=16, comment="",
-                rng=np.random.default_rng(0), force=False)  # fmt: skip
-    return path
-
-
 def test_a_preset_becomes_a_file_that_knows_how_it_was_made(run: Run, preset_file: Path) -> None:
     code, out, err = run("chain", "preset", preset_file)
     assert (code, err) == (0, "")

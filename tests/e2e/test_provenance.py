@@ -21,6 +21,7 @@ from lofigen_kit.credentials import Identity, make_identity
 from lofigen_kit.io import audio_sha256, read_audio, read_comment, read_labels, write_audio
 
 Run = Callable[..., tuple[int, str, str]]
+Refused = Callable[..., str]
 
 LOSSLESS = [("wav", 16), ("wav", 24), ("wav", 32), ("flac", 16), ("flac", 24)]
 SIGNABLE = ["wav", "flac", "mp3"]
@@ -37,14 +38,6 @@ def signing(me: Identity, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LOFIGEN_C2PA_CERT", str(me.certificate))
     monkeypatch.setenv("LOFIGEN_C2PA_KEY", str(me.key))
     return me.certificate.with_name("anchor.pem")
-
-
-@pytest.fixture
-def recording(tmp_path: Path) -> Path:
-    path = tmp_path / "piano.wav"
-    noise = np.random.default_rng(0).uniform(-0.5, 0.5, (1, 22_050))
-    write_audio(path, AudioBuffer(noise, 22_050), format="wav", bit_depth=16, comment="", rng=None)
-    return path
 
 
 def verified(run: Run, name: object, *options: object) -> tuple[int, dict[str, Any]]:
@@ -74,13 +67,6 @@ def flipped(name: str, place: int, to: str) -> str:
     data[place] ^= 1
     Path(to).write_bytes(data)
     return to
-
-
-def refused(run: Run, *arguments: object) -> str:
-    code, out, err = run(*arguments)
-    assert (code, out) == (2, "")
-    assert err.count("\n") == 1
-    return err.removeprefix("lofigen-kit: ").rstrip("\n")
 
 
 # The sound and the recipe.
@@ -240,12 +226,14 @@ def test_a_signed_file_is_as_good_as_any_other(
 
 
 @pytest.mark.usefixtures("signing")
-def test_another_anchor_does_not_vouch(run: Run, preset_file: Path, tmp_path: Path) -> None:
+def test_another_anchor_does_not_vouch(
+    run: Run, refused: Refused, preset_file: Path, tmp_path: Path
+) -> None:
     make_identity(tmp_path / "other", "Jo Beat")
     run("chain", "preset", preset_file, "-o", "a.wav", "--sign")
     _, found = verified(run, "a.wav", "--trust", tmp_path / "other/anchor.pem")
     assert found["credentials"]["state"] == "untrusted"
-    line = refused(run, "verify", "a.wav", "--trust", preset_file)
+    line = refused("verify", "a.wav", "--trust", preset_file)
     assert line == f"{preset_file}: this is no certificate in PEM"
 
 
@@ -369,13 +357,13 @@ def test_workers_and_batches_sign(
 
 
 def test_a_file_that_is_there_is_signed_and_signed_anew(
-    run: Run, preset_file: Path, signing: Path
+    run: Run, refused: Refused, preset_file: Path, signing: Path
 ) -> None:
     run("chain", "preset", preset_file, "-o", "a.wav")
     before, labels = audio_sha256(read_audio("a.wav")), read_labels("a.wav")
     Path("a.wav").chmod(0o640)
     assert run("sign", "a.wav") == (0, "a.wav: signed\n", "")
-    line = refused(run, "sign", "a.wav")
+    line = refused("sign", "a.wav")
     assert line == "a.wav: it is signed already; sign it anew with --force"
     size = Path("a.wav").stat().st_size
     assert run("sign", "a.wav", "--force", "-q") == (0, "", "")
@@ -387,20 +375,20 @@ def test_a_file_that_is_there_is_signed_and_signed_anew(
 
 
 @pytest.mark.usefixtures("signing")
-def test_what_is_not_signed(run: Run, preset_file: Path, recording: Path) -> None:
-    assert "it carries no recipe" in refused(run, "sign", recording)
+def test_what_is_not_signed(run: Run, refused: Refused, preset_file: Path, recording: Path) -> None:
+    assert "it carries no recipe" in refused("sign", recording)
     run("chain", "preset", preset_file, "-o", "a.wav")
     place = Path("a.wav").read_bytes().index(b"data") + 1000
-    line = refused(run, "sign", flipped("a.wav", place, "b.wav"))
+    line = refused("sign", flipped("a.wav", place, "b.wav"))
     assert line == "b.wav: its samples are not those of its recipe; render it again"
     run("chain", "preset", preset_file, "-o", "c.ogg")
-    line = refused(run, "sign", "c.ogg")
+    line = refused("sign", "c.ogg")
     assert line == (
         "c.ogg: only WAV, FLAC and MP3 hold Content Credentials; render it into one of these"
     )
-    line = refused(run, "chain", "preset", preset_file, "-o", "d.ogg", "--sign")
+    line = refused("chain", "preset", preset_file, "-o", "d.ogg", "--sign")
     assert line == "OGG cannot hold Content Credentials; write WAV, FLAC or MP3"
-    assert "there is nothing to sign" in refused(run, "sign")
+    assert "there is nothing to sign" in refused("sign")
     assert not Path("d.ogg").exists()
 
 
@@ -429,7 +417,7 @@ def test_signing_that_breaks_leaves_everything_as_it_was(
 # Certificates and keys.
 
 
-def test_a_new_certificate_and_its_key(run: Run, preset_file: Path) -> None:
+def test_a_new_certificate_and_its_key(run: Run, refused: Refused, preset_file: Path) -> None:
     code, out, _ = run("sign", "--new-certificate", "me", "--name", "Jo")
     assert code == 0
     assert "valid, and untrusted by others" in out
@@ -446,20 +434,22 @@ def test_a_new_certificate_and_its_key(run: Run, preset_file: Path) -> None:
     assert verified(run, "a.wav", "--trust", "me/anchor.pem")[1]["credentials"]["state"] == (
         "trusted"
     )
-    assert "the file is there already" in refused(
-        run, "sign", "--new-certificate", "me", "--name", "Jo"
-    )
+    assert "the file is there already" in refused("sign", "--new-certificate", "me", "--name", "Jo")
     assert key.read_text().splitlines()[1] == secret
-    assert "needs a name" in refused(run, "sign", "--new-certificate", "you")
+    assert "needs a name" in refused("sign", "--new-certificate", "you")
 
 
 def test_a_certificate_and_key_that_do_not_go_together(
-    run: Run, preset_file: Path, me: Identity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    refused: Refused,
+    preset_file: Path,
+    me: Identity,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     sign = ("chain", "preset", preset_file, "-o", "a.wav", "--sign")
     for variable in ("LOFIGEN_C2PA_CERT", "LOFIGEN_C2PA_KEY"):
         monkeypatch.delenv(variable, raising=False)
-    assert "signing needs a certificate and its key" in refused(run, *sign)
+    assert "signing needs a certificate and its key" in refused(*sign)
     other = make_identity(tmp_path / "other", "Other")
     for certificate, key, message in (
         (me.certificate, other.key, "the key is not that of the certificate"),
@@ -468,13 +458,13 @@ def test_a_certificate_and_key_that_do_not_go_together(
         (preset_file, me.key, "this is no certificate in PEM"),
         (me.certificate, tmp_path / "nowhere", "cannot be read (No such file or directory)"),
     ):
-        line = refused(run, *sign, "--certificate", certificate, "--key", key)
+        line = refused(*sign, "--certificate", certificate, "--key", key)
         assert line.endswith(message)
     assert not list(Path().iterdir())
 
 
 def test_a_certificate_for_something_else_is_refused_before_anything_is_rendered(
-    run: Run, preset_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    refused: Refused, preset_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(credentials, "_EMAIL_PROTECTION", "1.3.6.1.5.5.7.3.1")  # a web server's
     server = make_identity(tmp_path / "server", "Jo")
@@ -482,7 +472,7 @@ def test_a_certificate_for_something_else_is_refused_before_anything_is_rendered
     old = make_identity(tmp_path / "old", "Jo")
     for identity in (server, old):
         options = ("--sign", "--certificate", identity.certificate, "--key", identity.key)
-        line = refused(run, "chain", "preset", preset_file, "-o", "a.wav", *options)
+        line = refused("chain", "preset", preset_file, "-o", "a.wav", *options)
         assert "the certificate and the key cannot be used" in line
         assert len(line) < 800
     assert not list(Path().iterdir())
@@ -498,14 +488,16 @@ def test_a_certificate_that_is_out_of_date_breaks_its_signature() -> None:
 
 
 @pytest.mark.usefixtures("signing")
-def test_without_the_library(run: Run, preset_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_library(
+    run: Run, refused: Refused, preset_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run("chain", "preset", preset_file, "-o", "a.wav", "--sign")
     run("chain", "preset", preset_file, "-o", "b.wav")
     monkeypatch.setitem(sys.modules, "c2pa", None)
     assert verified(run, "b.wav")[0] == 0
     need = "Content Credentials need c2pa-python; pip install 'lofigen-kit[c2pa]'"
-    assert refused(run, "verify", "a.wav") == need
-    assert refused(run, "sign", "b.wav") == need
+    assert refused("verify", "a.wav") == need
+    assert refused("sign", "b.wav") == need
 
 
 # Hostile files.

@@ -16,18 +16,11 @@ from lofigen_kit.audio import AudioBuffer
 from lofigen_kit.io import audio_sha256, read_audio, read_comment, write_audio
 
 Run = Callable[..., tuple[int, str, str]]
+Refused = Callable[..., str]
 Recipe = dict[str, Any]
 
 FORMATS = [("wav", 16), ("wav", 24), ("wav", 32), ("flac", 16), ("flac", 24), ("ogg", 16),
            ("mp3", 16)]  # fmt: skip
-
-
-@pytest.fixture
-def recording(tmp_path: Path) -> Path:
-    path = tmp_path / "piano.wav"
-    noise = np.random.default_rng(0).uniform(-0.5, 0.5, (1, 22_050))
-    write_audio(path, AudioBuffer(noise, 22_050), format="wav", bit_depth=16, comment="", rng=None)
-    return path
 
 
 def recipe_of(name: str) -> Recipe:
@@ -39,13 +32,6 @@ def rewrite(name: str, facts: Recipe | str, audio: AudioBuffer | None = None) ->
     text = facts if isinstance(facts, str) else json.dumps(facts)
     write_audio(Path(name), audio or read_audio(name), format="wav", bit_depth=24, comment=text,
                 rng=None, force=True)  # fmt: skip
-
-
-def refused(run: Run, *arguments: object) -> str:
-    code, out, err = run(*arguments)
-    assert (code, out) == (2, "")
-    assert err.count("\n") == 1
-    return err.removeprefix("lofigen-kit: ").rstrip("\n")
 
 
 @pytest.mark.parametrize(("file_format", "bit_depth"), FORMATS)
@@ -152,13 +138,13 @@ def test_another_length_is_not_the_same(run: Run, preset_file: Path) -> None:
 
 @pytest.mark.parametrize("command", ["input", "process"])
 def test_a_recording_that_is_gone_is_named(
-    run: Run, preset_file: Path, recording: Path, command: str
+    run: Run, refused: Refused, preset_file: Path, recording: Path, command: str
 ) -> None:
     if command == "input":
         assert run("chain", "preset", preset_file, "--input", recording, "-o", "a.wav")[0] == 0
     else:
         assert run("process", recording, "--preset", preset_file, "-o", "a.wav")[0] == 0
-    line = refused(run, "chain", "replay", "a.wav")
+    line = refused("chain", "replay", "a.wav")
     assert line == (
         "piano.wav: the recording that the file was made from is not here; put it there, or name "
         "it with --input"
@@ -169,14 +155,14 @@ def test_a_recording_that_is_gone_is_named(
 
 
 def test_a_processed_file_replays_and_lends_its_effects(
-    run: Run, preset_file: Path, recording: Path
+    run: Run, refused: Refused, preset_file: Path, recording: Path
 ) -> None:
     name = "a.flac"
     run("process", recording, "--preset", preset_file, "-o", name, "--set", "output.bit_depth=16")
     verdict = f"{name}: the same, bit for bit (the samples in the file)\n"
     replay = ("chain", "replay", name, "--input", recording)
     assert run(*replay) == (0, verdict, "")
-    line = refused(run, "chain", "preset", name)
+    line = refused("chain", "preset", name)
     assert line == (
         "a.flac: the file was made by `process`; process its recording again: lofigen-kit process "
         "RECORDING -p a.flac"
@@ -193,10 +179,10 @@ def test_a_processed_file_replays_and_lends_its_effects(
 
 
 def test_the_score_of_a_recording_is_not_written(
-    run: Run, preset_file: Path, recording: Path
+    run: Run, refused: Refused, preset_file: Path, recording: Path
 ) -> None:
     run("chain", "preset", preset_file, "-o", "a.wav", "--midi")
-    line = refused(run, "process", recording, "--preset", "a.wav")
+    line = refused("process", recording, "--preset", "a.wav")
     assert line == "output.midi: a recording has no score to write; set output.midi=false"
 
 
@@ -210,13 +196,15 @@ def test_another_recording_is_another_source(run: Run, preset_file: Path, record
     assert "source was " in out
 
 
-def test_what_cannot_be_replayed_is_one_line(run: Run, preset_file: Path, recording: Path) -> None:
-    line = refused(run, "chain", "replay", recording)
+def test_what_cannot_be_replayed_is_one_line(
+    run: Run, refused: Refused, preset_file: Path, recording: Path
+) -> None:
+    line = refused("chain", "replay", recording)
     assert line == f"{recording}: the file carries no recipe; give a preset, or a rendered file"
-    assert "no such file" in refused(run, "chain", "replay", "nowhere.wav")
-    assert "not audio" in refused(run, "chain", "replay", preset_file)
+    assert "no such file" in refused("chain", "replay", "nowhere.wav")
+    assert "not audio" in refused("chain", "replay", preset_file)
     run("chain", "preset", preset_file, "-o", "a.wav")
-    line = refused(run, "chain", "replay", "a.wav", "--input", recording)
+    line = refused("chain", "replay", "a.wav", "--input", recording)
     assert line == "it was not made from a recording; leave --input out"
 
 
@@ -235,15 +223,15 @@ STRANGERS = {
 }
 
 
-def strangers(run: Run, change: Callable[[Recipe], Any]) -> str:
+def strangers(refused: Refused, change: Callable[[Recipe], Any]) -> str:
     """Return the line that refuses a file with a recipe that was changed."""
     facts = copy.deepcopy(STRANGERS)
     changed = change(facts)
     text = changed if isinstance(changed, str) else json.dumps(facts)
     write_audio(Path("a.wav"), AudioBuffer(np.zeros((1, 100)), 8_000), format="wav", bit_depth=16,
                 comment=text, rng=None)  # fmt: skip
-    line = refused(run, "chain", "replay", "a.wav")
-    assert refused(run, "chain", "preset", "a.wav", "--set", "name=b").endswith(line)
+    line = refused("chain", "replay", "a.wav")
+    assert refused("chain", "preset", "a.wav", "--set", "name=b").endswith(line)
     assert [path.name for path in Path().iterdir()] == ["a.wav"]
     return line.removeprefix("a.wav: ")
 
@@ -265,23 +253,25 @@ def strangers(run: Run, change: Callable[[Recipe], Any]) -> str:
     ids=["range", "nan", "field", "number", "nothing", "many", "deep", "deeper", "digits"],
 )  # fmt: skip
 def test_a_recipe_is_validated_as_a_preset_is(
-    run: Run, change: Callable[[Recipe], Any], message: str
+    refused: Refused, change: Callable[[Recipe], Any], message: str
 ) -> None:
-    assert strangers(run, change).startswith(message)
+    assert strangers(refused, change).startswith(message)
 
 
-def test_a_plugin_that_is_not_here_is_named(run: Run) -> None:
-    assert strangers(run, lambda f: f["preset"].update(effects=[{"use": "sparkle"}])) == (
+def test_a_plugin_that_is_not_here_is_named(refused: Refused) -> None:
+    assert strangers(refused, lambda f: f["preset"].update(effects=[{"use": "sparkle"}])) == (
         "it was made with the effect 'sparkle' of 'lofigen-sparkle 1.2', which is not here; "
         "install that, or name its folder with --plugin-dir"
     )
 
 
 @pytest.mark.parametrize("path", ["../piano.wav", "/etc/hostname"])
-def test_a_recipe_reads_nothing_outside_its_folder(run: Run, recording: Path, path: str) -> None:
+def test_a_recipe_reads_nothing_outside_its_folder(
+    refused: Refused, recording: Path, path: str
+) -> None:
     assert recording.exists()
     source = {"use": "audio-file", "path": path}
-    line = strangers(run, lambda f: f["preset"].update(source=source))
+    line = strangers(refused, lambda f: f["preset"].update(source=source))
     assert line.startswith(f"source.path: {path!r} lies outside the preset's folder")
 
 
