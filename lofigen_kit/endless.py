@@ -23,7 +23,7 @@ from lofigen_kit.audio import AudioBuffer
 from lofigen_kit.chain import context, load_network, prime_of
 from lofigen_kit.components import Context, EndlessSound, Sampler, Take
 from lofigen_kit.device import choose_device
-from lofigen_kit.errors import PresetError, RenderError
+from lofigen_kit.errors import PresetError
 from lofigen_kit.preset import Preset
 from lofigen_kit.rack import Blocks, at_stage
 from lofigen_kit.score import BeatGrid, Hit, Note, Score
@@ -227,6 +227,7 @@ class Endless:
     def played(self, bars: Iterator[Bar], controls: Controls | None = None) -> Blocks:
         """Yield what the network plays [shape=(1, STEPS), dtype=float32]."""
         from lofigen_kit.engine import EndlessTrack, Scroll
+        from lofigen_kit.engine.track import check_finite
 
         network, sampler = self._network, self._preset.sampler
         assert network is not None  # noqa: S101 - whoever calls knows
@@ -242,8 +243,7 @@ class Endless:
                 if controls and controls.law:
                     engine.draw_by(controls.law)
                 drawn = engine.run(STEPS)
-                if not np.isfinite(drawn).all():
-                    raise RenderError("the network's output is not a number")
+                check_finite(drawn)
             yield drawn
 
     def _guide(self, bars: Iterator[Bar], network: Network, before: int) -> Iterator[np.ndarray]:

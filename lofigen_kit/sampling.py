@@ -41,11 +41,21 @@ def draw(outputs: np.ndarray, kind: HeadKind, law: DrawLaw, uniforms: np.ndarray
         uniforms: Random numbers in [0, 1) [shape=(tracks, 2)]: which component, where within it.
 
     Returns:
-        np.ndarray [shape=(tracks,), dtype=float32], within [-1, 1].
+        np.ndarray [shape=(tracks,), dtype=float32], within [-1, 1]; NaN where one of the head's
+        numbers, or what is drawn of them, is not finite. What overflows becomes an infinity or a
+        NaN, as the processor orders its sums, so neither may pass for full scale.
     """
     rows = np.asarray(outputs, dtype=np.float64)
+    with np.errstate(all="ignore"):  # a row that is not finite is refused below, whatever it gives
+        drawn = _draw(rows, kind, law, uniforms)
+    finite = np.isfinite(rows).all(axis=1) & np.isfinite(drawn)
+    return np.where(finite, np.clip(drawn, -1.0, 1.0), np.nan).astype(np.float32)
+
+
+def _draw(rows: np.ndarray, kind: HeadKind, law: DrawLaw, uniforms: np.ndarray) -> np.ndarray:
+    """Return what the law draws of each row, wherever it lies."""
     if kind == "mse":
-        return np.clip(rows[:, 0], -1.0, 1.0).astype(np.float32)
+        return rows[:, 0]
     parts = 1 if kind == "mulaw" else 3
     logits = rows[:, : rows.shape[1] // parts]
     weights = _weights(logits, law)
@@ -58,7 +68,7 @@ def draw(outputs: np.ndarray, kind: HeadKind, law: DrawLaw, uniforms: np.ndarray
         centre = (weights * means).sum(axis=1)
     if law.spread < 1.0:
         drawn = centre + law.spread * (drawn - centre)
-    return np.asarray(np.clip(drawn, -1.0, 1.0), dtype=np.float32)
+    return np.asarray(drawn)
 
 
 def _weights(logits: np.ndarray, law: DrawLaw) -> np.ndarray:

@@ -13,8 +13,8 @@ import numpy as np
 from lofigen_kit.components import Sampler
 from lofigen_kit.device import choose_device
 from lofigen_kit.engine.plan import BLOCK, padded
-from lofigen_kit.engine.track import Track
-from lofigen_kit.errors import InputError, RenderError
+from lofigen_kit.engine.track import Track, check_finite
+from lofigen_kit.errors import InputError
 
 if TYPE_CHECKING:
     from lofigen_kit.engine.stream import Stream
@@ -172,8 +172,7 @@ class _Job:
 
     def report(self, drawn: np.ndarray) -> None:
         """Check what was drawn, and count it."""
-        if not np.isfinite(drawn).all():
-            raise RenderError("the network's output is not a number")
+        check_finite(drawn)
         with self._lock:
             self._done += len(drawn)
             if self._progress:

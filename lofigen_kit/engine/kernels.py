@@ -18,7 +18,7 @@ import functools
 import hashlib
 import logging
 from collections.abc import Callable
-from math import exp, isnan, log, log1p
+from math import exp, isfinite, log, log1p, nan
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar, cast
 
@@ -598,14 +598,14 @@ def draw(
     scratch: Array,
 ) -> float:
     """Draw one sample as `sampling.draw` does, of which this is the compiled twin."""
+    if not all_finite(numbers, start, form.head_outputs):
+        return nan  # to be found by whoever checks, not hidden by a level
     if form.head_kind == MSE:
         return clipped(np.float64(numbers[start]))
     count = form.head_outputs
     if form.head_kind == MOL:
         count //= 3
     total = weigh(numbers, start, count, law, scratch)
-    if isnan(total):
-        return total  # to be found by whoever checks, not hidden by a level
     if law.top_k > 0 or law.top_p < 1.0:
         total = truncate(count, law, total, scratch)
     chosen = choose(count, which * total, scratch)
@@ -641,8 +641,19 @@ def centre(numbers: Array, place: int, level: int, form: Record) -> float:
 
 
 @inner
+def all_finite(numbers: Array, start: int, count: int) -> bool:
+    """Return whether none of so many numbers overflowed."""
+    for number in numbers[start : start + count]:  # noqa: SIM110 - numba compiles no generator
+        if not isfinite(number):
+            return False
+    return True
+
+
+@inner
 def clipped(sample: float) -> float:
-    """Return the sample within [-1, 1]; what is not a number stays so."""
+    """Return the sample within [-1, 1]; what is not finite is not a number, and no full scale."""
+    if not isfinite(sample):
+        return nan
     if sample > 1.0:
         return 1.0
     if sample < -1.0:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lofigen_kit.engine.track import draw_in_python
+
 if TYPE_CHECKING:
     from lofigen_kit.components import Sampler
     from lofigen_kit.engine import Track
@@ -57,7 +59,7 @@ class Ring:
             if index < last:
                 if self._guides:
                     values += self._guides[index] @ np.asarray(guide, values.dtype)
-                values = np.maximum(values, 0)
+                values = np.where(np.isneginf(values), values, np.maximum(values, 0))
         self._step += 1
         return values
 
@@ -75,5 +77,7 @@ def generate_track(network: Network, sampler: Sampler, track: Track) -> np.ndarr
     uniforms = track.rng.random((track.frames, 2))
     for t in range(track.frames):
         outputs = ring.step(audio[t], guide[len(known) - 1 + t])
-        [audio[t + 1]] = sampler.draw(outputs[None], network.spec.head, uniforms[t : t + 1])
+        [audio[t + 1]] = draw_in_python(
+            sampler, outputs[None], network.spec.head, uniforms[t : t + 1]
+        )
     return audio[1:]

@@ -34,6 +34,7 @@ _FLOAT = ir.FloatType()
 _INT32 = ir.IntType(32)
 _VECTOR = ir.VectorType(_FLOAT, WIDTH)
 _ZERO = ir.Constant(_VECTOR, [0.0] * WIDTH)
+_MINUS_INFINITY = ir.Constant(_VECTOR, [float("-inf")] * WIDTH)
 
 
 def _intrinsic(function: Callable[..., Any]) -> Any:
@@ -240,13 +241,14 @@ def _fused(builder: Any, sig: Any, args: Any, *, negate: bool) -> Any:
 
 @_intrinsic
 def relu(_typing: Any, x: Any) -> Any:
-    """Return max(x, 0); what is not a number stays so, to be found at the head."""
+    """Return max(x, 0); what overflowed, either way, stays so, to be found at the head."""
 
     def generate(_context: Any, builder: Any, sig: Any, args: Any) -> Any:
         rectified = []
         for vector in _unpack(builder, args[0], sig.return_type.rows):
             negative = builder.fcmp_ordered("<", vector, _ZERO)
-            rectified.append(builder.select(negative, _ZERO, vector))
+            finite = builder.fcmp_ordered(">", vector, _MINUS_INFINITY)
+            rectified.append(builder.select(builder.and_(negative, finite), _ZERO, vector))
         return _pack(builder, rectified)
 
     return x(x), generate

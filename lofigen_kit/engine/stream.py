@@ -11,7 +11,7 @@ import numpy as np
 from lofigen_kit.components import LawSampler, Sampler
 from lofigen_kit.engine import kernels
 from lofigen_kit.engine.plan import BLOCK, NEAR, Plan, aligned, padded, plan_for, record
-from lofigen_kit.engine.track import Track, drives
+from lofigen_kit.engine.track import Track, draw_in_python, drives
 from lofigen_kit.sampling import DrawLaw
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ class Stream:
         for t, pair in enumerate(uniforms):
             [outputs] = self._state.force(newest[None], guide[t : t + 1])
             lanes, head = self.lanes, self._network.spec.head
-            newest[:lanes] = self._sampler.draw(outputs[:lanes], head, pair[:lanes])
+            newest[:lanes] = draw_in_python(self._sampler, outputs[:lanes], head, pair[:lanes])
             drawn[t] = newest
         return drawn
 

@@ -26,7 +26,7 @@ from torch import Tensor
 from lofigen_kit.components import LawSampler, Sampler
 from lofigen_kit.engine.plan import BLOCK, SHORT, fft_length
 from lofigen_kit.engine.torch_law import TorchLaw
-from lofigen_kit.engine.track import Track, drives
+from lofigen_kit.engine.track import Track, draw_in_python, drives
 from lofigen_kit.law import DrawLaw
 from lofigen_kit.nn.fftconv import causal_fft_conv1d
 
@@ -231,7 +231,7 @@ class TorchStream:
 
         def draw(step: int, outputs: Tensor) -> Tensor:
             rows = outputs[: self.lanes].cpu().numpy()
-            drawn = np.asarray(self._sampler.draw(rows, head, uniforms[step]), np.float32)
+            drawn = draw_in_python(self._sampler, rows, head, uniforms[step])
             return torch.from_numpy(drawn).to(outputs.device)
 
         state.run_block(draw)
@@ -442,7 +442,7 @@ class _State:
                 sums = causal_fft_conv1d(inputs, layer.weight) + layer.bias[:, None]
                 if layer.guide is not None:
                     sums = sums + (columns @ layer.guide).T
-                inputs = sums.clamp(min=0.0)
+                inputs = torch.where(torch.isneginf(sums), sums, sums.clamp(min=0.0))
         self._histories[0][lane, self._plan.layers[0].memory] = float(known[-1])
 
     def draw_block(self, law: TorchLaw) -> None:
@@ -463,8 +463,17 @@ class _State:
             drawn = draw(step, self._take_step(step))
             waveform[: len(drawn), start + step, 0] = drawn
         self.drawn.copy_(waveform[:, start:, 0])
+        self.drawn.masked_fill_(self._overflowed()[:, None], torch.nan)
         for layer, history in zip(self._plan.layers, self._histories, strict=True):
             history[:, : layer.memory + 1] = history[:, BLOCK:].clone()
+
+    def _overflowed(self) -> Tensor:
+        """Return in which lanes a sum of the block is not finite [shape=(lanes,), dtype=bool].
+
+        The ReLU makes zero of minus infinity, so each layer's sums are looked at before it.
+        """
+        finite = [torch.isfinite(sums).all(2).all(0) for sums in self._sums]
+        return ~torch.stack(finite).all(0)
 
     def _start_sums(self) -> None:
         """Begin the sums of the block: bias, guide, and all that lies before the block."""

@@ -25,6 +25,7 @@ class TorchLaw:
     def __init__(self, kind: HeadKind, law: DrawLaw, device: torch.device) -> None:
         self._kind = kind
         self._law = law
+        self._zero = torch.zeros((), dtype=torch.float64, device=device)
         self._levels = torch.from_numpy(mulaw_decode(np.arange(MULAW_LEVELS))).to(device)
 
     def noise(self, uniforms: Tensor) -> Tensor:
@@ -45,7 +46,8 @@ class TorchLaw:
             noise: What `noise` made of the lanes' uniforms [shape=(lanes, 2), dtype=float64].
 
         Returns:
-            [shape=(lanes,), dtype=float64], within [-1, 1].
+            [shape=(lanes,), dtype=float64], within [-1, 1]; NaN where what is drawn is not finite.
+            Whether the head's numbers are, the stream judges once a block.
         """
         numbers = outputs.double()
         if self._kind == "mse":
@@ -60,7 +62,8 @@ class TorchLaw:
             weights = self._weights(logits)
             drawn = self._draw_logistic(weights, means, log_scales, noise)
             drawn = self._narrowed(drawn, weights, means)
-        return drawn.clamp(-1.0, 1.0)
+        # Zero times an infinity is no number, and leaves every other number as it is.
+        return torch.addcmul(drawn.clamp(-1.0, 1.0), drawn, self._zero)
 
     def _draw_logistic(
         self, weights: Tensor, means: Tensor, log_scales: Tensor, noise: Tensor

@@ -5,11 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lofigen_kit.errors import InputError
+from lofigen_kit.errors import InputError, RenderError
+from lofigen_kit.law import HeadKind
 from lofigen_kit.nn.spec import NetworkSpec
+
+if TYPE_CHECKING:
+    from lofigen_kit.components import Sampler
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,3 +141,27 @@ def drives(
         live = min(steps, max(0, track.frames - done[lane]))
         uniforms[:live, lane] = track.rng.random((live, 2))
     return guide, uniforms
+
+
+def check_finite(numbers: np.ndarray) -> None:
+    """Refuse what the network says or what is drawn of it where it overflowed.
+
+    Raises:
+        RenderError: if one of the numbers is an infinity or no number.
+    """
+    if not np.isfinite(numbers).all():
+        raise RenderError("the network's output is not a number")
+
+
+def draw_in_python(
+    sampler: Sampler, outputs: np.ndarray, head: HeadKind, uniforms: np.ndarray
+) -> np.ndarray:
+    """Return what a sampler draws; it never sees a number that is not finite.
+
+    Raises:
+        RenderError: if the head's numbers or the samples are not finite.
+    """
+    check_finite(outputs)
+    drawn = np.asarray(sampler.draw(outputs, head, uniforms), np.float32)
+    check_finite(drawn)
+    return drawn

@@ -49,10 +49,12 @@ def test_the_compiled_draw_is_the_numpy_draw(head: HeadKind, law: DrawLaw, seed:
     assert_allclose(compiled, draw(outputs, head, law, uniforms), rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("head", WIDTHS)
-def test_what_is_not_a_number_stays_so(head: HeadKind) -> None:
+def test_what_is_not_finite_is_not_a_number(head: HeadKind, wrong: float) -> None:
     form = np.zeros(1, FORM)
     form["head_kind"], form["head_outputs"] = HEADS.index(head), WIDTHS[head]
-    outputs = np.full(WIDTHS[head], np.nan, np.float32)
+    outputs = np.zeros(WIDTHS[head], np.float32)
+    outputs[-1] = wrong
     law = law_record(DrawLaw(top_p=0.5))[0]
     assert np.isnan(compiled_draw(outputs, form[0], law, np.zeros(2), np.empty((2, 256))))
