@@ -22,7 +22,7 @@ from lofigen_kit import recipe
 from lofigen_kit.chain import render_takes
 from lofigen_kit.plugins import load_plugins
 from lofigen_kit.preset import load_preset
-from lofigen_kit.workers import one_thread
+from lofigen_kit.runtime.workers import one_thread
 
 BATCH_SIZE = 8
 SKIPPED = 2 * BATCH_SIZE

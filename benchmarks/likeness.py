@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from lofigen_kit.analysis import mono_8k
-from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.components import Context
 from lofigen_kit.dsp.resample import resample
 from lofigen_kit.plugins import load_plugins

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from scipy import signal
 
-from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.audio.buffer import AudioBuffer
 
 BEFORE, AFTER = "0.55", "C1"
 """The colours of what was before and what is after, in curves and above the spectrograms."""

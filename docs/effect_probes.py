@@ -23,11 +23,11 @@ from lofigen_kit.analysis import (
     wow_pct,
 )
 from lofigen_kit.analysis.features import MOTION_HZ
-from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.components import Context, Effect
 from lofigen_kit.dsp.loudness import integrated_lufs
+from lofigen_kit.runtime.seeding import stream
 from lofigen_kit.score import BeatGrid
-from lofigen_kit.seeding import stream
 
 RATE_HZ = 44_100
 SEED = 3

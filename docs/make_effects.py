@@ -34,18 +34,19 @@ from lofigen_kit.analysis import (
     speed_pct,
     wow_pct,
 )
-from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.audio.blocks import cut
+from lofigen_kit.audio.buffer import AudioBuffer, Sound
+from lofigen_kit.audio.files import write_audio
 from lofigen_kit.chain import render
-from lofigen_kit.components import BlockEffect, BranchedEffect, Context, Effect, Sound
+from lofigen_kit.components import BlockEffect, BranchedEffect, Context, Effect
 from lofigen_kit.dsp.fades import faded
 from lofigen_kit.dsp.mastering import master
-from lofigen_kit.io import write_audio
 from lofigen_kit.parameters import prose
 from lofigen_kit.plugins import load_plugins
 from lofigen_kit.preset import Preset, load_preset
-from lofigen_kit.resources import presets_dir
+from lofigen_kit.runtime.resources import presets_dir
+from lofigen_kit.runtime.seeding import stream
 from lofigen_kit.score import BeatGrid
-from lofigen_kit.seeding import stream
 
 DOCS = Path(__file__).parent
 EFFECTS, PRESETS = DOCS / "effects", DOCS / "presets"
@@ -431,7 +432,7 @@ def _part(audio: AudioBuffer, start_s: float, duration_s: float) -> AudioBuffer:
     samples = audio.samples[:, first : first + round(duration_s * RATE_HZ)]
     sound = Sound(audio.channels, samples.shape[1], RATE_HZ)
     fade_in_ms, fade_out_ms = FADES_MS
-    pieces = faded(rack.cut(samples), sound, fade_in_ms=fade_in_ms, fade_out_ms=fade_out_ms)
+    pieces = faded(cut(samples), sound, fade_in_ms=fade_in_ms, fade_out_ms=fade_out_ms)
     return audio.with_samples(np.concatenate(list(pieces), axis=1))
 
 

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lofigen_kit.lazily import names_of
+from lofigen_kit.runtime.lazy_imports import names_of
 
 if TYPE_CHECKING:
-    from lofigen_kit.audio import AudioBuffer
+    from lofigen_kit.audio.buffer import AudioBuffer
     from lofigen_kit.chain import Rendering, render, render_takes
     from lofigen_kit.errors import LofigenError
     from lofigen_kit.plugins import load_plugins
@@ -42,7 +42,7 @@ __all__ = [
 _find = names_of(
     __name__,
     {
-        "AudioBuffer": "lofigen_kit.audio",
+        "AudioBuffer": "lofigen_kit.audio.buffer",
         "LofigenError": "lofigen_kit.errors",
         "Preset": "lofigen_kit.preset",
         "Rendering": "lofigen_kit.chain",

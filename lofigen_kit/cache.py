@@ -53,7 +53,7 @@ class Cache:
 
     def put(self, key: str, samples: np.ndarray) -> None:
         """Keep samples; where that cannot be done, they are not kept."""
-        from lofigen_kit.io import write_atomic
+        from lofigen_kit.runtime.files import write_atomic
 
         path = self._path(key)
         with suppress(OSError):

@@ -19,15 +19,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lofigen_kit import rack
-from lofigen_kit.ahead import one_ahead
-from lofigen_kit.audio import AudioBuffer
-from lofigen_kit.components import Context, Sampler, Sound, Take
-from lofigen_kit.device import choose_device
+from lofigen_kit.audio.blocks import cut
+from lofigen_kit.audio.buffer import AudioBuffer, Sound
+from lofigen_kit.components import Context, Sampler, Take
 from lofigen_kit.errors import PresetError, RenderError
 from lofigen_kit.preset import Master, Preset
 from lofigen_kit.rack import at_stage
+from lofigen_kit.runtime.device import choose_device
+from lofigen_kit.runtime.prefetch import one_ahead
+from lofigen_kit.runtime.seeding import stream
 from lofigen_kit.score import BeatGrid, Score
-from lofigen_kit.seeding import stream
 
 if TYPE_CHECKING:
     from lofigen_kit.cache import Cache
@@ -253,7 +254,7 @@ class _Runner:
 
     def _key(self, network: Network, number: int, take: Take) -> str:
         """Return what the network's performance of a take depends on, as a hash."""
-        from lofigen_kit.io import audio_sha256
+        from lofigen_kit.audio.hashing import audio_sha256
 
         preset = self._preset
         facts = {
@@ -304,8 +305,8 @@ class _Runner:
 
     def finish(self, number: int, take: Take, played: AudioBuffer | None) -> Rendering:
         """Run the effects and the master."""
+        from lofigen_kit.audio.hashing import audio_sha256
         from lofigen_kit.dsp.mastering import master
-        from lofigen_kit.io import audio_sha256
 
         preset, network = self._preset, self._network
         loop = _goes_round(preset, take.score)
@@ -406,7 +407,7 @@ def _faded(audio: AudioBuffer, master: Master) -> AudioBuffer:
     if not master.fades:
         return audio
     pieces = faded(
-        rack.cut(audio.samples),
+        cut(audio.samples),
         Sound(audio.channels, audio.frames, audio.sample_rate_hz),
         fade_in_ms=master.fade_in_ms,
         fade_out_ms=master.fade_out_ms,

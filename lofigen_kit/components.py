@@ -33,12 +33,12 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
-from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.audio.buffer import AudioBuffer, Sound
 from lofigen_kit.automation import Curve, Moving, Rate, is_number, moved, refusal, schema_of
 from lofigen_kit.automation import read as read_moving
 from lofigen_kit.errors import PresetError
 from lofigen_kit.law import DrawLaw, HeadKind
-from lofigen_kit.resources import Layers
+from lofigen_kit.runtime.resources import Layers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -76,55 +76,6 @@ class Context:
     loop: bool = False
     frames: int | None = None
     loop_s: float | None = None
-
-
-@dataclass(frozen=True)
-class Sound:
-    """What an effect is about to hear.
-
-    Attributes:
-        channels: How many there are.
-        frames: How long it is in all.
-        sample_rate_hz: Frames a second.
-    """
-
-    channels: int
-    frames: int
-    sample_rate_hz: int
-
-    @property
-    def duration_s(self) -> float:
-        """The length in seconds."""
-        return self.frames / self.sample_rate_hz
-
-    @property
-    def endless(self) -> bool:
-        """Whether it goes on and on, and has no length that one could ask for."""
-        return False
-
-
-@dataclass(frozen=True)
-class EndlessSound(Sound):
-    """A sound that goes on and on.
-
-    Most effects never ask how long a sound is. One that does, and was not written for this, is
-    refused in one line instead of being told a length that is not true.
-    """
-
-    frames: int = field(init=False, repr=False, compare=False)
-
-    def __getattr__(self, name: str) -> int:
-        if name == "frames":
-            raise PresetError(
-                "it has to know how long the sound is, and a stream has no end",
-                remedy="leave it out by its mix: --set effects.NAME.mix=0",
-            )
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-
-    @property
-    def endless(self) -> bool:
-        """It is."""
-        return True
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,11 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
-from lofigen_kit import chunks, tags
+from lofigen_kit.audio import riff, tags
+from lofigen_kit.audio.files import Format, format_of
 from lofigen_kit.errors import InputError, RenderError
-from lofigen_kit.io import Format, format_of, write_atomic
 from lofigen_kit.recipe import is_generated
+from lofigen_kit.runtime.files import write_atomic
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate, CertificateBuilder
@@ -177,7 +178,7 @@ def sign(path: Path, identity: Identity, comment: str) -> None:
         InputError: if it cannot be signed.
         OSError: as the system says it; the file stays as it was.
     """
-    from lofigen_kit.io import rewrite
+    from lofigen_kit.runtime.files import rewrite
 
     kind = format_of(path)
     if kind not in MEDIA:
@@ -219,7 +220,7 @@ def read(path: Path, *, anchors: Path | None = None) -> Credentials:
 
 def _bytes_of_credentials(file: BinaryIO, kind: Format) -> int:
     if kind == "wav":
-        return chunks.bytes_of(file, b"C2PA")
+        return riff.bytes_of(file, b"C2PA")
     return tags.bytes_of_object(file, b"application/c2pa")
 
 
@@ -348,7 +349,7 @@ def make_identity(folder: Path, name: str, *, force: bool = False) -> Identity:
     Raises:
         InputError: if files are there, the name is none, or the library is not there.
     """
-    from lofigen_kit.recipe import check_free, writing
+    from lofigen_kit.runtime.files import check_free, writing
 
     with _needed():
         from cryptography.hazmat.primitives import serialization

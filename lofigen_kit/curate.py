@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from lofigen_kit import recipe
+from lofigen_kit.audio.metadata import AUDIO_SUFFIXES
 from lofigen_kit.decisions import Decision, Decisions, inside
 from lofigen_kit.errors import InputError, LofigenError, RenderError, one_line
-from lofigen_kit.labels import AUDIO_SUFFIXES
+from lofigen_kit.runtime.files import check_free, writing
 from lofigen_kit.terms import CREDITS, credits_of, made_with
 
 if TYPE_CHECKING:
@@ -109,9 +110,9 @@ def check(
         InputError: if a file is there already, or cannot be made.
     """
     if chosen.kept:
-        recipe.check_free(*_written(target, zip_path), force=force)
+        check_free(*_written(target, zip_path), force=force)
     if rejected_to:
-        recipe.check_free(*_targets(chosen.rejected, rejected_to), force=False)
+        check_free(*_targets(chosen.rejected, rejected_to), force=False)
 
 
 def copy(takes: Sequence[Take], folder: Path, target: Path, *, force: bool = False) -> None:
@@ -123,13 +124,13 @@ def copy(takes: Sequence[Take], folder: Path, target: Path, *, force: bool = Fal
         InputError: if another file is there and `force` is not set, or nothing can be written.
         RenderError: if the system fails while writing; no half-written file stays.
     """
-    from lofigen_kit.io import copy_atomic
+    from lofigen_kit.runtime.files import copy_atomic
 
     files = [file for take in takes for file in take.files]
     wanted = [file for file in files if not _is_same(folder / file, target / file)]
-    recipe.check_free(*(target / file for file in wanted), force=force)
+    check_free(*(target / file for file in wanted), force=force)
     for file in wanted:
-        with recipe.writing(target / file):
+        with writing(target / file):
             (target / file).parent.mkdir(parents=True, exist_ok=True)
             copy_atomic(folder / file, target / file)
 
@@ -144,9 +145,9 @@ def move(takes: Sequence[Take], folder: Path, target: Path) -> None:
         RenderError: if the system fails; each file is then still where it was, or whole where it
             was moved to.
     """
-    recipe.check_free(*_targets(takes, target), force=False)
+    check_free(*_targets(takes, target), force=False)
     for file in (file for take in takes for file in take.files):
-        with recipe.writing(target / file):
+        with writing(target / file):
             (target / file).parent.mkdir(parents=True, exist_ok=True)
             _move(folder / file, target / file)
 
@@ -169,9 +170,9 @@ def with_stems(
     Raises:
         LofigenError: if it has no recipe, or that gives another sound here.
     """
-    from lofigen_kit.io import write_atomic
     from lofigen_kit.midi import to_midi
     from lofigen_kit.replay import rendered_again
+    from lofigen_kit.runtime.files import write_atomic
 
     path = target / take.place
     if any(file.parent.name == recipe.stems_folder(path).name for file in take.files):
@@ -187,9 +188,9 @@ def with_stems(
         )  # fmt: skip
     stems = recipe.stem_files(path, rendering.stems)
     score = path.with_suffix(".mid")
-    recipe.check_free(score, *stems, force=force)
+    check_free(score, *stems, force=force)
     recipe.save_stems(rendering, path, force=force)
-    with recipe.writing(score):
+    with writing(score):
         write_atomic(score, to_midi(rendering.score))
     new = {file.relative_to(target) for file in (score, *stems)}
     *beside, own = take.files
@@ -229,7 +230,7 @@ def pack(path: Path, folder: Path, files: Iterable[Path]) -> None:
     """
     from shutil import copyfileobj
 
-    from lofigen_kit.io import atomic
+    from lofigen_kit.runtime.files import atomic
 
     with atomic(path) as file, ZipFile(file, "w", allowZip64=True) as packed:
         for member in files:
@@ -254,19 +255,19 @@ def hand_over(
     Raises:
         InputError: if a file is there and `force` is not set, or nothing can be written.
     """
-    from lofigen_kit.io import write_atomic
+    from lofigen_kit.runtime.files import write_atomic
 
     written = _written(target, zip_path)
-    recipe.check_free(*written, force=force)
+    check_free(*written, force=force)
     texts = {target / PLAYLIST: playlist(takes), target / CREDITS: credits_for(takes)}
     for path, text in texts.items():
-        with recipe.writing(path):
+        with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomic(path, text.encode())
     if zip_path:
         members = [path.relative_to(target) for path in texts]
         members += [file for take in takes for file in take.files]
-        with recipe.writing(zip_path):
+        with writing(zip_path):
             pack(zip_path, target, members)
     return written
 
@@ -320,7 +321,7 @@ def _is_same(one: Path, other: Path) -> bool:
 
 
 def _move(file: Path, target: Path) -> None:
-    from lofigen_kit.io import copy_atomic
+    from lofigen_kit.runtime.files import copy_atomic
 
     try:
         file.rename(target)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.audio.buffer import AudioBuffer
 
 WINDOW_S = 2.0
 """Longer than any rest of a beat at 65 BPM, so that a window always holds a stroke."""

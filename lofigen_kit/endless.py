@@ -18,16 +18,17 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from lofigen_kit import rack
-from lofigen_kit.ahead import one_ahead
-from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.audio.blocks import BLOCK, Blocks, in_equal_pieces
+from lofigen_kit.audio.buffer import AudioBuffer, EndlessSound
 from lofigen_kit.chain import context, load_network, prime_of
-from lofigen_kit.components import Context, EndlessSound, Sampler, Take
-from lofigen_kit.device import choose_device
+from lofigen_kit.components import Context, Sampler, Take
 from lofigen_kit.errors import PresetError
 from lofigen_kit.preset import Preset
-from lofigen_kit.rack import Blocks, at_stage
+from lofigen_kit.rack import at_stage
+from lofigen_kit.runtime.device import choose_device
+from lofigen_kit.runtime.prefetch import one_ahead
+from lofigen_kit.runtime.seeding import stream
 from lofigen_kit.score import BeatGrid, Hit, Note, Score
-from lofigen_kit.seeding import stream
 
 if TYPE_CHECKING:
     from lofigen_kit.engine import Stream, TorchStream
@@ -199,8 +200,8 @@ class Endless:
         read, sounding = tee(bars) if network.spec.guide else (iter(()), bars)
         played = self._resampled(self.played(read, controls), network)
         pairs = zip(
-            rack.in_equal_pieces(played, rack.BLOCK),
-            rack.in_equal_pieces(self._source(sounding), rack.BLOCK),
+            in_equal_pieces(played, BLOCK),
+            in_equal_pieces(self._source(sounding), BLOCK),
             strict=True,
         )
         for ours, theirs in pairs:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from lofigen_kit import rack
+from lofigen_kit.audio.blocks import cut
 from lofigen_kit.components import BlockEffect, Effect, LawSampler, Process
 from lofigen_kit.law import DrawLaw
 from lofigen_kit.preset import Preset
@@ -84,7 +85,7 @@ class Turned:
         self._last = target
         if start == target:
             return process(block, self._at(now, target))
-        pieces = list(rack.cut(block, rack.CONTROL))
+        pieces = list(cut(block, rack.CONTROL))
         way = np.linspace(start, target, len(pieces) + 1)[1:].tolist()
         return np.concatenate(
             [

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lofigen_kit.labels import short_key
+from lofigen_kit.audio.metadata import short_key
 from lofigen_kit.score import Drum, Part, Score
 
 if TYPE_CHECKING:

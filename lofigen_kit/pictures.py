@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.errors import InputError
 
 if TYPE_CHECKING:

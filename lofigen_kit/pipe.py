@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from lofigen_kit.rack import Blocks
+from lofigen_kit.audio.blocks import Blocks
 
 LEAD_S = 0.5
 """How far ahead of the clock a paced stream may be, so that its listeners never run dry."""
@@ -23,7 +23,7 @@ def as_bytes(blocks: Blocks, bit_depth: int, rng: np.random.Generator) -> Iterat
         bit_depth: 16, 24 or 32.
         rng: Where the dither comes from.
     """
-    from lofigen_kit.dsp.dither import to_pcm16, to_pcm24
+    from lofigen_kit.audio.dither import to_pcm16, to_pcm24
 
     for block in blocks:
         if bit_depth == 16:

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from lofigen_kit.components import Sound
+from lofigen_kit.audio.buffer import Sound
 from lofigen_kit.errors import InputError, RenderError
 
 AHEAD_S = 2.0

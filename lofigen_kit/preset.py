@@ -19,12 +19,13 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 from pydantic import model_validator as validator
 from pydantic_core import core_schema
 
-from lofigen_kit import resources, yaml_loader
+from lofigen_kit import yaml_loader
 from lofigen_kit.components import ANY_EFFECT_SCHEMA, Effect, Model, Sampler, Source
 from lofigen_kit.errors import PresetError
 from lofigen_kit.explain import explain
 from lofigen_kit.registry import Registry, did_you_mean
-from lofigen_kit.seeding import MAX_SEED
+from lofigen_kit.runtime import resources
+from lofigen_kit.runtime.seeding import MAX_SEED
 from lofigen_kit.yaml_loader import Document, Keys
 
 if TYPE_CHECKING:

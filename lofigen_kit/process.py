@@ -15,17 +15,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lofigen_kit import rack, recipe
-from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.audio.block_file import Spool
+from lofigen_kit.audio.blocks import Blocks
+from lofigen_kit.audio.buffer import AudioBuffer, Sound
+from lofigen_kit.audio.files import audio_blocks, blocks_as_stored, check_fits
+from lofigen_kit.audio.hashing import SoundHash
 from lofigen_kit.chain import Result, heard_score
-from lofigen_kit.components import Context, Sound
+from lofigen_kit.components import Context
 from lofigen_kit.errors import AudioError, PresetError
-from lofigen_kit.io import SoundHash, audio_blocks, blocks_as_stored, check_fits
 from lofigen_kit.preset import Master, Preset
-from lofigen_kit.rack import Blocks, at_stage
+from lofigen_kit.rack import at_stage
 from lofigen_kit.registry import Registry
+from lofigen_kit.runtime.files import check_free
+from lofigen_kit.runtime.seeding import stream
 from lofigen_kit.score import BeatGrid, Score
-from lofigen_kit.seeding import stream
-from lofigen_kit.spool import Spool
 
 if TYPE_CHECKING:
     from lofigen_kit.credentials import Identity
@@ -90,7 +93,7 @@ def process(
         InputError: if the file is no audio or damaged, or the place cannot be written to.
         RenderError: naming the stage that broke; nothing half-written stays.
     """
-    recipe.check_free(*recipe.files_of(target), force=force)
+    check_free(*recipe.files_of(target), force=force)
     # Where the result will lie there is room for it: the folder, or the nearest that is there.
     folder = next(p for p in target.absolute().parents if p.is_dir())
     recording = examine(path, salvage=salvage)

@@ -17,7 +17,8 @@ from lofigen_kit.plugins import load_plugins
 from lofigen_kit.preset import Preset
 from lofigen_kit.process import Progress, process
 from lofigen_kit.registry import Registry
-from lofigen_kit.workers import heard_warnings, interruptible, pool
+from lofigen_kit.runtime.files import check_free, safe_name
+from lofigen_kit.runtime.workers import heard_warnings, interruptible, pool
 
 if TYPE_CHECKING:
     from lofigen_kit.components import Source
@@ -113,11 +114,11 @@ def list_jobs(
     Raises:
         InputError: if two files would be written to one place, or one is there already.
     """
-    suffix = f"_{recipe.safe_name(preset.name)}.{preset.output.format}"
+    suffix = f"_{safe_name(preset.name)}.{preset.output.format}"
     jobs, taken = [], dict[str, Path]()
     for source, place in files:
-        folder = output.joinpath(*(recipe.safe_name(part) for part in place.parent.parts))
-        target = name or folder / (recipe.safe_name(place.stem) + suffix)
+        folder = output.joinpath(*(safe_name(part) for part in place.parent.parts))
+        target = name or folder / (safe_name(place.stem) + suffix)
         # As a system sees it that does not tell capitals.
         other = taken.setdefault(str(target).casefold(), source)
         if other is not source:
@@ -126,7 +127,7 @@ def list_jobs(
                 where=target,
                 remedy="rename one of them, or process them one by one",
             )
-        recipe.check_free(*recipe.files_of(target), force=force)
+        check_free(*recipe.files_of(target), force=force)
         jobs.append(Job(source, target))
     return jobs
 

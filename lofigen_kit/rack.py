@@ -18,14 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from lofigen_kit.audio import AudioBuffer
-from lofigen_kit.components import BlockEffect, BranchedEffect, Context, Effect, Process, Sound
+from lofigen_kit.audio.blocks import BLOCK, Blocks, cut, in_equal_pieces
+from lofigen_kit.audio.buffer import AudioBuffer, Sound
+from lofigen_kit.components import BlockEffect, BranchedEffect, Context, Effect, Process
 from lofigen_kit.errors import AudioError, LofigenError, RenderError
+from lofigen_kit.runtime.seeding import stream_within
 from lofigen_kit.score import BeatGrid
-from lofigen_kit.seeding import stream_within
-
-BLOCK = 8192
-"""Frames in a block, but for the last one of a sound."""
 
 CONTROL = 256
 """The same for an effect that moves: this often its parameters are set anew."""
@@ -33,8 +31,6 @@ CONTROL = 256
 SILENT_DBFS = -80.0
 """A tail ends where it stays below this."""
 
-Blocks = Iterator[np.ndarray]
-"""Pieces of a sound, in order [shape=(channels, frames), dtype=float32]."""
 
 Contexts = Callable[[str], Context]
 """From a stage's name to its context, with the beats where they fall in the dry sound."""
@@ -249,29 +245,6 @@ def streamed(
             raise RenderError("it gave samples that are not numbers")
         yield _mixed(ours, theirs, clock.weights(effect, frame, ours.shape[1]))
         frame += ours.shape[1]
-
-
-def cut(samples: np.ndarray, size: int = BLOCK) -> Blocks:
-    """Yield a whole sound in blocks."""
-    for start in range(0, samples.shape[1], size):
-        yield samples[:, start : start + size]
-
-
-def in_equal_pieces(pieces: Iterable[np.ndarray], size: int) -> Blocks:
-    """Yield a sound that comes in pieces of any size in blocks of one size; the last is shorter."""
-    waiting: list[np.ndarray] = []
-    count = 0
-    for piece in pieces:
-        waiting.append(piece)
-        count += piece.shape[1]
-        if count < size:
-            continue
-        whole = np.concatenate(waiting, axis=1) if len(waiting) > 1 else piece
-        full = count - count % size
-        yield from cut(whole[:, :full], size)
-        waiting, count = [whole[:, full:]], count - full
-    if count:
-        yield np.concatenate(waiting, axis=1)
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import logging
-import os
 import platform
-import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from itertools import chain
@@ -18,17 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.audio.blocks import cut
+from lofigen_kit.audio.buffer import AudioBuffer, Sound
+from lofigen_kit.audio.metadata import AUDIO_SUFFIXES, MAX_CUES, Cue, Labels, Loop
 from lofigen_kit.chain import Rendering, Result
-from lofigen_kit.components import BranchedEffect, Effect, Sound
-from lofigen_kit.device import device_name
+from lofigen_kit.components import BranchedEffect, Effect
 from lofigen_kit.endless import Endless
-from lofigen_kit.errors import InputError, PresetError, RenderError
-from lofigen_kit.labels import AUDIO_SUFFIXES, MAX_CUES, Cue, Labels, Loop
+from lofigen_kit.errors import PresetError
 from lofigen_kit.preset import Preset, load_preset, parse
-from lofigen_kit.rack import cut
 from lofigen_kit.registry import Registry
-from lofigen_kit.seeding import stream
+from lofigen_kit.runtime.device import device_name
+from lofigen_kit.runtime.files import check_free, safe_name, writing
+from lofigen_kit.runtime.seeding import stream
 from lofigen_kit.yaml_loader import MAX_DEPTH, Document
 
 if TYPE_CHECKING:
@@ -41,7 +38,6 @@ PROCESSED = "processed by lofigen-kit"
 STREAM = "stream"
 STEMS = ".stems"
 """What the name of a folder of stems ends in."""
-MAX_NAME = 80
 AS_DECODED, BEFORE_ENCODING = "the samples in the file", "the samples before encoding"
 
 _logger = logging.getLogger(__name__)
@@ -58,7 +54,7 @@ def recipe(rendering: Result, registry: Registry, audio_sha256: str) -> dict[str
         audio_sha256: The hash of the samples in the file, or, where its format is lossy, of those
             that were encoded.
     """
-    from lofigen_kit.io import LOSSY
+    from lofigen_kit.audio.files import LOSSY
 
     score, output = rendering.score, rendering.preset.output
     return {
@@ -118,7 +114,7 @@ def disclosure(network_sha256: str | None) -> str:
 
 def recipe_of(rendering: Rendering, registry: Registry) -> dict[str, Any]:
     """Return the recipe of a take as its file will hold it."""
-    from lofigen_kit.io import audio_sha256
+    from lofigen_kit.audio.hashing import audio_sha256
 
     return recipe(rendering, registry, audio_sha256(stored(rendering)))
 
@@ -147,7 +143,7 @@ def save(
         InputError: if a file is there already, or the place cannot be written to.
         RenderError: if the system fails while writing; nothing half-written stays.
     """
-    from lofigen_kit.io import audio_sha256
+    from lofigen_kit.audio.hashing import audio_sha256
 
     midi = rendering.preset.output.midi
     check_free(*files_of(path, midi=midi), *stem_files(path, rendering.stems), force=force)
@@ -185,7 +181,8 @@ def write(
         InputError: if a file is there already, or the place cannot be written to.
         RenderError: if the system fails while writing; nothing half-written stays.
     """
-    from lofigen_kit.io import write_atomic, write_blocks
+    from lofigen_kit.audio.files import write_blocks
+    from lofigen_kit.runtime.files import write_atomic
 
     output = result.preset.output
     text = json.dumps(facts, ensure_ascii=False, indent=2) + "\n"
@@ -227,7 +224,7 @@ def write(
 
 def stored(rendering: Rendering) -> AudioBuffer:
     """Return a rendering's sound as its file will hold it, dithered if it is of 16 bits."""
-    from lofigen_kit.io import as_stored
+    from lofigen_kit.audio.files import as_stored
 
     preset = rendering.preset
     return as_stored(
@@ -262,30 +259,6 @@ def labels_of(rendering: Result, sound: Sound) -> Labels:
     )
 
 
-def check_free(*files: Path, force: bool) -> None:
-    """Refuse files that are there or cannot be made, before anything slow is done.
-
-    Raises:
-        InputError: if one of them is a folder, is there and `force` is not set, or would lie where
-            nothing can be written.
-    """
-    for file in files:
-        with writing(file):
-            folder = next(p for p in file.absolute().parents if p.exists())
-            if not folder.is_dir():
-                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-            if not os.access(folder, os.W_OK):
-                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-            if file.is_dir():
-                raise InputError("a folder of that name is there", where=file)
-            if not force and file.exists():
-                raise InputError(
-                    "the file is there already",
-                    where=file,
-                    remedy="overwrite it with --force, or write elsewhere with -o",
-                )
-
-
 def files_of(path: Path, *, midi: bool = False) -> tuple[Path, ...]:
     """Return what `save` writes: the audio file, and beside it the recipe and the score."""
     suffixes = (".json", ".mid") if midi else (".json",)
@@ -306,7 +279,7 @@ def stem_files(path: Path, stages: Iterable[str]) -> list[Path]:
 
 def save_stems(rendering: Rendering, path: Path, *, force: bool) -> None:
     """Write the sound after each stage, as 32-bit float, into the folder beside the file."""
-    from lofigen_kit.io import write_audio
+    from lofigen_kit.audio.files import write_audio
 
     files = stem_files(path, rendering.stems)
     for file, (stage, audio) in zip(files, rendering.stems.items(), strict=True):
@@ -322,33 +295,13 @@ def save_stems(rendering: Rendering, path: Path, *, force: bool) -> None:
         )
 
 
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Say in one line why the system will not write.
-
-    Raises:
-        InputError: for a place that cannot be written to.
-        RenderError: for a disk that is full or broken.
-    """
-    try:
-        yield
-    except (PermissionError, NotADirectoryError, FileExistsError) as error:
-        raise InputError(
-            f"cannot be written ({error.strerror})",
-            where=path,
-            remedy="choose another place with -o",
-        ) from None
-    except OSError as error:
-        raise RenderError(f"writing failed ({error.strerror or error})", where=path) from error
-
-
 def read(path: Path) -> dict[str, Any] | None:
     """Return the recipe inside an audio file, or None where there is none.
 
     Raises:
         AudioError: if the file is not readable audio.
     """
-    from lofigen_kit.io import MAX_COMMENT_BYTES, read_comment
+    from lofigen_kit.audio.files import MAX_COMMENT_BYTES, read_comment
 
     text = read_comment(path) or ""
     if len(text) > MAX_COMMENT_BYTES:
@@ -481,12 +434,6 @@ def stem(preset: Preset, take: int, tempo_bpm: float, key: str) -> str:
     if tonic:
         parts.append(safe_name(tonic.replace("#", "s") + mode[:3]))
     return "_".join([*parts, f"seed{preset.seed}", f"take{take}"])
-
-
-def safe_name(text: str) -> str:
-    """Return a text as part of a file name: letters, digits, dots, dashes and underscores."""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", text)[:MAX_NAME].strip(".-_")
-    return name or "untitled"
 
 
 def cpu() -> str:

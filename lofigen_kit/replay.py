@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 
 from lofigen_kit import recipe
-from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.audio.blocks import Blocks, cut
+from lofigen_kit.audio.buffer import AudioBuffer, Sound
+from lofigen_kit.audio.files import Format, file_sha256, read_audio, write_blocks
+from lofigen_kit.audio.hashing import audio_sha256
 from lofigen_kit.chain import Progress, Rendering, render_takes
-from lofigen_kit.components import Sound
 from lofigen_kit.dsp.levels import db_of
 from lofigen_kit.errors import InputError
-from lofigen_kit.io import Format, audio_sha256, file_sha256, read_audio, write_blocks
 from lofigen_kit.preset import Preset
 from lofigen_kit.process import Processed, examine, processed
-from lofigen_kit.rack import Blocks, cut
 from lofigen_kit.registry import Registry
-from lofigen_kit.resources import inside
+from lofigen_kit.runtime.resources import inside
 
 
 @dataclass(frozen=True)

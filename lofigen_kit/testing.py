@@ -27,7 +27,8 @@ import numpy as np
 from pydantic import ValidationError
 
 from lofigen_kit import rack
-from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.audio.blocks import cut
+from lofigen_kit.audio.buffer import AudioBuffer, Sound
 from lofigen_kit.components import (
     BlockEffect,
     Component,
@@ -36,15 +37,14 @@ from lofigen_kit.components import (
     LawSampler,
     Model,
     Sampler,
-    Sound,
     Source,
 )
 from lofigen_kit.errors import CheckpointError
 from lofigen_kit.law import MIN_LOG_SCALE, MULAW_LEVELS, DrawLaw, HeadKind
 from lofigen_kit.nn.checkpoint import expected_shapes
 from lofigen_kit.plugins import NAME
+from lofigen_kit.runtime.seeding import stream
 from lofigen_kit.sampling import draw, mulaw_decode
-from lofigen_kit.seeding import stream
 
 if TYPE_CHECKING:
     from lofigen_kit.nn.checkpoint import Network
@@ -274,7 +274,7 @@ def _check_pieces(component: Effect) -> None:
     """Check that a sound comes out of the rack the same in pieces as whole."""
     for effect, audio, what in _heard(component):
         whole = rack.applied(effect, audio, _context(), loop=False)
-        pieces = rack.cut(audio.samples, PIECE)
+        pieces = cut(audio.samples, PIECE)
         bits = rack.streamed(effect, _sound(audio), _context(), pieces)
         together = np.concatenate([audio.samples[:, :0], *bits], axis=1)
         _require(np.array_equal(together, whole.samples), f"{what} is the same in pieces")

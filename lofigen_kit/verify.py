@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lofigen_kit import credentials, recipe
+from lofigen_kit.audio.files import file_sha256
 from lofigen_kit.chain import Progress
 from lofigen_kit.credentials import Credentials
 from lofigen_kit.errors import InputError
-from lofigen_kit.io import file_sha256
 from lofigen_kit.registry import Registry
 from lofigen_kit.replay import Replay, replay
 

@@ -14,9 +14,10 @@ import platformdirs
 import pytest
 
 from lofigen_kit import recipe
-from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.audio.buffer import AudioBuffer
+from lofigen_kit.audio.files import as_stored, write_audio
+from lofigen_kit.audio.hashing import audio_sha256
 from lofigen_kit.engine import Track, generate
-from lofigen_kit.io import as_stored, audio_sha256, write_audio
 from lofigen_kit.nn.checkpoint import Network
 from lofigen_kit.nn.spec import stack
 from lofigen_kit.plugins import load_plugins

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lofigen_kit.analysis.drums import drum_onsets
-from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.score import Drum, Score
 
 PLAIN_STROKE = 0.35

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lofigen_kit.analysis._mono import RATE_HZ, mono_8k
-from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.audio.buffer import AudioBuffer
 
 HOP_S = 0.016
 FLUX_LAG_S = 0.025

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lofigen_kit.analysis._mono import RATE_HZ, mono_8k
-from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.score import Drum
 
 HOP_S = 0.005

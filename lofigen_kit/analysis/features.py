@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.audio.buffer import AudioBuffer
 
 WINDOW = 8192
 MOTION_HZ = 100

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from lofigen_kit.analysis._mono import RATE_HZ, mono_8k
-from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.audio.buffer import AudioBuffer
 
 WINDOW, HOP = 512, 128
 """64 ms and 16 ms."""

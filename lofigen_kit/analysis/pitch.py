@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from lofigen_kit.analysis._mono import RATE_HZ, mono_8k
-from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.guide import guide_channels
 from lofigen_kit.score import Score
 

@@ -9,7 +9,7 @@ import numpy as np
 from lofigen_kit.analysis.beats import beat_track
 from lofigen_kit.analysis.drums import drum_strokes
 from lofigen_kit.analysis.pitch import HOP_S, LOWEST_MIDI, constant_q, held_partials, tuning_st
-from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.errors import AudioError
 from lofigen_kit.score import PITCH_CLASSES, Drum, Hit, Note, Part, Score
 

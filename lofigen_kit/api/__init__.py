@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, field_validator, model_validator
 
-from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.audio.buffer import AudioBuffer, Sound
 from lofigen_kit.components import (
     BlockEffect,
     BranchedEffect,
@@ -24,20 +24,19 @@ from lofigen_kit.components import (
     Model,
     Process,
     Sampler,
-    Sound,
     Source,
     Take,
 )
 from lofigen_kit.errors import AudioError, CheckpointError, InputError, LofigenError, RenderError
 from lofigen_kit.hookspecs import API_VERSION, hookimpl
 from lofigen_kit.law import DrawLaw, HeadKind
-from lofigen_kit.lazily import names_of
-from lofigen_kit.resources import Layers, PresetPath, inside, load_network
+from lofigen_kit.runtime.lazy_imports import names_of
+from lofigen_kit.runtime.resources import Layers, PresetPath, inside, load_network
 
 if TYPE_CHECKING:
     from lofigen_kit.analysis import extract_score
+    from lofigen_kit.audio.files import read_audio
     from lofigen_kit.guide import PART_DECAY_S, RELEASE_S, envelope
-    from lofigen_kit.io import read_audio
     from lofigen_kit.nn.checkpoint import Network, expected_shapes, network_of
     from lofigen_kit.nn.spec import stack
     from lofigen_kit.registry import did_you_mean
@@ -105,7 +104,7 @@ if not TYPE_CHECKING:  # type checkers see the imports above, and refuse any oth
             "expected_shapes": "lofigen_kit.nn.checkpoint",
             "extract_score": "lofigen_kit.analysis",
             "network_of": "lofigen_kit.nn.checkpoint",
-            "read_audio": "lofigen_kit.io",
+            "read_audio": "lofigen_kit.audio.files",
             "stack": "lofigen_kit.nn.spec",
         },
     )

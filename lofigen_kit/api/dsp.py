@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lofigen_kit.lazily import names_of
+from lofigen_kit.runtime.lazy_imports import names_of
 
 if TYPE_CHECKING:
     from lofigen_kit.dsp.allpass import Allpasses

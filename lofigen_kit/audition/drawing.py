@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.audio.buffer import AudioBuffer
 
 COLUMNS, ROWS = 360, 40
 LOWEST_HZ, HIGHEST_HZ = 40.0, 16_000.0

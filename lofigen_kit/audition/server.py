@@ -65,8 +65,7 @@ class Book:
         Raises:
             LofigenError: if it cannot be written; then nothing has changed.
         """
-        from lofigen_kit.io import write_atomic
-        from lofigen_kit.recipe import writing
+        from lofigen_kit.runtime.files import write_atomic, writing
 
         with self._lock, writing(self.path):
             merged = {**self._whole.decisions, **changes}

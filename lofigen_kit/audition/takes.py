@@ -19,15 +19,15 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from lofigen_kit.audio.metadata import AUDIO_SUFFIXES
 from lofigen_kit.decisions import MAX_DECISIONS, MAX_NAME, inside, place_fault
 from lofigen_kit.errors import InputError, LofigenError, RenderError, one_line
-from lofigen_kit.labels import AUDIO_SUFFIXES
 from lofigen_kit.recipe import STEMS, stems_folder
-from lofigen_kit.workers import heard_warnings, interruptible, pool
+from lofigen_kit.runtime.workers import heard_warnings, interruptible, pool
 
 if TYPE_CHECKING:
-    from lofigen_kit.audio import AudioBuffer
-    from lofigen_kit.labels import Labels
+    from lofigen_kit.audio.buffer import AudioBuffer
+    from lofigen_kit.audio.metadata import Labels
 
 SUFFIXES = (*AUDIO_SUFFIXES, ".aif", ".aiff")
 LONGEST_S = 1200.0
@@ -270,8 +270,8 @@ def _seen(folder: Path, place: str, record: Facts) -> Take:
         LofigenError: if it cannot be read.
     """
     from lofigen_kit import recipe
+    from lofigen_kit.audio.files import read_audio, read_labels
     from lofigen_kit.audition.drawing import drawing
-    from lofigen_kit.io import read_audio, read_labels
 
     path = folder / place
     facts = recipe.read(path) or {}
@@ -356,7 +356,7 @@ def _levels(audio: AudioBuffer, facts: Facts) -> tuple[float | None, float | Non
 
     A lossy file's recipe has the hash of what was encoded: it can only be believed.
     """
-    from lofigen_kit.io import audio_sha256
+    from lofigen_kit.audio.hashing import audio_sha256
     from lofigen_kit.recipe import AS_DECODED
 
     is_own = facts.get("audio_sha256_of") != AS_DECODED
@@ -369,7 +369,7 @@ def _levels(audio: AudioBuffer, facts: Facts) -> tuple[float | None, float | Non
 
 
 def _loudness(audio: AudioBuffer) -> float | None:
-    from lofigen_kit.audio import AudioBuffer
+    from lofigen_kit.audio.buffer import AudioBuffer
     from lofigen_kit.dsp.loudness import integrated_lufs
 
     loudest_two = AudioBuffer(audio.samples[:2], audio.sample_rate_hz)
@@ -378,7 +378,7 @@ def _loudness(audio: AudioBuffer) -> float | None:
 
 def _dry(folder: Path, place: str) -> tuple[Dry | None, AudioBuffer | None]:
     """Return the first stem, which is the sound before all effects, where it lies beside a take."""
-    from lofigen_kit.io import read_audio
+    from lofigen_kit.audio.files import read_audio
 
     path = folder / place
     stems = stems_folder(path)
@@ -409,7 +409,7 @@ def _examined(audio: AudioBuffer) -> list[Flag]:
     """Return what the doctor finds at the rate of a telephone, which is all that it needs."""
     from lofigen_kit import doctor
     from lofigen_kit.analysis import mono_8k
-    from lofigen_kit.audio import AudioBuffer
+    from lofigen_kit.audio.buffer import AudioBuffer
 
     heard = AudioBuffer(mono_8k(audio)[None], 8000)
     return [Flag(found.fault, found.start_s, found.end_s) for found in doctor.examine(heard)]

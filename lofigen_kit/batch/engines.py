@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from lofigen_kit.batch.work import begin
 from lofigen_kit.errors import InputError
-from lofigen_kit.workers import pool
+from lofigen_kit.runtime.workers import pool
 
 RETRIES = 3
 

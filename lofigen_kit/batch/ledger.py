@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from lofigen_kit.errors import InputError
-from lofigen_kit.io import write_atomic
-from lofigen_kit.recipe import writing
+from lofigen_kit.runtime.files import write_atomic, writing
 
 FORMAT = "lofigen-kit batch 1"
 HEAD, MANIFEST, LOCK = "batch.json", "manifest.jsonl", ".lofigen-lock"

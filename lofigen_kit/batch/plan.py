@@ -16,6 +16,7 @@ from lofigen_kit import recipe
 from lofigen_kit.errors import InputError, PresetError
 from lofigen_kit.preset import Preset, parse
 from lofigen_kit.registry import Registry
+from lofigen_kit.runtime.files import safe_name
 from lofigen_kit.yaml_loader import Document
 
 MAX_POINTS = 10_000
@@ -237,4 +238,4 @@ def _name(number: int, changes: Sequence[str]) -> str:
     """Return a folder's name: the number in order, and what is set, by its last word."""
     told = [change.rpartition("=") for change in changes]
     words = "_".join(f"{key.rpartition('.')[2]}-{value}" for key, _, value in told)
-    return f"{number:03}_{recipe.safe_name(words)}"
+    return f"{number:03}_{safe_name(words)}"

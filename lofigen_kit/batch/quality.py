@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lofigen_kit.audio import AudioBuffer
+    from lofigen_kit.audio.buffer import AudioBuffer
     from lofigen_kit.doctor import Finding
     from lofigen_kit.score import Score
 

@@ -27,8 +27,9 @@ from lofigen_kit.errors import AudioError, InputError, LofigenError, RenderError
 from lofigen_kit.plugins import load_plugins
 from lofigen_kit.preset import Preset, parse
 from lofigen_kit.registry import Registry
+from lofigen_kit.runtime.files import check_free
+from lofigen_kit.runtime.workers import interruptible, one_thread
 from lofigen_kit.terms import check_commercial, made_with
-from lofigen_kit.workers import interruptible, one_thread
 from lofigen_kit.yaml_loader import Document
 
 MAX_ATTEMPTS = 4
@@ -209,7 +210,7 @@ def _publish(group: Group, rendering: Rendering, registry: Registry) -> tuple[Pa
         if all(file.exists() for file in files):
             return path, facts
     elif any(file.exists() for file in files) and not _is_recipe(path.with_suffix(".json")):
-        recipe.check_free(*files, force=False)
+        check_free(*files, force=False)
     # What is there of it is its own, from a run that was cut short.
     identity = group.place.identity
     return path, recipe.save(rendering, path, registry, identity=identity, force=True)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lofigen_kit import rack
-from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.bench.rounds import Play, interleave
 from lofigen_kit.components import Context, Effect
+from lofigen_kit.runtime.seeding import stream
 from lofigen_kit.score import BeatGrid
-from lofigen_kit.seeding import stream
 
 if TYPE_CHECKING:
     from lofigen_kit.preset import Preset

@@ -17,7 +17,7 @@ from lofigen_kit.bench.rounds import Play
 from lofigen_kit.components import Sampler
 from lofigen_kit.engine import Ring, Track, generate
 from lofigen_kit.engine.plan import BLOCK
-from lofigen_kit.seeding import stream
+from lofigen_kit.runtime.seeding import stream
 
 if TYPE_CHECKING:
     from lofigen_kit.nn.checkpoint import Network

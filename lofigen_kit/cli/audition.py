@@ -49,7 +49,7 @@ def audition(
     JSON; with --serve it is saved as DIR/decisions.json.
     """
     from lofigen_kit.audition.takes import find_takes, read_takes
-    from lofigen_kit.recipe import check_free
+    from lofigen_kit.runtime.files import check_free
 
     if serve and (output or embed):
         raise InputError(
@@ -89,8 +89,7 @@ def _tell(takes: list[Take]) -> None:
 def _write(folder: Path, takes: list[Take], path: Path, *, embed: bool) -> int:
     """Write the page and return its size."""
     from lofigen_kit.audition import page
-    from lofigen_kit.io import write_atomic
-    from lofigen_kit.recipe import writing
+    from lofigen_kit.runtime.files import write_atomic, writing
 
     if embed:
         urls = page.embedded(folder, takes)

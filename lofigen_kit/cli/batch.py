@@ -281,7 +281,7 @@ def _go(
     from lofigen_kit.batch.ledger import Ledger
     from lofigen_kit.batch.run import run as run_groups
     from lofigen_kit.batch.work import Group, do
-    from lofigen_kit.io import write_atomic
+    from lofigen_kit.runtime.files import write_atomic
     from lofigen_kit.terms import CREDITS, credits_of
 
     folder = place.folder
@@ -359,7 +359,7 @@ def _write_ranking(ledger: Ledger) -> None:
     import csv
     import io
 
-    from lofigen_kit.io import write_atomic
+    from lofigen_kit.runtime.files import write_atomic
 
     ranked = [record for record in ledger.records() if "rank" in record]
     ranked.sort(key=lambda record: -record["rank"])

@@ -72,7 +72,7 @@ def generate(
     """Time every way to generate, in turn: the reference's, a ring buffer, blocks, the engine."""
     from lofigen_kit.bench import generation, tables
     from lofigen_kit.bench.machine import describe
-    from lofigen_kit.device import choose_device
+    from lofigen_kit.runtime.device import choose_device
 
     if checkpoint:
         networks = _trained(checkpoint)

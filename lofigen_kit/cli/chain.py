@@ -73,7 +73,8 @@ def render(
 ) -> None:
     """Render a preset: one audio file for each take, its recipe inside and beside it."""
     from lofigen_kit import chain, recipe
-    from lofigen_kit.device import choose_device
+    from lofigen_kit.runtime.device import choose_device
+    from lofigen_kit.runtime.files import check_free
 
     registry = registry_of(ctx)
     place = Destination.of(output, takes)
@@ -95,7 +96,7 @@ def render(
         files = [*recipe.files_of(paths[number], midi=chosen.output.midi)]
         if stems:
             files += recipe.stem_files(paths[number], chain.stage_names(chosen))
-        recipe.check_free(*files, force=force)
+        check_free(*files, force=force)
 
     done = []
     with progress_bar(quiet=quiet or as_json) as progress:

@@ -58,7 +58,7 @@ def evaluate(
 
     from lofigen_kit import report
     from lofigen_kit.nn.checkpoint import load
-    from lofigen_kit.recipe import check_free
+    from lofigen_kit.runtime.files import check_free
     from lofigen_kit.training.assess import Plan, assess
 
     torch.set_num_threads(threads)
@@ -80,8 +80,7 @@ def _write(result: Evaluation, folder: Path) -> None:
     import json
 
     from lofigen_kit import pictures, report
-    from lofigen_kit.io import write_atomic
-    from lofigen_kit.recipe import writing
+    from lofigen_kit.runtime.files import write_atomic, writing
 
     text = json.dumps(result, ensure_ascii=False, indent=1) + "\n"
     files = {"evaluate.json": text.encode(), "songs.csv": report.csv(result).encode()}

@@ -16,7 +16,7 @@ from lofigen_kit.errors import InputError
 
 if TYPE_CHECKING:
     from lofigen_kit.components import Model
-    from lofigen_kit.resources import Layers
+    from lofigen_kit.runtime.resources import Layers
     from lofigen_kit.training.assembly import Workers
     from lofigen_kit.training.experiments.defects import Defect
     from lofigen_kit.training.experiments.materials import Material

@@ -28,9 +28,9 @@ from lofigen_kit.cli.output import Certificate, Destination, Key, Sign, levels, 
 from lofigen_kit.errors import InputError
 
 if TYPE_CHECKING:
-    from lofigen_kit.audio import AudioBuffer
+    from lofigen_kit.audio.buffer import AudioBuffer
+    from lofigen_kit.audio.metadata import Labels
     from lofigen_kit.chain import Progress
-    from lofigen_kit.labels import Labels
     from lofigen_kit.process_many import Done
 
 
@@ -143,7 +143,7 @@ def inspect(
 ) -> None:
     """Show what an audio file is, and how it was made if it says so."""
     from lofigen_kit import recipe
-    from lofigen_kit.io import read_audio, read_labels
+    from lofigen_kit.audio.files import read_audio, read_labels
 
     audio = read_audio(file)
     labels = read_labels(file)
@@ -284,9 +284,8 @@ def _recipe_rows(made: dict[str, Any]) -> list[list[str]]:
 
 def _draw(audio: AudioBuffer, title: str, path: Path, *, bars_s: list[float], force: bool) -> None:
     """Write a picture of the waveform and the spectrogram, as PNG."""
-    from lofigen_kit.io import write_atomic
     from lofigen_kit.pictures import picture_of_sound
-    from lofigen_kit.recipe import check_free, writing
+    from lofigen_kit.runtime.files import check_free, write_atomic, writing
 
     check_free(path, force=force)
     png = picture_of_sound(audio, title, bars_s)

@@ -24,7 +24,7 @@ def register(root: typer.Typer) -> None:
 @app.command("list")
 def list_(as_json: Json = False, quiet: Quiet = False) -> None:
     """List the bundled checkpoints."""
-    from lofigen_kit import resources
+    from lofigen_kit.runtime import resources
 
     found: dict[str, dict[str, Any]] = {
         name: {"path": str(path), "bytes": path.stat().st_size}
@@ -66,10 +66,10 @@ def card_(
     force: Force = False,
 ) -> None:
     """Write a model card and a data sheet, from what the model and its evaluation recorded."""
-    from lofigen_kit import card, resources
-    from lofigen_kit.io import write_atomic
+    from lofigen_kit import card
     from lofigen_kit.nn import checkpoint
-    from lofigen_kit.recipe import check_free, writing
+    from lofigen_kit.runtime import resources
+    from lofigen_kit.runtime.files import check_free, write_atomic, writing
     from lofigen_kit.training.corpus import describe
 
     if output:
@@ -91,8 +91,8 @@ def card_(
 
 def find(name: str) -> Path:
     """Return the file of a bundled checkpoint, or the one that the user named."""
-    from lofigen_kit import resources
     from lofigen_kit.registry import did_you_mean
+    from lofigen_kit.runtime import resources
 
     bundled = resources.checkpoints()
     path = bundled.get(name, Path(name))

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lofigen_kit.audio.metadata import AUDIO_SUFFIXES
 from lofigen_kit.cli.common import warn
 from lofigen_kit.errors import InputError
-from lofigen_kit.labels import AUDIO_SUFFIXES
 
 if TYPE_CHECKING:
+    from lofigen_kit.audio.files import Format
     from lofigen_kit.components import Source
     from lofigen_kit.credentials import Identity
-    from lofigen_kit.io import Format
     from lofigen_kit.preset import Preset
     from lofigen_kit.registry import Registry
 

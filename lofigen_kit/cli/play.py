@@ -173,7 +173,7 @@ def stream(
     """
     from lofigen_kit import pipe, recipe
     from lofigen_kit.endless import begun
-    from lofigen_kit.seeding import stream as rng_of
+    from lofigen_kit.runtime.seeding import stream as rng_of
 
     _check(format, bit_depth)
     endless, registry = _opened(ctx, preset, overrides, bars=bars, seed=seed, device=device)
@@ -210,7 +210,7 @@ def _opened(
 ) -> tuple[Endless, Registry]:
     """Return a preset that is about to play on and on, and the plugins that it is made of."""
     from lofigen_kit.endless import Endless
-    from lofigen_kit.workers import one_thread
+    from lofigen_kit.runtime.workers import one_thread
 
     registry = registry_of(ctx)
     changes = list(overrides or [])
@@ -241,10 +241,10 @@ def _header(endless: Endless, facts: dict[str, Any], bit_depth: int) -> bytes:
     """Return what a WAV file begins with, its recipe in it."""
     import json
 
-    from lofigen_kit import chunks
-    from lofigen_kit.io import program
+    from lofigen_kit.audio import riff
+    from lofigen_kit.runtime.version import program
 
-    return chunks.beginning(
+    return riff.beginning(
         endless.sound.channels,
         endless.sound.sample_rate_hz,
         bit_depth,
@@ -256,7 +256,7 @@ def _header(endless: Endless, facts: dict[str, Any], bit_depth: int) -> bytes:
 
 def _write(header: bytes, pieces: Iterator[bytes]) -> None:
     """Write to standard output until nobody reads any longer, which is how most streams end."""
-    from lofigen_kit.recipe import writing
+    from lofigen_kit.runtime.files import writing
 
     out = sys.stdout.buffer
     with writing(Path("standard output")):

@@ -192,7 +192,7 @@ def sign(
     if not files:
         raise InputError("there is nothing to sign", remedy="name files, or --new-certificate DIR")
     from lofigen_kit.credentials import sign as signed
-    from lofigen_kit.recipe import writing
+    from lofigen_kit.runtime.files import writing
 
     identity = signer(certificate, key)
     comments = {file: _may_sign(file, force=force) for file in files}
@@ -211,7 +211,7 @@ def _may_sign(file: Path, *, force: bool) -> str:
         InputError: for a file that nothing is known of, that is another by now, or is signed.
     """
     from lofigen_kit import credentials, recipe
-    from lofigen_kit.io import read_comment
+    from lofigen_kit.audio.files import read_comment
     from lofigen_kit.verify import compare
 
     facts = recipe.read(file)

@@ -152,8 +152,8 @@ def train(
     """
     import torch
 
-    from lofigen_kit.device import choose_device
     from lofigen_kit.nn.deepen import deepen
+    from lofigen_kit.runtime.device import choose_device
     from lofigen_kit.training import state as states
     from lofigen_kit.training.corpus import describe, read_songs
     from lofigen_kit.training.loop import Hardware, Watchers
@@ -238,7 +238,7 @@ class _Wanted:
 
 def _check_place(output: Path, *, resume: bool, force: bool) -> None:
     """Refuse a name or a place before anything slow is done."""
-    from lofigen_kit.recipe import check_free
+    from lofigen_kit.runtime.files import check_free
     from lofigen_kit.training.state import beside
 
     if output.suffix != ".safetensors":

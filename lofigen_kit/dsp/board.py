@@ -8,8 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pedalboard
 
-from lofigen_kit.audio import MAX_CHANNELS, AudioBuffer
-from lofigen_kit.components import Sound
+from lofigen_kit.audio.buffer import MAX_CHANNELS, AudioBuffer, Sound
 from lofigen_kit.errors import RenderError
 
 CHUNK_FRAMES = 8192

@@ -11,14 +11,14 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from lofigen_kit.components import Sound
+from lofigen_kit.audio.blocks import Blocks, in_equal_pieces
+from lofigen_kit.audio.buffer import Sound
 from lofigen_kit.dsp.filters import Sections, butterworth
 from lofigen_kit.dsp.levels import gain_of
 from lofigen_kit.dsp.limiter import Limiter
 from lofigen_kit.dsp.loudness import outline_rate_hz, stretch_of
 from lofigen_kit.dsp.mastering import DC_BLOCK_HZ
 from lofigen_kit.dsp.meters import MARGIN, stretch_peaks
-from lofigen_kit.rack import Blocks, in_equal_pieces
 
 _POINTS = 256
 """Stretches in a block: what is heard is this much late, some 80 ms."""

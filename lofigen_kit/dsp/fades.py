@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from lofigen_kit.components import Sound
+from lofigen_kit.audio.buffer import Sound
 
 
 def faded(

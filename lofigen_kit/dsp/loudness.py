@@ -9,14 +9,13 @@ from itertools import tee
 import numpy as np
 from pyloudnorm import IIRfilter
 
-from lofigen_kit.audio import AudioBuffer
-from lofigen_kit.components import Sound
+from lofigen_kit.audio.blocks import Blocks, cut, in_equal_pieces
+from lofigen_kit.audio.buffer import AudioBuffer, Sound
 from lofigen_kit.dsp.blocks import extended, windows
 from lofigen_kit.dsp.levels import db_of
 from lofigen_kit.dsp.meters import MARGIN, stretch_peaks, stretch_power
 from lofigen_kit.dsp.resample import resampled_blocks
 from lofigen_kit.errors import AudioError
-from lofigen_kit.rack import Blocks, cut, in_equal_pieces
 
 BLOCK_S, HOP_S = 0.4, 0.1
 ABSOLUTE_GATE_LUFS, RELATIVE_GATE_LU = -70.0, -10.0

@@ -20,8 +20,8 @@ from typing import Protocol
 
 import numpy as np
 
-from lofigen_kit.audio import AudioBuffer
-from lofigen_kit.components import Sound
+from lofigen_kit.audio.blocks import Blocks, cut
+from lofigen_kit.audio.buffer import AudioBuffer, Sound
 from lofigen_kit.dsp.blocks import extended, windows
 from lofigen_kit.dsp.filters import butterworth, run_sections
 from lofigen_kit.dsp.levels import db_of, gain_of
@@ -36,7 +36,6 @@ from lofigen_kit.dsp.loudness import (
     weighted_power,
 )
 from lofigen_kit.dsp.meters import MARGIN, stretch_peaks
-from lofigen_kit.rack import Blocks, cut
 
 DC_BLOCK_HZ = 20.0
 MAX_REDUCTION_DB = 8.0

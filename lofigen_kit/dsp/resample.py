@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 import soxr
 
-from lofigen_kit.audio import MAX_RATE_HZ, MIN_RATE_HZ, AudioBuffer
+from lofigen_kit.audio.buffer import MAX_RATE_HZ, MIN_RATE_HZ, AudioBuffer
 from lofigen_kit.errors import AudioError
 
 

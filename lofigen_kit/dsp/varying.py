@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from lofigen_kit.components import Sound
+from lofigen_kit.audio.buffer import Sound
 from lofigen_kit.dsp.interpolate import TAPS, read_within
 
 

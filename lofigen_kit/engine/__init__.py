@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lofigen_kit.engine.track import EndlessTrack, Scroll, Track
-from lofigen_kit.lazily import names_of
+from lofigen_kit.runtime.lazy_imports import names_of
 
 if TYPE_CHECKING:
     from lofigen_kit.engine.batch import generate

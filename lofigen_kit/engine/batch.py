@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from lofigen_kit.components import Sampler
-from lofigen_kit.device import choose_device
 from lofigen_kit.engine.plan import BLOCK, padded
 from lofigen_kit.engine.track import Track, check_finite
 from lofigen_kit.errors import InputError
+from lofigen_kit.runtime.device import choose_device
 
 if TYPE_CHECKING:
     from lofigen_kit.engine.stream import Stream

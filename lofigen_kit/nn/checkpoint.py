@@ -90,7 +90,7 @@ def save(
     """
     from safetensors.numpy import save as to_bytes
 
-    from lofigen_kit.io import write_atomic
+    from lofigen_kit.runtime.files import write_atomic
 
     dtype = np.float16 if half else np.float32
     stored = {name: np.ascontiguousarray(t, dtype=dtype) for name, t in tensors.items()}

@@ -19,11 +19,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from lofigen_kit.audio.files import read_audio
+from lofigen_kit.audio.hashing import samples_sha256
 from lofigen_kit.errors import AudioError, InputError, RenderError
-from lofigen_kit.io import read_audio, samples_sha256, write_atomic
 from lofigen_kit.plugins import load_plugins
-from lofigen_kit.recipe import writing
-from lofigen_kit.workers import pool
+from lofigen_kit.runtime.files import write_atomic, writing
+from lofigen_kit.runtime.workers import pool
 
 LEDGER = "unfinished.jsonl"
 MANIFEST = "manifest.json"

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.components import Sampler
 from lofigen_kit.errors import InputError
 from lofigen_kit.nn.checkpoint import Network

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lofigen_kit.analysis.pitch import CHROMA_LOWEST_MIDI, HOP_S, LOWEST_MIDI, constant_q
-from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.training.corpus import SAMPLE_RATE_HZ, Song
 from lofigen_kit.training.memory import Likeness, best_of_all
 

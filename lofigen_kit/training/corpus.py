@@ -17,13 +17,15 @@ from typing import Any, Literal
 
 import numpy as np
 
-from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.audio.buffer import AudioBuffer
+from lofigen_kit.audio.files import read_audio, write_audio
+from lofigen_kit.audio.hashing import samples_sha256
 from lofigen_kit.components import Context, Source, Take
 from lofigen_kit.dsp.resample import resample_piece
 from lofigen_kit.errors import InputError
-from lofigen_kit.io import read_audio, samples_sha256, write_atomic, write_audio
+from lofigen_kit.runtime.files import write_atomic
+from lofigen_kit.runtime.seeding import stream
 from lofigen_kit.score import Score
-from lofigen_kit.seeding import stream
 from lofigen_kit.training.assembly import Songs, Workers, assemble, finish
 
 Split = Literal["train", "valid", "test"]

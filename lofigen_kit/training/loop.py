@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 
 from lofigen_kit.errors import InputError, RenderError, StoppedError
-from lofigen_kit.io import write_atomic
 from lofigen_kit.nn.checkpoint import Network, save
 from lofigen_kit.nn.fftconv import METHODS, Method, measured_methods
 from lofigen_kit.nn.network import (
@@ -27,7 +26,8 @@ from lofigen_kit.nn.network import (
     to_tensors,
 )
 from lofigen_kit.nn.spec import NetworkSpec
-from lofigen_kit.seeding import stream
+from lofigen_kit.runtime.files import write_atomic
+from lofigen_kit.runtime.seeding import stream
 from lofigen_kit.training import state as states
 from lofigen_kit.training.corpus import Song, hash_songs
 from lofigen_kit.training.data import Crops

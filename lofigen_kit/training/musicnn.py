@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.errors import InputError
 
 RATE_HZ, FFT, HOP, MELS = 16_000, 512, 256, 96

@@ -12,7 +12,7 @@ from lofigen_kit.engine import Track, generate
 from lofigen_kit.guide import guide_channels
 from lofigen_kit.law import DrawLaw
 from lofigen_kit.nn.checkpoint import Network
-from lofigen_kit.seeding import stream
+from lofigen_kit.runtime.seeding import stream
 from lofigen_kit.training.corpus import Song
 
 PRIME_FRAMES = 8192

@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 
 from lofigen_kit.analysis import beat_track, extract_score
-from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.audio.buffer import AudioBuffer
+from lofigen_kit.audio.files import audio_blocks
 from lofigen_kit.components import Take
 from lofigen_kit.dsp.resample import resampled_blocks
 from lofigen_kit.errors import InputError
-from lofigen_kit.io import audio_blocks
-from lofigen_kit.seeding import stream
+from lofigen_kit.runtime.seeding import stream
 from lofigen_kit.training.assembly import Songs, Workers, assemble, finish
 from lofigen_kit.training.corpus import (
     MADE_BY,

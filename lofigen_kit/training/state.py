@@ -73,7 +73,7 @@ def write(path: Path, state: State) -> None:
     """
     from safetensors.numpy import save as to_bytes
 
-    from lofigen_kit.io import write_atomic
+    from lofigen_kit.runtime.files import write_atomic
 
     tensors = _to_tensors(state)
     if sum(tensor.nbytes for tensor in tensors.values()) > MAX_BYTES:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lofigen_kit.nn import heads
 from lofigen_kit.nn.spec import NetworkSpec
-from lofigen_kit.seeding import stream
+from lofigen_kit.runtime.seeding import stream
 from lofigen_kit.training.data import Batch, Crops
 from lofigen_kit.training.recipe import Recipe, most_error
 

@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from lofigen_kit.audio import AudioBuffer
-from lofigen_kit.io import write_atomic, write_audio
+from lofigen_kit.audio.buffer import AudioBuffer
+from lofigen_kit.audio.files import write_audio
 from lofigen_kit.nn.network import CausalStack, to_network
 from lofigen_kit.pictures import can_draw, picture_of_curve, picture_of_sound
-from lofigen_kit.seeding import stream
+from lofigen_kit.runtime.files import write_atomic
+from lofigen_kit.runtime.seeding import stream
 from lofigen_kit.training.corpus import Song
 from lofigen_kit.training.data import Crops
 from lofigen_kit.training.evaluate import judge, summarise

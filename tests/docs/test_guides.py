@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from lofigen_kit.io import read_audio
+from lofigen_kit.audio.files import read_audio
 
 ROOT = Path(__file__).parents[2]
 GUIDES = ROOT / "docs" / "guides"

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lofigen_kit.audio import AudioBuffer
-from lofigen_kit.io import write_audio
+from lofigen_kit.audio.buffer import AudioBuffer
+from lofigen_kit.audio.files import write_audio
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from lofigen_kit import decisions
+from lofigen_kit.audio.files import read_audio
 from lofigen_kit.dsp.loudness import integrated_lufs
-from lofigen_kit.io import read_audio
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page

@@ -13,7 +13,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from lofigen_kit.io import read_audio
+from lofigen_kit.audio.files import read_audio
 from lofigen_kit.scaffold import ComponentKind
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "lofigen-kit-example"

@@ -91,7 +91,7 @@ def test_a_disk_that_fills_up_leaves_nothing(
     def full(*_args: object, **_kwargs: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("lofigen_kit.io.write_blocks", full)
+    monkeypatch.setattr("lofigen_kit.audio.files.write_blocks", full)
     code, _, err = run("chain", "preset", preset_file, "-o", "x.wav")
     assert code == 1
     assert err == "lofigen-kit: x.wav: writing failed (No space left on device)\n"
@@ -251,7 +251,7 @@ def test_a_sound_too_long_for_its_format_is_refused_before_it_is_made(
     refused: Refused, preset_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "a.wav").write_bytes(riff(data=SOUND))
-    monkeypatch.setattr("lofigen_kit.io.MAX_WAV_BYTES", 100_000)
+    monkeypatch.setattr("lofigen_kit.audio.files.MAX_WAV_BYTES", 100_000)
     line = refused("process", tmp_path / "a.wav", "--preset", preset_file)
     assert line.endswith("a WAV file holds no more than 4 GB; write FLAC")
 

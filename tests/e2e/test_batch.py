@@ -19,8 +19,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from lofigen_kit.audio.files import read_audio
+from lofigen_kit.audio.hashing import audio_sha256
 from lofigen_kit.chain import render, render_takes
-from lofigen_kit.io import audio_sha256, read_audio
 from lofigen_kit.preset import Preset, load_preset
 from lofigen_kit.recipe import stored
 from lofigen_kit.registry import Registry

@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lofigen_kit.audio import AudioBuffer
-from lofigen_kit.device import device_name
-from lofigen_kit.io import audio_sha256, read_audio, write_audio
+from lofigen_kit.audio.buffer import AudioBuffer
+from lofigen_kit.audio.files import read_audio, write_audio
+from lofigen_kit.audio.hashing import audio_sha256
+from lofigen_kit.runtime.device import device_name
 
 Run = Callable[..., tuple[int, str, str]]
 

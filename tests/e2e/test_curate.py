@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from lofigen_kit import recipe
-from lofigen_kit.io import audio_sha256, read_audio
+from lofigen_kit.audio.files import read_audio
+from lofigen_kit.audio.hashing import audio_sha256
 
 Run = Callable[..., tuple[int, str, str]]
 Refused = Callable[..., str]

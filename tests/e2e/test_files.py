@@ -10,9 +10,9 @@ import mido
 import numpy as np
 import pytest
 
-from lofigen_kit.audio import AudioBuffer
-from lofigen_kit.io import read_audio, read_labels, write_audio
-from lofigen_kit.labels import Cue, Labels, Loop
+from lofigen_kit.audio.buffer import AudioBuffer
+from lofigen_kit.audio.files import read_audio, read_labels, write_audio
+from lofigen_kit.audio.metadata import Cue, Labels, Loop
 
 Run = Callable[..., tuple[int, str, str]]
 

@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 
 from lofigen_kit import credentials
-from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.audio.buffer import AudioBuffer
+from lofigen_kit.audio.files import read_audio, read_comment, read_labels, write_audio
+from lofigen_kit.audio.hashing import audio_sha256
 from lofigen_kit.credentials import Identity, make_identity
-from lofigen_kit.io import audio_sha256, read_audio, read_comment, read_labels, write_audio
 
 Run = Callable[..., tuple[int, str, str]]
 Refused = Callable[..., str]

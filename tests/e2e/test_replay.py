@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lofigen_kit.audio import AudioBuffer
-from lofigen_kit.io import audio_sha256, read_audio, read_comment, write_audio
+from lofigen_kit.audio.buffer import AudioBuffer
+from lofigen_kit.audio.files import read_audio, read_comment, write_audio
+from lofigen_kit.audio.hashing import audio_sha256
 
 Run = Callable[..., tuple[int, str, str]]
 Refused = Callable[..., str]

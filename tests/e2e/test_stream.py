@@ -18,8 +18,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from lofigen_kit.audio.files import read_audio, read_comment
 from lofigen_kit.endless import Endless, begun
-from lofigen_kit.io import read_audio, read_comment
 from lofigen_kit.preset import load_preset
 from lofigen_kit.registry import Registry
 from lofigen_kit.verify import verify

@@ -20,10 +20,11 @@ from pathlib import Path
 
 import numpy as np
 
-from lofigen_kit import chunks, decisions, recipe, tags, yaml_loader
+from lofigen_kit import decisions, recipe, yaml_loader
+from lofigen_kit.audio import riff, tags
+from lofigen_kit.audio.files import audio_blocks, read_comment, read_labels
+from lofigen_kit.audio.metadata import Cue, Labels, Loop
 from lofigen_kit.errors import AudioError, InputError, LofigenError, PresetError
-from lofigen_kit.io import audio_blocks, read_comment, read_labels
-from lofigen_kit.labels import Cue, Labels, Loop
 from lofigen_kit.plugins import load_plugins
 from lofigen_kit.preset import list_presets, parse
 from lofigen_kit.registry import Registry
@@ -83,7 +84,7 @@ def check_override(data: bytes) -> None:
 def check_recipe(data: bytes) -> None:
     """What stands in a file as its recipe gives a preset, or one line that names the file."""
     wav = io.BytesIO(_silent_wav())
-    chunks.append(wav, Labels(), data.decode(errors="replace"), software="", sample_rate_hz=8000)
+    riff.append(wav, Labels(), data.decode(errors="replace"), software="", sample_rate_hz=8000)
     with _on_disk(wav.getvalue(), "recipe.wav") as path:
         try:
             recipe.load(path, _plugins())
@@ -93,12 +94,12 @@ def check_recipe(data: bytes) -> None:
 
 def check_wav(data: bytes) -> None:
     """The chunks of any file give labels that can be written again; nothing is raised."""
-    labels, comment = chunks.read(io.BytesIO(data))
+    labels, comment = riff.read(io.BytesIO(data))
     _check_labels(labels)
     file = io.BytesIO(_silent_wav())
     written = replace(labels, loop=labels.loop or LABELS.loop)
-    chunks.append(file, written, comment, software="kit", sample_rate_hz=8000)
-    again, comment_again = chunks.read(file)
+    riff.append(file, written, comment, software="kit", sample_rate_hz=8000)
+    again, comment_again = riff.read(file)
     assert again.loop == written.loop
     assert comment_again == comment
 
@@ -211,7 +212,7 @@ def _decision_seeds() -> list[bytes]:
 
 def _wav_seeds() -> list[bytes]:
     whole = io.BytesIO(_silent_wav())
-    chunks.append(whole, LABELS, "{}", software="kit", sample_rate_hz=8000)
+    riff.append(whole, LABELS, "{}", software="kit", sample_rate_hz=8000)
     return [_silent_wav(), whole.getvalue()]
 
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lofigen_kit.chunks import MAX_CHUNKS
+from lofigen_kit.audio.riff import MAX_CHUNKS
 from lofigen_kit.preset import list_presets
 
 

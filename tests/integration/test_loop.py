@@ -9,15 +9,15 @@ from typing import cast
 import numpy as np
 import pytest
 
-from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.audio.buffer import AudioBuffer
+from lofigen_kit.audio.files import read_audio, read_labels
 from lofigen_kit.chain import render
 from lofigen_kit.components import Context, Effect
-from lofigen_kit.io import read_audio, read_labels
 from lofigen_kit.plugins import load_plugins
 from lofigen_kit.preset import Preset, load_preset
 from lofigen_kit.recipe import save
 from lofigen_kit.registry import Registry
-from lofigen_kit.seeding import stream
+from lofigen_kit.runtime.seeding import stream
 
 
 @pytest.mark.parametrize("name", ["lowpass", "tape-saturation", "compressor"])

@@ -7,8 +7,8 @@ import pytest
 from scipy import signal
 
 from lofigen_kit.api import AudioBuffer, AudioError, Context, InputError
+from lofigen_kit.audio.files import write_audio
 from lofigen_kit.dsp.loudness import integrated_lufs
-from lofigen_kit.io import write_audio
 from lofigen_kit_plugins.ambience_bed import AmbienceBed
 
 RATE_HZ = 44_100

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from lofigen_kit.components import Context, Take
 from lofigen_kit.errors import InputError
-from lofigen_kit.seeding import stream
+from lofigen_kit.runtime.seeding import stream
 from lofigen_kit_plugins.beatmaker import Beatmaker
 from lofigen_kit_plugins.beatmaker.harmony import (
     MODE_OF,

@@ -8,6 +8,7 @@ from scipy import signal
 
 from lofigen_kit import rack
 from lofigen_kit.api import AudioBuffer, Context, Sound
+from lofigen_kit.audio.blocks import cut
 from lofigen_kit_plugins.chorus import Chorus
 
 RATE_HZ = 44_100
@@ -82,7 +83,7 @@ def test_parameters_that_are_moved_make_no_click() -> None:
         Chorus(delay_ms=ms, voices=1, depth_ms=d) for ms, d in ((5, 1), (30, 5), (5, 5), (9, 0))
     ]
     process = moves[0].start(sound, context)
-    blocks = rack.cut(tone(220, 1)[:1].astype(np.float32)[:, : 4 * 8192])
+    blocks = cut(tone(220, 1)[:1].astype(np.float32)[:, : 4 * 8192])
     out = np.concatenate([process(block, now) for block, now in zip(blocks, moves, strict=True)], 1)
     assert np.abs(np.diff(out[0, 2000:])).max() < 1.3 * 0.5 * 2 * np.pi * 220 / RATE_HZ
 

@@ -30,8 +30,8 @@ from lofigen_kit.api import (
 from lofigen_kit.components import KINDS, Component
 from lofigen_kit.nn import checkpoint
 from lofigen_kit.plugins import load_plugins
+from lofigen_kit.runtime.seeding import stream
 from lofigen_kit.sampling import draw
-from lofigen_kit.seeding import stream
 from lofigen_kit.testing import ContractSuite, check_component, checks_for
 from lofigen_kit_plugins import conv4
 from lofigen_kit_plugins.beatmaker import Beatmaker, Solo
@@ -43,7 +43,7 @@ BUILTIN = [cls for kind in KINDS for cls in load_plugins().classes(kind.kind).va
 
 @pytest.fixture
 def recording(tmp_path: Path) -> Path:
-    from lofigen_kit.io import write_audio
+    from lofigen_kit.audio.files import write_audio
 
     path = tmp_path / "loop.wav"
     take = Beatmaker(bars=2).make_take(Context(stream(4, 0, "source")))

@@ -7,7 +7,7 @@ import pytest
 from scipy import signal
 
 from lofigen_kit.api import AudioBuffer, Context, InputError
-from lofigen_kit.io import write_audio
+from lofigen_kit.audio.files import write_audio
 from lofigen_kit_plugins.convolution import Convolution
 
 RATE_HZ = 44_100

@@ -12,8 +12,9 @@ from pydantic.fields import FieldInfo
 
 from lofigen_kit import rack
 from lofigen_kit.api import AudioBuffer, Context, Effect, Sound
+from lofigen_kit.audio.blocks import cut
 from lofigen_kit.plugins import load_plugins
-from lofigen_kit.seeding import stream
+from lofigen_kit.runtime.seeding import stream
 
 EFFECTS = [
     cast("type[Effect]", cls)
@@ -65,7 +66,7 @@ def test_any_effect_on_any_sound(cls: type[Effect], loop: bool, data: st.DataObj
     if effect.mix == 0:
         np.testing.assert_array_equal(out.samples, audio.samples)
     if not loop:
-        pieces = rack.cut(audio.samples, data.draw(st.integers(1, 9000)))
+        pieces = cut(audio.samples, data.draw(st.integers(1, 9000)))
         bits = list(rack.streamed(effect, Sound(channels, frames, rate_hz), context(), pieces))
         np.testing.assert_array_equal(np.concatenate(bits, axis=1), out.samples)
 

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from lofigen_kit import rack
-from lofigen_kit.components import BlockEffect, Context, EndlessSound
+from lofigen_kit.audio.blocks import BLOCK, cut
+from lofigen_kit.audio.buffer import EndlessSound
+from lofigen_kit.components import BlockEffect, Context
 from lofigen_kit.plugins import load_plugins
 from lofigen_kit_plugins.dropout import Dropout
 from lofigen_kit_plugins.vinyl_crackle import VinylCrackle
@@ -33,7 +35,7 @@ def context() -> Context:
 
 
 def heard(effect: BlockEffect, dry: np.ndarray, size: int) -> np.ndarray:
-    pieces = rack.streamed(effect, SOUND, context(), rack.cut(dry, size))
+    pieces = rack.streamed(effect, SOUND, context(), cut(dry, size))
     return np.concatenate(list(pieces), axis=1)
 
 
@@ -68,7 +70,7 @@ def test_dropouts_are_heard_late_in_a_stream() -> None:
         int((np.abs(block[0]) < 0.3).any())
         for block in rack.streamed(effect, SOUND, context(), pieces)
     ]
-    blocks_a_second = RATE_HZ / rack.BLOCK
+    blocks_a_second = RATE_HZ / BLOCK
     late = sum(quiet[round(60 * blocks_a_second) :])
     assert 25 < late < 150  # 60 dropouts, some in two blocks
 

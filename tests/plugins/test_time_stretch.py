@@ -7,7 +7,7 @@ import pytest
 
 from lofigen_kit import rack
 from lofigen_kit.api import AudioBuffer, Context
-from lofigen_kit.seeding import stream
+from lofigen_kit.runtime.seeding import stream
 from lofigen_kit_plugins.time_stretch import TimeStretch
 
 RATE_HZ = 44_100

@@ -8,7 +8,7 @@ from scipy import signal
 
 from lofigen_kit import rack
 from lofigen_kit.api import AudioBuffer, Context, Effect
-from lofigen_kit.seeding import stream
+from lofigen_kit.runtime.seeding import stream
 from lofigen_kit_plugins.varispeed import Varispeed
 
 RATE_HZ = 44_100

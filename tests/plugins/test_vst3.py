@@ -18,10 +18,11 @@ from pydantic import ValidationError
 
 from lofigen_kit import rack
 from lofigen_kit.api import AudioBuffer, Context, InputError, Sound
+from lofigen_kit.audio.blocks import cut
 from lofigen_kit.errors import PresetError
 from lofigen_kit.plugins import load_plugins
 from lofigen_kit.recipe import find_preset, load
-from lofigen_kit.seeding import stream
+from lofigen_kit.runtime.seeding import stream
 from lofigen_kit_plugins.vst3 import Vst3, file
 
 RATE_HZ = 44_100
@@ -267,7 +268,7 @@ def test_a_real_one_is_the_same_in_pieces_and_again(
     assert np.std(whole.samples) > 0.05
     np.testing.assert_array_equal(whole.samples, again.samples)
     for size in (999, 20_000):
-        pieces = rack.streamed(real, sound, context, rack.cut(audio.samples, size))
+        pieces = rack.streamed(real, sound, context, cut(audio.samples, size))
         np.testing.assert_array_equal(np.concatenate(list(pieces), axis=1), whole.samples)
 
 

@@ -6,7 +6,7 @@ from threading import Event
 
 import pytest
 
-from lofigen_kit.ahead import one_ahead
+from lofigen_kit.runtime.prefetch import one_ahead
 
 
 def test_results_come_in_order() -> None:

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from lofigen_kit import decisions, io
+from lofigen_kit import decisions
+from lofigen_kit.audio import files
 from lofigen_kit.audition import server as module
 from lofigen_kit.audition.server import Server
 from lofigen_kit.audition.takes import find_takes, read_takes
@@ -330,7 +331,7 @@ def test_a_full_disk_is_told_and_nothing_has_changed(
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(io, "fsync", full)
+    monkeypatch.setattr(files, "fsync", full)
     answer = client.decide(verdict="reject", stars=0)
     assert answer.status == 507
     assert b"No space left" in answer.body

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.audio.buffer import AudioBuffer
+from lofigen_kit.audio.files import read_audio, write_audio
 from lofigen_kit.audition import takes as module
 from lofigen_kit.audition.drawing import COLUMNS, HIGHEST_HZ, LOWEST_HZ, ROWS, drawing
 from lofigen_kit.audition.takes import Flag, Take, find_takes, read_takes
 from lofigen_kit.dsp.loudness import integrated_lufs
 from lofigen_kit.errors import InputError
-from lofigen_kit.io import read_audio, write_audio
 
 WriteTake = Callable[..., dict[str, Any]]
 RATE_HZ = 44_100

@@ -11,12 +11,13 @@ from pydantic import ValidationError
 
 from lofigen_kit import rack
 from lofigen_kit.api import AudioBuffer, BeatGrid, BlockEffect, Context, Field, Process, Sound
+from lofigen_kit.audio.blocks import cut
 from lofigen_kit.automation import Curve, Moment, Rate
 from lofigen_kit.components import Effect
 from lofigen_kit.errors import PresetError
 from lofigen_kit.preset import Preset, json_schema, parse
 from lofigen_kit.registry import Registry
-from lofigen_kit.seeding import stream
+from lofigen_kit.runtime.seeding import stream
 from lofigen_kit.yaml_loader import Document
 from lofigen_kit.yaml_loader import load as load_yaml
 from lofigen_kit_plugins.lowpass import Lowpass
@@ -135,7 +136,7 @@ def test_moving_in_pieces_is_the_same_as_whole() -> None:
     )  # fmt: skip
     whole = rack.applied(effect, AudioBuffer(noise, RATE_HZ), context(), loop=False)
     sound = Sound(2, 30_000, RATE_HZ)
-    bits = list(rack.streamed(effect, sound, context(), rack.cut(noise, 777)))
+    bits = list(rack.streamed(effect, sound, context(), cut(noise, 777)))
     np.testing.assert_array_equal(np.concatenate(bits, axis=1), whole.samples)
 
 

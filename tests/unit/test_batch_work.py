@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from lofigen_kit import recipe
-from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.audio.buffer import AudioBuffer
+from lofigen_kit.audio.files import read_audio
+from lofigen_kit.audio.hashing import audio_sha256
 from lofigen_kit.batch.plan import make_plan
 from lofigen_kit.batch.quality import rank
 from lofigen_kit.batch.work import Group, Options, Place, do
 from lofigen_kit.chain import render
 from lofigen_kit.doctor import Finding
-from lofigen_kit.io import audio_sha256, read_audio
 from lofigen_kit.registry import Registry
 from lofigen_kit.score import Hit, Note, Score
 

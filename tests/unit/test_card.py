@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from lofigen_kit import card, report, resources
+from lofigen_kit import card, report
 from lofigen_kit.errors import InputError
 from lofigen_kit.nn.checkpoint import Network, load
 from lofigen_kit.report import Evaluation
+from lofigen_kit.runtime import resources
 
 NAME = "conv4-lofi-guided"
 SECTIONS = (

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from lofigen_kit import recipe
-from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.audio.buffer import AudioBuffer
+from lofigen_kit.audio.files import write_audio
 from lofigen_kit.chain import TAKES_AT_ONCE, render, render_takes
 from lofigen_kit.components import Context, Effect
 from lofigen_kit.engine import generate
 from lofigen_kit.errors import InputError, PresetError, RenderError
-from lofigen_kit.io import write_audio
 from lofigen_kit.preset import Preset
 from lofigen_kit.registry import Registry
 from lofigen_kit_plugins.audio_file import AudioFile

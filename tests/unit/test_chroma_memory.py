@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lofigen_kit.analysis import mono_8k
-from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.components import Context
 from lofigen_kit.rack import applied
 from lofigen_kit.registry import Registry

@@ -12,10 +12,10 @@ import pytest
 import soundfile
 import wavinfo
 
-from lofigen_kit import chunks
-from lofigen_kit.audio import AudioBuffer
-from lofigen_kit.io import BitDepth, read_audio, read_comment, read_labels, write_audio
-from lofigen_kit.labels import Cue, Labels, Loop
+from lofigen_kit.audio import riff
+from lofigen_kit.audio.buffer import AudioBuffer
+from lofigen_kit.audio.files import BitDepth, read_audio, read_comment, read_labels, write_audio
+from lofigen_kit.audio.metadata import Cue, Labels, Loop
 
 RATE_HZ = 44_100
 FRAMES = 3_001
@@ -135,7 +135,7 @@ def test_a_chunk_that_lies_about_its_size(path: Path, name: bytes, size: int) ->
     data = write(path)
     start = data.index(name)
     lying = io.BytesIO(data[: start + 4] + struct.pack("<I", size) + data[start + 8 :])
-    labels, _ = chunks.read(lying)
+    labels, _ = riff.read(lying)
     assert len(labels.cues) <= 2
 
 
@@ -143,14 +143,14 @@ def test_more_cues_than_there_are(path: Path) -> None:
     data = write(path)
     start = data.index(b"cue ") + 8
     lying = io.BytesIO(data[:start] + struct.pack("<I", 0xFFFF_FFFF) + data[start + 4 :])
-    assert chunks.read(lying)[0].cues == LABELS.cues
+    assert riff.read(lying)[0].cues == LABELS.cues
 
 
 def test_a_tempo_that_is_no_number(path: Path) -> None:
     data = write(path)
     start = data.index(b"acid") + 8 + 20
     nan = io.BytesIO(data[:start] + struct.pack("<f", float("nan")) + data[start + 4 :])
-    assert chunks.read(nan)[0].tempo_bpm is None
+    assert riff.read(nan)[0].tempo_bpm is None
 
 
 def test_chunks_in_front_of_the_sound_are_read_too(path: Path) -> None:

@@ -6,8 +6,7 @@ import numpy as np
 import pedalboard
 import pytest
 
-from lofigen_kit.audio import AudioBuffer
-from lofigen_kit.components import Sound
+from lofigen_kit.audio.buffer import AudioBuffer, Sound
 from lofigen_kit.dsp.board import Board, run_board
 from lofigen_kit.errors import RenderError
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lofigen_kit.dsp.dither import to_pcm16, to_pcm24
+from lofigen_kit.audio.dither import to_pcm16, to_pcm24
 
 RATE_HZ = 48_000
 

@@ -7,13 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from lofigen_kit.audio import AudioBuffer
-from lofigen_kit.components import EndlessSound
+from lofigen_kit.audio.blocks import cut
+from lofigen_kit.audio.buffer import AudioBuffer, EndlessSound
 from lofigen_kit.dsp.endless_master import limited, without_dc
 from lofigen_kit.dsp.levels import gain_of
 from lofigen_kit.dsp.limiter import Limiter, reduction_db
 from lofigen_kit.dsp.loudness import true_peak_dbtp
-from lofigen_kit.rack import cut
 
 RATE_HZ = 44_100
 SOUND = EndlessSound(2, RATE_HZ)

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lofigen_kit.components import Sound
+from lofigen_kit.audio.buffer import Sound
 from lofigen_kit.dsp.fades import faded
 
 RATE_HZ = 8_000

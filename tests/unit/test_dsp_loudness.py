@@ -6,7 +6,7 @@ import numpy as np
 import pyloudnorm
 import pytest
 
-from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.dsp.loudness import integrated_lufs, true_peak_dbtp
 from lofigen_kit.errors import AudioError
 

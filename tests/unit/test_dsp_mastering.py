@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import signal
 
-from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.dsp.limiter import reduction_db
 from lofigen_kit.dsp.mastering import MAX_REDUCTION_DB, block_dc, master
 

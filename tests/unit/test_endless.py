@@ -15,19 +15,10 @@ import numpy as np
 import pytest
 
 from lofigen_kit import rack
-from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.audio.blocks import BLOCK, cut, in_equal_pieces
+from lofigen_kit.audio.buffer import AudioBuffer, EndlessSound, Sound
 from lofigen_kit.chain import load_network, prime_of
-from lofigen_kit.components import (
-    BlockEffect,
-    Context,
-    Effect,
-    EndlessSound,
-    Model,
-    Process,
-    Sound,
-    Source,
-    Take,
-)
+from lofigen_kit.components import BlockEffect, Context, Effect, Model, Process, Source, Take
 from lofigen_kit.dsp.endless_master import limited, without_dc
 from lofigen_kit.dsp.loudness import integrated_lufs, true_peak_dbtp
 from lofigen_kit.dsp.resample import resample
@@ -40,8 +31,8 @@ from lofigen_kit.nn.checkpoint import Network, expected_shapes
 from lofigen_kit.nn.spec import stack
 from lofigen_kit.plugins import load_plugins
 from lofigen_kit.preset import Master, Preset, load_preset
+from lofigen_kit.runtime.seeding import stream
 from lofigen_kit.score import Hit, Note, Score
-from lofigen_kit.seeding import stream
 from lofigen_kit_plugins.dropout import Dropout
 from lofigen_kit_plugins.lowpass import Lowpass
 from lofigen_kit_plugins.mix import Mix
@@ -180,7 +171,7 @@ def test_a_stream_is_the_same_as_in_one_piece_whatever_pieces_are_asked_for() ->
     expected = in_one_piece(small(), bars=10, gain_db=3.0)[:, :frames]
     assert np.abs(expected).max() > 0.05
     for size in (1000, 8192, 50_000):
-        pieces = rack.in_equal_pieces(Endless(small()).blocks(3.0), size)
+        pieces = in_equal_pieces(Endless(small()).blocks(3.0), size)
         assert np.array_equal(whole(pieces, frames), expected)
 
 
@@ -250,7 +241,7 @@ def test_the_first_section_reaches_its_loudness_and_peaks_stay_below_the_ceiling
 def test_a_rehearsal_measures_how_fast_it_goes() -> None:
     ticks = iter(range(10_000))
     speed = Endless(small()).rehearse(ticks.__next__).speed
-    assert speed == pytest.approx(rack.BLOCK / RATE_HZ, rel=0.05)  # a block in every second
+    assert speed == pytest.approx(BLOCK / RATE_HZ, rel=0.05)  # a block in every second
 
 
 def test_without_a_network_the_source_fades_over_its_seams() -> None:
@@ -390,13 +381,13 @@ def test_what_nobody_touches_is_the_same_bit_for_bit() -> None:
 
 
 def test_a_turned_cutoff_glides_without_a_click() -> None:
-    noise = np.random.default_rng(0).uniform(-0.5, 0.5, (2, 20 * rack.BLOCK)).astype(np.float32)
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, (2, 20 * BLOCK)).astype(np.float32)
     preset = small(effects=(Lowpass(cutoff_hz=8000.0),))
     controls = Controls(preset)
     ctx = Context(np.random.default_rng(0))
 
     def coming() -> Iterator[np.ndarray]:
-        for number, block in enumerate(rack.cut(noise)):
+        for number, block in enumerate(cut(noise)):
             if number == 8:
                 controls.knobs["cutoff"].turn(-24)
             yield block
@@ -406,13 +397,13 @@ def test_a_turned_cutoff_glides_without_a_click() -> None:
     wet = np.concatenate(
         list(rack.streamed(effect, sound, ctx, coming(), hand=controls.hands[stage])), axis=1
     )
-    dry = np.concatenate(list(rack.streamed(effect, sound, ctx, rack.cut(noise))), axis=1)
+    dry = np.concatenate(list(rack.streamed(effect, sound, ctx, cut(noise))), axis=1)
     assert controls.knobs["cutoff"].value == pytest.approx(500.0)
-    assert np.array_equal(wet[:, : 8 * rack.BLOCK], dry[:, : 8 * rack.BLOCK])
-    settled = np.abs(np.fft.rfft(wet[0, 10 * rack.BLOCK :])) ** 2
-    hz = np.fft.rfftfreq(10 * rack.BLOCK, 1 / RATE_HZ)
+    assert np.array_equal(wet[:, : 8 * BLOCK], dry[:, : 8 * BLOCK])
+    settled = np.abs(np.fft.rfft(wet[0, 10 * BLOCK :])) ** 2
+    hz = np.fft.rfftfreq(10 * BLOCK, 1 / RATE_HZ)
     assert settled[hz > 2000].sum() < 1e-3 * settled.sum()
-    assert np.abs(np.diff(wet[0, 8 * rack.BLOCK - 100 :])).max() <= np.abs(np.diff(dry[0])).max()
+    assert np.abs(np.diff(wet[0, 8 * BLOCK - 100 :])).max() <= np.abs(np.diff(dry[0])).max()
 
 
 @pytest.mark.parametrize("primed", [0, 100])
@@ -526,7 +517,7 @@ def test_ten_minutes_of_a_shipped_preset_are_the_same_as_in_one_piece() -> None:
     expected = in_one_piece(preset, bars=200, gain_db=6.0)[:, :frames]
     assert expected.shape[1] == frames
     place = 0
-    for block in rack.in_equal_pieces(begun(Endless(preset).blocks(6.0), frames), 10_007):
+    for block in in_equal_pieces(begun(Endless(preset).blocks(6.0), frames), 10_007):
         assert np.array_equal(block, expected[:, place : place + block.shape[1]])
         place += block.shape[1]
     assert place == frames

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from lofigen_kit.analysis import noise_floor_dbfs
-from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.nn import heads
 from lofigen_kit.nn.checkpoint import Network
 from lofigen_kit.nn.network import CausalStack, to_network

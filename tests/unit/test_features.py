@@ -14,7 +14,7 @@ from lofigen_kit.analysis import (
     width_db,
     wow_pct,
 )
-from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.audio.buffer import AudioBuffer
 
 RATE_HZ = 44_100
 TIMES_S = np.arange(4 * RATE_HZ) / RATE_HZ

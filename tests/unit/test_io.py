@@ -17,18 +17,18 @@ import numpy as np
 import pytest
 import soundfile
 
-from lofigen_kit.audio import AudioBuffer
-from lofigen_kit.errors import AudioError, InputError, RenderError
-from lofigen_kit.io import (
+from lofigen_kit.audio.buffer import AudioBuffer
+from lofigen_kit.audio.files import (
     BitDepth,
     Format,
     as_stored,
-    audio_sha256,
     read_audio,
     read_comment,
-    write_atomic,
     write_audio,
 )
+from lofigen_kit.audio.hashing import audio_sha256
+from lofigen_kit.errors import AudioError, InputError, RenderError
+from lofigen_kit.runtime.files import write_atomic
 
 RATE_HZ = 8_000
 FORMATS: list[tuple[Format, BitDepth]] = [
@@ -224,7 +224,7 @@ def test_a_failure_in_the_middle_leaves_nothing(
     def fails(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("lofigen_kit.io.fsync", fails)
+    monkeypatch.setattr("lofigen_kit.audio.files.fsync", fails)
     path = tmp_path / "a.wav"
     with pytest.raises(RenderError, match=r"a\.wav: writing failed \(No space left on device\)"):
         write(path, noise())
@@ -253,7 +253,7 @@ def test_an_interrupt_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     def interrupted(_: int) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("lofigen_kit.io.fsync", interrupted)
+    monkeypatch.setattr("lofigen_kit.audio.files.fsync", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write_atomic(tmp_path / "a", b"data")
     assert list(tmp_path.iterdir()) == []
@@ -430,7 +430,7 @@ def test_a_lie_about_the_length_takes_no_memory(tmp_path: Path) -> None:
     (tmp_path / "a.flac").write_bytes(with_flac_frames(encoded("FLAC"), 2**36 - 1))
     code = (
         "import resource, sys, soundfile\n"
-        "from lofigen_kit.io import read_audio\n"
+        "from lofigen_kit.audio.files import read_audio\n"
         "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "before = peak()\n"
         "read_audio(sys.argv[1])\n"

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from lofigen_kit import chunks, pipe
-from lofigen_kit.io import audio_blocks, read_audio, read_comment
+from lofigen_kit import pipe
+from lofigen_kit.audio import riff
+from lofigen_kit.audio.files import audio_blocks, read_audio, read_comment
 
 RATE_HZ = 44_100
 COMMENT = json.dumps({"text": "ä" * 3000})
@@ -23,7 +24,7 @@ def sound() -> np.ndarray:
 
 
 def written(bit_depth: int) -> bytes:
-    head = chunks.beginning(
+    head = riff.beginning(
         2, RATE_HZ, bit_depth, title="beat", comment=COMMENT, software="lofigen-kit"
     )
     pieces = pipe.as_bytes(iter(np.array_split(sound(), 7, axis=1)), bit_depth,

@@ -12,9 +12,9 @@ from threading import enumerate as threads_alive
 import numpy as np
 import pytest
 
+from lofigen_kit.audio.buffer import Sound
 from lofigen_kit.cli.keys import keys
 from lofigen_kit.cli.play import watch
-from lofigen_kit.components import Sound
 from lofigen_kit.errors import RenderError
 from lofigen_kit.live import Controls
 from lofigen_kit.player import AHEAD_S, Player, ahead_s

@@ -142,7 +142,7 @@ def test_a_name_is_looked_up_here_then_in_the_users_folder_then_among_the_bundle
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user = tmp_path / "user"
-    monkeypatch.setattr("lofigen_kit.resources.user_presets_dir", lambda: user)
+    monkeypatch.setattr("lofigen_kit.runtime.resources.user_presets_dir", lambda: user)
     monkeypatch.chdir(tmp_path)
     bundled = find_preset("lofi-tape")
     assert find_preset("lofi-tape.yaml") == bundled

@@ -14,18 +14,19 @@ import pytest
 import soundfile
 
 from lofigen_kit import rack
-from lofigen_kit.audio import AudioBuffer
-from lofigen_kit.components import Context, Sound
+from lofigen_kit.audio.block_file import Spool
+from lofigen_kit.audio.buffer import AudioBuffer, Sound
+from lofigen_kit.audio.files import as_stored, read_audio, read_labels
+from lofigen_kit.audio.hashing import audio_sha256
+from lofigen_kit.components import Context
 from lofigen_kit.dsp.fades import faded
 from lofigen_kit.dsp.mastering import master
 from lofigen_kit.errors import InputError, RenderError
-from lofigen_kit.io import as_stored, audio_sha256, read_audio, read_labels
 from lofigen_kit.preset import Preset, load_preset
 from lofigen_kit.process import examine, process
 from lofigen_kit.process_many import find_files, list_jobs
 from lofigen_kit.registry import Registry
-from lofigen_kit.seeding import stream
-from lofigen_kit.spool import Spool
+from lofigen_kit.runtime.seeding import stream
 
 RATE_HZ = 44_100
 PRESET = """\

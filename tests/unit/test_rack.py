@@ -20,8 +20,9 @@ from lofigen_kit.api import (
     Process,
     Sound,
 )
+from lofigen_kit.audio.blocks import cut
 from lofigen_kit.errors import RenderError
-from lofigen_kit.seeding import stream
+from lofigen_kit.runtime.seeding import stream
 from lofigen_kit_plugins.lowpass import Lowpass
 from lofigen_kit_plugins.mix import Mix
 from lofigen_kit_plugins.varispeed import Varispeed
@@ -102,7 +103,7 @@ def test_latency_is_taken_off() -> None:
 
 
 def test_what_is_no_number_is_found_in_blocks_too() -> None:
-    blocks = rack.streamed(Breaks(), Sound(2, 20_001, RATE_HZ), context(), rack.cut(NOISE))
+    blocks = rack.streamed(Breaks(), Sound(2, 20_001, RATE_HZ), context(), cut(NOISE))
     with pytest.raises(RenderError, match="not numbers"):
         next(blocks)
 
@@ -238,7 +239,7 @@ def test_beats_fall_where_the_speed_brings_them() -> None:
 
 def test_what_goes_wrong_in_a_stream_names_its_stage_and_not_the_next() -> None:
     _, blocks = rack.play(
-        [Late(), Breaks(), Late()], Sound(2, 20_001, RATE_HZ), contexts, rack.cut(NOISE)
+        [Late(), Breaks(), Late()], Sound(2, 20_001, RATE_HZ), contexts, cut(NOISE)
     )
     with pytest.raises(RenderError, match=r"^effects\.late#1: it gave samples that are not"):
         list(blocks)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from lofigen_kit.seeding import MAX_SEED, stream
+from lofigen_kit.runtime.seeding import MAX_SEED, stream
 
 
 def first(seed: int, take: int, stage: str) -> int:
@@ -25,7 +25,10 @@ def test_seed_take_and_stage_each_give_another_stream() -> None:
 
 
 def test_streams_are_the_same_in_every_process() -> None:
-    code = "from lofigen_kit.seeding import stream; print(stream(7, 3, 'source').integers(2**63))"
+    code = (
+        "from lofigen_kit.runtime.seeding import stream; "
+        "print(stream(7, 3, 'source').integers(2**63))"
+    )
     outputs = {
         subprocess.run(
             [sys.executable, "-c", code], capture_output=True, check=True, text=True

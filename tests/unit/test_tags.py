@@ -15,11 +15,11 @@ import pytest
 import soundfile
 from mutagen.id3 import COMM, ID3, TBPM, TKEY
 
-from lofigen_kit import tags
-from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.audio import tags
+from lofigen_kit.audio.buffer import AudioBuffer
+from lofigen_kit.audio.files import Format, read_audio, read_comment, read_labels, write_audio
+from lofigen_kit.audio.metadata import Cue, Labels, Loop
 from lofigen_kit.errors import AudioError
-from lofigen_kit.io import Format, read_audio, read_comment, read_labels, write_audio
-from lofigen_kit.labels import Cue, Labels, Loop
 
 FRAMES = 20_000
 LABELS = Labels(

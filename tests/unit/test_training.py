@@ -15,7 +15,7 @@ from lofigen_kit.guide import channel_names
 from lofigen_kit.nn.checkpoint import load
 from lofigen_kit.nn.network import CausalStack
 from lofigen_kit.nn.spec import stack
-from lofigen_kit.seeding import stream
+from lofigen_kit.runtime.seeding import stream
 from lofigen_kit.training.corpus import (
     SAMPLE_RATE_HZ,
     Split,

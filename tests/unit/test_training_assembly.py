@@ -14,7 +14,7 @@ import pytest
 
 from lofigen_kit.components import Context
 from lofigen_kit.errors import InputError, RenderError
-from lofigen_kit.seeding import stream
+from lofigen_kit.runtime.seeding import stream
 from lofigen_kit.training.assembly import LEDGER, Songs, Workers, assemble
 from lofigen_kit.training.corpus import make_corpus, read_manifest, write_song
 from lofigen_kit_plugins.beatmaker import Beatmaker
@@ -208,7 +208,7 @@ def test_songs_are_written_whole_or_not_at_all(
     def fails(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("lofigen_kit.io.fsync", fails)
+    monkeypatch.setattr("lofigen_kit.audio.files.fsync", fails)
     with pytest.raises(RenderError, match="No space left"):
         write()
     assert contents(tmp_path) == before

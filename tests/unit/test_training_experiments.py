@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lofigen_kit.audio.files import read_audio
 from lofigen_kit.components import Context
 from lofigen_kit.errors import InputError, RenderError
-from lofigen_kit.io import read_audio
 from lofigen_kit.nn.checkpoint import expected_shapes, load
 from lofigen_kit.nn.network import to_network
 from lofigen_kit.nn.spec import stack
 from lofigen_kit.registry import Registry
-from lofigen_kit.seeding import stream
+from lofigen_kit.runtime.seeding import stream
 from lofigen_kit.training.corpus import Song, make_corpus, read_songs
 from lofigen_kit.training.data import Crops
 from lofigen_kit.training.experiments import measure, report, runs

@@ -14,7 +14,7 @@ import torch
 from lofigen_kit.errors import RenderError
 from lofigen_kit.nn.network import CausalStack
 from lofigen_kit.nn.spec import NetworkSpec
-from lofigen_kit.seeding import stream
+from lofigen_kit.runtime.seeding import stream
 from lofigen_kit.training.corpus import Song
 from lofigen_kit.training.data import Batch, Crops
 from lofigen_kit.training.loop import Progress

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from scipy import signal
 
-from lofigen_kit.audio import AudioBuffer
+from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.components import LawSampler
 from lofigen_kit.doctor import examine
 from lofigen_kit.law import DrawLaw, HeadKind

@@ -11,7 +11,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from lofigen_kit.io import write_atomic
+from lofigen_kit.runtime.files import write_atomic
 from lofigen_kit.training.experiments.defects import EXPLAINED, ONE_IN
 from lofigen_kit.training.experiments.runs import Kind, Result, Settings
 

@@ -6,27 +6,24 @@ a header's word, and every refusal is one line. What is written appears whole or
 
 from __future__ import annotations
 
-import hashlib
 import io
 import logging
-import os
 import re
-import secrets
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from os import fsync
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, get_args
+from typing import TYPE_CHECKING, BinaryIO, Literal, get_args
 
 import numpy as np
 
-from lofigen_kit import chunks, tags
-from lofigen_kit.audio import MAX_CHANNELS, MAX_RATE_HZ, MIN_RATE_HZ, AudioBuffer
-from lofigen_kit.components import Sound
+from lofigen_kit.audio import riff, tags
+from lofigen_kit.audio.blocks import cut, in_equal_pieces
+from lofigen_kit.audio.buffer import MAX_CHANNELS, MAX_RATE_HZ, MIN_RATE_HZ, AudioBuffer, Sound
+from lofigen_kit.audio.hashing import SoundHash
+from lofigen_kit.audio.metadata import Labels
 from lofigen_kit.errors import AudioError, InputError, RenderError
-from lofigen_kit.labels import Labels
-from lofigen_kit.rack import cut, in_equal_pieces
+from lofigen_kit.runtime.files import _ForWriting, atomic
+from lofigen_kit.runtime.version import program
 
 if TYPE_CHECKING:
     import soundfile
@@ -245,58 +242,6 @@ def check_fits(path: Path, sound: Sound, *, format: Format, bit_depth: BitDepth)
         raise InputError("a WAV file holds no more than 4 GB", where=path, remedy="write FLAC")
 
 
-def write_atomic(path: Path, data: bytes | memoryview) -> None:
-    """Write a file whole or not at all: temporary file beside it, fsync, rename.
-
-    Raises:
-        OSError: as the system says it; the temporary file is gone by then.
-    """
-    with atomic(path) as file:
-        file.write(data)
-
-
-def copy_atomic(source: Path, target: Path) -> None:
-    """Copy a file whole or not at all, in constant memory.
-
-    Raises:
-        OSError: as the system says it; the temporary file is gone by then.
-    """
-    with source.open("rb") as whole, atomic(target) as file:
-        shutil.copyfileobj(whole, file, 1 << 20)
-
-
-def rewrite(path: Path, change: Callable[[BinaryIO], None]) -> None:
-    """Change a copy of a file, which takes its place when all is well.
-
-    Raises:
-        OSError: as the system says it; the file is as it was.
-    """
-    with path.open("rb") as old, atomic(path) as file:
-        if hasattr(os, "fchmod"):  # not everywhere on Windows
-            os.fchmod(file.fileno(), path.stat().st_mode)
-        shutil.copyfileobj(old, file)
-        change(file)
-
-
-@contextmanager
-def atomic(path: Path) -> Iterator[_ForWriting]:
-    """Give a file to write, which takes its name when all is well and else leaves no trace."""
-    # Its own name and not the file's, which may be as long as names can be; and opened plainly,
-    # since `tempfile` makes files that nobody else may read.
-    temporary = path.with_name(f".lofigen-{secrets.token_hex(8)}")
-    try:
-        with _ForWriting(temporary, "x+") as file:
-            try:
-                yield file
-            finally:  # what broke for want of room, broke for that
-                file.check()
-            fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
 def read_comment(path: Path | str) -> str | None:
     """Return the comment that is embedded in a sound file, or None where there is none.
 
@@ -364,16 +309,8 @@ def _labelled(path: Path) -> tuple[Labels, str]:
         kind = sound.format
     with _opened(path) as file:
         if kind in _FORMATS_OF[".wav"]:
-            return chunks.read(file)
+            return riff.read(file)
         return tags.read(file, kind)
-
-
-def audio_sha256(audio: AudioBuffer) -> str:
-    """Return a hash of a whole sound; see `SoundHash`."""
-    digest = SoundHash(audio.channels, audio.sample_rate_hz)
-    for block in cut(audio.samples):
-        digest.update(block)
-    return digest.hexdigest()
 
 
 def file_sha256(path: Path) -> str:
@@ -390,30 +327,6 @@ def file_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-class SoundHash:
-    """A hash of what is heard: rate, channels and every sample in time, and no tag.
-
-    Two files with the same samples agree, whatever their format: FLAC and WAV of 24 bits do.
-    """
-
-    def __init__(self, channels: int, sample_rate_hz: int) -> None:
-        self._digest = hashlib.sha256(f"{sample_rate_hz} Hz {channels} channels\n".encode())
-
-    def update(self, block: np.ndarray) -> None:
-        """Take in what comes next [shape=(channels, frames), dtype=float32]."""
-        # + 0 makes -0.0, which no integer format can hold, the same as 0.0.
-        self._digest.update(np.ascontiguousarray(block.T + np.float32(0), dtype="<f4").data)
-
-    def hexdigest(self) -> str:
-        """Return the hash of all that was taken in."""
-        return self._digest.hexdigest()
-
-
-def samples_sha256(samples: np.ndarray) -> str:
-    """Return the hash of one channel as little-endian float32, whatever the file around it."""
-    return hashlib.sha256(samples.astype("<f4").tobytes()).hexdigest()
-
-
 class _ForCallbacks(io.BufferedReader):
     """A file that libsndfile reads through soundfile's callbacks, which must not raise."""
 
@@ -426,31 +339,6 @@ class _ForCallbacks(io.BufferedReader):
             return super().seek(offset, whence)
         except (OSError, ValueError):
             return self.tell()
-
-
-class _ForWriting(io.FileIO):
-    """A file that libsndfile writes through soundfile's callbacks, which must not raise."""
-
-    name = ""
-
-    def __init__(self, path: Path, mode: str) -> None:
-        super().__init__(path, mode)
-        self._failure: OSError | None = None
-
-    def write(self, data: Any) -> int:
-        """Write all of the data; what goes wrong is kept for `check`."""
-        left = memoryview(data).cast("B")
-        try:
-            while left and self._failure is None:
-                left = left[super().write(left) :]
-        except OSError as error:
-            self._failure = error
-        return len(data)
-
-    def check(self) -> None:
-        """Raise what went wrong so far."""
-        if self._failure is not None:
-            raise self._failure
 
 
 @contextmanager
@@ -611,8 +499,8 @@ def _label(
     """Write what a file says beside its sound."""
     software = program()
     if format == "wav":
-        chunks.forget_time(file)
-        chunks.append(file, labels, comment, software=software, sample_rate_hz=sample_rate_hz)
+        riff.forget_time(file)
+        riff.append(file, labels, comment, software=software, sample_rate_hz=sample_rate_hz)
     else:
         tags.write(file, labels, comment, format=format, software=software)
 
@@ -624,7 +512,7 @@ def _coding(
     rng: np.random.Generator | None,
 ) -> tuple[str, Callable[[np.ndarray], np.ndarray]]:
     """Return libsndfile's name of a coding, and how to prepare float samples for it."""
-    from lofigen_kit.dsp.dither import to_pcm16, to_pcm24
+    from lofigen_kit.audio.dither import to_pcm16, to_pcm24
 
     if format in LOSSY:
         return ("VORBIS" if format == "ogg" else "MPEG_LAYER_III"), np.asarray
@@ -638,10 +526,3 @@ def _coding(
             "FLAC holds 16 or 24 bits", where=path, remedy="set bit_depth to 24, or write WAV"
         )
     return "FLOAT", np.asarray
-
-
-def program() -> str:
-    """Return what files say that they were made by."""
-    from importlib.metadata import version
-
-    return f"lofigen-kit {version('lofigen-kit')}"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Layers = tuple[tuple[int, int, int], ...]
 """A network's table: channels in, channels out and taps of each layer."""
 
-_PACKAGE = Path(__file__).resolve().parent
+_PACKAGE = Path(__file__).resolve().parents[1]
 CHECKPOINT_SUFFIX = ".safetensors"
 
 

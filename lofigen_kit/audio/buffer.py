@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from lofigen_kit.errors import AudioError
+from lofigen_kit.errors import AudioError, PresetError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,3 +82,52 @@ class AudioBuffer:
         if self.channels == 2:
             return self
         return self.with_samples(np.repeat(self.mono().samples, 2, axis=0))
+
+
+@dataclass(frozen=True)
+class Sound:
+    """What an effect is about to hear.
+
+    Attributes:
+        channels: How many there are.
+        frames: How long it is in all.
+        sample_rate_hz: Frames a second.
+    """
+
+    channels: int
+    frames: int
+    sample_rate_hz: int
+
+    @property
+    def duration_s(self) -> float:
+        """The length in seconds."""
+        return self.frames / self.sample_rate_hz
+
+    @property
+    def endless(self) -> bool:
+        """Whether it goes on and on, and has no length that one could ask for."""
+        return False
+
+
+@dataclass(frozen=True)
+class EndlessSound(Sound):
+    """A sound that goes on and on.
+
+    Most effects never ask how long a sound is. One that does, and was not written for this, is
+    refused in one line instead of being told a length that is not true.
+    """
+
+    frames: int = field(init=False, repr=False, compare=False)
+
+    def __getattr__(self, name: str) -> int:
+        if name == "frames":
+            raise PresetError(
+                "it has to know how long the sound is, and a stream has no end",
+                remedy="leave it out by its mix: --set effects.NAME.mix=0",
+            )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    @property
+    def endless(self) -> bool:
+        """It is."""
+        return True
