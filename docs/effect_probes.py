@@ -14,7 +14,6 @@ from effect_pictures import AFTER, BEFORE, Draw, frequency_axis
 from matplotlib.axes import Axes
 from scipy import signal
 
-from lofigen_kit import rack
 from lofigen_kit.analysis import (
     crest_db,
     level_dbfs,
@@ -24,10 +23,12 @@ from lofigen_kit.analysis import (
 )
 from lofigen_kit.analysis.features import MOTION_HZ
 from lofigen_kit.audio.buffer import AudioBuffer
-from lofigen_kit.components import Context, Effect
+from lofigen_kit.components.base import Context
+from lofigen_kit.components.contracts import Effect
 from lofigen_kit.dsp.loudness import integrated_lufs
+from lofigen_kit.effects import rack
+from lofigen_kit.music.score import BeatGrid
 from lofigen_kit.runtime.seeding import stream
-from lofigen_kit.score import BeatGrid
 
 RATE_HZ = 44_100
 SEED = 3

@@ -25,7 +25,6 @@ from effect_probes import RATE_HZ, SEED, Case, Probe
 from scipy import signal
 from tables import parameter_table, table
 
-from lofigen_kit import rack
 from lofigen_kit.analysis import (
     centroid_hz,
     crest_db,
@@ -38,15 +37,18 @@ from lofigen_kit.audio.blocks import cut
 from lofigen_kit.audio.buffer import AudioBuffer, Sound
 from lofigen_kit.audio.files import write_audio
 from lofigen_kit.chain import render
-from lofigen_kit.components import BlockEffect, BranchedEffect, Context, Effect
+from lofigen_kit.components.base import Context
+from lofigen_kit.components.contracts import Effect
+from lofigen_kit.components.parameters import prose
 from lofigen_kit.dsp.fades import faded
 from lofigen_kit.dsp.mastering import master
-from lofigen_kit.parameters import prose
+from lofigen_kit.effects import rack
+from lofigen_kit.effects.effect import BlockEffect, BranchedEffect, speed_of
+from lofigen_kit.music.score import BeatGrid
 from lofigen_kit.plugins import load_plugins
 from lofigen_kit.preset import Preset, load_preset
 from lofigen_kit.runtime.resources import presets_dir
 from lofigen_kit.runtime.seeding import stream
-from lofigen_kit.score import BeatGrid
 
 DOCS = Path(__file__).parent
 EFFECTS, PRESETS = DOCS / "effects", DOCS / "presets"
@@ -344,7 +346,7 @@ def play_presets() -> Figures:
             true_peak_dbtp=preset.master.true_peak_dbtp,
             loop=True,
         ).audio
-        speed = rack.speed_of(preset.effects)
+        speed = speed_of(preset.effects)
         start_s = PRESET_START_BARS * 4 * rendering.score.grid.beat_s
         before = _part(played, start_s * speed, PRESET_S)
         after = _part(rendering.audio, start_s, PRESET_S)

@@ -22,7 +22,7 @@ import lofigen_kit.api.dsp  # noqa: F401 - a submodule has to be imported
 from lofigen_kit import api, hookspecs
 from lofigen_kit.cli import build_app
 from lofigen_kit.cli.plugins import installed_commands
-from lofigen_kit.parameters import prose
+from lofigen_kit.components.parameters import prose
 from lofigen_kit.plugins import load_plugins
 
 REFERENCE = Path(__file__).parent / "reference"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from lofigen_kit.components import Component
-from lofigen_kit.parameters import parameters
+from lofigen_kit.components.base import Component
+from lofigen_kit.components.parameters import parameters
 
 UNITS = {
     "_db_oct": "dB/octave",

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from lofigen_kit.audio.buffer import AudioBuffer
     from lofigen_kit.chain import Rendering, render, render_takes
     from lofigen_kit.errors import LofigenError
+    from lofigen_kit.music.score import Score
     from lofigen_kit.plugins import load_plugins
     from lofigen_kit.preset import Preset, load_preset
     from lofigen_kit.recipe import save
-    from lofigen_kit.score import Score
 
     __version__: str
 
@@ -46,7 +46,7 @@ _find = names_of(
         "LofigenError": "lofigen_kit.errors",
         "Preset": "lofigen_kit.preset",
         "Rendering": "lofigen_kit.chain",
-        "Score": "lofigen_kit.score",
+        "Score": "lofigen_kit.music.score",
         "load_plugins": "lofigen_kit.plugins",
         "load_preset": "lofigen_kit.preset",
         "render": "lofigen_kit.chain",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lofigen_kit.errors import InputError
-from lofigen_kit.guide import PLAYS
+from lofigen_kit.music.conditioning import PLAYS
 
 if TYPE_CHECKING:
     from lofigen_kit.nn.checkpoint import Network

@@ -18,17 +18,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lofigen_kit import rack
 from lofigen_kit.audio.blocks import cut
 from lofigen_kit.audio.buffer import AudioBuffer, Sound
-from lofigen_kit.components import Context, Sampler, Take
+from lofigen_kit.components.base import Context, Take
+from lofigen_kit.components.contracts import Sampler
+from lofigen_kit.effects import rack
+from lofigen_kit.effects.effect import speed_of, transposition_of
+from lofigen_kit.effects.rack import at_stage
 from lofigen_kit.errors import PresetError, RenderError
+from lofigen_kit.music.score import BeatGrid, Score
 from lofigen_kit.preset import Master, Preset
-from lofigen_kit.rack import at_stage
 from lofigen_kit.runtime.device import choose_device
 from lofigen_kit.runtime.prefetch import one_ahead
 from lofigen_kit.runtime.seeding import stream
-from lofigen_kit.score import BeatGrid, Score
 
 if TYPE_CHECKING:
     from lofigen_kit.cache import Cache
@@ -389,8 +391,8 @@ def stage_names(preset: Preset) -> list[str]:
 
 def heard_score(preset: Preset, score: Score) -> Score:
     """Return a score as it is heard after a preset's effects: their tempo, their pitch."""
-    moved = score.at_speed(rack.speed_of(preset.effects))
-    return moved.transposed(rack.transposition_of(preset.effects))
+    moved = score.at_speed(speed_of(preset.effects))
+    return moved.transposed(transposition_of(preset.effects))
 
 
 def _lasting(score: Score, audio: AudioBuffer) -> Score:
@@ -434,7 +436,7 @@ def prime_of(take: Take, network: Network) -> np.ndarray:
 
 def _guide(score: Score, network: Network, before: int, frames: int) -> np.ndarray | None:
     """Return the guide of the prime and of what is to be played."""
-    from lofigen_kit.guide import guide_channels
+    from lofigen_kit.music.conditioning import guide_channels
 
     if not network.spec.guide:
         return None

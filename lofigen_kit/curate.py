@@ -170,7 +170,7 @@ def with_stems(
     Raises:
         LofigenError: if it has no recipe, or that gives another sound here.
     """
-    from lofigen_kit.midi import to_midi
+    from lofigen_kit.music.midi import to_midi
     from lofigen_kit.replay import rendered_again
     from lofigen_kit.runtime.files import write_atomic
 

@@ -17,18 +17,19 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from lofigen_kit import rack
 from lofigen_kit.audio.blocks import BLOCK, Blocks, in_equal_pieces
 from lofigen_kit.audio.buffer import AudioBuffer, EndlessSound
 from lofigen_kit.chain import context, load_network, prime_of
-from lofigen_kit.components import Context, Sampler, Take
+from lofigen_kit.components.base import Context, Take
+from lofigen_kit.components.contracts import Sampler
+from lofigen_kit.effects import rack
+from lofigen_kit.effects.rack import at_stage
 from lofigen_kit.errors import PresetError
+from lofigen_kit.music.score import BeatGrid, Hit, Note, Score
 from lofigen_kit.preset import Preset
-from lofigen_kit.rack import at_stage
 from lofigen_kit.runtime.device import choose_device
 from lofigen_kit.runtime.prefetch import one_ahead
 from lofigen_kit.runtime.seeding import stream
-from lofigen_kit.score import BeatGrid, Hit, Note, Score
 
 if TYPE_CHECKING:
     from lofigen_kit.engine import Stream, TorchStream
@@ -249,7 +250,7 @@ class Endless:
 
     def _guide(self, bars: Iterator[Bar], network: Network, before: int) -> Iterator[np.ndarray]:
         """Yield the guide of the prime, and of each bar."""
-        from lofigen_kit.guide import GuideRoll, guide_channels
+        from lofigen_kit.music.conditioning import GuideRoll, guide_channels
 
         names, rate_hz = network.spec.guide, network.spec.sample_rate_hz
         score = self.first.score

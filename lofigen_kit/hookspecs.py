@@ -9,7 +9,7 @@ import pluggy
 if TYPE_CHECKING:
     import typer
 
-    from lofigen_kit.components import Effect, Model, Sampler, Source
+    from lofigen_kit.components.contracts import Effect, Model, Sampler, Source
 
 PROJECT = "lofigen_kit"
 API_VERSION = 1

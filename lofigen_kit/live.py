@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from lofigen_kit import rack
 from lofigen_kit.audio.blocks import cut
-from lofigen_kit.components import BlockEffect, Effect, LawSampler, Process
-from lofigen_kit.law import DrawLaw
+from lofigen_kit.components.contracts import Effect, LawSampler
+from lofigen_kit.effects import rack
+from lofigen_kit.effects.effect import BlockEffect, Process
+from lofigen_kit.nn.distribution import DrawLaw
 from lofigen_kit.preset import Preset
 
 MOST_TEMPERATURE = 2.0

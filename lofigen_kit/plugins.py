@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from lofigen_kit import hookspecs
-from lofigen_kit.components import KINDS, Component
+from lofigen_kit.components.base import Component
+from lofigen_kit.components.contracts import KINDS
 from lofigen_kit.errors import LofigenError, PluginError, one_line, shortened
 from lofigen_kit.registry import Origin, Plugin, Registry
 

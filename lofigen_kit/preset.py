@@ -20,7 +20,8 @@ from pydantic import model_validator as validator
 from pydantic_core import core_schema
 
 from lofigen_kit import yaml_loader
-from lofigen_kit.components import ANY_EFFECT_SCHEMA, Effect, Model, Sampler, Source
+from lofigen_kit.components.contracts import Effect, Model, Sampler, Source
+from lofigen_kit.effects.effect import ANY_EFFECT_SCHEMA
 from lofigen_kit.errors import PresetError
 from lofigen_kit.explain import explain
 from lofigen_kit.registry import Registry, did_you_mean

@@ -14,21 +14,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lofigen_kit import rack, recipe
+from lofigen_kit import recipe
 from lofigen_kit.audio.block_file import Spool
 from lofigen_kit.audio.blocks import Blocks
 from lofigen_kit.audio.buffer import AudioBuffer, Sound
 from lofigen_kit.audio.files import audio_blocks, blocks_as_stored, check_fits
 from lofigen_kit.audio.hashing import SoundHash
 from lofigen_kit.chain import Result, heard_score
-from lofigen_kit.components import Context
+from lofigen_kit.components.base import Context
+from lofigen_kit.effects import rack
+from lofigen_kit.effects.rack import at_stage
 from lofigen_kit.errors import AudioError, PresetError
+from lofigen_kit.music.score import BeatGrid, Score
 from lofigen_kit.preset import Master, Preset
-from lofigen_kit.rack import at_stage
 from lofigen_kit.registry import Registry
 from lofigen_kit.runtime.files import check_free
 from lofigen_kit.runtime.seeding import stream
-from lofigen_kit.score import BeatGrid, Score
 
 if TYPE_CHECKING:
     from lofigen_kit.credentials import Identity

@@ -21,7 +21,7 @@ from lofigen_kit.runtime.files import check_free, safe_name
 from lofigen_kit.runtime.workers import heard_warnings, interruptible, pool
 
 if TYPE_CHECKING:
-    from lofigen_kit.components import Source
+    from lofigen_kit.components.contracts import Source
     from lofigen_kit.credentials import Identity
 
 

@@ -18,7 +18,8 @@ from lofigen_kit.audio.blocks import cut
 from lofigen_kit.audio.buffer import AudioBuffer, Sound
 from lofigen_kit.audio.metadata import AUDIO_SUFFIXES, MAX_CUES, Cue, Labels, Loop
 from lofigen_kit.chain import Rendering, Result
-from lofigen_kit.components import BranchedEffect, Effect
+from lofigen_kit.components.contracts import Effect
+from lofigen_kit.effects.effect import BranchedEffect
 from lofigen_kit.endless import Endless
 from lofigen_kit.errors import PresetError
 from lofigen_kit.preset import Preset, load_preset, parse
@@ -192,7 +193,7 @@ def write(
         seal = partial(identity.seal, path=path, format=output.format, comment=comment)
     beside = {path.with_suffix(".json"): text.encode()}
     if output.midi:
-        from lofigen_kit.midi import to_midi
+        from lofigen_kit.music.midi import to_midi
 
         beside[path.with_suffix(".mid")] = to_midi(result.score)
     if result.loop and output.format == "mp3":

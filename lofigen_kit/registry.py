@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from lofigen_kit.components import KINDS, Component
+from lofigen_kit.components.base import Component
+from lofigen_kit.components.contracts import KINDS
 from lofigen_kit.errors import PluginError
 
 if TYPE_CHECKING:

@@ -26,25 +26,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import numpy as np
 from pydantic import ValidationError
 
-from lofigen_kit import rack
 from lofigen_kit.audio.blocks import cut
 from lofigen_kit.audio.buffer import AudioBuffer, Sound
-from lofigen_kit.components import (
-    BlockEffect,
-    Component,
-    Context,
-    Effect,
-    LawSampler,
-    Model,
-    Sampler,
-    Source,
-)
+from lofigen_kit.components.base import Component, Context
+from lofigen_kit.components.contracts import Effect, LawSampler, Model, Sampler, Source
+from lofigen_kit.effects import rack
+from lofigen_kit.effects.effect import BlockEffect
 from lofigen_kit.errors import CheckpointError
-from lofigen_kit.law import MIN_LOG_SCALE, MULAW_LEVELS, DrawLaw, HeadKind
 from lofigen_kit.nn.checkpoint import expected_shapes
+from lofigen_kit.nn.distribution import MIN_LOG_SCALE, MULAW_LEVELS, DrawLaw, HeadKind
+from lofigen_kit.nn.sampling import draw, mulaw_decode
 from lofigen_kit.plugins import NAME
 from lofigen_kit.runtime.seeding import stream
-from lofigen_kit.sampling import draw, mulaw_decode
 
 if TYPE_CHECKING:
     from lofigen_kit.nn.checkpoint import Network

@@ -6,7 +6,7 @@ import numpy as np
 
 from lofigen_kit.analysis.drums import drum_onsets
 from lofigen_kit.audio.buffer import AudioBuffer
-from lofigen_kit.score import Drum, Score
+from lofigen_kit.music.score import Drum, Score
 
 PLAIN_STROKE = 0.35
 """Strokes below this velocity are ghost notes."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from lofigen_kit.analysis._mono import RATE_HZ, mono_8k
 from lofigen_kit.audio.buffer import AudioBuffer
-from lofigen_kit.score import Drum
+from lofigen_kit.music.score import Drum
 
 HOP_S = 0.005
 LEAD_IN_S = 0.1

@@ -10,8 +10,8 @@ import numpy as np
 
 from lofigen_kit.analysis._mono import RATE_HZ, mono_8k
 from lofigen_kit.audio.buffer import AudioBuffer
-from lofigen_kit.guide import guide_channels
-from lofigen_kit.score import Score
+from lofigen_kit.music.conditioning import guide_channels
+from lofigen_kit.music.score import Score
 
 HOP_S = 0.064
 LOWEST_MIDI, PITCHES = 24, 72

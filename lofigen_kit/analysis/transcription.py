@@ -11,7 +11,7 @@ from lofigen_kit.analysis.drums import drum_strokes
 from lofigen_kit.analysis.pitch import HOP_S, LOWEST_MIDI, constant_q, held_partials, tuning_st
 from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.errors import AudioError
-from lofigen_kit.score import PITCH_CLASSES, Drum, Hit, Note, Part, Score
+from lofigen_kit.music.score import PITCH_CLASSES, Drum, Hit, Note, Part, Score
 
 RANGES: dict[Part, range] = {"bass": range(28, 48), "chords": range(48, 85)}
 """MIDI notes; a bass is looked for from E1 to B2, chords from C3 to C6."""

@@ -14,33 +14,25 @@ from typing import TYPE_CHECKING
 from pydantic import Field, field_validator, model_validator
 
 from lofigen_kit.audio.buffer import AudioBuffer, Sound
-from lofigen_kit.components import (
-    BlockEffect,
-    BranchedEffect,
-    Component,
-    Context,
-    Effect,
-    LawSampler,
-    Model,
-    Process,
-    Sampler,
-    Source,
-    Take,
-)
+from lofigen_kit.components.base import Component, Context, Take
+from lofigen_kit.components.contracts import Effect, LawSampler, Model, Sampler, Source
+from lofigen_kit.effects.effect import BlockEffect, BranchedEffect, Process
 from lofigen_kit.errors import AudioError, CheckpointError, InputError, LofigenError, RenderError
 from lofigen_kit.hookspecs import API_VERSION, hookimpl
-from lofigen_kit.law import DrawLaw, HeadKind
+from lofigen_kit.nn.checkpoint import load_network
+from lofigen_kit.nn.distribution import DrawLaw, HeadKind
+from lofigen_kit.nn.spec import Layers
 from lofigen_kit.runtime.lazy_imports import names_of
-from lofigen_kit.runtime.resources import Layers, PresetPath, inside, load_network
+from lofigen_kit.runtime.resources import PresetPath, inside
 
 if TYPE_CHECKING:
     from lofigen_kit.analysis import extract_score
     from lofigen_kit.audio.files import read_audio
-    from lofigen_kit.guide import PART_DECAY_S, RELEASE_S, envelope
+    from lofigen_kit.music.conditioning import PART_DECAY_S, RELEASE_S, envelope
+    from lofigen_kit.music.score import BeatGrid, Hit, Note, Score
     from lofigen_kit.nn.checkpoint import Network, expected_shapes, network_of
     from lofigen_kit.nn.spec import stack
     from lofigen_kit.registry import did_you_mean
-    from lofigen_kit.score import BeatGrid, Hit, Note, Score
 
 __all__ = [
     "API_VERSION",
@@ -92,15 +84,15 @@ if not TYPE_CHECKING:  # type checkers see the imports above, and refuse any oth
     __getattr__ = names_of(
         __name__,
         {
-            "BeatGrid": "lofigen_kit.score",
-            "Hit": "lofigen_kit.score",
+            "BeatGrid": "lofigen_kit.music.score",
+            "Hit": "lofigen_kit.music.score",
             "Network": "lofigen_kit.nn.checkpoint",
-            "Note": "lofigen_kit.score",
-            "PART_DECAY_S": "lofigen_kit.guide",
-            "RELEASE_S": "lofigen_kit.guide",
-            "Score": "lofigen_kit.score",
+            "Note": "lofigen_kit.music.score",
+            "PART_DECAY_S": "lofigen_kit.music.conditioning",
+            "RELEASE_S": "lofigen_kit.music.conditioning",
+            "Score": "lofigen_kit.music.score",
             "did_you_mean": "lofigen_kit.registry",
-            "envelope": "lofigen_kit.guide",
+            "envelope": "lofigen_kit.music.conditioning",
             "expected_shapes": "lofigen_kit.nn.checkpoint",
             "extract_score": "lofigen_kit.analysis",
             "network_of": "lofigen_kit.nn.checkpoint",

@@ -19,7 +19,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import BinaryIO
 
-from lofigen_kit.audio.metadata import MAX_CUES, Cue, Labels, Loop, pitch_class, tonic_name
+from lofigen_kit.audio.metadata import MAX_CUES, Cue, Labels, Loop
+from lofigen_kit.music.keys import pitch_class, tonic_name
 
 MAX_CHUNKS = 1000
 MAX_LIST_BYTES = 2 << 20

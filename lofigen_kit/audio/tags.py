@@ -12,7 +12,8 @@ import struct
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from lofigen_kit.audio.metadata import Labels, Loop, long_key, short_key
+from lofigen_kit.audio.metadata import Labels, Loop
+from lofigen_kit.music.keys import long_key, short_key
 
 MAX_ID3_BYTES = 2 << 20
 MAX_ID3_FRAMES = 1000

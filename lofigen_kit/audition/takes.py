@@ -193,7 +193,7 @@ def _all_read(folder: Path, jobs: Sequence[tuple[str, Facts]]) -> Iterator[Take]
 
 def _prepare() -> None:
     """Let a worker import what it needs, before its first job."""
-    from lofigen_kit import doctor, recipe  # noqa: F401
+    from lofigen_kit import recipe  # noqa: F401
     from lofigen_kit.audition import drawing  # noqa: F401
 
 
@@ -407,12 +407,11 @@ def _judged(record: Facts, facts: Facts) -> list[Flag] | None:
 
 def _examined(audio: AudioBuffer) -> list[Flag]:
     """Return what the doctor finds at the rate of a telephone, which is all that it needs."""
-    from lofigen_kit import doctor
-    from lofigen_kit.analysis import mono_8k
+    from lofigen_kit.analysis import collapse, mono_8k
     from lofigen_kit.audio.buffer import AudioBuffer
 
     heard = AudioBuffer(mono_8k(audio)[None], 8000)
-    return [Flag(found.fault, found.start_s, found.end_s) for found in doctor.examine(heard)]
+    return [Flag(found.fault, found.start_s, found.end_s) for found in collapse.examine(heard)]
 
 
 def _level_flags(

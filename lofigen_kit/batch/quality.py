@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from lofigen_kit.analysis.collapse import Finding
     from lofigen_kit.audio.buffer import AudioBuffer
-    from lofigen_kit.doctor import Finding
-    from lofigen_kit.score import Score
+    from lofigen_kit.music.score import Score
 
 
 def rank(played: AudioBuffer, score: Score, findings: list[Finding]) -> float:

@@ -15,13 +15,14 @@ from pathlib import Path, PurePosixPath
 from time import monotonic
 from typing import Any
 
-from lofigen_kit import doctor, recipe
+from lofigen_kit import recipe
+from lofigen_kit.analysis import collapse
 from lofigen_kit.batch.ledger import Record
 from lofigen_kit.batch.plan import Job
 from lofigen_kit.batch.quality import rank
 from lofigen_kit.cache import Cache
 from lofigen_kit.chain import Rendering, render_takes
-from lofigen_kit.components import Take
+from lofigen_kit.components.base import Take
 from lofigen_kit.credentials import Identity
 from lofigen_kit.errors import AudioError, InputError, LofigenError, RenderError
 from lofigen_kit.plugins import load_plugins
@@ -186,8 +187,8 @@ def _not_collapsed(group: Group, preset: Preset, rendering: Rendering) -> Render
     return rendering
 
 
-def _findings(rendering: Rendering) -> list[doctor.Finding]:
-    return doctor.examine(rendering.played) if rendering.played else []
+def _findings(rendering: Rendering) -> list[collapse.Finding]:
+    return collapse.examine(rendering.played) if rendering.played else []
 
 
 def _publish(group: Group, rendering: Rendering, registry: Registry) -> tuple[Path, dict[str, Any]]:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lofigen_kit import rack
 from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.bench.rounds import Play, interleave
-from lofigen_kit.components import Context, Effect
+from lofigen_kit.components.base import Context
+from lofigen_kit.components.contracts import Effect
+from lofigen_kit.effects import rack
+from lofigen_kit.music.score import BeatGrid
 from lofigen_kit.runtime.seeding import stream
-from lofigen_kit.score import BeatGrid
 
 if TYPE_CHECKING:
     from lofigen_kit.preset import Preset

@@ -13,7 +13,7 @@ import numpy as np
 from lofigen_kit.bench.cost import FLOAT_BYTES, Cost, near_size, plan_cost, ring_cost, window_cost
 from lofigen_kit.bench.players import METHODS, WINDOW, Job
 from lofigen_kit.bench.rounds import Play, calibrate, interleave, ratio
-from lofigen_kit.components import Sampler
+from lofigen_kit.components.contracts import Sampler
 from lofigen_kit.engine.batch import layout
 from lofigen_kit.engine.plan import aligned, plan_for
 

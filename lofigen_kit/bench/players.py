@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from lofigen_kit.bench.rounds import Play
-from lofigen_kit.components import Sampler
+from lofigen_kit.components.contracts import Sampler
 from lofigen_kit.engine import Ring, Track, generate
 from lofigen_kit.engine.plan import BLOCK
 from lofigen_kit.runtime.seeding import stream

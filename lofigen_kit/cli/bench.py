@@ -19,7 +19,7 @@ from lofigen_kit.cli.common import (
 from lofigen_kit.errors import InputError
 
 if TYPE_CHECKING:
-    from lofigen_kit.components import Model, Sampler
+    from lofigen_kit.components.contracts import Model, Sampler
     from lofigen_kit.nn.checkpoint import Network
     from lofigen_kit.nn.spec import NetworkSpec
 
@@ -190,7 +190,7 @@ def _methods(names: list[str] | None) -> list[str]:
 
 def _specs(ctx: typer.Context, models: list[str] | None) -> dict[str, NetworkSpec]:
     """Return the shapes of some variants, with a mixture head and the channels of a guide."""
-    from lofigen_kit.guide import CHANNELS
+    from lofigen_kit.music.conditioning import CHANNELS
     from lofigen_kit.nn.spec import stack
 
     registry = registry_of(ctx)

@@ -27,7 +27,7 @@ from lofigen_kit.cli.output import Certificate, Destination, Key, Sign, audio_fi
 from lofigen_kit.errors import InputError, PresetError
 
 if TYPE_CHECKING:
-    from lofigen_kit.components import Take
+    from lofigen_kit.components.base import Take
     from lofigen_kit.preset import Preset
     from lofigen_kit.registry import Registry
     from lofigen_kit.replay import Replay

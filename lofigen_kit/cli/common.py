@@ -17,7 +17,7 @@ from lofigen_kit.errors import one_line
 
 if TYPE_CHECKING:
     from lofigen_kit.chain import Progress
-    from lofigen_kit.components import Component
+    from lofigen_kit.components.base import Component
     from lofigen_kit.registry import Registry
 
 SOME_FAILED = 3

@@ -20,7 +20,7 @@ from lofigen_kit.cli.common import (
 from lofigen_kit.errors import InputError
 
 if TYPE_CHECKING:
-    from lofigen_kit.components import Source
+    from lofigen_kit.components.contracts import Source
     from lofigen_kit.registry import Registry
     from lofigen_kit.training.assembly import Workers
 

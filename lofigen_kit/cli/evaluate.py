@@ -19,7 +19,7 @@ from lofigen_kit.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from lofigen_kit.components import Sampler
+    from lofigen_kit.components.contracts import Sampler
     from lofigen_kit.report import Evaluation
 
 FILES = ("evaluate.json", "songs.csv", "takes.png", "prediction.png")

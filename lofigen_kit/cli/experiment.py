@@ -15,8 +15,8 @@ from lofigen_kit.cli.corpus import WorkerCount, source_of, workers_of
 from lofigen_kit.errors import InputError
 
 if TYPE_CHECKING:
-    from lofigen_kit.components import Model
-    from lofigen_kit.runtime.resources import Layers
+    from lofigen_kit.components.contracts import Model
+    from lofigen_kit.nn.spec import Layers
     from lofigen_kit.training.assembly import Workers
     from lofigen_kit.training.experiments.defects import Defect
     from lofigen_kit.training.experiments.materials import Material

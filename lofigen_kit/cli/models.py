@@ -24,11 +24,11 @@ def register(root: typer.Typer) -> None:
 @app.command("list")
 def list_(as_json: Json = False, quiet: Quiet = False) -> None:
     """List the bundled checkpoints."""
-    from lofigen_kit.runtime import resources
+    from lofigen_kit.nn.checkpoint import checkpoints
 
     found: dict[str, dict[str, Any]] = {
         name: {"path": str(path), "bytes": path.stat().st_size}
-        for name, path in resources.checkpoints().items()
+        for name, path in checkpoints().items()
     }
     rows = [[name, f"{facts['bytes'] / 1e6:.1f} MB"] for name, facts in found.items()]
     lines = columns(rows) or ["none is bundled: name your own by its path"]
@@ -91,12 +91,12 @@ def card_(
 
 def find(name: str) -> Path:
     """Return the file of a bundled checkpoint, or the one that the user named."""
+    from lofigen_kit.nn.checkpoint import CHECKPOINT_SUFFIX, checkpoints
     from lofigen_kit.registry import did_you_mean
-    from lofigen_kit.runtime import resources
 
-    bundled = resources.checkpoints()
+    bundled = checkpoints()
     path = bundled.get(name, Path(name))
-    if name not in bundled and path.suffix != resources.CHECKPOINT_SUFFIX:
+    if name not in bundled and path.suffix != CHECKPOINT_SUFFIX:
         remedy = did_you_mean(name, bundled, otherwise="see `lofigen-kit models list`")
         raise CheckpointError(f"there is no checkpoint {name!r}", remedy=remedy)
     return path

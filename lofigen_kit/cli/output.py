@@ -14,7 +14,7 @@ from lofigen_kit.errors import InputError
 
 if TYPE_CHECKING:
     from lofigen_kit.audio.files import Format
-    from lofigen_kit.components import Source
+    from lofigen_kit.components.contracts import Source
     from lofigen_kit.credentials import Identity
     from lofigen_kit.preset import Preset
     from lofigen_kit.registry import Registry

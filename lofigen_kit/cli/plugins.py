@@ -13,12 +13,12 @@ from warnings import catch_warnings, simplefilter
 import typer
 
 from lofigen_kit.cli.common import Json, Quiet, columns, component, printable, registry_of, show
+from lofigen_kit.components.parameters import parameters
 from lofigen_kit.errors import LofigenError, PluginError
-from lofigen_kit.parameters import parameters
 from lofigen_kit.scaffold import ComponentKind
 
 if TYPE_CHECKING:
-    from lofigen_kit.components import Component
+    from lofigen_kit.components.base import Component
     from lofigen_kit.registry import Plugin, Registry
 
 GROUP, OWN = "lofigen_kit", "lofigen-kit"

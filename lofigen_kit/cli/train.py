@@ -14,7 +14,7 @@ from lofigen_kit.cli.common import Json, Quiet, progress_bar, registry_of, show,
 from lofigen_kit.errors import InputError, StoppedError
 
 if TYPE_CHECKING:
-    from lofigen_kit.components import Model
+    from lofigen_kit.components.contracts import Model
     from lofigen_kit.nn.checkpoint import Network
     from lofigen_kit.nn.fftconv import Method
     from lofigen_kit.nn.spec import NetworkSpec
@@ -277,7 +277,7 @@ def _spec(
     known: State | None,
 ) -> NetworkSpec:
     """Return the network's shape: a begun model's, a state's, or what was asked for."""
-    from lofigen_kit.guide import channel_names
+    from lofigen_kit.music.conditioning import channel_names
     from lofigen_kit.nn.spec import NetworkSpec, stack
 
     found = begun.spec if begun else None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from lofigen_kit.components import Sampler
+from lofigen_kit.components.contracts import Sampler
 from lofigen_kit.engine.plan import BLOCK, padded
 from lofigen_kit.engine.track import Track, check_finite
 from lofigen_kit.errors import InputError

@@ -42,7 +42,7 @@ from lofigen_kit.engine.simd import (
     zeros,
     zeros_like,
 )
-from lofigen_kit.sampling import MIN_LOG_SCALE, MULAW_LEVELS, mulaw_decode
+from lofigen_kit.nn.sampling import MIN_LOG_SCALE, MULAW_LEVELS, mulaw_decode
 
 _config: Any = numba.config
 _log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lofigen_kit.sampling import HeadKind
+from lofigen_kit.nn.sampling import HeadKind
 
 if TYPE_CHECKING:
     from lofigen_kit.nn.checkpoint import Network

@@ -14,7 +14,7 @@ import numpy as np
 from lofigen_kit.engine.track import draw_in_python
 
 if TYPE_CHECKING:
-    from lofigen_kit.components import Sampler
+    from lofigen_kit.components.contracts import Sampler
     from lofigen_kit.engine import Track
     from lofigen_kit.nn.checkpoint import Network
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lofigen_kit.components import LawSampler, Sampler
+from lofigen_kit.components.contracts import LawSampler, Sampler
 from lofigen_kit.engine import kernels
 from lofigen_kit.engine.plan import BLOCK, NEAR, Plan, aligned, padded, plan_for, record
 from lofigen_kit.engine.track import Track, draw_in_python, drives
-from lofigen_kit.sampling import DrawLaw
+from lofigen_kit.nn.sampling import DrawLaw
 
 if TYPE_CHECKING:
     from lofigen_kit.nn.checkpoint import Network

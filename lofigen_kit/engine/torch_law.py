@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lofigen_kit.sampling import MIN_LOG_SCALE, MULAW_LEVELS, DrawLaw, HeadKind, mulaw_decode
+from lofigen_kit.nn.sampling import MIN_LOG_SCALE, MULAW_LEVELS, DrawLaw, HeadKind, mulaw_decode
 
 
 class TorchLaw:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lofigen_kit.errors import InputError, RenderError
-from lofigen_kit.law import HeadKind
+from lofigen_kit.nn.distribution import HeadKind
 from lofigen_kit.nn.spec import NetworkSpec
 
 if TYPE_CHECKING:
-    from lofigen_kit.components import Sampler
+    from lofigen_kit.components.contracts import Sampler
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lofigen_kit.law import MIN_LOG_SCALE, MULAW_LEVELS
+from lofigen_kit.nn.distribution import MIN_LOG_SCALE, MULAW_LEVELS
+from lofigen_kit.nn.sampling import mulaw_decode, mulaw_encode
 from lofigen_kit.nn.spec import NetworkSpec
-from lofigen_kit.sampling import mulaw_decode, mulaw_encode
 
 
 def loss(outputs: Tensor, target: Tensor, spec: NetworkSpec) -> Tensor:

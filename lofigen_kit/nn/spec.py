@@ -7,7 +7,10 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from lofigen_kit.law import MULAW_LEVELS, HeadKind
+from lofigen_kit.nn.distribution import MULAW_LEVELS, HeadKind
+
+Layers = tuple[tuple[int, int, int], ...]
+"""A network's table: channels in, channels out and taps of each layer."""
 
 
 class _Shape(BaseModel):

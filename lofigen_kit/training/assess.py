@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from lofigen_kit.audio.buffer import AudioBuffer
-from lofigen_kit.components import Sampler
+from lofigen_kit.components.contracts import Sampler
 from lofigen_kit.errors import InputError
 from lofigen_kit.nn.checkpoint import Network
 from lofigen_kit.training import musicnn

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lofigen_kit.guide import PLAYS, guide_channels
+from lofigen_kit.music.conditioning import PLAYS, guide_channels
 from lofigen_kit.nn.spec import NetworkSpec
 from lofigen_kit.training.corpus import Song
 

@@ -23,9 +23,9 @@ from lofigen_kit.analysis import (
     noise_floor_dbfs,
     written_tones,
 )
+from lofigen_kit.analysis.collapse import Finding, examine
 from lofigen_kit.audio.buffer import AudioBuffer
-from lofigen_kit.doctor import Finding, examine
-from lofigen_kit.score import Score
+from lofigen_kit.music.score import Score
 from lofigen_kit.training.corpus import Song
 
 PAIRS = ("kick_f", "snare_f", "chroma")

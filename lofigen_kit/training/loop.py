@@ -18,6 +18,7 @@ from torch import Tensor
 from lofigen_kit.errors import InputError, RenderError, StoppedError
 from lofigen_kit.nn.checkpoint import Network, save
 from lofigen_kit.nn.fftconv import METHODS, Method, measured_methods
+from lofigen_kit.nn.linear_prediction import ORDER, linear_predictor
 from lofigen_kit.nn.network import (
     CausalStack,
     from_network,
@@ -31,7 +32,6 @@ from lofigen_kit.runtime.seeding import stream
 from lofigen_kit.training import state as states
 from lofigen_kit.training.corpus import Song, hash_songs
 from lofigen_kit.training.data import Crops
-from lofigen_kit.training.linear import ORDER, linear_predictor
 from lofigen_kit.training.playing import OwnLaw, play
 from lofigen_kit.training.ranks import Ranks
 from lofigen_kit.training.recipe import Recipe, learning_rate, rehearses

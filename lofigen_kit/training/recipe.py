@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, ValidationError
 from pydantic.dataclasses import dataclass
 
 from lofigen_kit.errors import InputError
-from lofigen_kit.law import HeadKind
+from lofigen_kit.nn.distribution import HeadKind
 
 Count = Annotated[int, Field(ge=1, le=1 << 20)]
 Every = Annotated[int, Field(ge=0, le=1 << 40)]

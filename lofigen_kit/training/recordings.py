@@ -21,7 +21,7 @@ import numpy as np
 from lofigen_kit.analysis import beat_track, extract_score
 from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.audio.files import audio_blocks
-from lofigen_kit.components import Take
+from lofigen_kit.components.base import Take
 from lofigen_kit.dsp.resample import resampled_blocks
 from lofigen_kit.errors import InputError
 from lofigen_kit.runtime.seeding import stream

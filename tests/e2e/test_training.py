@@ -14,7 +14,7 @@ import pytest
 
 from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.audio.files import write_audio
-from lofigen_kit.components import Context
+from lofigen_kit.components.base import Context
 from lofigen_kit.errors import CheckpointError
 from lofigen_kit.nn.checkpoint import load
 from lofigen_kit.runtime.seeding import stream

@@ -10,7 +10,6 @@ from functools import cached_property
 import numpy as np
 import pytest
 
-from lofigen_kit import rack
 from lofigen_kit.analysis import (
     centroid_hz,
     chroma,
@@ -23,16 +22,17 @@ from lofigen_kit.analysis import (
     width_db,
     wow_pct,
 )
+from lofigen_kit.analysis.collapse import examine
 from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.chain import Rendering, render
-from lofigen_kit.components import Context, Take
-from lofigen_kit.doctor import examine
+from lofigen_kit.components.base import Context, Take
 from lofigen_kit.dsp.loudness import integrated_lufs, true_peak_dbtp
+from lofigen_kit.effects import rack
+from lofigen_kit.music.score import BeatGrid
 from lofigen_kit.plugins import load_plugins
 from lofigen_kit.preset import Preset, json_schema, load_preset
 from lofigen_kit.runtime.resources import presets_dir
 from lofigen_kit.runtime.seeding import stream
-from lofigen_kit.score import BeatGrid
 
 PRESETS = sorted(path.stem for path in presets_dir().glob("*.yaml"))
 

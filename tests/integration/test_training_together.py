@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from lofigen_kit.guide import channel_names
+from lofigen_kit.music.conditioning import channel_names
 from lofigen_kit.nn.spec import stack
 from lofigen_kit.training import loop
 from lofigen_kit.training.corpus import read_songs

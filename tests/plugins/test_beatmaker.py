@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from lofigen_kit.components import Context, Take
+from lofigen_kit.components.base import Context, Take
 from lofigen_kit.errors import InputError
 from lofigen_kit.runtime.seeding import stream
 from lofigen_kit_plugins.beatmaker import Beatmaker

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import signal
 
-from lofigen_kit import rack
 from lofigen_kit.api import AudioBuffer, Context, Sound
 from lofigen_kit.audio.blocks import cut
+from lofigen_kit.effects import rack
 from lofigen_kit_plugins.chorus import Chorus
 
 RATE_HZ = 44_100

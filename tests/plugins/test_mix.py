@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from lofigen_kit import rack
 from lofigen_kit.api import AudioBuffer, Context, Effect
+from lofigen_kit.effects import rack
 from lofigen_kit.errors import PresetError
 from lofigen_kit.preset import json_schema, parse
 from lofigen_kit.registry import Registry

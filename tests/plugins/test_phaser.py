@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import signal
 
-from lofigen_kit import rack
 from lofigen_kit.api import AudioBuffer, Context
+from lofigen_kit.effects import rack
 from lofigen_kit_plugins.phaser import Phaser
 
 RATE_HZ = 44_100

@@ -9,10 +9,10 @@ import pytest
 from pydantic import ValidationError
 
 from lofigen_kit.analysis import chroma, chroma_similarity, drum_f_measure
-from lofigen_kit.components import Context, Take
+from lofigen_kit.components.base import Context, Take
 from lofigen_kit.errors import InputError
+from lofigen_kit.music.score import Note
 from lofigen_kit.runtime.seeding import stream
-from lofigen_kit.score import Note
 from lofigen_kit_plugins.beatmaker import Beatmaker
 from lofigen_kit_plugins.beatmaker import soundfont as fonts
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lofigen_kit import rack
 from lofigen_kit.audio.blocks import BLOCK, cut
 from lofigen_kit.audio.buffer import EndlessSound
-from lofigen_kit.components import BlockEffect, Context
+from lofigen_kit.components.base import Context
+from lofigen_kit.effects import rack
+from lofigen_kit.effects.effect import BlockEffect
 from lofigen_kit.plugins import load_plugins
 from lofigen_kit_plugins.dropout import Dropout
 from lofigen_kit_plugins.vinyl_crackle import VinylCrackle

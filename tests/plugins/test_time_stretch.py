@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lofigen_kit import rack
 from lofigen_kit.api import AudioBuffer, Context
+from lofigen_kit.effects import rack
 from lofigen_kit.runtime.seeding import stream
 from lofigen_kit_plugins.time_stretch import TimeStretch
 

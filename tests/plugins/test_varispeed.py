@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from lofigen_kit import rack
 from lofigen_kit.api import AudioBuffer, Context, Effect
+from lofigen_kit.effects import rack
+from lofigen_kit.effects.effect import speed_of
 from lofigen_kit.runtime.seeding import stream
 from lofigen_kit_plugins.varispeed import Varispeed
 
@@ -84,7 +85,7 @@ def test_speeds_that_cancel_give_length_and_sound_back(frames: int, loop: bool) 
     chain: list[Effect] = [Varispeed(semitones=5), Varispeed(semitones=-5)]
     audio = AudioBuffer(smooth[None], RATE_HZ)
     *_, (_, back) = rack.played(chain, audio, context, loop=loop)
-    assert rack.speed_of(chain) == 1.0
+    assert speed_of(chain) == 1.0
     assert back.samples.shape == audio.samples.shape
     middle = slice(400, -400)
     assert back.samples[:, middle] == pytest.approx(audio.samples[:, middle], abs=1e-4)
@@ -93,5 +94,5 @@ def test_speeds_that_cancel_give_length_and_sound_back(frames: int, loop: bool) 
 def test_it_is_heard_alone_or_not_at_all() -> None:
     with pytest.raises(ValueError, match="cannot sound beside what does not: give mix 0 or 1"):
         Varispeed(mix=0.5)
-    assert rack.speed_of([Varispeed(mix=0)]) == 1.0
+    assert speed_of([Varispeed(mix=0)]) == 1.0
     assert Varispeed(semitones=0, mix=0.5).mix == 0.5

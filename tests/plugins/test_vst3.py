@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from lofigen_kit import rack
 from lofigen_kit.api import AudioBuffer, Context, InputError, Sound
 from lofigen_kit.audio.blocks import cut
+from lofigen_kit.effects import rack
 from lofigen_kit.errors import PresetError
 from lofigen_kit.plugins import load_plugins
 from lofigen_kit.recipe import find_preset, load

@@ -19,7 +19,7 @@ from lofigen_kit.analysis import (
 from lofigen_kit.analysis.pitch import frame_times_s
 from lofigen_kit.api import AudioBuffer, AudioError, Context, Score, Take
 from lofigen_kit.dsp.resample import resample
-from lofigen_kit.score import Drum
+from lofigen_kit.music.score import Drum
 from lofigen_kit_plugins.beatmaker import Beatmaker
 from lofigen_kit_plugins.beatmaker.arranger import Brief, arrange
 from lofigen_kit_plugins.beatmaker.render import render

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from lofigen_kit import rack
 from lofigen_kit.api import AudioBuffer, BeatGrid, BlockEffect, Context, Field, Process, Sound
 from lofigen_kit.audio.blocks import cut
-from lofigen_kit.automation import Curve, Moment, Rate
-from lofigen_kit.components import Effect
+from lofigen_kit.components.automation import Curve, Moment, Rate
+from lofigen_kit.components.contracts import Effect
+from lofigen_kit.effects import rack
 from lofigen_kit.errors import PresetError
 from lofigen_kit.preset import Preset, json_schema, parse
 from lofigen_kit.registry import Registry

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from lofigen_kit import recipe
+from lofigen_kit.analysis.collapse import Finding
 from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.audio.files import read_audio
 from lofigen_kit.audio.hashing import audio_sha256
@@ -16,9 +17,8 @@ from lofigen_kit.batch.plan import make_plan
 from lofigen_kit.batch.quality import rank
 from lofigen_kit.batch.work import Group, Options, Place, do
 from lofigen_kit.chain import render
-from lofigen_kit.doctor import Finding
+from lofigen_kit.music.score import Hit, Note, Score
 from lofigen_kit.registry import Registry
-from lofigen_kit.score import Hit, Note, Score
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def collapses(monkeypatch: pytest.MonkeyPatch, times: int) -> list[AudioBuffer]:
         is_new = any(np.array_equal(audio.samples, other.samples) for other in seen[:times])
         return [Finding("hum", 0.0, 1.0)] if is_new else []
 
-    monkeypatch.setattr("lofigen_kit.doctor.examine", examine)
+    monkeypatch.setattr("lofigen_kit.analysis.collapse.examine", examine)
     return seen
 
 

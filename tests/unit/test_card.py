@@ -12,7 +12,7 @@ import pytest
 
 from lofigen_kit import card, report
 from lofigen_kit.errors import InputError
-from lofigen_kit.nn.checkpoint import Network, load
+from lofigen_kit.nn.checkpoint import Network, checkpoints, load
 from lofigen_kit.report import Evaluation
 from lofigen_kit.runtime import resources
 
@@ -25,7 +25,7 @@ SECTIONS = (
 
 @pytest.fixture(scope="module")
 def network() -> Network:
-    return load(resources.checkpoints()[NAME])
+    return load(checkpoints()[NAME])
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_a_card_says_what_went_wrong(network: Network, evaluation: Evaluation) -
 def test_a_card_lists_the_stages_and_adds_up_their_time() -> None:
     stage = {"recipe": {"batch": 8}, "steps": 10, "loss": -1.0, "seconds": 1800}
     facts = {**stage, "loss": -2.0, "seconds": 3600, "from": stage}
-    text = card.write("mine", replace(load(resources.checkpoints()[NAME]), facts=facts))
+    text = card.write("mine", replace(load(checkpoints()[NAME]), facts=facts))
     assert "| 1 | 10 | 8 |" in text
     assert "| 2 | 10 | 8 |" in text
     assert "1.5 hours of computing in the 2 stages" in text

@@ -11,7 +11,8 @@ from lofigen_kit import recipe
 from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.audio.files import write_audio
 from lofigen_kit.chain import TAKES_AT_ONCE, render, render_takes
-from lofigen_kit.components import Context, Effect
+from lofigen_kit.components.base import Context
+from lofigen_kit.components.contracts import Effect
 from lofigen_kit.engine import generate
 from lofigen_kit.errors import InputError, PresetError, RenderError
 from lofigen_kit.preset import Preset

@@ -10,10 +10,10 @@ import pytest
 
 from lofigen_kit.analysis import mono_8k
 from lofigen_kit.audio.buffer import AudioBuffer
-from lofigen_kit.components import Context
-from lofigen_kit.rack import applied
+from lofigen_kit.components.base import Context
+from lofigen_kit.effects.rack import applied
+from lofigen_kit.music.score import BeatGrid
 from lofigen_kit.registry import Registry
-from lofigen_kit.score import BeatGrid
 from lofigen_kit.training.chroma_memory import COPY, FLAG, ChromaMemory
 from lofigen_kit.training.corpus import Song, make_corpus, read_songs
 from lofigen_kit_plugins.beatmaker import Beatmaker

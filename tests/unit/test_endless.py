@@ -14,25 +14,27 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from lofigen_kit import rack
 from lofigen_kit.audio.blocks import BLOCK, cut, in_equal_pieces
 from lofigen_kit.audio.buffer import AudioBuffer, EndlessSound, Sound
 from lofigen_kit.chain import load_network, prime_of
-from lofigen_kit.components import BlockEffect, Context, Effect, Model, Process, Source, Take
+from lofigen_kit.components.base import Context, Take
+from lofigen_kit.components.contracts import Effect, Model, Source
 from lofigen_kit.dsp.endless_master import limited, without_dc
 from lofigen_kit.dsp.loudness import integrated_lufs, true_peak_dbtp
 from lofigen_kit.dsp.resample import resample
+from lofigen_kit.effects import rack
+from lofigen_kit.effects.effect import BlockEffect, Process
 from lofigen_kit.endless import STEPS, Endless, begun
 from lofigen_kit.engine import EndlessTrack, Scroll, Stream, TorchStream, Track, generate
 from lofigen_kit.errors import PresetError
-from lofigen_kit.guide import CHANNELS, guide_channels
 from lofigen_kit.live import Controls
+from lofigen_kit.music.conditioning import CHANNELS, guide_channels
+from lofigen_kit.music.score import Hit, Note, Score
 from lofigen_kit.nn.checkpoint import Network, expected_shapes
 from lofigen_kit.nn.spec import stack
 from lofigen_kit.plugins import load_plugins
 from lofigen_kit.preset import Master, Preset, load_preset
 from lofigen_kit.runtime.seeding import stream
-from lofigen_kit.score import Hit, Note, Score
 from lofigen_kit_plugins.dropout import Dropout
 from lofigen_kit_plugins.lowpass import Lowpass
 from lofigen_kit_plugins.mix import Mix

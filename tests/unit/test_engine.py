@@ -14,13 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from lofigen_kit.components import LawSampler, Sampler
+from lofigen_kit.components.contracts import LawSampler, Sampler
 from lofigen_kit.engine import Ring, Stream, Track, generate, kernels, predict
 from lofigen_kit.engine.ring import generate_track
 from lofigen_kit.errors import InputError, RenderError
 from lofigen_kit.nn.checkpoint import Network
+from lofigen_kit.nn.sampling import DrawLaw, HeadKind
 from lofigen_kit.nn.spec import NetworkSpec, stack
-from lofigen_kit.sampling import DrawLaw, HeadKind
 
 HEADS: tuple[HeadKind, ...] = ("mse", "mol", "mulaw")
 unhurried = settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])

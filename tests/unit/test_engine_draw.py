@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 from lofigen_kit.engine import kernels
 from lofigen_kit.engine.plan import HEADS
 from lofigen_kit.engine.stream import FORM, law_record
-from lofigen_kit.sampling import DrawLaw, HeadKind, draw
+from lofigen_kit.nn.sampling import DrawLaw, HeadKind, draw
 
 WIDTHS: dict[HeadKind, int] = {"mse": 1, "mol": 30, "mulaw": 256}
 

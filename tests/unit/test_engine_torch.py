@@ -12,15 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from lofigen_kit.components import LawSampler, Sampler
+from lofigen_kit.components.contracts import LawSampler, Sampler
 from lofigen_kit.engine import Ring, Stream, TorchStream, Track, generate, torch_blocked
 from lofigen_kit.engine.batch import _Job
 from lofigen_kit.engine.torch_blocked import Precision, plain_float32, predict
 from lofigen_kit.engine.torch_law import TorchLaw
 from lofigen_kit.errors import InputError, RenderError
 from lofigen_kit.nn.checkpoint import Network
+from lofigen_kit.nn.sampling import DrawLaw, HeadKind, draw
 from lofigen_kit.nn.spec import stack
-from lofigen_kit.sampling import DrawLaw, HeadKind, draw
 
 HEADS: dict[HeadKind, int] = {"mse": 1, "mol": 30, "mulaw": 256}
 no_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device answers")

@@ -6,8 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lofigen_kit.errors import CheckpointError
-from lofigen_kit.guide import CHANNELS, PLAYS_LEVEL, PULSE_LEVEL, channel_names, guide_channels
-from lofigen_kit.score import Hit, Note, Score
+from lofigen_kit.music.conditioning import (
+    CHANNELS,
+    PLAYS_LEVEL,
+    PULSE_LEVEL,
+    channel_names,
+    guide_channels,
+)
+from lofigen_kit.music.score import Hit, Note, Score
 
 RATE = 8000
 

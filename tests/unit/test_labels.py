@@ -4,7 +4,7 @@ import pytest
 from mido import MetaMessage
 from mutagen.id3 import TKEY
 
-from lofigen_kit.audio.metadata import long_key, pitch_class, short_key, tonic_name
+from lofigen_kit.music.keys import long_key, pitch_class, short_key, tonic_name
 
 TONICS = [letter + accidental for letter in "CDEFGAB" for accidental in ("", "#", "b")]
 

@@ -7,11 +7,11 @@ import io
 import mido
 import pytest
 
-from lofigen_kit.audio.metadata import short_key
-from lofigen_kit.components import Context
-from lofigen_kit.midi import CHANNELS, DRUM_CHANNEL, DRUM_NOTES, to_midi
+from lofigen_kit.components.base import Context
+from lofigen_kit.music.keys import short_key
+from lofigen_kit.music.midi import CHANNELS, DRUM_CHANNEL, DRUM_NOTES, to_midi
+from lofigen_kit.music.score import Hit, Note, Score
 from lofigen_kit.runtime.seeding import stream
-from lofigen_kit.score import Hit, Note, Score
 from lofigen_kit_plugins.beatmaker import Beatmaker
 
 Struck = list[tuple[float, float, int, int]]

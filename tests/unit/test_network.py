@@ -12,11 +12,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from lofigen_kit.errors import CheckpointError
-from lofigen_kit.guide import CHANNELS
+from lofigen_kit.music.conditioning import CHANNELS
 from lofigen_kit.nn import heads
 from lofigen_kit.nn.checkpoint import load, save
 from lofigen_kit.nn.deepen import deepen
 from lofigen_kit.nn.fftconv import BLOCK, _CausalFFTConv, causal_conv1d
+from lofigen_kit.nn.linear_prediction import linear_predictor, residual
 from lofigen_kit.nn.network import (
     CausalStack,
     from_network,
@@ -25,7 +26,6 @@ from lofigen_kit.nn.network import (
     to_tensors,
 )
 from lofigen_kit.nn.spec import stack
-from lofigen_kit.training.linear import linear_predictor, residual
 
 fft_conv = cast("Callable[[Tensor, Tensor, int], Tensor]", _CausalFFTConv.apply)
 Shape = tuple[int, int, int]

@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 
 from lofigen_kit.api import AudioBuffer, Context, Effect, Field
-from lofigen_kit.parameters import Parameter, parameters, prose
+from lofigen_kit.components.parameters import Parameter, parameters, prose
 from lofigen_kit.plugins import load_plugins
 
 

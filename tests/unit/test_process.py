@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 import soundfile
 
-from lofigen_kit import rack
 from lofigen_kit.audio.block_file import Spool
 from lofigen_kit.audio.buffer import AudioBuffer, Sound
 from lofigen_kit.audio.files import as_stored, read_audio, read_labels
 from lofigen_kit.audio.hashing import audio_sha256
-from lofigen_kit.components import Context
+from lofigen_kit.components.base import Context
 from lofigen_kit.dsp.fades import faded
 from lofigen_kit.dsp.mastering import master
+from lofigen_kit.effects import rack
 from lofigen_kit.errors import InputError, RenderError
 from lofigen_kit.preset import Preset, load_preset
 from lofigen_kit.process import examine, process

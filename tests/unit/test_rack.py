@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lofigen_kit import rack
 from lofigen_kit.api import (
     AudioBuffer,
     AudioError,
@@ -21,6 +20,8 @@ from lofigen_kit.api import (
     Sound,
 )
 from lofigen_kit.audio.blocks import cut
+from lofigen_kit.effects import rack
+from lofigen_kit.effects.effect import tail_s
 from lofigen_kit.errors import RenderError
 from lofigen_kit.runtime.seeding import stream
 from lofigen_kit_plugins.lowpass import Lowpass
@@ -168,8 +169,8 @@ def test_a_tail_reaches_round_a_loop_however_short() -> None:
 
 def test_the_longest_tail_of_what_moves_is_heard() -> None:
     moving = Ring.model_validate({"delay_s": {"at": {"0": 0.125, "1": 0.5}}})
-    assert rack.tail_s([moving]) == 0.5
-    assert rack.tail_s([moving.model_copy(update={"mix": 0.0})]) == 0.0
+    assert tail_s([moving]) == 0.5
+    assert tail_s([moving.model_copy(update={"mix": 0.0})]) == 0.0
 
 
 def test_a_loop_is_heard_ahead_of_its_end() -> None:

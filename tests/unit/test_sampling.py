@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lofigen_kit.sampling import DrawLaw, HeadKind, draw, mulaw_decode, mulaw_encode
+from lofigen_kit.nn.sampling import DrawLaw, HeadKind, draw, mulaw_decode, mulaw_encode
 
 COUNT = 20_000
 UNIFORMS = np.random.default_rng(0).random((COUNT, 2))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from lofigen_kit.score import BeatGrid, Hit, Note, Score
+from lofigen_kit.music.score import BeatGrid, Hit, Note, Score
 
 LOOP = Score(
     tempo_bpm=120,

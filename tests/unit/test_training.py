@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from lofigen_kit.components import Context
+from lofigen_kit.components.base import Context
 from lofigen_kit.errors import InputError, RenderError
-from lofigen_kit.guide import channel_names
+from lofigen_kit.music.conditioning import channel_names
 from lofigen_kit.nn.checkpoint import load
 from lofigen_kit.nn.network import CausalStack
 from lofigen_kit.nn.spec import stack

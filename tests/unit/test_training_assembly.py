@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lofigen_kit.components import Context
+from lofigen_kit.components.base import Context
 from lofigen_kit.errors import InputError, RenderError
 from lofigen_kit.runtime.seeding import stream
 from lofigen_kit.training.assembly import LEDGER, Songs, Workers, assemble

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from lofigen_kit.audio.files import read_audio
-from lofigen_kit.components import Context
+from lofigen_kit.components.base import Context
 from lofigen_kit.errors import InputError, RenderError
 from lofigen_kit.nn.checkpoint import expected_shapes, load
 from lofigen_kit.nn.network import to_network

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from lofigen_kit.errors import InputError
-from lofigen_kit.guide import channel_names
+from lofigen_kit.music.conditioning import channel_names
 from lofigen_kit.nn import fftconv
 from lofigen_kit.nn.network import CausalStack
 from lofigen_kit.nn.spec import stack

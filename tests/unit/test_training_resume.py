@@ -15,7 +15,7 @@ import torch
 
 from lofigen_kit.audio.files import read_audio
 from lofigen_kit.errors import CheckpointError, InputError, RenderError, StoppedError
-from lofigen_kit.guide import channel_names
+from lofigen_kit.music.conditioning import channel_names
 from lofigen_kit.nn.checkpoint import load
 from lofigen_kit.nn.spec import NetworkSpec, stack
 from lofigen_kit.training import loop, state, validation

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lofigen_kit.components import Source
+from lofigen_kit.components.contracts import Source
 from lofigen_kit.training.assembly import MANIFEST, Workers
 from lofigen_kit.training.corpus import make_corpus
 from lofigen_kit.training.recordings import corpus_of_recordings

@@ -22,10 +22,9 @@ from lofigen_kit.audio.files import write_audio
 from lofigen_kit.errors import InputError
 from lofigen_kit.nn.checkpoint import load, save
 from lofigen_kit.nn.network import to_tensors
-from lofigen_kit.nn.spec import NetworkSpec, stack
+from lofigen_kit.nn.spec import Layers, NetworkSpec, stack
 from lofigen_kit.recipe import MADE
 from lofigen_kit.runtime.files import write_atomic, writing
-from lofigen_kit.runtime.resources import Layers
 from lofigen_kit.runtime.seeding import stream
 from lofigen_kit.training.corpus import read_manifest, read_songs
 from lofigen_kit.training.experiments.defects import (

@@ -12,14 +12,14 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from lofigen_kit.components import LawSampler, Sampler
+from lofigen_kit.components.contracts import LawSampler, Sampler
 from lofigen_kit.engine import Stream, TorchStream, Track, generate
 from lofigen_kit.engine.batch import _Job
 from lofigen_kit.engine.ring import generate_track
 from lofigen_kit.errors import RenderError
 from lofigen_kit.nn.checkpoint import Network
+from lofigen_kit.nn.sampling import DrawLaw, HeadKind, draw
 from lofigen_kit.nn.spec import stack
-from lofigen_kit.sampling import DrawLaw, HeadKind, draw
 
 LARGEST = np.finfo(np.float32).max
 HEADS: dict[HeadKind, int] = {"mse": 1, "mol": 9, "mulaw": 256}

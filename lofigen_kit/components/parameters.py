@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lofigen_kit.components import Component
+    from lofigen_kit.components.base import Component
 
 _SECTION = re.compile(r"^Attributes:$", re.MULTILINE)
 

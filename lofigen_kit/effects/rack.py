@@ -20,10 +20,21 @@ import numpy as np
 
 from lofigen_kit.audio.blocks import BLOCK, Blocks, cut, in_equal_pieces
 from lofigen_kit.audio.buffer import AudioBuffer, Sound
-from lofigen_kit.components import BlockEffect, BranchedEffect, Context, Effect, Process
+from lofigen_kit.components.base import Context
+from lofigen_kit.components.contracts import Effect
+from lofigen_kit.effects.effect import (
+    BlockEffect,
+    BranchedEffect,
+    Process,
+    _is_dry,
+    _speed,
+    _tail_s,
+    speed_of,
+    tail_s,
+)
 from lofigen_kit.errors import AudioError, LofigenError, RenderError
+from lofigen_kit.music.score import BeatGrid
 from lofigen_kit.runtime.seeding import stream_within
-from lofigen_kit.score import BeatGrid
 
 CONTROL = 256
 """The same for an effect that moves: this often its parameters are set anew."""
@@ -69,16 +80,6 @@ def at_stage(name: str, *, reads: bool = False) -> Iterator[None]:
         raise RenderError(f"{type(error).__name__}: {error}", where=name) from error
 
 
-def speed_of(effects: Iterable[Effect]) -> float:
-    """Return how fast a piece goes by after effects; those that cancel give 1 exactly."""
-    return round(math.prod(_speed(effect) for effect in effects), 12)
-
-
-def transposition_of(effects: Iterable[Effect]) -> float:
-    """Return how many semitones higher a piece sounds after effects."""
-    return round(sum(effect.transposition for effect in effects if effect.mix), 12)
-
-
 def take_the_whole(effects: Iterable[Effect]) -> list[str]:
     """Return the stages of those effects that are given no block before they heard the last.
 
@@ -91,15 +92,6 @@ def take_the_whole(effects: Iterable[Effect]) -> list[str]:
         if not isinstance(effect, BranchedEffect) or any(map(take_the_whole, effect.branches)):
             found.append(name)
     return found
-
-
-def tail_s(effects: Iterable[Effect]) -> float:
-    """Return how long effects sound on at most, in seconds of the dry sound."""
-    total_s, speed = 0.0, 1.0
-    for effect in effects:
-        total_s += speed * _tail_s(effect)
-        speed *= _speed(effect)
-    return total_s
 
 
 def play(
@@ -462,19 +454,6 @@ def _sound_of(audio: AudioBuffer) -> Sound:
 
 def _joined(like: AudioBuffer, pieces: Iterable[np.ndarray]) -> AudioBuffer:
     return like.with_samples(np.concatenate([like.samples[:, :0], *pieces], axis=1))
-
-
-def _speed(effect: Effect) -> float:
-    return effect.speed if effect.mix else 1.0
-
-
-def _is_dry(effect: Effect) -> bool:
-    return effect.mix == 0.0 and "mix" not in effect.curves
-
-
-def _tail_s(effect: Effect) -> float:
-    """Return how long an effect sounds on at most, wherever its parameters move."""
-    return 0.0 if _is_dry(effect) else max(one.tail_s for one in effect.extremes())
 
 
 def _frames_at(frames: int, speed: float) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lofigen_kit.law import MIN_LOG_SCALE, MULAW_LEVELS, DrawLaw, HeadKind
+from lofigen_kit.nn.distribution import MIN_LOG_SCALE, MULAW_LEVELS, DrawLaw, HeadKind
 
 __all__ = [
     "MIN_LOG_SCALE",

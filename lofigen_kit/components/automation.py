@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from pydantic.fields import FieldInfo
 
-    from lofigen_kit.score import BeatGrid
+    from lofigen_kit.music.score import BeatGrid
 
 Shape = Literal["linear", "exponential"]
 Place = tuple[str | int, ...]

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lofigen_kit.audio.metadata import short_key
-from lofigen_kit.score import Drum, Part, Score
+from lofigen_kit.music.keys import short_key
+from lofigen_kit.music.score import Drum, Part, Score
 
 if TYPE_CHECKING:
     from mido import Message, MidiTrack

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 
 from lofigen_kit.errors import CheckpointError
-from lofigen_kit.score import Drum, Hit, Note, Part, Score
+from lofigen_kit.music.score import Drum, Hit, Note, Part, Score
 
 PART_DECAY_S: dict[Part, float] = {"chords": 1.1, "bass": 0.6}
 """How fast a held note of each part fades; instruments that follow these are easiest to learn."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from lofigen_kit.audio.metadata import transposed_key
+from lofigen_kit.music.keys import transposed_key
 
 if TYPE_CHECKING:
     import numpy as np

@@ -1,0 +1,1 @@
+"""What plugins bring: the four contracts of a component, and the parameters that describe it."""

@@ -1,0 +1,159 @@
+"""The four contracts: source, model, sampler and effect, each its parameters and one method.
+
+Each is a frozen pydantic model with a literal `use`, its name in a preset, so that a chain file
+parses straight into runnable objects. Run-time state lives in what a method returns, never on the
+component. Effects that go through a sound in blocks are in `lofigen_kit.effects.effect`.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from lofigen_kit.audio.buffer import AudioBuffer
+from lofigen_kit.components.base import Component, Context, Take
+from lofigen_kit.components.moving import MovingParameters
+from lofigen_kit.nn.distribution import DrawLaw, HeadKind
+from lofigen_kit.nn.spec import Layers
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from lofigen_kit.nn.checkpoint import Network
+
+
+class Source(Component):
+    """Where a take comes from: an arranger, a recording, a folder of recordings."""
+
+    kind = "source"
+
+    @abstractmethod
+    def make_take(self, ctx: Context) -> Take:
+        """Return one take; the same generator state gives the same take, bit for bit."""
+
+
+class Model(Component):
+    """A causal Conv1d network of one shape, with its trained weights."""
+
+    kind = "model"
+    layers: ClassVar[Layers]
+    """Channels in, channels out and taps of each layer; the last one's outputs are the head's."""
+
+    @abstractmethod
+    def load(self, ctx: Context) -> Network:
+        """Return the network as plain arrays, checked against its declared shape."""
+
+
+class Sampler(Component):
+    """How the next sample is drawn from the network's distribution.
+
+    A sampler in Python is called once for every sample. One that can say what it does as a
+    `DrawLaw` subclasses `LawSampler` and runs inside the compiled engine.
+    """
+
+    kind = "sampler"
+    heads: ClassVar[tuple[HeadKind, ...]] = ("mol", "mulaw")
+    """The heads that this sampler can draw from."""
+
+    @abstractmethod
+    def draw(self, outputs: np.ndarray, head: HeadKind, uniforms: np.ndarray) -> np.ndarray:
+        """Return the next sample of each track.
+
+        Args:
+            outputs: The head's numbers [shape=(tracks, head outputs)].
+            head: `mse`, `mol` or `mulaw`.
+            uniforms: Two random numbers in [0, 1) for each track [shape=(tracks, 2)].
+
+        Returns:
+            np.ndarray [shape=(tracks,)], within [-1, 1].
+        """
+
+
+class LawSampler(Sampler):
+    """A sampler that is a `DrawLaw` and nothing else."""
+
+    @abstractmethod
+    def law(self) -> DrawLaw:
+        """Return the law that this sampler's parameters mean."""
+
+    def draw(self, outputs: np.ndarray, head: HeadKind, uniforms: np.ndarray) -> np.ndarray:
+        """Draw by the law, in numpy."""
+        from lofigen_kit.nn.sampling import draw
+
+        return draw(outputs, head, self.law(), uniforms)
+
+
+class Effect(MovingParameters):
+    """A transformation of sound that keeps its rate and number of channels.
+
+    Any of its numbers may move, as a preset writes it: along points in time, where the effect goes
+    through the sound in blocks, or a rate in step with the beat. What is read from a component
+    that moves is its first point; the runner gives each block the effect as it is there.
+
+    Attributes:
+        mix: How much of the processed sound is heard; at 0 the dry sound passes bit for bit. The
+            rack sees to it.
+        memory_s: How long what it does depends on what it heard. The runner lets it hear a loop
+            for that long before it begins and after it ends, so that the seam stays smooth.
+        native: Whether it runs machine code that a preset names. That is done for the user's own
+            presets, and not for what a stranger's file asks for.
+    """
+
+    kind = "effect"
+    memory_s: ClassVar[float] = 0.0
+    native: ClassVar[bool] = False
+    mix: float = Field(default=1.0, ge=0, le=1)
+
+    @property
+    def tail_s(self) -> float:
+        """At most how long it sounds on after the sound has ended."""
+        return 0.0
+
+    @property
+    def transposition(self) -> float:
+        """How many semitones higher the piece sounds."""
+        return 0.0
+
+    @property
+    def speed(self) -> float:
+        """How fast the piece goes by: at 2, tempo is doubled and length halved.
+
+        Where it is not 1, a loop is given as it is, `ctx.loop` says so, and the effect itself sees
+        to its ends.
+        """
+        return 1.0
+
+    def runs(self, root: Path | None) -> dict[str, str]:  # noqa: ARG002 - others need it
+        """Return what it runs that no package brought, by name, with version and hash.
+
+        The recipe records it.
+
+        Args:
+            root: The folder against which relative paths stand.
+        """
+        return {}
+
+    def frames_after(self, audio: AudioBuffer, ctx: Context) -> int:
+        """Return how long a sound is to be at this speed."""
+        return round(audio.frames / self.speed) if ctx.frames is None else ctx.frames
+
+    @abstractmethod
+    def apply(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:
+        """Return the processed sound, of the same rate and number of channels.
+
+        It is as long as before, or `ctx.frames` where the effect changes the speed.
+        """
+
+    @model_validator(mode="after")
+    def _speeds_are_not_mixed(self) -> Self:
+        if self.mix not in (0.0, 1.0) and self.speed != 1.0:
+            raise ValueError(
+                "what changes the tempo cannot sound beside what does not: give mix 0 or 1"
+            )
+        return self
+
+
+KINDS: tuple[type[Component], ...] = (Source, Model, Sampler, Effect)

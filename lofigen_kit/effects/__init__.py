@@ -1,0 +1,1 @@
+"""Effects, and the rack that runs them over a sound, whole or block by block."""

@@ -1,0 +1,186 @@
+"""Effects that go through a sound in blocks, and effects that are made of others."""
+
+from __future__ import annotations
+
+import json
+import math
+from abc import abstractmethod
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Annotated, Any, Self, cast
+
+from pydantic import (
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError, core_schema
+
+from lofigen_kit.audio.buffer import AudioBuffer, Sound
+from lofigen_kit.components.base import Context
+from lofigen_kit.components.contracts import Effect
+
+if TYPE_CHECKING:
+    import numpy as np
+
+ANY_EFFECT_SCHEMA = {"type": "object", "title": "Any effect", "required": ["use"]}
+"""What stands for the schema of all effects within one of them."""
+
+Process = Callable[["np.ndarray", Any], "np.ndarray"]
+"""From a block [shape=(channels, frames), dtype=float32] and the effect as it is at its start to
+what is heard."""
+
+
+class BlockEffect(Effect):
+    """An effect that goes through a sound block by block, and so through hours in little memory.
+
+    The runner decides on the blocks; all of a sound's are equally long, but for the last.
+    """
+
+    takes_curves = True
+
+    def latency_frames(self, sound: Sound) -> int:  # noqa: ARG002 - others need it
+        """Return how many frames later the sound comes out than it goes in.
+
+        The runner takes them off again: so an effect hears a little ahead.
+        """
+        return 0
+
+    @abstractmethod
+    def start(self, sound: Sound, ctx: Context) -> Process:
+        """Return what turns one block after another into as long a block of sound.
+
+        It holds what it has to remember from one block to the next; its parameters it reads from
+        the second argument, this effect as it is at that block, since automation moves them.
+        """
+
+    def apply(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:
+        """Return the whole sound, processed in blocks."""
+        from lofigen_kit.effects.rack import in_blocks
+
+        return in_blocks(self, audio, ctx)
+
+
+class _AnyInstalled:
+    """Lets an effect within another be any that is installed, told apart by `use`."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.with_info_plain_validator_function(
+            _effect_within,
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                lambda effect, info: effect.model_dump(mode=info.mode), info_arg=True
+            ),
+        )
+
+    def __get_pydantic_json_schema__(
+        self, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return dict(ANY_EFFECT_SCHEMA)
+
+
+AnyEffect = Annotated[Effect, _AnyInstalled()]
+
+
+def _effect_within(data: Any, info: ValidationInfo) -> Effect:
+    if isinstance(data, Effect):
+        return data
+    if not isinstance(data, dict):
+        raise PydanticKnownError("model_type", {"class_name": "Effect"})
+    if "use" not in data:
+        raise PydanticKnownError("union_tag_not_found", {"discriminator": "use"})
+    registry = (info.context or {}).get("registry")
+    if registry is None:
+        raise PydanticCustomError(
+            "no_registry", "give an Effect, or validate with a registry of plugins"
+        )
+    cls = cast("type[Effect] | None", registry.classes("effect").get(str(data["use"])))
+    if cls is None:
+        raise PydanticKnownError(
+            "union_tag_invalid",
+            {"discriminator": "use", "tag": str(data["use"]), "expected_tags": ""},
+        )
+    if info.mode == "json":  # to be as strict within as without
+        return cls.model_validate_json(json.dumps(data), strict=True, context=info.context)
+    return cls.model_validate(data, context=info.context)
+
+
+class BranchedEffect(Effect):
+    """An effect that is made of others: each of its branches hears the same sound.
+
+    The runner lets a sound through all branches block by block where their effects do so, and
+    takes off each one's latency, so that they stay in time with each other.
+
+    Attributes:
+        branches: Effects one after another in each; an empty branch is the dry sound.
+        levels_db: How loud each branch is in the sum; left out, each is as loud as it is.
+    """
+
+    branches: tuple[Annotated[tuple[AnyEffect, ...], Field(max_length=64)], ...] = Field(
+        default=((),), max_length=8
+    )
+    levels_db: tuple[Annotated[float, Field(ge=-60, le=12)], ...] = ()
+
+    @property
+    def tail_s(self) -> float:
+        """As long as the branch that sounds on the longest."""
+        return max(tail_s(branch) for branch in self.branches)
+
+    @property
+    def gains(self) -> tuple[float, ...]:
+        """The amplitude of each branch."""
+        levels = self.levels_db or (0.0,) * len(self.branches)
+        return tuple(10.0 ** (level / 20.0) for level in levels)
+
+    @model_validator(mode="after")
+    def _branches_fit(self) -> Self:
+        if not self.branches:
+            raise ValueError("without branches nothing is heard: `branches: [[]]` has a dry one")
+        if len(self.levels_db) not in (0, len(self.branches)):
+            raise ValueError(
+                f"{len(self.branches)} branches have {len(self.levels_db)} levels: give one to each"
+            )
+        for number, branch in enumerate(self.branches):
+            if speed_of(branch) != 1.0:
+                raise ValueError(f"branch {number} changes the tempo, which the others keep")
+        return self
+
+    def apply(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:
+        """Return the sum of the branches."""
+        from lofigen_kit.effects.rack import summed
+
+        return summed(self, audio, ctx, loop=ctx.loop)
+
+
+def speed_of(effects: Iterable[Effect]) -> float:
+    """Return how fast a piece goes by after effects; those that cancel give 1 exactly."""
+    return round(math.prod(_speed(effect) for effect in effects), 12)
+
+
+def transposition_of(effects: Iterable[Effect]) -> float:
+    """Return how many semitones higher a piece sounds after effects."""
+    return round(sum(effect.transposition for effect in effects if effect.mix), 12)
+
+
+def tail_s(effects: Iterable[Effect]) -> float:
+    """Return how long effects sound on at most, in seconds of the dry sound."""
+    total_s, speed = 0.0, 1.0
+    for effect in effects:
+        total_s += speed * _tail_s(effect)
+        speed *= _speed(effect)
+    return total_s
+
+
+def _speed(effect: Effect) -> float:
+    return effect.speed if effect.mix else 1.0
+
+
+def _is_dry(effect: Effect) -> bool:
+    return effect.mix == 0.0 and "mix" not in effect.curves
+
+
+def _tail_s(effect: Effect) -> float:
+    """Return how long an effect sounds on at most, wherever its parameters move."""
+    return 0.0 if _is_dry(effect) else max(one.tail_s for one in effect.extremes())

@@ -1,0 +1,1 @@
+"""What is played: scores, keys, MIDI, and the score as the network hears it."""
