@@ -19,9 +19,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from lofigen_kit import recipe
-from lofigen_kit.chain import render_takes
-from lofigen_kit.plugins import load_plugins
-from lofigen_kit.preset import load_preset
+from lofigen_kit.plugins.loader import load_plugins
+from lofigen_kit.preset.schema import load_preset
+from lofigen_kit.render.take import render_takes
 from lofigen_kit.runtime.workers import one_thread
 
 BATCH_SIZE = 8

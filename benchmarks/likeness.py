@@ -24,7 +24,7 @@ from lofigen_kit.components.base import Context
 from lofigen_kit.dsp.resample import resample
 from lofigen_kit.effects.rack import applied
 from lofigen_kit.music.score import BeatGrid
-from lofigen_kit.plugins import load_plugins
+from lofigen_kit.plugins.loader import load_plugins
 from lofigen_kit.training import chroma_memory, memory
 from lofigen_kit.training.chroma_memory import ChromaMemory
 from lofigen_kit.training.corpus import Song, read_manifest, read_songs

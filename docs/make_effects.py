@@ -36,7 +36,6 @@ from lofigen_kit.analysis import (
 from lofigen_kit.audio.blocks import cut
 from lofigen_kit.audio.buffer import AudioBuffer, Sound
 from lofigen_kit.audio.files import write_audio
-from lofigen_kit.chain import render
 from lofigen_kit.components.base import Context
 from lofigen_kit.components.contracts import Effect
 from lofigen_kit.components.parameters import prose
@@ -45,8 +44,9 @@ from lofigen_kit.dsp.mastering import master
 from lofigen_kit.effects import rack
 from lofigen_kit.effects.effect import BlockEffect, BranchedEffect, speed_of
 from lofigen_kit.music.score import BeatGrid
-from lofigen_kit.plugins import load_plugins
-from lofigen_kit.preset import Preset, load_preset
+from lofigen_kit.plugins.loader import load_plugins
+from lofigen_kit.preset.schema import Preset, load_preset
+from lofigen_kit.render.take import render
 from lofigen_kit.runtime.resources import presets_dir
 from lofigen_kit.runtime.seeding import stream
 

@@ -19,11 +19,12 @@ import typer
 from tables import parameter_table
 
 import lofigen_kit.api.dsp  # noqa: F401 - a submodule has to be imported
-from lofigen_kit import api, hookspecs
+from lofigen_kit import api
 from lofigen_kit.cli import build_app
 from lofigen_kit.cli.plugins import installed_commands
 from lofigen_kit.components.parameters import prose
-from lofigen_kit.plugins import load_plugins
+from lofigen_kit.plugins import hookspecs
+from lofigen_kit.plugins.loader import load_plugins
 
 REFERENCE = Path(__file__).parent / "reference"
 MADE = "This page is made by `python docs/make_reference.py`."

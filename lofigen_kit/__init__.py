@@ -16,12 +16,13 @@ from lofigen_kit.runtime.lazy_imports import names_of
 
 if TYPE_CHECKING:
     from lofigen_kit.audio.buffer import AudioBuffer
-    from lofigen_kit.chain import Rendering, render, render_takes
     from lofigen_kit.errors import LofigenError
     from lofigen_kit.music.score import Score
-    from lofigen_kit.plugins import load_plugins
-    from lofigen_kit.preset import Preset, load_preset
+    from lofigen_kit.plugins.loader import load_plugins
+    from lofigen_kit.preset.schema import Preset, load_preset
     from lofigen_kit.recipe import save
+    from lofigen_kit.render.result import Rendering
+    from lofigen_kit.render.take import render, render_takes
 
     __version__: str
 
@@ -44,13 +45,13 @@ _find = names_of(
     {
         "AudioBuffer": "lofigen_kit.audio.buffer",
         "LofigenError": "lofigen_kit.errors",
-        "Preset": "lofigen_kit.preset",
-        "Rendering": "lofigen_kit.chain",
+        "Preset": "lofigen_kit.preset.schema",
+        "Rendering": "lofigen_kit.render.result",
         "Score": "lofigen_kit.music.score",
-        "load_plugins": "lofigen_kit.plugins",
-        "load_preset": "lofigen_kit.preset",
-        "render": "lofigen_kit.chain",
-        "render_takes": "lofigen_kit.chain",
+        "load_plugins": "lofigen_kit.plugins.loader",
+        "load_preset": "lofigen_kit.preset.schema",
+        "render": "lofigen_kit.render.take",
+        "render_takes": "lofigen_kit.render.take",
         "save": "lofigen_kit.recipe",
     },
 )

@@ -21,7 +21,7 @@ from lofigen_kit.runtime.files import check_free, writing
 from lofigen_kit.terms import CREDITS, credits_of, made_with
 
 if TYPE_CHECKING:
-    from lofigen_kit.registry import Registry
+    from lofigen_kit.plugins.registry import Registry
 
 PLAYLIST = "playlist.m3u8"
 BESIDE = (".json", ".mid")

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from lofigen_kit import recipe
 from lofigen_kit.errors import InputError, LofigenError, RenderError
-from lofigen_kit.plugins import load_plugins
-from lofigen_kit.preset import Preset
-from lofigen_kit.process import Progress, process
-from lofigen_kit.registry import Registry
+from lofigen_kit.plugins.loader import load_plugins
+from lofigen_kit.plugins.registry import Registry
+from lofigen_kit.preset.schema import Preset
+from lofigen_kit.render.recording import Progress, process
 from lofigen_kit.runtime.files import check_free, safe_name
 from lofigen_kit.runtime.workers import heard_warnings, interruptible, pool
 

@@ -17,17 +17,17 @@ import numpy as np
 from lofigen_kit.audio.blocks import cut
 from lofigen_kit.audio.buffer import AudioBuffer, Sound
 from lofigen_kit.audio.metadata import AUDIO_SUFFIXES, MAX_CUES, Cue, Labels, Loop
-from lofigen_kit.chain import Rendering, Result
 from lofigen_kit.components.contracts import Effect
 from lofigen_kit.effects.effect import BranchedEffect
-from lofigen_kit.endless import Endless
 from lofigen_kit.errors import PresetError
-from lofigen_kit.preset import Preset, load_preset, parse
-from lofigen_kit.registry import Registry
+from lofigen_kit.plugins.registry import Registry
+from lofigen_kit.preset.schema import Preset, load_preset, parse
+from lofigen_kit.preset.yaml_loader import MAX_DEPTH, Document
+from lofigen_kit.render.result import Rendering, Result
+from lofigen_kit.render.stream import Endless
 from lofigen_kit.runtime.device import device_name
 from lofigen_kit.runtime.files import check_free, safe_name, writing
 from lofigen_kit.runtime.seeding import stream
-from lofigen_kit.yaml_loader import MAX_DEPTH, Document
 
 if TYPE_CHECKING:
     from lofigen_kit.credentials import Identity

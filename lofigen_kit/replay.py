@@ -16,12 +16,13 @@ from lofigen_kit.audio.blocks import Blocks, cut
 from lofigen_kit.audio.buffer import AudioBuffer, Sound
 from lofigen_kit.audio.files import Format, file_sha256, read_audio, write_blocks
 from lofigen_kit.audio.hashing import audio_sha256
-from lofigen_kit.chain import Progress, Rendering, render_takes
 from lofigen_kit.dsp.levels import db_of
 from lofigen_kit.errors import InputError
-from lofigen_kit.preset import Preset
-from lofigen_kit.process import Processed, examine, processed
-from lofigen_kit.registry import Registry
+from lofigen_kit.plugins.registry import Registry
+from lofigen_kit.preset.schema import Preset
+from lofigen_kit.render.recording import Processed, examine, processed
+from lofigen_kit.render.result import Progress, Rendering
+from lofigen_kit.render.take import render_takes
 from lofigen_kit.runtime.resources import inside
 
 

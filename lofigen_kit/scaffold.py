@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from lofigen_kit.errors import InputError, PluginError
 
 if TYPE_CHECKING:
-    from lofigen_kit.registry import Registry
+    from lofigen_kit.plugins.registry import Registry
 
 ComponentKind = Literal["effect", "source", "model", "sampler"]
 
@@ -141,7 +141,7 @@ def _class_name(name: str) -> str:
         InputError: for a name of another shape, or one that Python or the toolkit uses.
     """
     from lofigen_kit import api
-    from lofigen_kit.plugins import NAME
+    from lofigen_kit.plugins.loader import NAME
 
     if not NAME.fullmatch(name):
         raise InputError(f"{name!r} is not kebab-case", remedy="write it so: tape-stop")

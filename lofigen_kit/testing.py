@@ -36,7 +36,7 @@ from lofigen_kit.errors import CheckpointError
 from lofigen_kit.nn.checkpoint import expected_shapes
 from lofigen_kit.nn.distribution import MIN_LOG_SCALE, MULAW_LEVELS, DrawLaw, HeadKind
 from lofigen_kit.nn.sampling import draw, mulaw_decode
-from lofigen_kit.plugins import NAME
+from lofigen_kit.plugins.loader import NAME
 from lofigen_kit.runtime.seeding import stream
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def _check_files(component: Component) -> None:
     """Check that every setting is the same when a preset or a recipe has been read again."""
     import yaml
 
-    from lofigen_kit import yaml_loader
+    from lofigen_kit.preset import yaml_loader
 
     cls = type(component)
     for variant in _variants(component):

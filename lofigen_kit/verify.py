@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 from lofigen_kit import credentials, recipe
 from lofigen_kit.audio.files import file_sha256
-from lofigen_kit.chain import Progress
 from lofigen_kit.credentials import Credentials
 from lofigen_kit.errors import InputError
-from lofigen_kit.registry import Registry
+from lofigen_kit.plugins.registry import Registry
+from lofigen_kit.render.result import Progress
 from lofigen_kit.replay import Replay, replay
 
 Sound = Literal["unknown", "as recorded", "changed", "encoded"]

@@ -20,9 +20,9 @@ from lofigen_kit.audio.hashing import audio_sha256
 from lofigen_kit.engine import Track, generate
 from lofigen_kit.nn.checkpoint import Network
 from lofigen_kit.nn.spec import stack
-from lofigen_kit.plugins import load_plugins
-from lofigen_kit.preset import Preset, load_preset
-from lofigen_kit.registry import Registry
+from lofigen_kit.plugins.loader import load_plugins
+from lofigen_kit.plugins.registry import Registry
+from lofigen_kit.preset.schema import Preset, load_preset
 from lofigen_kit_plugins.mean import Mean
 
 

@@ -18,10 +18,10 @@ from lofigen_kit.components.base import Component, Context, Take
 from lofigen_kit.components.contracts import Effect, LawSampler, Model, Sampler, Source
 from lofigen_kit.effects.effect import BlockEffect, BranchedEffect, Process
 from lofigen_kit.errors import AudioError, CheckpointError, InputError, LofigenError, RenderError
-from lofigen_kit.hookspecs import API_VERSION, hookimpl
 from lofigen_kit.nn.checkpoint import load_network
 from lofigen_kit.nn.distribution import DrawLaw, HeadKind
 from lofigen_kit.nn.spec import Layers
+from lofigen_kit.plugins.hookspecs import API_VERSION, hookimpl
 from lofigen_kit.runtime.lazy_imports import names_of
 from lofigen_kit.runtime.resources import PresetPath, inside
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from lofigen_kit.music.score import BeatGrid, Hit, Note, Score
     from lofigen_kit.nn.checkpoint import Network, expected_shapes, network_of
     from lofigen_kit.nn.spec import stack
-    from lofigen_kit.registry import did_you_mean
+    from lofigen_kit.plugins.registry import did_you_mean
 
 __all__ = [
     "API_VERSION",
@@ -91,7 +91,7 @@ if not TYPE_CHECKING:  # type checkers see the imports above, and refuse any oth
             "PART_DECAY_S": "lofigen_kit.music.conditioning",
             "RELEASE_S": "lofigen_kit.music.conditioning",
             "Score": "lofigen_kit.music.score",
-            "did_you_mean": "lofigen_kit.registry",
+            "did_you_mean": "lofigen_kit.plugins.registry",
             "envelope": "lofigen_kit.music.conditioning",
             "expected_shapes": "lofigen_kit.nn.checkpoint",
             "extract_score": "lofigen_kit.analysis",

@@ -9,8 +9,8 @@ from time import perf_counter
 
 from lofigen_kit import recipe
 from lofigen_kit.batch.plan import Plan
-from lofigen_kit.chain import render
-from lofigen_kit.registry import Registry
+from lofigen_kit.plugins.registry import Registry
+from lofigen_kit.render.take import render
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from typing import Any
 
 from lofigen_kit import recipe
 from lofigen_kit.errors import InputError, PresetError
-from lofigen_kit.preset import Preset, parse
-from lofigen_kit.registry import Registry
+from lofigen_kit.plugins.registry import Registry
+from lofigen_kit.preset.schema import Preset, parse
+from lofigen_kit.preset.yaml_loader import Document
 from lofigen_kit.runtime.files import safe_name
-from lofigen_kit.yaml_loader import Document
 
 MAX_POINTS = 10_000
 MAX_TAKES = 10_000_000

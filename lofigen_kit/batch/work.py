@@ -20,18 +20,19 @@ from lofigen_kit.analysis import collapse
 from lofigen_kit.batch.ledger import Record
 from lofigen_kit.batch.plan import Job
 from lofigen_kit.batch.quality import rank
-from lofigen_kit.cache import Cache
-from lofigen_kit.chain import Rendering, render_takes
 from lofigen_kit.components.base import Take
 from lofigen_kit.credentials import Identity
 from lofigen_kit.errors import AudioError, InputError, LofigenError, RenderError
-from lofigen_kit.plugins import load_plugins
-from lofigen_kit.preset import Preset, parse
-from lofigen_kit.registry import Registry
+from lofigen_kit.plugins.loader import load_plugins
+from lofigen_kit.plugins.registry import Registry
+from lofigen_kit.preset.schema import Preset, parse
+from lofigen_kit.preset.yaml_loader import Document
+from lofigen_kit.render.cache import Cache
+from lofigen_kit.render.result import Rendering
+from lofigen_kit.render.take import render_takes
 from lofigen_kit.runtime.files import check_free
 from lofigen_kit.runtime.workers import interruptible, one_thread
 from lofigen_kit.terms import check_commercial, made_with
-from lofigen_kit.yaml_loader import Document
 
 MAX_ATTEMPTS = 4
 

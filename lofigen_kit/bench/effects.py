@@ -18,7 +18,7 @@ from lofigen_kit.music.score import BeatGrid
 from lofigen_kit.runtime.seeding import stream
 
 if TYPE_CHECKING:
-    from lofigen_kit.preset import Preset
+    from lofigen_kit.preset.schema import Preset
 
 RATE_HZ = 44_100
 GRID = BeatGrid(tempo_bpm=80.0)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from lofigen_kit.batch.plan import Plan
     from lofigen_kit.batch.work import Options, Place
     from lofigen_kit.credentials import Identity
-    from lofigen_kit.registry import Registry
+    from lofigen_kit.plugins.registry import Registry
 
 MOST_TOLD = 20
 """Failures that `status` shows; the manifest has them all."""
@@ -254,7 +254,7 @@ def _place(
     identity: Identity | None = None,
 ) -> Place:
     from lofigen_kit.batch.work import Place
-    from lofigen_kit.cache import cache_dir
+    from lofigen_kit.render.cache import cache_dir
 
     return Place(
         folder=folder.absolute(),
@@ -372,7 +372,7 @@ def _write_ranking(ledger: Ledger) -> None:
 
 def _check_terms(plan: Plan) -> None:
     """Refuse what may not be sold before anything is rendered; workers look at each take again."""
-    from lofigen_kit.chain import licences_of
+    from lofigen_kit.render.take import licences_of
     from lofigen_kit.terms import check_commercial
 
     for point in plan.points:

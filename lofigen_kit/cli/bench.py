@@ -159,7 +159,7 @@ def effects(
     from lofigen_kit.bench import effects as bench
     from lofigen_kit.bench import tables
     from lofigen_kit.bench.machine import describe
-    from lofigen_kit.preset import load_preset
+    from lofigen_kit.preset.schema import load_preset
 
     chosen = load_preset(preset, registry=registry_of(ctx), overrides=overrides or [])
     with progress_bar(quiet=quiet or as_json) as bar:
@@ -179,7 +179,7 @@ def effects(
 def _methods(names: list[str] | None) -> list[str]:
     """Return the names of methods, checked; all of them by default."""
     from lofigen_kit.bench.players import METHODS
-    from lofigen_kit.registry import did_you_mean
+    from lofigen_kit.plugins.registry import did_you_mean
 
     for name in names or []:
         if name not in METHODS:

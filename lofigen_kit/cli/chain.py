@@ -28,8 +28,8 @@ from lofigen_kit.errors import InputError, PresetError
 
 if TYPE_CHECKING:
     from lofigen_kit.components.base import Take
-    from lofigen_kit.preset import Preset
-    from lofigen_kit.registry import Registry
+    from lofigen_kit.plugins.registry import Registry
+    from lofigen_kit.preset.schema import Preset
     from lofigen_kit.replay import Replay
 
 app = typer.Typer(no_args_is_help=True, help="Render presets, and look at them.")
@@ -72,7 +72,9 @@ def render(
     quiet: Quiet = False,
 ) -> None:
     """Render a preset: one audio file for each take, its recipe inside and beside it."""
-    from lofigen_kit import chain, recipe
+    from lofigen_kit import recipe
+    from lofigen_kit.render import take as chain
+    from lofigen_kit.render.chain import heard_score, stage_names
     from lofigen_kit.runtime.device import choose_device
     from lofigen_kit.runtime.files import check_free
 
@@ -90,12 +92,12 @@ def render(
     paths: dict[int, Path] = {}
 
     def check(number: int, take: Take) -> None:
-        score = chain.heard_score(chosen, take.score)
+        score = heard_score(chosen, take.score)
         stem = recipe.stem(chosen, number, score.tempo_bpm, score.key)
         paths[number] = place.file(stem, chosen)
         files = [*recipe.files_of(paths[number], midi=chosen.output.midi)]
         if stems:
-            files += recipe.stem_files(paths[number], chain.stage_names(chosen))
+            files += recipe.stem_files(paths[number], stage_names(chosen))
         check_free(*files, force=force)
 
     done = []
@@ -174,7 +176,7 @@ def _verdict(file: Path, result: Replay) -> Iterator[str]:
 @app.command("list")
 def list_(as_json: Json = False, quiet: Quiet = False) -> None:
     """List your own and the bundled presets."""
-    from lofigen_kit import preset
+    from lofigen_kit.preset import schema as preset
 
     found = [
         {"name": name, "description": _description(path), "path": str(path)}
@@ -227,7 +229,7 @@ def validate(
 @app.command()
 def schema(ctx: typer.Context) -> None:
     """Print the JSON Schema of presets, for editors that complete and check as one types."""
-    from lofigen_kit.preset import json_schema
+    from lofigen_kit.preset.schema import json_schema
 
     show(json_schema(registry_of(ctx)), (), as_json=True)
 
@@ -252,7 +254,7 @@ def load(
 
 
 def _description(path: Path) -> str:
-    from lofigen_kit import yaml_loader
+    from lofigen_kit.preset import yaml_loader
 
     try:
         data = yaml_loader.load(path.read_bytes(), str(path)).data

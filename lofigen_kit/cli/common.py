@@ -16,9 +16,9 @@ import typer
 from lofigen_kit.errors import one_line
 
 if TYPE_CHECKING:
-    from lofigen_kit.chain import Progress
     from lofigen_kit.components.base import Component
-    from lofigen_kit.registry import Registry
+    from lofigen_kit.plugins.registry import Registry
+    from lofigen_kit.render.result import Progress
 
 SOME_FAILED = 3
 """The exit code where some of several files or takes could not be dealt with."""
@@ -52,7 +52,7 @@ class Settings:
 
 def registry_of(ctx: typer.Context) -> Registry:
     """Load the plugins, with one line on stderr for each that fails."""
-    from lofigen_kit.plugins import load_plugins
+    from lofigen_kit.plugins.loader import load_plugins
 
     settings: Settings = ctx.obj
     registry = load_plugins(settings.plugin_dir, strict=settings.strict_plugins)

@@ -21,7 +21,7 @@ from lofigen_kit.errors import InputError
 
 if TYPE_CHECKING:
     from lofigen_kit.components.contracts import Source
-    from lofigen_kit.registry import Registry
+    from lofigen_kit.plugins.registry import Registry
     from lofigen_kit.training.assembly import Workers
 
 MINUTES = 60.0

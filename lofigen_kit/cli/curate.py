@@ -22,9 +22,9 @@ from lofigen_kit.cli.common import (
 from lofigen_kit.errors import InputError, LofigenError
 
 if TYPE_CHECKING:
-    from lofigen_kit.chain import Progress
     from lofigen_kit.curate import Take
-    from lofigen_kit.registry import Registry
+    from lofigen_kit.plugins.registry import Registry
+    from lofigen_kit.render.result import Progress
 
 
 def register(root: typer.Typer) -> None:

@@ -30,8 +30,8 @@ from lofigen_kit.errors import InputError
 if TYPE_CHECKING:
     from lofigen_kit.audio.buffer import AudioBuffer
     from lofigen_kit.audio.metadata import Labels
-    from lofigen_kit.chain import Progress
     from lofigen_kit.process_many import Done
+    from lofigen_kit.render.result import Progress
 
 
 def register(root: typer.Typer) -> None:

@@ -92,7 +92,7 @@ def card_(
 def find(name: str) -> Path:
     """Return the file of a bundled checkpoint, or the one that the user named."""
     from lofigen_kit.nn.checkpoint import CHECKPOINT_SUFFIX, checkpoints
-    from lofigen_kit.registry import did_you_mean
+    from lofigen_kit.plugins.registry import did_you_mean
 
     bundled = checkpoints()
     path = bundled.get(name, Path(name))

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from lofigen_kit.audio.files import Format
     from lofigen_kit.components.contracts import Source
     from lofigen_kit.credentials import Identity
-    from lofigen_kit.preset import Preset
-    from lofigen_kit.registry import Registry
+    from lofigen_kit.plugins.registry import Registry
+    from lofigen_kit.preset.schema import Preset
 
 Sign = Annotated[bool, typer.Option("--sign", help="Sign Content Credentials into each file.")]
 Certificate = Annotated[

@@ -18,10 +18,10 @@ from lofigen_kit.cli.common import Device, Overrides, Quiet, Seed, progress_bar,
 from lofigen_kit.errors import InputError
 
 if TYPE_CHECKING:
-    from lofigen_kit.endless import Endless
-    from lofigen_kit.live import Controls
-    from lofigen_kit.player import Player
-    from lofigen_kit.registry import Registry
+    from lofigen_kit.playback.player import Player
+    from lofigen_kit.plugins.registry import Registry
+    from lofigen_kit.render.live_controls import Controls
+    from lofigen_kit.render.stream import Endless
 
 Bars = Annotated[
     int | None, typer.Option(min=1, help="How many bars a section has; by default the source's.")
@@ -64,10 +64,10 @@ def play(
     saturation, f and F the cutoff of the first low-pass filter. Space pauses, n goes on with the
     next section at the next bar.
     """
-    from lofigen_kit import player
     from lofigen_kit.cli.keys import keys
-    from lofigen_kit.endless import begun
-    from lofigen_kit.live import Controls
+    from lofigen_kit.playback import player
+    from lofigen_kit.render.live_controls import Controls
+    from lofigen_kit.render.stream import begun
 
     endless, _ = _opened(ctx, preset, overrides, bars=bars, seed=seed, device=device)
     player.check_speakers(endless.sound)
@@ -171,8 +171,9 @@ def stream(
 
     Standard output carries sound and nothing else; what there is to say goes to standard error.
     """
-    from lofigen_kit import pipe, recipe
-    from lofigen_kit.endless import begun
+    from lofigen_kit import recipe
+    from lofigen_kit.playback import pcm
+    from lofigen_kit.render.stream import begun
     from lofigen_kit.runtime.seeding import stream as rng_of
 
     _check(format, bit_depth)
@@ -183,17 +184,17 @@ def stream(
     blocks = endless.blocks(gain_db)
     if seconds is not None:
         blocks = begun(blocks, round(seconds * rate_hz))
-    pieces = pipe.as_bytes(blocks, bit_depth, rng_of(endless.preset.seed, 0, "output"))
+    pieces = pcm.as_bytes(blocks, bit_depth, rng_of(endless.preset.seed, 0, "output"))
     if realtime:
         bytes_per_s = rate_hz * channels * bit_depth / 8
-        pieces = pipe.paced(pieces, bytes_per_s, time.monotonic, time.sleep)
+        pieces = pcm.paced(pieces, bytes_per_s, time.monotonic, time.sleep)
     facts = recipe.of_stream(endless, gain_db, registry)
     if format == "wav":
         _write(_header(endless, facts, bit_depth), pieces)
         return
     if not quiet:
         warn(
-            f"{pipe.PCM_NAMES[bit_depth]}, {rate_hz} Hz, {channels} channels; bare samples cannot "
+            f"{pcm.PCM_NAMES[bit_depth]}, {rate_hz} Hz, {channels} channels; bare samples cannot "
             f"say it themselves: {facts['disclosure']}"
         )
     _write(b"", pieces)
@@ -209,7 +210,7 @@ def _opened(
     device: str,
 ) -> tuple[Endless, Registry]:
     """Return a preset that is about to play on and on, and the plugins that it is made of."""
-    from lofigen_kit.endless import Endless
+    from lofigen_kit.render.stream import Endless
     from lofigen_kit.runtime.workers import one_thread
 
     registry = registry_of(ctx)

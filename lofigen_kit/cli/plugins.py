@@ -19,7 +19,7 @@ from lofigen_kit.scaffold import ComponentKind
 
 if TYPE_CHECKING:
     from lofigen_kit.components.base import Component
-    from lofigen_kit.registry import Plugin, Registry
+    from lofigen_kit.plugins.registry import Plugin, Registry
 
 GROUP, OWN = "lofigen_kit", "lofigen-kit"
 
@@ -42,7 +42,7 @@ def installed_commands() -> dict[str, typer.Typer]:
     distributions = {point.dist for point in entry_points(group=GROUP)}
     if all(dist and dist.name == OWN for dist in distributions):
         return {}
-    from lofigen_kit.plugins import load_plugins
+    from lofigen_kit.plugins.loader import load_plugins
 
     return load_plugins(builtin=False).commands
 
@@ -159,7 +159,7 @@ def _facts(plugin: Plugin) -> dict[str, Any]:
 
 
 def _find(registry: Registry, name: str) -> Plugin:
-    from lofigen_kit.registry import did_you_mean
+    from lofigen_kit.plugins.registry import did_you_mean
 
     for plugin in registry.plugins:
         if name == plugin.name or any(name in names for names in plugin.provides.values()):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lofigen_kit.nn.checkpoint import Network
     from lofigen_kit.nn.fftconv import Method
     from lofigen_kit.nn.spec import NetworkSpec
-    from lofigen_kit.registry import Registry
+    from lofigen_kit.plugins.registry import Registry
     from lofigen_kit.training.corpus import SplitOrder
     from lofigen_kit.training.loop import Precision, Progress
     from lofigen_kit.training.recipe import Recipe

@@ -154,6 +154,3 @@ class Effect(MovingParameters):
                 "what changes the tempo cannot sound beside what does not: give mix 0 or 1"
             )
         return self
-
-
-KINDS: tuple[type[Component], ...] = (Source, Model, Sampler, Effect)

@@ -22,7 +22,7 @@ from typing import Any
 from lofigen_kit.audio.files import read_audio
 from lofigen_kit.audio.hashing import samples_sha256
 from lofigen_kit.errors import AudioError, InputError, RenderError
-from lofigen_kit.plugins import load_plugins
+from lofigen_kit.plugins.loader import load_plugins
 from lofigen_kit.runtime.files import write_atomic, writing
 from lofigen_kit.runtime.workers import pool
 

@@ -13,10 +13,10 @@ import pytest
 import yaml
 
 from lofigen_kit.audio.files import read_audio
-from lofigen_kit.plugins import load_plugins
-from lofigen_kit.preset import parse
+from lofigen_kit.plugins.loader import load_plugins
+from lofigen_kit.preset.schema import parse
+from lofigen_kit.preset.yaml_loader import load
 from lofigen_kit.runtime.resources import presets_dir
-from lofigen_kit.yaml_loader import load
 
 DOCS = Path(__file__).parents[2] / "docs"
 EFFECTS, PRESETS = DOCS / "effects", DOCS / "presets"

@@ -9,9 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lofigen_kit import api, hookspecs
+from lofigen_kit import api
 from lofigen_kit.api import dsp
-from lofigen_kit.plugins import load_plugins
+from lofigen_kit.plugins import hookspecs
+from lofigen_kit.plugins.loader import load_plugins
 
 DOCS = Path(__file__).parents[2] / "docs"
 REFERENCE = DOCS / "reference"

@@ -21,10 +21,10 @@ import soundfile
 
 from lofigen_kit.audio.files import read_audio
 from lofigen_kit.audio.hashing import audio_sha256
-from lofigen_kit.chain import render, render_takes
-from lofigen_kit.preset import Preset, load_preset
+from lofigen_kit.plugins.registry import Registry
+from lofigen_kit.preset.schema import Preset, load_preset
 from lofigen_kit.recipe import stored
-from lofigen_kit.registry import Registry
+from lofigen_kit.render.take import render, render_takes
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -412,7 +412,7 @@ from lofigen_kit.batch.ledger import Ledger
 from lofigen_kit.batch.plan import make_plan
 from lofigen_kit.batch.run import run
 from lofigen_kit.batch.work import Group, Options, Place
-from lofigen_kit.plugins import load_plugins
+from lofigen_kit.plugins.loader import load_plugins
 import noop
 
 plan = make_plan(sys.argv[1], 10_000, load_plugins())

@@ -373,7 +373,7 @@ def test_help_and_version(run: Run) -> None:
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to a child")
 def test_interrupting_leaves_quietly(tmp_path: Path) -> None:
     code = (
-        "import signal, time, lofigen_kit.plugins as p, lofigen_kit.cli as c\n"
+        "import signal, time, lofigen_kit.plugins.loader as p, lofigen_kit.cli as c\n"
         # What runs in the background of a shell ignores Ctrl-C, and so do its children.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "def hang(*a, **k):\n    print('ready', flush=True)\n    time.sleep(60)\n"

@@ -19,9 +19,9 @@ import numpy as np
 import pytest
 
 from lofigen_kit.audio.files import read_audio, read_comment
-from lofigen_kit.endless import Endless, begun
-from lofigen_kit.preset import load_preset
-from lofigen_kit.registry import Registry
+from lofigen_kit.plugins.registry import Registry
+from lofigen_kit.preset.schema import load_preset
+from lofigen_kit.render.stream import Endless, begun
 from lofigen_kit.verify import verify
 
 PROGRAM = Path(sys.executable).with_name("lofigen-kit")
@@ -221,7 +221,7 @@ def test_what_a_device_is_given_is_the_stream(
 ) -> None:
     device = FakeSounddevice()
     monkeypatch.setitem(sys.modules, "sounddevice", device)
-    monkeypatch.setattr("lofigen_kit.player.AHEAD_S", 10.0)  # as the device does not wait
+    monkeypatch.setattr("lofigen_kit.playback.player.AHEAD_S", 10.0)  # as the device does not wait
     (tmp_path / "plain.yaml").write_text(PLAIN)
     code, out, err = run("play", tmp_path / "plain.yaml", "--minutes", 0.1)
     assert (code, out) == (0, "")
@@ -261,7 +261,7 @@ def test_a_machine_that_is_too_slow_says_how_slow_it_is(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "sounddevice", FakeSounddevice())
-    monkeypatch.setattr("lofigen_kit.endless._speed", lambda _: 0.5 * RATE_HZ)
+    monkeypatch.setattr("lofigen_kit.render.stream._speed", lambda _: 0.5 * RATE_HZ)
     (tmp_path / "plain.yaml").write_text(PLAIN)
     code, _, err = run("play", tmp_path / "plain.yaml")
     assert code == 1

@@ -20,14 +20,15 @@ from pathlib import Path
 
 import numpy as np
 
-from lofigen_kit import decisions, recipe, yaml_loader
+from lofigen_kit import decisions, recipe
 from lofigen_kit.audio import riff, tags
 from lofigen_kit.audio.files import audio_blocks, read_comment, read_labels
 from lofigen_kit.audio.metadata import Cue, Labels, Loop
 from lofigen_kit.errors import AudioError, InputError, LofigenError, PresetError
-from lofigen_kit.plugins import load_plugins
-from lofigen_kit.preset import list_presets, parse
-from lofigen_kit.registry import Registry
+from lofigen_kit.plugins.loader import load_plugins
+from lofigen_kit.plugins.registry import Registry
+from lofigen_kit.preset import yaml_loader
+from lofigen_kit.preset.schema import list_presets, parse
 
 NAME = "fuzzed.yaml"
 PLACE = re.compile(rf"{re.escape(NAME)}(:\d+:\d+)?: ")

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lofigen_kit.audio.riff import MAX_CHUNKS
-from lofigen_kit.preset import list_presets
+from lofigen_kit.preset.schema import list_presets
 
 
 def _imported() -> ModuleType:
@@ -113,7 +113,7 @@ def places(data: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 @given(data=st.data())
 def test_presets_with_anything_anywhere_are_read_or_refused(data: st.DataObject) -> None:
     """Each bundled preset, with a value exchanged, left out, or a field put in."""
-    from lofigen_kit import yaml_loader
+    from lofigen_kit.preset import yaml_loader
 
     path = data.draw(st.sampled_from(sorted(list_presets().values())))
     preset = yaml_loader.load(path.read_bytes(), path.name).data

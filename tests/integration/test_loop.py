@@ -11,13 +11,13 @@ import pytest
 
 from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.audio.files import read_audio, read_labels
-from lofigen_kit.chain import render
 from lofigen_kit.components.base import Context
 from lofigen_kit.components.contracts import Effect
-from lofigen_kit.plugins import load_plugins
-from lofigen_kit.preset import Preset, load_preset
+from lofigen_kit.plugins.loader import load_plugins
+from lofigen_kit.plugins.registry import Registry
+from lofigen_kit.preset.schema import Preset, load_preset
 from lofigen_kit.recipe import save
-from lofigen_kit.registry import Registry
+from lofigen_kit.render.take import render
 from lofigen_kit.runtime.seeding import stream
 
 

@@ -24,13 +24,14 @@ from lofigen_kit.analysis import (
 )
 from lofigen_kit.analysis.collapse import examine
 from lofigen_kit.audio.buffer import AudioBuffer
-from lofigen_kit.chain import Rendering, render
 from lofigen_kit.components.base import Context, Take
 from lofigen_kit.dsp.loudness import integrated_lufs, true_peak_dbtp
 from lofigen_kit.effects import rack
 from lofigen_kit.music.score import BeatGrid
-from lofigen_kit.plugins import load_plugins
-from lofigen_kit.preset import Preset, json_schema, load_preset
+from lofigen_kit.plugins.loader import load_plugins
+from lofigen_kit.preset.schema import Preset, json_schema, load_preset
+from lofigen_kit.render.result import Rendering
+from lofigen_kit.render.take import render
 from lofigen_kit.runtime.resources import presets_dir
 from lofigen_kit.runtime.seeding import stream
 

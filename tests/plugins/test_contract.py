@@ -28,10 +28,10 @@ from lofigen_kit.api import (
     stack,
 )
 from lofigen_kit.components.base import Component
-from lofigen_kit.components.contracts import KINDS
 from lofigen_kit.nn import checkpoint
 from lofigen_kit.nn.sampling import draw
-from lofigen_kit.plugins import load_plugins
+from lofigen_kit.plugins.loader import load_plugins
+from lofigen_kit.plugins.registry import KINDS
 from lofigen_kit.runtime.seeding import stream
 from lofigen_kit.testing import ContractSuite, check_component, checks_for
 from lofigen_kit_plugins import conv4

@@ -12,11 +12,11 @@ from pydantic import ValidationError
 from lofigen_kit.api import AudioBuffer, Context, Effect
 from lofigen_kit.effects import rack
 from lofigen_kit.errors import PresetError
-from lofigen_kit.preset import json_schema, parse
-from lofigen_kit.registry import Registry
+from lofigen_kit.plugins.registry import Registry
+from lofigen_kit.preset.schema import json_schema, parse
+from lofigen_kit.preset.yaml_loader import Document
+from lofigen_kit.preset.yaml_loader import load as load_yaml
 from lofigen_kit.runtime.seeding import stream
-from lofigen_kit.yaml_loader import Document
-from lofigen_kit.yaml_loader import load as load_yaml
 from lofigen_kit_plugins.lowpass import Lowpass
 from lofigen_kit_plugins.mix import Mix
 from lofigen_kit_plugins.tape_hiss import TapeHiss

@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from lofigen_kit.api import AudioBuffer, Context, Effect, Sound
 from lofigen_kit.audio.blocks import cut
 from lofigen_kit.effects import rack
-from lofigen_kit.plugins import load_plugins
+from lofigen_kit.plugins.loader import load_plugins
 from lofigen_kit.runtime.seeding import stream
 
 EFFECTS = [

@@ -10,7 +10,7 @@ from lofigen_kit.audio.buffer import EndlessSound
 from lofigen_kit.components.base import Context
 from lofigen_kit.effects import rack
 from lofigen_kit.effects.effect import BlockEffect
-from lofigen_kit.plugins import load_plugins
+from lofigen_kit.plugins.loader import load_plugins
 from lofigen_kit_plugins.dropout import Dropout
 from lofigen_kit_plugins.vinyl_crackle import VinylCrackle
 from lofigen_kit_plugins.vinyl_warp import VinylWarp

@@ -15,11 +15,11 @@ from lofigen_kit.components.automation import Curve, Moment, Rate
 from lofigen_kit.components.contracts import Effect
 from lofigen_kit.effects import rack
 from lofigen_kit.errors import PresetError
-from lofigen_kit.preset import Preset, json_schema, parse
-from lofigen_kit.registry import Registry
+from lofigen_kit.plugins.registry import Registry
+from lofigen_kit.preset.schema import Preset, json_schema, parse
+from lofigen_kit.preset.yaml_loader import Document
+from lofigen_kit.preset.yaml_loader import load as load_yaml
 from lofigen_kit.runtime.seeding import stream
-from lofigen_kit.yaml_loader import Document
-from lofigen_kit.yaml_loader import load as load_yaml
 from lofigen_kit_plugins.lowpass import Lowpass
 from lofigen_kit_plugins.tape_hiss import TapeHiss
 from lofigen_kit_plugins.wow_flutter import WowFlutter

@@ -16,7 +16,7 @@ from lofigen_kit.batch.plan import Job, Plan, Point, from_json, make_plan
 from lofigen_kit.batch.run import run
 from lofigen_kit.batch.work import Group, Options, Place
 from lofigen_kit.errors import InputError, LofigenError
-from lofigen_kit.registry import Registry
+from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.terms import check_commercial, credits_of
 
 Planned = Callable[..., Plan]

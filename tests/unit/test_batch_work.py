@@ -16,9 +16,9 @@ from lofigen_kit.audio.hashing import audio_sha256
 from lofigen_kit.batch.plan import make_plan
 from lofigen_kit.batch.quality import rank
 from lofigen_kit.batch.work import Group, Options, Place, do
-from lofigen_kit.chain import render
 from lofigen_kit.music.score import Hit, Note, Score
-from lofigen_kit.registry import Registry
+from lofigen_kit.plugins.registry import Registry
+from lofigen_kit.render.take import render
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lofigen_kit.cache import Cache
-from lofigen_kit.chain import render_takes
-from lofigen_kit.preset import Preset
+from lofigen_kit.preset.schema import Preset
+from lofigen_kit.render.cache import Cache
+from lofigen_kit.render.take import render_takes
 
 
 def key(number: int) -> str:

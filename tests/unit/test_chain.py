@@ -10,13 +10,13 @@ import pytest
 from lofigen_kit import recipe
 from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.audio.files import write_audio
-from lofigen_kit.chain import TAKES_AT_ONCE, render, render_takes
 from lofigen_kit.components.base import Context
 from lofigen_kit.components.contracts import Effect
 from lofigen_kit.engine import generate
 from lofigen_kit.errors import InputError, PresetError, RenderError
-from lofigen_kit.preset import Preset
-from lofigen_kit.registry import Registry
+from lofigen_kit.plugins.registry import Registry
+from lofigen_kit.preset.schema import Preset
+from lofigen_kit.render.take import TAKES_AT_ONCE, render, render_takes
 from lofigen_kit_plugins.audio_file import AudioFile
 from lofigen_kit_plugins.lowpass import Lowpass
 from lofigen_kit_plugins.mix import Mix
@@ -54,7 +54,7 @@ def test_the_network_plays_on_the_device_that_was_asked_for(
         return generate(*args, **kwargs)
 
     monkeypatch.setattr("lofigen_kit.engine.batch.generate", generate_anyhow)
-    monkeypatch.setattr("lofigen_kit.chain.choose_device", lambda word: word)
+    monkeypatch.setattr("lofigen_kit.render.take.choose_device", lambda word: word)
     for device in ("cpu", "cuda"):
         assert render(load(), device=device).device == device
     assert asked == ["cpu", "cuda"]

@@ -13,7 +13,7 @@ from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.components.base import Context
 from lofigen_kit.effects.rack import applied
 from lofigen_kit.music.score import BeatGrid
-from lofigen_kit.registry import Registry
+from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.training.chroma_memory import COPY, FLAG, ChromaMemory
 from lofigen_kit.training.corpus import Song, make_corpus, read_songs
 from lofigen_kit_plugins.beatmaker import Beatmaker

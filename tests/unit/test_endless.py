@@ -16,7 +16,6 @@ import pytest
 
 from lofigen_kit.audio.blocks import BLOCK, cut, in_equal_pieces
 from lofigen_kit.audio.buffer import AudioBuffer, EndlessSound, Sound
-from lofigen_kit.chain import load_network, prime_of
 from lofigen_kit.components.base import Context, Take
 from lofigen_kit.components.contracts import Effect, Model, Source
 from lofigen_kit.dsp.endless_master import limited, without_dc
@@ -24,16 +23,17 @@ from lofigen_kit.dsp.loudness import integrated_lufs, true_peak_dbtp
 from lofigen_kit.dsp.resample import resample
 from lofigen_kit.effects import rack
 from lofigen_kit.effects.effect import BlockEffect, Process
-from lofigen_kit.endless import STEPS, Endless, begun
 from lofigen_kit.engine import EndlessTrack, Scroll, Stream, TorchStream, Track, generate
 from lofigen_kit.errors import PresetError
-from lofigen_kit.live import Controls
 from lofigen_kit.music.conditioning import CHANNELS, guide_channels
 from lofigen_kit.music.score import Hit, Note, Score
 from lofigen_kit.nn.checkpoint import Network, expected_shapes
 from lofigen_kit.nn.spec import stack
-from lofigen_kit.plugins import load_plugins
-from lofigen_kit.preset import Master, Preset, load_preset
+from lofigen_kit.plugins.loader import load_plugins
+from lofigen_kit.preset.schema import Master, Preset, load_preset
+from lofigen_kit.render.chain import load_network, prime_of
+from lofigen_kit.render.live_controls import Controls
+from lofigen_kit.render.stream import STEPS, Endless, begun
 from lofigen_kit.runtime.seeding import stream
 from lofigen_kit_plugins.dropout import Dropout
 from lofigen_kit_plugins.lowpass import Lowpass
@@ -472,7 +472,7 @@ MEASURED = """
 import sys, numpy as np
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from lofigen_kit.endless import Endless
+from lofigen_kit.render.stream import Endless
 from test_endless import small, RATE_HZ
 
 def highest():

@@ -8,7 +8,7 @@ import pytest
 
 from lofigen_kit.api import AudioBuffer, Context, Effect, Field
 from lofigen_kit.components.parameters import Parameter, parameters, prose
-from lofigen_kit.plugins import load_plugins
+from lofigen_kit.plugins.loader import load_plugins
 
 
 class Bent(Effect):

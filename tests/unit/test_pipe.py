@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from lofigen_kit import pipe
 from lofigen_kit.audio import riff
 from lofigen_kit.audio.files import audio_blocks, read_audio, read_comment
+from lofigen_kit.playback import pcm
 
 RATE_HZ = 44_100
 COMMENT = json.dumps({"text": "ä" * 3000})
@@ -27,7 +27,7 @@ def written(bit_depth: int) -> bytes:
     head = riff.beginning(
         2, RATE_HZ, bit_depth, title="beat", comment=COMMENT, software="lofigen-kit"
     )
-    pieces = pipe.as_bytes(iter(np.array_split(sound(), 7, axis=1)), bit_depth,
+    pieces = pcm.as_bytes(iter(np.array_split(sound(), 7, axis=1)), bit_depth,
                            np.random.default_rng(1))  # fmt: skip
     return head + b"".join(pieces)
 
@@ -59,7 +59,7 @@ def test_what_is_said_stands_before_the_samples() -> None:
 
 
 def test_bare_samples_are_nothing_else() -> None:
-    pieces = pipe.as_bytes(iter([sound()]), 32, np.random.default_rng(0))
+    pieces = pcm.as_bytes(iter([sound()]), 32, np.random.default_rng(0))
     assert np.array_equal(np.frombuffer(b"".join(pieces), "<f4").reshape(-1, 2).T, sound())
 
 
@@ -72,11 +72,11 @@ def test_a_paced_stream_waits_for_the_clock() -> None:
         now_s += seconds
 
     out = io.BytesIO()
-    for piece in pipe.paced(iter([bytes(100)] * 40), 100.0, lambda: now_s, wait):
+    for piece in pcm.paced(iter([bytes(100)] * 40), 100.0, lambda: now_s, wait):
         out.write(piece)
-        assert len(out.getvalue()) / 100.0 <= now_s + pipe.LEAD_S + 1.0
+        assert len(out.getvalue()) / 100.0 <= now_s + pcm.LEAD_S + 1.0
     assert len(out.getvalue()) == 4000
-    assert now_s == pytest.approx(39 - pipe.LEAD_S)
+    assert now_s == pytest.approx(39 - pcm.LEAD_S)
     assert min(waits) > 0
 
 
@@ -86,4 +86,4 @@ def test_a_slow_stream_does_not_wait() -> None:
     def wait(seconds: float) -> None:
         raise AssertionError(seconds)
 
-    assert len(list(pipe.paced(iter([bytes(50)] * 40), 100.0, lambda: float(ticks()), wait))) == 40
+    assert len(list(pcm.paced(iter([bytes(50)] * 40), 100.0, lambda: float(ticks()), wait))) == 40

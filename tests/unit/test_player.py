@@ -16,9 +16,9 @@ from lofigen_kit.audio.buffer import Sound
 from lofigen_kit.cli.keys import keys
 from lofigen_kit.cli.play import watch
 from lofigen_kit.errors import RenderError
-from lofigen_kit.live import Controls
-from lofigen_kit.player import AHEAD_S, Player, ahead_s
-from lofigen_kit.preset import Preset
+from lofigen_kit.playback.player import AHEAD_S, Player, ahead_s
+from lofigen_kit.preset.schema import Preset
+from lofigen_kit.render.live_controls import Controls
 
 SOUND = Sound(2, 0, 1000)
 

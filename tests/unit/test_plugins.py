@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 import lofigen_kit_plugins
-from lofigen_kit import plugins
 from lofigen_kit.api import API_VERSION
 from lofigen_kit.errors import PluginError
-from lofigen_kit.plugins import GROUP, OWN_DISTRIBUTION, load_plugins
-from lofigen_kit.registry import Plugin
+from lofigen_kit.plugins import loader
+from lofigen_kit.plugins.loader import GROUP, OWN_DISTRIBUTION, load_plugins
+from lofigen_kit.plugins.registry import Plugin
 
 GOOD = """
 from typing import Literal
@@ -141,7 +141,7 @@ def test_what_a_plugin_prints_is_kept_from_machines(
 def test_a_plugin_that_hangs_is_named_meanwhile(
     write: Write, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plugins, "SLOW_S", 0.01)
+    monkeypatch.setattr(loader, "SLOW_S", 0.01)
     waits = (
         "import sys, time\n"
         "for _ in range(3000):\n"

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from lofigen_kit.errors import PresetError
-from lofigen_kit.preset import (
+from lofigen_kit.plugins.registry import Registry
+from lofigen_kit.preset.schema import (
     Preset,
     find_preset,
     json_schema,
@@ -15,9 +16,8 @@ from lofigen_kit.preset import (
     load_preset,
     parse,
 )
-from lofigen_kit.registry import Registry
-from lofigen_kit.yaml_loader import Document
-from lofigen_kit.yaml_loader import load as load_yaml
+from lofigen_kit.preset.yaml_loader import Document
+from lofigen_kit.preset.yaml_loader import load as load_yaml
 
 Load = Callable[..., Preset]
 

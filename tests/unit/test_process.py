@@ -22,10 +22,10 @@ from lofigen_kit.dsp.fades import faded
 from lofigen_kit.dsp.mastering import master
 from lofigen_kit.effects import rack
 from lofigen_kit.errors import InputError, RenderError
-from lofigen_kit.preset import Preset, load_preset
-from lofigen_kit.process import examine, process
+from lofigen_kit.plugins.registry import Registry
+from lofigen_kit.preset.schema import Preset, load_preset
 from lofigen_kit.process_many import find_files, list_jobs
-from lofigen_kit.registry import Registry
+from lofigen_kit.render.recording import examine, process
 from lofigen_kit.runtime.seeding import stream
 
 RATE_HZ = 44_100
@@ -46,9 +46,9 @@ effects: [{use: lowpass, cutoff_hz: 9000}]
 MEASURED = """
 import sys
 from pathlib import Path
-from lofigen_kit.plugins import load_plugins
-from lofigen_kit.preset import load_preset
-from lofigen_kit.process import process
+from lofigen_kit.plugins.loader import load_plugins
+from lofigen_kit.preset.schema import load_preset
+from lofigen_kit.render.recording import process
 
 registry = load_plugins()
 preset = load_preset(sys.argv[1], registry=registry).without_model()

@@ -6,7 +6,7 @@ import pytest
 
 from lofigen_kit.api import AudioBuffer, Context, Effect
 from lofigen_kit.errors import PluginError
-from lofigen_kit.registry import Registry, did_you_mean
+from lofigen_kit.plugins.registry import Registry, did_you_mean
 
 
 class Plain(Effect):

@@ -7,7 +7,7 @@ import pytest
 
 from lofigen_kit import scaffold
 from lofigen_kit.errors import InputError, PluginError
-from lofigen_kit.registry import Registry
+from lofigen_kit.plugins.registry import Registry
 
 Run = Callable[..., tuple[int, str, str]]
 

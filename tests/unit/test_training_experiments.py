@@ -16,7 +16,7 @@ from lofigen_kit.errors import InputError, RenderError
 from lofigen_kit.nn.checkpoint import expected_shapes, load
 from lofigen_kit.nn.network import to_network
 from lofigen_kit.nn.spec import stack
-from lofigen_kit.registry import Registry
+from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.runtime.seeding import stream
 from lofigen_kit.training.corpus import Song, make_corpus, read_songs
 from lofigen_kit.training.data import Crops

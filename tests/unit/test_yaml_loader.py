@@ -5,7 +5,7 @@ import time
 import pytest
 
 from lofigen_kit.errors import PresetError
-from lofigen_kit.yaml_loader import MAX_BYTES, load, scalar
+from lofigen_kit.preset.yaml_loader import MAX_BYTES, load, scalar
 
 
 def refusal(text: str | bytes) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -23,85 +22,31 @@ from lofigen_kit.audio.buffer import AudioBuffer, Sound
 from lofigen_kit.components.base import Context, Take
 from lofigen_kit.components.contracts import Sampler
 from lofigen_kit.effects import rack
-from lofigen_kit.effects.effect import speed_of, transposition_of
 from lofigen_kit.effects.rack import at_stage
 from lofigen_kit.errors import PresetError, RenderError
 from lofigen_kit.music.score import BeatGrid, Score
-from lofigen_kit.preset import Master, Preset
+from lofigen_kit.preset.schema import Master, Preset
+from lofigen_kit.render.chain import (
+    _guide,
+    _resampled,
+    context,
+    heard_score,
+    load_network,
+    prime_of,
+    stage_names,
+)
+from lofigen_kit.render.result import Progress, Rendering, _goes_round
 from lofigen_kit.runtime.device import choose_device
 from lofigen_kit.runtime.prefetch import one_ahead
 from lofigen_kit.runtime.seeding import stream
 
 if TYPE_CHECKING:
-    from lofigen_kit.cache import Cache
     from lofigen_kit.nn.checkpoint import Network
+    from lofigen_kit.render.cache import Cache
 
-PRIME_FRAMES = 8192
-"""How much of the past the network hears before it plays, unless its receptive field is longer."""
 
 TAKES_AT_ONCE = {"cpu": 16, "cuda": 64}
 """How many takes are generated together: enough to fill the engine, few enough for memory."""
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and how much there is."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Result:
-    """What is known of a finished sound.
-
-    Attributes:
-        preset: What made it.
-        take: Its number.
-        title: The source's words for it.
-        score: What is played in it.
-        loudness_lufs: Measured on the result.
-        true_peak_dbtp: Measured on the result.
-        target_unreached: Why the loudness is not what the preset asks for, if so.
-        source_sha256: The source's own audio, which primes the network or is processed.
-        network_sha256: The weights that played; None where no network did.
-        licences: The terms of the source's audio and of the weights.
-        device: Where the network played: `cpu` or `cuda`.
-        command: What made it: `chain`, or `process`, which takes a recording as it comes.
-        attempt: How often the network had played the take before, and was asked to try again.
-    """
-
-    preset: Preset
-    take: int
-    title: str
-    score: Score
-    loudness_lufs: float
-    true_peak_dbtp: float
-    target_unreached: str | None
-    source_sha256: str
-    network_sha256: str | None
-    licences: dict[str, str]
-    device: str = "cpu"
-    command: str = "chain"
-    attempt: int = 0
-
-    @property
-    def loop(self) -> bool:
-        """Whether its end leads into its beginning."""
-        return _goes_round(self.preset, self.score)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rendering(Result):
-    """A finished take.
-
-    Attributes:
-        audio: Stereo, at the output's rate, mastered.
-        played: What the network played, at its own rate, before anything was done to it; None
-            where there is none.
-        written: The score that it played from; `score` is that as it is heard after the effects.
-        stems: The sound after each stage, in order, if asked for.
-    """
-
-    audio: AudioBuffer
-    played: AudioBuffer | None
-    written: Score
-    stems: dict[str, AudioBuffer] = field(default_factory=dict)
 
 
 def render(preset: Preset, take: int = 0, *, device: str = "cpu", stems: bool = False) -> Rendering:
@@ -349,52 +294,6 @@ class _Runner:
         )
 
 
-def context(
-    preset: Preset,
-    take: int,
-    stage: str,
-    grid: BeatGrid,
-    *,
-    device: str = "cpu",
-    root: Path | None = None,
-) -> Context:
-    """Return what a stage of a take is given: its own stream of randomness, and the beats."""
-    rng = stream(preset.seed, take, stage)
-    return Context(rng=rng, grid=grid, device=device, root=root)
-
-
-def load_network(preset: Preset, device: str = "cpu") -> Network | None:
-    """Return a preset's network, or None where there is none.
-
-    Raises:
-        InputError: if its checkpoint cannot be used, or the sampler cannot draw from it.
-    """
-    if preset.model is None or preset.sampler is None:
-        return None
-    with at_stage(f"model {preset.model.use}", reads=True):
-        known = context(preset, 0, "model", BeatGrid(), device=device, root=preset.root)
-        network = preset.model.load(known)
-    if network.spec.head not in preset.sampler.heads:
-        raise PresetError(
-            f"sampler {preset.sampler.use!r} draws from {_list(preset.sampler.heads)} heads, "
-            f"the checkpoint of {preset.model.use} has {network.spec.head!r}",
-            remedy="choose another sampler or checkpoint; `mean` takes every head",
-        )
-    return network
-
-
-def stage_names(preset: Preset) -> list[str]:
-    """Return the names of the stages whose sounds are the stems, in order."""
-    first = "source" if preset.model is None else "model"
-    return [first, *(name for name, _ in rack.stages(preset.effects))]
-
-
-def heard_score(preset: Preset, score: Score) -> Score:
-    """Return a score as it is heard after a preset's effects: their tempo, their pitch."""
-    moved = score.at_speed(speed_of(preset.effects))
-    return moved.transposed(transposition_of(preset.effects))
-
-
 def _lasting(score: Score, audio: AudioBuffer) -> Score:
     """Return a score as long as the sound, which may sound on after the last bar."""
     if audio.frames <= round(score.duration_s * audio.sample_rate_hz):
@@ -415,39 +314,3 @@ def _faded(audio: AudioBuffer, master: Master) -> AudioBuffer:
         fade_out_ms=master.fade_out_ms,
     )
     return audio.with_samples(np.concatenate(list(pieces), axis=1))
-
-
-def _goes_round(preset: Preset, score: Score) -> bool:
-    return score.loop and preset.output.loop
-
-
-def _resampled(audio: AudioBuffer, rate_hz: int, score: Score) -> AudioBuffer:
-    from lofigen_kit.dsp.resample import resample_piece
-
-    return resample_piece(audio, rate_hz, duration_s=score.duration_s, loop=score.loop)
-
-
-def prime_of(take: Take, network: Network) -> np.ndarray:
-    """Return what the network hears first: what would sound before bar 1 as the loop repeats."""
-    rate_hz = network.spec.sample_rate_hz
-    past: np.ndarray = _resampled(take.audio.mono(), rate_hz, take.score).samples[0]
-    return past[-max(PRIME_FRAMES, network.spec.receptive_field) :]
-
-
-def _guide(score: Score, network: Network, before: int, frames: int) -> np.ndarray | None:
-    """Return the guide of the prime and of what is to be played."""
-    from lofigen_kit.music.conditioning import guide_channels
-
-    if not network.spec.guide:
-        return None
-    return guide_channels(
-        score,
-        network.spec.guide,
-        start=-before,
-        frames=before + frames,
-        sample_rate_hz=network.spec.sample_rate_hz,
-    )
-
-
-def _list(words: Iterable[str]) -> str:
-    return " and ".join(repr(word) for word in words)

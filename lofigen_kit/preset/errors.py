@@ -10,8 +10,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from lofigen_kit.errors import PluginError, PresetError
-from lofigen_kit.registry import Registry, did_you_mean
-from lofigen_kit.yaml_loader import Document, Keys
+from lofigen_kit.plugins.registry import Registry, did_you_mean
+from lofigen_kit.preset.yaml_loader import Document, Keys
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

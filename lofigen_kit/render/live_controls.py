@@ -17,7 +17,7 @@ from lofigen_kit.components.contracts import Effect, LawSampler
 from lofigen_kit.effects import rack
 from lofigen_kit.effects.effect import BlockEffect, Process
 from lofigen_kit.nn.distribution import DrawLaw
-from lofigen_kit.preset import Preset
+from lofigen_kit.preset.schema import Preset
 
 MOST_TEMPERATURE = 2.0
 

@@ -19,15 +19,15 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 from pydantic import model_validator as validator
 from pydantic_core import core_schema
 
-from lofigen_kit import yaml_loader
 from lofigen_kit.components.contracts import Effect, Model, Sampler, Source
 from lofigen_kit.effects.effect import ANY_EFFECT_SCHEMA
 from lofigen_kit.errors import PresetError
-from lofigen_kit.explain import explain
-from lofigen_kit.registry import Registry, did_you_mean
+from lofigen_kit.plugins.registry import Registry, did_you_mean
+from lofigen_kit.preset import yaml_loader
+from lofigen_kit.preset.errors import explain
+from lofigen_kit.preset.yaml_loader import Document, Keys
 from lofigen_kit.runtime import resources
 from lofigen_kit.runtime.seeding import MAX_SEED
-from lofigen_kit.yaml_loader import Document, Keys
 
 if TYPE_CHECKING:
     from pydantic.annotated_handlers import GetCoreSchemaHandler
@@ -274,7 +274,7 @@ def parse(
         overrides: `KEY=VALUE` texts.
     """
     if registry is None:
-        from lofigen_kit.plugins import load_plugins
+        from lofigen_kit.plugins.loader import load_plugins
 
         registry = load_plugins()
     if not isinstance(document.data, dict):

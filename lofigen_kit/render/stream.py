@@ -19,22 +19,22 @@ import numpy as np
 
 from lofigen_kit.audio.blocks import BLOCK, Blocks, in_equal_pieces
 from lofigen_kit.audio.buffer import AudioBuffer, EndlessSound
-from lofigen_kit.chain import context, load_network, prime_of
 from lofigen_kit.components.base import Context, Take
 from lofigen_kit.components.contracts import Sampler
 from lofigen_kit.effects import rack
 from lofigen_kit.effects.rack import at_stage
 from lofigen_kit.errors import PresetError
 from lofigen_kit.music.score import BeatGrid, Hit, Note, Score
-from lofigen_kit.preset import Preset
+from lofigen_kit.preset.schema import Preset
+from lofigen_kit.render.chain import context, load_network, prime_of
 from lofigen_kit.runtime.device import choose_device
 from lofigen_kit.runtime.prefetch import one_ahead
 from lofigen_kit.runtime.seeding import stream
 
 if TYPE_CHECKING:
     from lofigen_kit.engine import Stream, TorchStream
-    from lofigen_kit.live import Controls
     from lofigen_kit.nn.checkpoint import Network
+    from lofigen_kit.render.live_controls import Controls
 
 Written = TypeVar("Written", Note, Hit)
 

@@ -20,14 +20,15 @@ from lofigen_kit.audio.blocks import Blocks
 from lofigen_kit.audio.buffer import AudioBuffer, Sound
 from lofigen_kit.audio.files import audio_blocks, blocks_as_stored, check_fits
 from lofigen_kit.audio.hashing import SoundHash
-from lofigen_kit.chain import Result, heard_score
 from lofigen_kit.components.base import Context
 from lofigen_kit.effects import rack
 from lofigen_kit.effects.rack import at_stage
 from lofigen_kit.errors import AudioError, PresetError
 from lofigen_kit.music.score import BeatGrid, Score
-from lofigen_kit.preset import Master, Preset
-from lofigen_kit.registry import Registry
+from lofigen_kit.plugins.registry import Registry
+from lofigen_kit.preset.schema import Master, Preset
+from lofigen_kit.render.chain import heard_score
+from lofigen_kit.render.result import Result
 from lofigen_kit.runtime.files import check_free
 from lofigen_kit.runtime.seeding import stream
 

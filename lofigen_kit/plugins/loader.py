@@ -23,11 +23,10 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from lofigen_kit import hookspecs
 from lofigen_kit.components.base import Component
-from lofigen_kit.components.contracts import KINDS
 from lofigen_kit.errors import LofigenError, PluginError, one_line, shortened
-from lofigen_kit.registry import Origin, Plugin, Registry
+from lofigen_kit.plugins import hookspecs
+from lofigen_kit.plugins.registry import KINDS, Origin, Plugin, Registry
 
 if TYPE_CHECKING:
     import typer
@@ -259,7 +258,7 @@ def _results(manager: pluggy.PluginManager, hook: str, shape: type) -> list[Any]
         if not isinstance(result, shape):
             raise PluginError(
                 f"{hook} gives {result!r}, which is no {shape.__name__}",
-                remedy=f"return a {shape.__name__}, as `lofigen_kit.hookspecs` says",
+                remedy=f"return a {shape.__name__}, as `lofigen_kit.plugins.hookspecs` says",
             )
     return results
 

@@ -1,0 +1,1 @@
+"""Sound as it is made, to ears or into a pipe."""

@@ -1,0 +1,1 @@
+"""Plugins: what hooks they have, how they are found and kept apart, and what they bring."""

@@ -1,0 +1,75 @@
+"""What is known of a finished sound."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from lofigen_kit.audio.buffer import AudioBuffer
+from lofigen_kit.music.score import Score
+from lofigen_kit.preset.schema import Preset
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and how much there is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What is known of a finished sound.
+
+    Attributes:
+        preset: What made it.
+        take: Its number.
+        title: The source's words for it.
+        score: What is played in it.
+        loudness_lufs: Measured on the result.
+        true_peak_dbtp: Measured on the result.
+        target_unreached: Why the loudness is not what the preset asks for, if so.
+        source_sha256: The source's own audio, which primes the network or is processed.
+        network_sha256: The weights that played; None where no network did.
+        licences: The terms of the source's audio and of the weights.
+        device: Where the network played: `cpu` or `cuda`.
+        command: What made it: `chain`, or `process`, which takes a recording as it comes.
+        attempt: How often the network had played the take before, and was asked to try again.
+    """
+
+    preset: Preset
+    take: int
+    title: str
+    score: Score
+    loudness_lufs: float
+    true_peak_dbtp: float
+    target_unreached: str | None
+    source_sha256: str
+    network_sha256: str | None
+    licences: dict[str, str]
+    device: str = "cpu"
+    command: str = "chain"
+    attempt: int = 0
+
+    @property
+    def loop(self) -> bool:
+        """Whether its end leads into its beginning."""
+        return _goes_round(self.preset, self.score)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rendering(Result):
+    """A finished take.
+
+    Attributes:
+        audio: Stereo, at the output's rate, mastered.
+        played: What the network played, at its own rate, before anything was done to it; None
+            where there is none.
+        written: The score that it played from; `score` is that as it is heard after the effects.
+        stems: The sound after each stage, in order, if asked for.
+    """
+
+    audio: AudioBuffer
+    played: AudioBuffer | None
+    written: Score
+    stems: dict[str, AudioBuffer] = field(default_factory=dict)
+
+
+def _goes_round(preset: Preset, score: Score) -> bool:
+    return score.loop and preset.output.loop
