@@ -18,9 +18,9 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from lofigen_kit import recipe
 from lofigen_kit.plugins.loader import load_plugins
 from lofigen_kit.preset.schema import load_preset
+from lofigen_kit.provenance.save import save
 from lofigen_kit.render.take import render_takes
 from lofigen_kit.runtime.workers import one_thread
 
@@ -69,7 +69,7 @@ def plain(folder: Path, name: str, takes: int) -> float:
     started = time.perf_counter()
     for first in range(0, takes, BATCH_SIZE):
         for rendering in render_takes(preset, range(first, min(first + BATCH_SIZE, takes))):
-            recipe.save(rendering, folder / f"{rendering.take}.wav", registry)
+            save(rendering, folder / f"{rendering.take}.wav", registry)
     return time.perf_counter() - started
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lofigen_kit.music.score import Score
     from lofigen_kit.plugins.loader import load_plugins
     from lofigen_kit.preset.schema import Preset, load_preset
-    from lofigen_kit.recipe import save
+    from lofigen_kit.provenance.save import save
     from lofigen_kit.render.result import Rendering
     from lofigen_kit.render.take import render, render_takes
 
@@ -52,7 +52,7 @@ _find = names_of(
         "load_preset": "lofigen_kit.preset.schema",
         "render": "lofigen_kit.render.take",
         "render_takes": "lofigen_kit.render.take",
-        "save": "lofigen_kit.recipe",
+        "save": "lofigen_kit.provenance.save",
     },
 )
 

@@ -13,7 +13,6 @@ import numpy as np
 import platformdirs
 import pytest
 
-from lofigen_kit import recipe
 from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.audio.files import as_stored, write_audio
 from lofigen_kit.audio.hashing import audio_sha256
@@ -23,6 +22,7 @@ from lofigen_kit.nn.spec import stack
 from lofigen_kit.plugins.loader import load_plugins
 from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.preset.schema import Preset, load_preset
+from lofigen_kit.provenance import recipe
 from lofigen_kit_plugins.mean import Mean
 
 

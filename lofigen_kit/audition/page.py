@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from lofigen_kit import decisions
+from lofigen_kit.audition import decisions
 from lofigen_kit.audition.drawing import COLUMNS, RANGE_DB, ROWS
 from lofigen_kit.audition.takes import Take
 from lofigen_kit.errors import InputError

@@ -19,10 +19,9 @@ from threading import Lock
 from typing import Any, Self
 from urllib.parse import unquote
 
-from lofigen_kit import decisions
-from lofigen_kit.audition import page
+from lofigen_kit.audition import decisions, page
+from lofigen_kit.audition.decisions import Decision, Decisions, inside
 from lofigen_kit.audition.takes import Take
-from lofigen_kit.decisions import Decision, Decisions, inside
 from lofigen_kit.errors import InputError, LofigenError, RenderError
 
 ADDRESS = "127.0.0.1"

@@ -20,9 +20,9 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from lofigen_kit.audio.metadata import AUDIO_SUFFIXES
-from lofigen_kit.decisions import MAX_DECISIONS, MAX_NAME, inside, place_fault
+from lofigen_kit.audition.decisions import MAX_DECISIONS, MAX_NAME, inside, place_fault
 from lofigen_kit.errors import InputError, LofigenError, RenderError, one_line
-from lofigen_kit.recipe import STEMS, stems_folder
+from lofigen_kit.provenance.save import STEMS, stems_folder
 from lofigen_kit.runtime.workers import heard_warnings, interruptible, pool
 
 if TYPE_CHECKING:
@@ -193,8 +193,8 @@ def _all_read(folder: Path, jobs: Sequence[tuple[str, Facts]]) -> Iterator[Take]
 
 def _prepare() -> None:
     """Let a worker import what it needs, before its first job."""
-    from lofigen_kit import recipe  # noqa: F401
     from lofigen_kit.audition import drawing  # noqa: F401
+    from lofigen_kit.provenance import recipe  # noqa: F401
 
 
 def _walk(folder: Path) -> Iterator[str]:
@@ -269,9 +269,9 @@ def _seen(folder: Path, place: str, record: Facts) -> Take:
     Raises:
         LofigenError: if it cannot be read.
     """
-    from lofigen_kit import recipe
     from lofigen_kit.audio.files import read_audio, read_labels
     from lofigen_kit.audition.drawing import drawing
+    from lofigen_kit.provenance import recipe
 
     path = folder / place
     facts = recipe.read(path) or {}
@@ -357,7 +357,7 @@ def _levels(audio: AudioBuffer, facts: Facts) -> tuple[float | None, float | Non
     A lossy file's recipe has the hash of what was encoded: it can only be believed.
     """
     from lofigen_kit.audio.hashing import audio_sha256
-    from lofigen_kit.recipe import AS_DECODED
+    from lofigen_kit.provenance.recipe import AS_DECODED
 
     is_own = facts.get("audio_sha256_of") != AS_DECODED
     if not is_own and audio_sha256(audio) == facts.get("audio_sha256"):

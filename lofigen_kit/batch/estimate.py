@@ -7,9 +7,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
-from lofigen_kit import recipe
 from lofigen_kit.batch.plan import Plan
 from lofigen_kit.plugins.registry import Registry
+from lofigen_kit.provenance.save import save
 from lofigen_kit.render.take import render
 
 
@@ -35,7 +35,7 @@ def estimate(plan: Plan, registry: Registry) -> Estimate:
         for take in (0, 1):
             started = perf_counter()
             rendering = render(preset, take)
-            recipe.save(rendering, Path(folder) / str(take) / f"a.{preset.output.format}", registry)
+            save(rendering, Path(folder) / str(take) / f"a.{preset.output.format}", registry)
             seconds = perf_counter() - started
         size = sum(file.stat().st_size for file in (Path(folder) / "1").iterdir())
     return Estimate(seconds, size, rendering.audio.duration_s)

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lofigen_kit import recipe
 from lofigen_kit.errors import InputError, PresetError
 from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.preset.schema import Preset, parse
 from lofigen_kit.preset.yaml_loader import Document
+from lofigen_kit.provenance.load import check_native, find_preset
 from lofigen_kit.runtime.files import safe_name
 
 MAX_POINTS = 10_000
@@ -124,7 +124,7 @@ def make_plan(
     points, known = [], dict[str, int]()
     for number, changes in enumerate(settings):
         try:
-            chosen, _, facts = recipe.find_preset(preset, registry, [*overrides, *changes])
+            chosen, _, facts = find_preset(preset, registry, [*overrides, *changes])
         except PresetError as error:
             error.where = error.where or " ".join(changes) or preset
             raise
@@ -157,9 +157,7 @@ def from_json(data: dict[str, Any], registry: Registry, *, where: Path) -> Plan:
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"the batch's plan is damaged ({error!r})", where=where) from None
     for point in points:
-        recipe.check_native(
-            where, point.preset, remedy="if you trust it, run the same `batch` again"
-        )
+        check_native(where, point.preset, remedy="if you trust it, run the same `batch` again")
     return plan
 
 

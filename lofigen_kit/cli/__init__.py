@@ -22,10 +22,10 @@ from lofigen_kit.cli import (
     curate,
     evaluate,
     experiment,
-    files,
     models,
     play,
     plugins,
+    process,
     provenance,
     train,
 )
@@ -33,7 +33,7 @@ from lofigen_kit.cli.common import Settings, warn
 from lofigen_kit.errors import LofigenError
 
 GROUPS = (
-    chain, play, files, batch, audition, curate, provenance, corpus, train, evaluate, experiment,
+    chain, play, process, batch, audition, curate, provenance, corpus, train, evaluate, experiment,
     models, plugins, bench,
 )  # fmt: skip
 

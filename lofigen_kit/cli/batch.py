@@ -32,12 +32,12 @@ from lofigen_kit.cli.output import Certificate, Key, Sign, signer
 from lofigen_kit.errors import InputError
 
 if TYPE_CHECKING:
-    from lofigen_kit.batch.engines import Engine
+    from lofigen_kit.batch.executors import Engine
     from lofigen_kit.batch.ledger import Ledger, Record
     from lofigen_kit.batch.plan import Plan
-    from lofigen_kit.batch.work import Options, Place
-    from lofigen_kit.credentials import Identity
+    from lofigen_kit.batch.worker import Options, Place
     from lofigen_kit.plugins.registry import Registry
+    from lofigen_kit.provenance.c2pa import Identity
 
 MOST_TOLD = 20
 """Failures that `status` shows; the manifest has them all."""
@@ -129,7 +129,7 @@ def run(
     where some takes failed. With --json, each take is one line of JSON on standard output.
     """
     from lofigen_kit.batch.plan import make_plan
-    from lofigen_kit.batch.work import Options
+    from lofigen_kit.batch.worker import Options
 
     registry = registry_of(ctx)
     changes = [*(overrides or []), *([] if seed is None else [f"seed={seed}"])]
@@ -208,7 +208,7 @@ def retry(
     """Render on this machine what has failed or is missing, as the folder's own plan has it."""
     from lofigen_kit.batch.ledger import HEAD, read_head
     from lofigen_kit.batch.plan import from_json
-    from lofigen_kit.batch.work import Options
+    from lofigen_kit.batch.worker import Options
 
     head = read_head(folder)
     plan = from_json(head, registry_of(ctx), where=folder / HEAD)
@@ -229,7 +229,7 @@ def _engine(
     tls: dict[str, str] | None = None,
     insecure: bool = False,
 ) -> Engine:
-    from lofigen_kit.batch.engines import Dask, Local, check_address
+    from lofigen_kit.batch.executors import Dask, Local, check_address
 
     if name == "local" and address is None:
         return Local(workers, settings.plugin_dir)
@@ -253,7 +253,7 @@ def _place(
     gpu: bool = False,
     identity: Identity | None = None,
 ) -> Place:
-    from lofigen_kit.batch.work import Place
+    from lofigen_kit.batch.worker import Place
     from lofigen_kit.render.cache import cache_dir
 
     return Place(
@@ -279,10 +279,10 @@ def _go(
 ) -> None:
     """Render what is not done yet, and say what came of it."""
     from lofigen_kit.batch.ledger import Ledger
-    from lofigen_kit.batch.run import run as run_groups
-    from lofigen_kit.batch.work import Group, do
+    from lofigen_kit.batch.scheduler import run as run_groups
+    from lofigen_kit.batch.worker import Group, do
+    from lofigen_kit.provenance.licences import CREDITS, credits_of
     from lofigen_kit.runtime.files import write_atomic
-    from lofigen_kit.terms import CREDITS, credits_of
 
     folder = place.folder
     data = [point.data for point in plan.points]
@@ -372,8 +372,8 @@ def _write_ranking(ledger: Ledger) -> None:
 
 def _check_terms(plan: Plan) -> None:
     """Refuse what may not be sold before anything is rendered; workers look at each take again."""
+    from lofigen_kit.provenance.licences import check_commercial
     from lofigen_kit.render.take import licences_of
-    from lofigen_kit.terms import check_commercial
 
     for point in plan.points:
         check_commercial(licences_of(point.preset))

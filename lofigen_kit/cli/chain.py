@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from lofigen_kit.components.base import Take
     from lofigen_kit.plugins.registry import Registry
     from lofigen_kit.preset.schema import Preset
-    from lofigen_kit.replay import Replay
+    from lofigen_kit.provenance.replay import Replay
 
 app = typer.Typer(no_args_is_help=True, help="Render presets, and look at them.")
 PresetArgument = Annotated[
@@ -72,7 +72,7 @@ def render(
     quiet: Quiet = False,
 ) -> None:
     """Render a preset: one audio file for each take, its recipe inside and beside it."""
-    from lofigen_kit import recipe
+    from lofigen_kit.provenance.save import files_of, save, stem, stem_files
     from lofigen_kit.render import take as chain
     from lofigen_kit.render.chain import heard_score, stage_names
     from lofigen_kit.runtime.device import choose_device
@@ -93,11 +93,11 @@ def render(
 
     def check(number: int, take: Take) -> None:
         score = heard_score(chosen, take.score)
-        stem = recipe.stem(chosen, number, score.tempo_bpm, score.key)
-        paths[number] = place.file(stem, chosen)
-        files = [*recipe.files_of(paths[number], midi=chosen.output.midi)]
+        name = stem(chosen, number, score.tempo_bpm, score.key)
+        paths[number] = place.file(name, chosen)
+        files = [*files_of(paths[number], midi=chosen.output.midi)]
         if stems:
-            files += recipe.stem_files(paths[number], stage_names(chosen))
+            files += stem_files(paths[number], stage_names(chosen))
         check_free(*files, force=force)
 
     done = []
@@ -115,7 +115,7 @@ def render(
         with closing(renderings):
             for rendering in renderings:
                 path = paths[rendering.take]
-                facts = recipe.save(rendering, path, registry, identity=identity, force=force)
+                facts = save(rendering, path, registry, identity=identity, force=force)
                 done.append({"path": str(path), "recipe": facts})
                 report(path, facts, quiet=quiet or as_json)
     show({"files": done}, (), as_json=as_json)
@@ -139,7 +139,7 @@ def replay(
     """Render a file's recipe again; exit with 1 if the sound is not the same, bit for bit."""
     from dataclasses import asdict
 
-    from lofigen_kit.replay import replay as replayed
+    from lofigen_kit.provenance.replay import replay as replayed
 
     registry = registry_of(ctx)
     with progress_bar(quiet=quiet or as_json) as progress:
@@ -241,9 +241,10 @@ def load(
 
     Of a rendered one, plugins of machine code are refused, unless it is not to be run.
     """
-    from lofigen_kit import recipe
+    from lofigen_kit.provenance import recipe
+    from lofigen_kit.provenance.load import find_preset
 
-    chosen, take, facts = recipe.find_preset(preset, registry, overrides, native=native)
+    chosen, take, facts = find_preset(preset, registry, overrides, native=native)
     if facts.get("command") == "process":
         raise PresetError(
             "the file was made by `process`",

@@ -22,7 +22,7 @@ from lofigen_kit.cli.common import (
 from lofigen_kit.errors import InputError, LofigenError
 
 if TYPE_CHECKING:
-    from lofigen_kit.curate import Take
+    from lofigen_kit.audition.curate import Take
     from lofigen_kit.plugins.registry import Registry
     from lofigen_kit.render.result import Progress
 
@@ -67,8 +67,8 @@ def curate(
     is not there any more, or is another one than was decided of, it is named and left alone, and
     the exit code is 3.
     """
-    from lofigen_kit import curate as curation
-    from lofigen_kit.decisions import NAME, read
+    from lofigen_kit.audition import curate as curation
+    from lofigen_kit.audition.decisions import NAME, read
 
     _check_apart(folder, keep_to, reject_to)
     decisions = decisions or folder / NAME
@@ -123,7 +123,7 @@ def _with_stems(
     force: bool,
 ) -> list[Take]:
     """Return the takes with stems and score; those that get none are told of, and stay."""
-    from lofigen_kit.curate import with_stems
+    from lofigen_kit.audition.curate import with_stems
 
     whole = []
     for number, take in enumerate(kept):

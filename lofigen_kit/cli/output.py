@@ -15,9 +15,9 @@ from lofigen_kit.errors import InputError
 if TYPE_CHECKING:
     from lofigen_kit.audio.files import Format
     from lofigen_kit.components.contracts import Source
-    from lofigen_kit.credentials import Identity
     from lofigen_kit.plugins.registry import Registry
     from lofigen_kit.preset.schema import Preset
+    from lofigen_kit.provenance.c2pa import Identity
 
 Sign = Annotated[bool, typer.Option("--sign", help="Sign Content Credentials into each file.")]
 Certificate = Annotated[
@@ -92,7 +92,7 @@ def signer(certificate: Path | None, key: Path | None, *formats: Format) -> Iden
         InputError: if one of the two is missing, they do not go together, or a format holds no
             signature.
     """
-    from lofigen_kit.credentials import Identity
+    from lofigen_kit.provenance.c2pa import Identity
 
     if certificate is None or key is None:
         raise InputError(

@@ -64,7 +64,7 @@ def play(
     saturation, f and F the cutoff of the first low-pass filter. Space pauses, n goes on with the
     next section at the next bar.
     """
-    from lofigen_kit.cli.keys import keys
+    from lofigen_kit.cli.keyboard import keys
     from lofigen_kit.playback import player
     from lofigen_kit.render.live_controls import Controls
     from lofigen_kit.render.stream import begun
@@ -171,8 +171,8 @@ def stream(
 
     Standard output carries sound and nothing else; what there is to say goes to standard error.
     """
-    from lofigen_kit import recipe
     from lofigen_kit.playback import pcm
+    from lofigen_kit.provenance import recipe
     from lofigen_kit.render.stream import begun
     from lofigen_kit.runtime.seeding import stream as rng_of
 

@@ -26,9 +26,9 @@ from lofigen_kit.cli.output import Certificate, Key, signer
 from lofigen_kit.errors import InputError
 
 if TYPE_CHECKING:
-    from lofigen_kit.credentials import Credentials
-    from lofigen_kit.replay import Replay
-    from lofigen_kit.verify import Verdict
+    from lofigen_kit.provenance.c2pa import Credentials
+    from lofigen_kit.provenance.replay import Replay
+    from lofigen_kit.provenance.verify import Verdict
 
 
 class Thing(StrEnum):
@@ -75,7 +75,7 @@ def verify(
     Exit with 1 if anything does not hold, else with 2 if anything could not be read or checked. A
     file that carries nothing passes, unless --require says what it must.
     """
-    from lofigen_kit.verify import verify as verified
+    from lofigen_kit.provenance.verify import verify as verified
 
     registry = registry_of(ctx) if replay else None
     results: list[dict[str, Any]] = []
@@ -191,7 +191,7 @@ def sign(
         return
     if not files:
         raise InputError("there is nothing to sign", remedy="name files, or --new-certificate DIR")
-    from lofigen_kit.credentials import sign as signed
+    from lofigen_kit.provenance.c2pa import sign as signed
     from lofigen_kit.runtime.files import writing
 
     identity = signer(certificate, key)
@@ -210,9 +210,9 @@ def _may_sign(file: Path, *, force: bool) -> str:
     Raises:
         InputError: for a file that nothing is known of, that is another by now, or is signed.
     """
-    from lofigen_kit import credentials, recipe
     from lofigen_kit.audio.files import read_comment
-    from lofigen_kit.verify import compare
+    from lofigen_kit.provenance import c2pa, recipe
+    from lofigen_kit.provenance.verify import compare
 
     facts = recipe.read(file)
     if facts is None:
@@ -227,7 +227,7 @@ def _may_sign(file: Path, *, force: bool) -> str:
     }
     if fault := faults.get(compare(file, facts)):
         raise InputError(fault, where=file, remedy="render it again")
-    if not force and credentials.read(file).state != "none":
+    if not force and c2pa.read(file).state != "none":
         raise InputError("it is signed already", where=file, remedy="sign it anew with --force")
     return read_comment(file) or ""
 
@@ -242,7 +242,7 @@ def _make(
     quiet: bool,
 ) -> None:
     """Make a certificate, and say what it is worth."""
-    from lofigen_kit.credentials import make_identity
+    from lofigen_kit.provenance.c2pa import make_identity
 
     if files or not name:
         raise InputError(

@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lofigen_kit import recipe
 from lofigen_kit.audio.block_file import Spool
 from lofigen_kit.audio.blocks import Blocks
 from lofigen_kit.audio.buffer import AudioBuffer, Sound
@@ -25,15 +24,12 @@ from lofigen_kit.effects import rack
 from lofigen_kit.effects.rack import at_stage
 from lofigen_kit.errors import AudioError, PresetError
 from lofigen_kit.music.score import BeatGrid, Score
-from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.preset.schema import Master, Preset
 from lofigen_kit.render.chain import heard_score
 from lofigen_kit.render.result import Result
-from lofigen_kit.runtime.files import check_free
 from lofigen_kit.runtime.seeding import stream
 
 if TYPE_CHECKING:
-    from lofigen_kit.credentials import Identity
     from lofigen_kit.dsp.mastering import MasteredBlocks
 
 HEARD_S = 60.0
@@ -56,60 +52,12 @@ class Recording:
         sound: What it holds: one channel, or two.
         grid: Where its beats fall.
         sha256: The hash of its samples.
-        is_generated: Whether it says that it was generated with AI.
     """
 
     path: Path
     sound: Sound
     grid: BeatGrid
     sha256: str
-    is_generated: bool = False
-
-
-def process(
-    path: Path,
-    preset: Preset,
-    target: Path,
-    registry: Registry,
-    *,
-    salvage: bool = False,
-    identity: Identity | None = None,
-    force: bool = False,
-    progress: Progress | None = None,
-) -> dict[str, Any]:
-    """Process a file, write the result with its recipe inside and beside it, return the recipe.
-
-    Mono stays mono and stereo stays stereo; of more channels, the mean is heard on both sides.
-
-    Args:
-        path: The file, of up to twelve hours.
-        preset: Whose effects and master to run; its source stands for the file in the recipe.
-        target: The file to write; missing folders are made.
-        registry: The plugins that the preset's components came from.
-        salvage: Take a damaged file as far as it goes.
-        identity: Who signs the result.
-        force: Overwrite what is there.
-        progress: Told how far it is.
-
-    Raises:
-        InputError: if the file is no audio or damaged, or the place cannot be written to.
-        RenderError: naming the stage that broke; nothing half-written stays.
-    """
-    check_free(*recipe.files_of(target), force=force)
-    # Where the result will lie there is room for it: the folder, or the nearest that is there.
-    folder = next(p for p in target.absolute().parents if p.is_dir())
-    recording = examine(path, salvage=salvage)
-    with processed(recording, preset, folder, registry, target=target, progress=progress) as done:
-        recipe.write(
-            done.result,
-            target,
-            done.facts,
-            done.blocks(),
-            done.sound,
-            identity=identity,
-            force=force,
-        )
-    return done.facts
 
 
 @dataclass(frozen=True)
@@ -120,13 +68,13 @@ class Processed:
         result: What is known of it.
         sound: Its channels, length and rate.
         blocks: Gives it as its file will hold it, from its beginning, as often as it is called.
-        facts: Its recipe.
+        audio_sha256: The hash of that.
     """
 
     result: Result
     sound: Sound
     blocks: Callable[[], Blocks]
-    facts: dict[str, Any]
+    audio_sha256: str
 
 
 @contextmanager
@@ -134,7 +82,6 @@ def processed(
     recording: Recording,
     preset: Preset,
     folder: Path,
-    registry: Registry,
     *,
     target: Path | None = None,
     progress: Progress | None = None,
@@ -145,7 +92,6 @@ def processed(
         recording: The file.
         preset: Whose effects and master to run.
         folder: Where there is room for temporary files.
-        registry: The plugins that the preset's components came from.
         target: The file that is to hold it, to refuse in time what cannot.
         progress: Told how far it is.
 
@@ -178,10 +124,7 @@ def processed(
             )
 
         result = _result(recording, preset, sound, mastered)
-        facts = recipe.recipe(result, registry, _hash(stored(), sound))
-        if recording.is_generated:  # effects do not make it a recording
-            facts["disclosure"] = f"{recipe.MADE}, {recipe.PROCESSED}"
-        yield Processed(result, sound, stored, facts)
+        yield Processed(result, sound, stored, _hash(stored(), sound))
 
 
 def examine(path: Path, *, salvage: bool = False) -> Recording:
@@ -218,7 +161,6 @@ def examine(path: Path, *, salvage: bool = False) -> Recording:
         Sound(min(channels, 2), frames, rate_hz),
         BeatGrid(tempo_bpm=tempo_bpm, start_s=start_s),
         digest.hexdigest(),
-        recipe.is_generated(recipe.read(path)),
     )
 
 

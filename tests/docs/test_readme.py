@@ -12,8 +12,8 @@ import pytest
 
 from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.audio.files import read_audio, write_audio
+from lofigen_kit.audition.decisions import Decision, Decisions
 from lofigen_kit.components.base import Context
-from lofigen_kit.decisions import Decision, Decisions
 from lofigen_kit.plugins.loader import load_plugins
 from lofigen_kit.runtime.seeding import stream
 from lofigen_kit.testing import check_component

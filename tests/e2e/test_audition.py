@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from lofigen_kit import decisions
 from lofigen_kit.audio.files import read_audio
+from lofigen_kit.audition import decisions
 from lofigen_kit.dsp.loudness import integrated_lufs
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ def test_clicks_decide_too_and_leave_the_keys_to_the_take(
 
 
 def sha(folder: Path, number: int) -> str:
-    from lofigen_kit import recipe
+    from lofigen_kit.provenance import recipe
 
     return str((recipe.read(folder / f"take{number}.wav") or {})["audio_sha256"])
 

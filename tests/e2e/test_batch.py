@@ -23,7 +23,7 @@ from lofigen_kit.audio.files import read_audio
 from lofigen_kit.audio.hashing import audio_sha256
 from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.preset.schema import Preset, load_preset
-from lofigen_kit.recipe import stored
+from lofigen_kit.provenance.save import stored
 from lofigen_kit.render.take import render, render_takes
 
 Run = Callable[..., tuple[int, str, str]]
@@ -407,11 +407,11 @@ def test_a_dask_that_is_not_there_is_one_line(
 MEMORY = """
 import sys
 from pathlib import Path
-from lofigen_kit.batch.engines import Local
+from lofigen_kit.batch.executors import Local
 from lofigen_kit.batch.ledger import Ledger
 from lofigen_kit.batch.plan import make_plan
-from lofigen_kit.batch.run import run
-from lofigen_kit.batch.work import Group, Options, Place
+from lofigen_kit.batch.scheduler import run
+from lofigen_kit.batch.worker import Group, Options, Place
 from lofigen_kit.plugins.loader import load_plugins
 import noop
 

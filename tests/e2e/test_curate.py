@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from lofigen_kit import recipe
 from lofigen_kit.audio.files import read_audio
 from lofigen_kit.audio.hashing import audio_sha256
+from lofigen_kit.provenance import recipe
 
 Run = Callable[..., tuple[int, str, str]]
 Refused = Callable[..., str]

@@ -15,11 +15,11 @@ import mutagen.id3
 import numpy as np
 import pytest
 
-from lofigen_kit import credentials
 from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.audio.files import read_audio, read_comment, read_labels, write_audio
 from lofigen_kit.audio.hashing import audio_sha256
-from lofigen_kit.credentials import Identity, make_identity
+from lofigen_kit.provenance import c2pa as credentials
+from lofigen_kit.provenance.c2pa import Identity, make_identity
 
 Run = Callable[..., tuple[int, str, str]]
 Refused = Callable[..., str]

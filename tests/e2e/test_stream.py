@@ -21,8 +21,8 @@ import pytest
 from lofigen_kit.audio.files import read_audio, read_comment
 from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.preset.schema import load_preset
+from lofigen_kit.provenance.verify import verify
 from lofigen_kit.render.stream import Endless, begun
-from lofigen_kit.verify import verify
 
 PROGRAM = Path(sys.executable).with_name("lofigen-kit")
 RATE_HZ = 44_100

@@ -20,15 +20,17 @@ from pathlib import Path
 
 import numpy as np
 
-from lofigen_kit import decisions, recipe
 from lofigen_kit.audio import riff, tags
 from lofigen_kit.audio.files import audio_blocks, read_comment, read_labels
 from lofigen_kit.audio.metadata import Cue, Labels, Loop
+from lofigen_kit.audition import decisions
 from lofigen_kit.errors import AudioError, InputError, LofigenError, PresetError
 from lofigen_kit.plugins.loader import load_plugins
 from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.preset import yaml_loader
 from lofigen_kit.preset.schema import list_presets, parse
+from lofigen_kit.provenance import recipe
+from lofigen_kit.provenance.load import load
 
 NAME = "fuzzed.yaml"
 PLACE = re.compile(rf"{re.escape(NAME)}(:\d+:\d+)?: ")
@@ -88,7 +90,7 @@ def check_recipe(data: bytes) -> None:
     riff.append(wav, Labels(), data.decode(errors="replace"), software="", sample_rate_hz=8000)
     with _on_disk(wav.getvalue(), "recipe.wav") as path:
         try:
-            recipe.load(path, _plugins())
+            load(path, _plugins())
         except PresetError as error:
             _check_line(error, re.compile(r".*recipe\.wav"))
 

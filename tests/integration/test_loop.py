@@ -16,7 +16,7 @@ from lofigen_kit.components.contracts import Effect
 from lofigen_kit.plugins.loader import load_plugins
 from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.preset.schema import Preset, load_preset
-from lofigen_kit.recipe import save
+from lofigen_kit.provenance.save import save
 from lofigen_kit.render.take import render
 from lofigen_kit.runtime.seeding import stream
 

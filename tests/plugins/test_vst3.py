@@ -21,7 +21,7 @@ from lofigen_kit.audio.blocks import cut
 from lofigen_kit.effects import rack
 from lofigen_kit.errors import PresetError
 from lofigen_kit.plugins.loader import load_plugins
-from lofigen_kit.recipe import find_preset, load
+from lofigen_kit.provenance.load import find_preset, load
 from lofigen_kit.runtime.seeding import stream
 from lofigen_kit_plugins.vst3 import Vst3, file
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from lofigen_kit.batch.engines import check_address
+from lofigen_kit.batch.executors import check_address
 from lofigen_kit.batch.ledger import MANIFEST, Ledger, Record, last_records
 from lofigen_kit.batch.plan import Job, Plan, Point, from_json, make_plan
-from lofigen_kit.batch.run import run
-from lofigen_kit.batch.work import Group, Options, Place
+from lofigen_kit.batch.scheduler import run
+from lofigen_kit.batch.worker import Group, Options, Place
 from lofigen_kit.errors import InputError, LofigenError
 from lofigen_kit.plugins.registry import Registry
-from lofigen_kit.terms import check_commercial, credits_of
+from lofigen_kit.provenance.licences import check_commercial, credits_of
 
 Planned = Callable[..., Plan]
 

@@ -8,16 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lofigen_kit import recipe
 from lofigen_kit.analysis.collapse import Finding
 from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.audio.files import read_audio
 from lofigen_kit.audio.hashing import audio_sha256
 from lofigen_kit.batch.plan import make_plan
-from lofigen_kit.batch.quality import rank
-from lofigen_kit.batch.work import Group, Options, Place, do
+from lofigen_kit.batch.ranking import rank
+from lofigen_kit.batch.worker import Group, Options, Place, do
 from lofigen_kit.music.score import Hit, Note, Score
 from lofigen_kit.plugins.registry import Registry
+from lofigen_kit.provenance import recipe
+from lofigen_kit.provenance.load import load
 from lofigen_kit.render.take import render
 
 
@@ -73,7 +74,7 @@ def test_what_collapses_is_played_again_from_a_fresh_stream(
     one = replace(group, jobs=group.jobs[:1], options=Options(reject_collapsed=True))
     [record] = do(one)
     assert (record["status"], record["attempt"], record["findings"]) == ("done", 2, [])
-    preset, take, facts = recipe.load(group.place.folder / record["path"], registry)
+    preset, take, facts = load(group.place.folder / record["path"], registry)
     assert (take, recipe.attempt_of(facts)) == (0, 2)
     first = render(preset, 0).audio
     assert audio_sha256(read_audio(group.place.folder / record["path"])) != audio_sha256(first)

@@ -7,7 +7,6 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
-from lofigen_kit import recipe
 from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.audio.files import write_audio
 from lofigen_kit.components.base import Context
@@ -16,6 +15,8 @@ from lofigen_kit.engine import generate
 from lofigen_kit.errors import InputError, PresetError, RenderError
 from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.preset.schema import Preset
+from lofigen_kit.provenance import recipe
+from lofigen_kit.provenance.save import file_stem
 from lofigen_kit.render.take import TAKES_AT_ONCE, render, render_takes
 from lofigen_kit_plugins.audio_file import AudioFile
 from lofigen_kit_plugins.lowpass import Lowpass
@@ -132,7 +133,7 @@ def test_the_score_goes_as_fast_as_what_is_heard(load: Load) -> None:
     assert slow.score.tempo_bpm == pytest.approx(200 * speed)
     assert slow.audio.frames == round(52_920 / speed)
     assert slow.stems["effects.fake-noise#0"].frames == slow.audio.frames
-    assert recipe.file_stem(slow).startswith("small_149.831bpm_Amin_")  # it was D minor
+    assert file_stem(slow).startswith("small_149.831bpm_Amin_")  # it was D minor
 
 
 def test_the_plugins_within_branches_are_in_the_recipe(load: Load, registry: Registry) -> None:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lofigen_kit import decisions
-from lofigen_kit.decisions import Decision, Decisions, parse, place_fault, read
+from lofigen_kit.audition import decisions
+from lofigen_kit.audition.decisions import Decision, Decisions, parse, place_fault, read
 from lofigen_kit.errors import InputError
 
 ODD = "a1. \"'<>&\n\t\r\x1b\u202e\u2028é\U0001f3b9#?%*"

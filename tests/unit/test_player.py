@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from lofigen_kit.audio.buffer import Sound
-from lofigen_kit.cli.keys import keys
+from lofigen_kit.cli.keyboard import keys
 from lofigen_kit.cli.play import watch
 from lofigen_kit.errors import RenderError
 from lofigen_kit.playback.player import AHEAD_S, Player, ahead_s

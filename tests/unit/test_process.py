@@ -17,6 +17,7 @@ from lofigen_kit.audio.block_file import Spool
 from lofigen_kit.audio.buffer import AudioBuffer, Sound
 from lofigen_kit.audio.files import as_stored, read_audio, read_labels
 from lofigen_kit.audio.hashing import audio_sha256
+from lofigen_kit.batch.process_files import find_files, list_jobs
 from lofigen_kit.components.base import Context
 from lofigen_kit.dsp.fades import faded
 from lofigen_kit.dsp.mastering import master
@@ -24,8 +25,8 @@ from lofigen_kit.effects import rack
 from lofigen_kit.errors import InputError, RenderError
 from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.preset.schema import Preset, load_preset
-from lofigen_kit.process_many import find_files, list_jobs
-from lofigen_kit.render.recording import examine, process
+from lofigen_kit.provenance.save import process
+from lofigen_kit.render.recording import examine
 from lofigen_kit.runtime.seeding import stream
 
 RATE_HZ = 44_100

@@ -23,7 +23,7 @@ from lofigen_kit.errors import InputError
 from lofigen_kit.nn.checkpoint import load, save
 from lofigen_kit.nn.network import to_tensors
 from lofigen_kit.nn.spec import Layers, NetworkSpec, stack
-from lofigen_kit.recipe import MADE
+from lofigen_kit.provenance.recipe import MADE
 from lofigen_kit.runtime.files import write_atomic, writing
 from lofigen_kit.runtime.seeding import stream
 from lofigen_kit.training.corpus import read_manifest, read_songs

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 from lofigen_kit.audio import riff, tags
 from lofigen_kit.audio.files import Format, format_of
 from lofigen_kit.errors import InputError, RenderError
-from lofigen_kit.recipe import is_generated
+from lofigen_kit.provenance.recipe import is_generated
 from lofigen_kit.runtime.files import write_atomic
 
 if TYPE_CHECKING:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from lofigen_kit import credentials, recipe
 from lofigen_kit.audio.files import file_sha256
-from lofigen_kit.credentials import Credentials
 from lofigen_kit.errors import InputError
 from lofigen_kit.plugins.registry import Registry
+from lofigen_kit.provenance import c2pa, recipe
+from lofigen_kit.provenance.c2pa import Credentials
+from lofigen_kit.provenance.replay import Replay, replay
 from lofigen_kit.render.result import Progress
-from lofigen_kit.replay import Replay, replay
 
 Sound = Literal["unknown", "as recorded", "changed", "encoded"]
 
@@ -76,7 +76,7 @@ def verify(
     """
     facts = recipe.read(path)
     sound = compare(path, facts)
-    signed = credentials.read(path, anchors=anchors)
+    signed = c2pa.read(path, anchors=anchors)
     again, why_not = None, ""
     if registry and facts is not None:
         try:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from itertools import chain, islice
 
-from lofigen_kit.batch.engines import Engine
+from lofigen_kit.batch.executors import Engine
 from lofigen_kit.batch.ledger import Record
-from lofigen_kit.batch.work import Group
+from lofigen_kit.batch.worker import Group
 
 AHEAD = 2
 """Groups under way for each worker: one at work and one waiting."""

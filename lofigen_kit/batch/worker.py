@@ -15,24 +15,25 @@ from pathlib import Path, PurePosixPath
 from time import monotonic
 from typing import Any
 
-from lofigen_kit import recipe
 from lofigen_kit.analysis import collapse
 from lofigen_kit.batch.ledger import Record
 from lofigen_kit.batch.plan import Job
-from lofigen_kit.batch.quality import rank
+from lofigen_kit.batch.ranking import rank
 from lofigen_kit.components.base import Take
-from lofigen_kit.credentials import Identity
 from lofigen_kit.errors import AudioError, InputError, LofigenError, RenderError
 from lofigen_kit.plugins.loader import load_plugins
 from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.preset.schema import Preset, parse
 from lofigen_kit.preset.yaml_loader import Document
+from lofigen_kit.provenance import recipe
+from lofigen_kit.provenance.c2pa import Identity
+from lofigen_kit.provenance.licences import check_commercial, made_with
+from lofigen_kit.provenance.save import file_stem, files_of, recipe_of, save
 from lofigen_kit.render.cache import Cache
 from lofigen_kit.render.result import Rendering
 from lofigen_kit.render.take import render_takes
 from lofigen_kit.runtime.files import check_free
 from lofigen_kit.runtime.workers import interruptible, one_thread
-from lofigen_kit.terms import check_commercial, made_with
 
 MAX_ATTEMPTS = 4
 
@@ -200,11 +201,11 @@ def _publish(group: Group, rendering: Rendering, registry: Registry) -> tuple[Pa
     """
     output = rendering.preset.output
     folder = group.place.folder / group.below
-    path = folder / f"{recipe.file_stem(rendering)}.{output.format}"
-    files = recipe.files_of(path, midi=output.midi)
+    path = folder / f"{file_stem(rendering)}.{output.format}"
+    files = files_of(path, midi=output.midi)
     if path.exists():
         facts = _own_recipe(path)
-        now = recipe.recipe_of(rendering, registry)
+        now = recipe_of(rendering, registry)
         if facts.get("audio_sha256") != now["audio_sha256"]:
             raise InputError(
                 "another sound of this name is there", where=path, remedy="move it, and run again"
@@ -215,7 +216,7 @@ def _publish(group: Group, rendering: Rendering, registry: Registry) -> tuple[Pa
         check_free(*files, force=False)
     # What is there of it is its own, from a run that was cut short.
     identity = group.place.identity
-    return path, recipe.save(rendering, path, registry, identity=identity, force=True)
+    return path, save(rendering, path, registry, identity=identity, force=True)
 
 
 def _own_recipe(path: Path) -> dict[str, Any]:

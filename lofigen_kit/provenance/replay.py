@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from lofigen_kit import recipe
 from lofigen_kit.audio.blocks import Blocks, cut
 from lofigen_kit.audio.buffer import AudioBuffer, Sound
 from lofigen_kit.audio.files import Format, file_sha256, read_audio, write_blocks
@@ -20,6 +19,9 @@ from lofigen_kit.dsp.levels import db_of
 from lofigen_kit.errors import InputError
 from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.preset.schema import Preset
+from lofigen_kit.provenance import recipe
+from lofigen_kit.provenance.load import load
+from lofigen_kit.provenance.save import recipe_of_processed, stored
 from lofigen_kit.render.recording import Processed, examine, processed
 from lofigen_kit.render.result import Progress, Rendering
 from lofigen_kit.render.take import render_takes
@@ -80,7 +82,7 @@ def replay(
         InputError: if there is no recipe, or what it needs is not there.
         RenderError: if it breaks while it is rendered.
     """
-    preset, take, then = recipe.load(path, registry, native=native)
+    preset, take, then = load(path, registry, native=native)
     if then.get("command") == recipe.STREAM:
         raise InputError(
             "it is a stream, which has no end that its recipe could tell of",
@@ -89,13 +91,15 @@ def replay(
         )
     preset = _with_recording(preset, path.parent, recording)
     if then.get("command") == "process":
-        with _processed(preset, registry) as again:
-            return _compared(path, then, again.facts, again.blocks, again.sound)
+        recorded = inside(preset.source_root, getattr(preset.source, "path", ""))
+        with _processed(preset, recorded) as again:
+            now = recipe_of_processed(again, recorded, registry)
+            return _compared(path, then, now, again.blocks, again.sound)
     rendering = rendered_again(preset, take, then, threads=threads, progress=progress)
-    stored = recipe.stored(rendering)
-    now = recipe.recipe(rendering, registry, audio_sha256(stored))
-    sound = Sound(stored.channels, stored.frames, stored.sample_rate_hz)
-    return _compared(path, then, now, lambda: cut(stored.samples), sound)
+    audio = stored(rendering)
+    now = recipe.recipe(rendering, registry, audio_sha256(audio))
+    sound = Sound(audio.channels, audio.frames, audio.sample_rate_hz)
+    return _compared(path, then, now, lambda: cut(audio.samples), sound)
 
 
 def rendered_again(
@@ -130,12 +134,11 @@ def rendered_again(
 
 
 @contextmanager
-def _processed(preset: Preset, registry: Registry) -> Iterator[Processed]:
-    """Process the recording of a file again; temporary files go where the system has them."""
-    with TemporaryDirectory() as folder:
-        recording = inside(preset.source_root, getattr(preset.source, "path", ""))
-        with processed(examine(recording, salvage=True), preset, Path(folder), registry) as again:
-            yield again
+def _processed(preset: Preset, recording: Path) -> Iterator[Processed]:
+    """Process a recording again; temporary files go where the system has them."""
+    found = examine(recording, salvage=True)
+    with TemporaryDirectory() as folder, processed(found, preset, Path(folder)) as again:
+        yield again
 
 
 def _compared(

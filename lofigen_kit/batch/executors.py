@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from lofigen_kit.batch.work import begin
+from lofigen_kit.batch.worker import begin
 from lofigen_kit.errors import InputError
 from lofigen_kit.runtime.workers import pool
 

@@ -11,18 +11,19 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from lofigen_kit import recipe
 from lofigen_kit.errors import InputError, LofigenError, RenderError
 from lofigen_kit.plugins.loader import load_plugins
 from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.preset.schema import Preset
-from lofigen_kit.render.recording import Progress, process
+from lofigen_kit.provenance.load import find_preset
+from lofigen_kit.provenance.save import files_of, process
+from lofigen_kit.render.recording import Progress
 from lofigen_kit.runtime.files import check_free, safe_name
 from lofigen_kit.runtime.workers import heard_warnings, interruptible, pool
 
 if TYPE_CHECKING:
     from lofigen_kit.components.contracts import Source
-    from lofigen_kit.credentials import Identity
+    from lofigen_kit.provenance.c2pa import Identity
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Rack:
 
     def load(self, registry: Registry) -> Preset:
         """Return the preset without its network."""
-        chosen, _, _ = recipe.find_preset(self.preset, registry, self.overrides)
+        chosen, _, _ = find_preset(self.preset, registry, self.overrides)
         return chosen.without_model()
 
 
@@ -127,7 +128,7 @@ def list_jobs(
                 where=target,
                 remedy="rename one of them, or process them one by one",
             )
-        check_free(*recipe.files_of(target), force=force)
+        check_free(*files_of(target), force=force)
         jobs.append(Job(source, target))
     return jobs
 

@@ -30,7 +30,7 @@ from lofigen_kit.errors import InputError
 if TYPE_CHECKING:
     from lofigen_kit.audio.buffer import AudioBuffer
     from lofigen_kit.audio.metadata import Labels
-    from lofigen_kit.process_many import Done
+    from lofigen_kit.batch.process_files import Done
     from lofigen_kit.render.result import Progress
 
 
@@ -67,19 +67,19 @@ def process(
     A folder's files are found in it and in its folders, and its tree is kept. Where some of several
     files cannot be processed, the others are, and the exit code is 3.
     """
-    from lofigen_kit import process_many
+    from lofigen_kit.batch import process_files
 
     registry = registry_of(ctx)
     settings: Settings = ctx.obj
-    found = process_many.find_files(audio, output or Path())
+    found = process_files.find_files(audio, output or Path())
     place = Destination.of(output, len(found))
     changes = [*(overrides or []), *place.overrides]
     if seed is not None:
         changes.append(f"seed={seed}")
-    rack = process_many.Rack(preset, tuple(changes), settings.plugin_dir)
+    rack = process_files.Rack(preset, tuple(changes), settings.plugin_dir)
     chosen = rack.load(registry)
     identity = signer(certificate, key, chosen.output.format) if sign else None
-    jobs = process_many.list_jobs(
+    jobs = process_files.list_jobs(
         found,
         chosen,
         place.path.parent if place.is_file else place.path,
@@ -88,7 +88,7 @@ def process(
     )
     results = []
     with progress_bar(quiet=quiet or as_json) as bar:
-        for done in process_many.run(
+        for done in process_files.run(
             jobs,
             rack,
             registry,
@@ -142,8 +142,8 @@ def inspect(
     quiet: Quiet = False,
 ) -> None:
     """Show what an audio file is, and how it was made if it says so."""
-    from lofigen_kit import recipe
     from lofigen_kit.audio.files import read_audio, read_labels
+    from lofigen_kit.provenance import recipe
 
     audio = read_audio(file)
     labels = read_labels(file)

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
-from lofigen_kit import recipe
 from lofigen_kit.audio.metadata import AUDIO_SUFFIXES
-from lofigen_kit.decisions import Decision, Decisions, inside
+from lofigen_kit.audition.decisions import Decision, Decisions, inside
 from lofigen_kit.errors import InputError, LofigenError, RenderError, one_line
+from lofigen_kit.provenance import recipe
+from lofigen_kit.provenance.licences import CREDITS, credits_of, made_with
+from lofigen_kit.provenance.load import load
+from lofigen_kit.provenance.save import recipe_of, save_stems, stem_files, stems_folder
 from lofigen_kit.runtime.files import check_free, writing
-from lofigen_kit.terms import CREDITS, credits_of, made_with
 
 if TYPE_CHECKING:
     from lofigen_kit.plugins.registry import Registry
@@ -171,25 +173,25 @@ def with_stems(
         LofigenError: if it has no recipe, or that gives another sound here.
     """
     from lofigen_kit.music.midi import to_midi
-    from lofigen_kit.replay import rendered_again
+    from lofigen_kit.provenance.replay import rendered_again
     from lofigen_kit.runtime.files import write_atomic
 
     path = target / take.place
-    if any(file.parent.name == recipe.stems_folder(path).name for file in take.files):
+    if any(file.parent.name == stems_folder(path).name for file in take.files):
         return take
-    preset, number, facts = recipe.load(path, registry)
+    preset, number, facts = load(path, registry)
     if facts.get("command") != "chain":
         raise InputError("it was processed, not rendered", where=path, remedy="leave --stems out")
     rendering = rendered_again(preset, number, facts, threads=threads, stems=True)
-    if recipe.recipe_of(rendering, registry)["audio_sha256"] != facts.get("audio_sha256"):
+    if recipe_of(rendering, registry)["audio_sha256"] != facts.get("audio_sha256"):
         raise RenderError(
             "rendered again it sounds otherwise, so it gets no stems", where=path,
             remedy="see `lofigen-kit chain replay`",
         )  # fmt: skip
-    stems = recipe.stem_files(path, rendering.stems)
+    stems = stem_files(path, rendering.stems)
     score = path.with_suffix(".mid")
     check_free(score, *stems, force=force)
-    recipe.save_stems(rendering, path, force=force)
+    save_stems(rendering, path, force=force)
     with writing(score):
         write_atomic(score, to_midi(rendering.score))
     new = {file.relative_to(target) for file in (score, *stems)}
@@ -306,7 +308,7 @@ def _files(folder: Path, path: Path) -> Iterator[Path]:
         for file in (path.with_suffix(suffix) for suffix in BESIDE):
             if file.is_file():
                 yield file.relative_to(folder)
-    stems = recipe.stems_folder(path)
+    stems = stems_folder(path)
     if stems.is_dir() and not stems.is_symlink():
         for stem in sorted(stems.iterdir()):
             if stem.is_file() and not stem.is_symlink():

@@ -1,0 +1,102 @@
+"""What a rendered file stands for: the preset in its recipe, held to what a stranger may ask."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lofigen_kit.audio.metadata import AUDIO_SUFFIXES
+from lofigen_kit.errors import PresetError
+from lofigen_kit.plugins.registry import Registry
+from lofigen_kit.preset.schema import Preset, load_preset, parse
+from lofigen_kit.preset.yaml_loader import Document
+from lofigen_kit.provenance.recipe import all_effects, read
+
+
+def find_preset(
+    name: str, registry: Registry, overrides: Sequence[str] = (), *, native: bool = False
+) -> tuple[Preset, int, dict[str, Any]]:
+    """Return what a preset's name, a chain file or a rendered file stands for; see `load`.
+
+    Raises:
+        PresetError: if there is none, or it is not valid.
+        AudioError: if it is audio that cannot be read.
+    """
+    path = Path(name)
+    if path.suffix.lower() in AUDIO_SUFFIXES:
+        return load(path, registry, overrides, native=native)
+    return load_preset(name, registry=registry, overrides=overrides), 0, {}
+
+
+def load(
+    path: Path, registry: Registry, overrides: Sequence[str] = (), *, native: bool = False
+) -> tuple[Preset, int, dict[str, Any]]:
+    """Return the preset inside a rendered file, the number of its take, and all of the recipe.
+
+    A stranger may have written it: it is validated as a preset is, and what it names must lie in
+    the file's own folder.
+
+    Args:
+        path: The audio file.
+        registry: The components to choose from.
+        overrides: `KEY=VALUE` texts.
+        native: Let it name machine code to run: the user trusts it, or it is not to be run.
+
+    Raises:
+        PresetError: if there is no recipe, it is no valid preset, or a plugin of it is missing.
+        AudioError: if the file is not readable audio.
+    """
+    facts = read(path)
+    if facts is None:
+        raise PresetError(
+            "the file carries no recipe", where=path, remedy="give a preset, or a rendered file"
+        )
+    document = Document(facts.get("preset"), str(path))
+    try:
+        preset = parse(document, root=path.parent, registry=registry, overrides=overrides)
+    except PresetError:
+        _check_components(path, facts, registry)
+        raise
+    if not native:
+        check_native(
+            path,
+            preset,
+            remedy="if you trust it, write the preset out with `chain show` and render that, or "
+            "give --native to `chain replay`",
+        )
+    take = facts.get("take")
+    return preset, take if isinstance(take, int) and take >= 0 else 0, facts
+
+
+def _check_components(path: Path, facts: dict[str, Any], registry: Registry) -> None:
+    """Name the package that a component came from, where it is not installed."""
+    data, owners = facts.get("preset"), facts.get("plugins")
+    if not isinstance(data, dict) or not isinstance(owners, dict):
+        return
+    effects = data.get("effects")
+    parts = [(kind, data.get(kind)) for kind in ("source", "model", "sampler")]
+    parts += [("effect", effect) for effect in effects] if isinstance(effects, list) else []
+    for kind, part in parts:
+        use = part.get("use") if isinstance(part, dict) else None
+        if isinstance(use, str) and use in owners and use not in registry.classes(kind):
+            raise PresetError(
+                f"it was made with the {kind} {use!r} of {owners[use]!r}, which is not here",
+                where=path,
+                remedy="install that, or name its folder with --plugin-dir",
+            )
+
+
+def check_native(path: Path, preset: Preset, *, remedy: str) -> None:
+    """Refuse to run machine code for a stranger, whether it came with the file or is here.
+
+    Raises:
+        PresetError: if the preset names any.
+    """
+    named = [effect.use for effect in all_effects(preset.effects) if effect.native]
+    if named:
+        raise PresetError(
+            f"its recipe runs a plugin of machine code ({named[0]})",
+            where=path,
+            remedy=remedy,
+        )

@@ -1,0 +1,282 @@
+"""A finished sound as a file: with its recipe inside and beside it, its score and its stems."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lofigen_kit.audio.blocks import cut
+from lofigen_kit.audio.buffer import AudioBuffer, Sound
+from lofigen_kit.audio.metadata import MAX_CUES, Cue, Labels, Loop
+from lofigen_kit.plugins.registry import Registry
+from lofigen_kit.preset.schema import Preset
+from lofigen_kit.provenance.recipe import MADE, PROCESSED, finite, is_generated, read, recipe
+from lofigen_kit.render.recording import Processed, Progress, examine, processed
+from lofigen_kit.render.result import Rendering, Result
+from lofigen_kit.runtime.files import check_free, safe_name, writing
+from lofigen_kit.runtime.seeding import stream
+
+if TYPE_CHECKING:
+    from lofigen_kit.provenance.c2pa import Identity
+
+
+_logger = logging.getLogger(__name__)
+
+STEMS = ".stems"
+"""What the name of a folder of stems ends in."""
+
+
+def recipe_of(rendering: Rendering, registry: Registry) -> dict[str, Any]:
+    """Return the recipe of a take as its file will hold it."""
+    from lofigen_kit.audio.hashing import audio_sha256
+
+    return recipe(rendering, registry, audio_sha256(stored(rendering)))
+
+
+def save(
+    rendering: Rendering,
+    path: Path,
+    registry: Registry,
+    *,
+    identity: Identity | None = None,
+    force: bool = False,
+) -> dict[str, Any]:
+    """Write a rendering with its recipe inside and beside it, and return the recipe.
+
+    Stems, where there are any, go into the folder `<name>.stems`, as 32-bit float WAV.
+
+    Args:
+        rendering: The finished take.
+        path: The audio file; missing folders are made. The recipe goes beside it, as `.json`, and
+            the score, if the preset asks for it, as `.mid`.
+        registry: The plugins that its components came from.
+        identity: Who signs the file; stems are not signed.
+        force: Overwrite what is there.
+
+    Raises:
+        InputError: if a file is there already, or the place cannot be written to.
+        RenderError: if the system fails while writing; nothing half-written stays.
+    """
+    from lofigen_kit.audio.hashing import audio_sha256
+
+    midi = rendering.preset.output.midi
+    check_free(*files_of(path, midi=midi), *stem_files(path, rendering.stems), force=force)
+    audio = stored(rendering)
+    facts = recipe(rendering, registry, audio_sha256(audio))
+    sound = Sound(audio.channels, audio.frames, audio.sample_rate_hz)
+    write(rendering, path, facts, cut(audio.samples), sound, identity=identity, force=force)
+    with writing(path):
+        save_stems(rendering, path, force=force)
+    return facts
+
+
+def write(
+    result: Result,
+    path: Path,
+    facts: dict[str, Any],
+    blocks: Iterable[np.ndarray],
+    sound: Sound,
+    *,
+    identity: Identity | None = None,
+    force: bool = False,
+) -> None:
+    """Write a finished sound and its recipe, and the score if its preset asks for it.
+
+    Args:
+        result: What is known of the sound.
+        path: The audio file; missing folders are made.
+        facts: The recipe.
+        blocks: The sound as its file will hold it [shape=(channels, frames), dtype=float32].
+        sound: What that is in all.
+        identity: Who signs the file.
+        force: Overwrite what is there.
+
+    Raises:
+        InputError: if a file is there already, or the place cannot be written to.
+        RenderError: if the system fails while writing; nothing half-written stays.
+    """
+    from lofigen_kit.audio.files import write_blocks
+    from lofigen_kit.runtime.files import write_atomic
+
+    output = result.preset.output
+    text = json.dumps(facts, ensure_ascii=False, indent=2) + "\n"
+    comment = json.dumps(facts, ensure_ascii=False, separators=(",", ":"))
+    seal = None
+    if identity:
+        seal = partial(identity.seal, path=path, format=output.format, comment=comment)
+    beside = {path.with_suffix(".json"): text.encode()}
+    if output.midi:
+        from lofigen_kit.music.midi import to_midi
+
+        beside[path.with_suffix(".mid")] = to_midi(result.score)
+    if result.loop and output.format == "mp3":
+        _logger.warning(
+            "%s: players add a gap to an MP3: for a seamless loop write WAV or FLAC", path
+        )
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            for sidecar, blob in beside.items():
+                write_atomic(sidecar, blob)
+            write_blocks(
+                path,
+                blocks,
+                sound,
+                format=output.format,
+                bit_depth=output.bit_depth,
+                comment=comment,
+                rng=None,
+                labels=labels_of(result, sound),
+                seal=seal,
+                force=force,
+            )
+        except BaseException:
+            for sidecar in beside:
+                sidecar.unlink(missing_ok=True)
+            raise
+
+
+def stored(rendering: Rendering) -> AudioBuffer:
+    """Return a rendering's sound as its file will hold it, dithered if it is of 16 bits."""
+    from lofigen_kit.audio.files import as_stored
+
+    preset = rendering.preset
+    return as_stored(
+        rendering.audio,
+        format=preset.output.format,
+        bit_depth=preset.output.bit_depth,
+        rng=stream(preset.seed, rendering.take, "output"),
+    )
+
+
+def labels_of(rendering: Result, sound: Sound) -> Labels:
+    """Return what other programs are told of a finished sound."""
+    score = rendering.score
+    facts = (rendering.preset.name, f"{score.tempo_bpm:.6g} BPM", score.key, rendering.title)
+    bar_s = 4.0 * score.grid.beat_s
+    starts = (score.start_s + n * bar_s for n in range(min(score.bars, MAX_CUES)))
+    frames = [round(start_s * sound.sample_rate_hz) for start_s in starts]
+    return Labels(
+        title=f"{rendering.title} ({rendering.preset.name})",
+        description=", ".join(fact for fact in facts if fact),
+        tempo_bpm=score.tempo_bpm,
+        beats=4 * score.bars,
+        key=score.key,
+        loop=Loop(0, sound.frames - 1) if rendering.loop else None,
+        cues=tuple(
+            Cue(frame, f"bar {n}")
+            for n, frame in enumerate(frames, start=1)
+            if frame < sound.frames
+        ),
+        loudness_lufs=finite(rendering.loudness_lufs),
+        true_peak_dbtp=finite(rendering.true_peak_dbtp),
+    )
+
+
+def files_of(path: Path, *, midi: bool = False) -> tuple[Path, ...]:
+    """Return what `save` writes: the audio file, and beside it the recipe and the score."""
+    suffixes = (".json", ".mid") if midi else (".json",)
+    return path, *(path.with_suffix(suffix) for suffix in suffixes)
+
+
+def stems_folder(path: Path) -> Path:
+    """Return the folder beside `path` that holds its stems."""
+    return path.with_name(f"{path.stem}{STEMS}")
+
+
+def stem_files(path: Path, stages: Iterable[str]) -> list[Path]:
+    """Return the files beside `path` for the sound after each stage, in order."""
+    folder = stems_folder(path)
+    names = [stage.removeprefix("effects.").partition("#")[0] for stage in stages]
+    return [folder / f"{number:02}-{safe_name(name)}.wav" for number, name in enumerate(names)]
+
+
+def save_stems(rendering: Rendering, path: Path, *, force: bool) -> None:
+    """Write the sound after each stage, as 32-bit float, into the folder beside the file."""
+    from lofigen_kit.audio.files import write_audio
+
+    files = stem_files(path, rendering.stems)
+    for file, (stage, audio) in zip(files, rendering.stems.items(), strict=True):
+        file.parent.mkdir(exist_ok=True)
+        write_audio(
+            file,
+            audio,
+            format="wav",
+            bit_depth=32,
+            comment="",
+            rng=stream(rendering.preset.seed, rendering.take, f"output.{stage}"),
+            force=force,
+        )
+
+
+def file_stem(rendering: Rendering) -> str:
+    """Return a file name without suffix: `lofi-tape_78bpm_Dmin_seed3_take0`."""
+    return stem(rendering.preset, rendering.take, rendering.score.tempo_bpm, rendering.score.key)
+
+
+def stem(preset: Preset, take: int, tempo_bpm: float, key: str) -> str:
+    """Return a file name without suffix, safe on every system."""
+    tonic, _, mode = key.partition(" ")
+    parts = [safe_name(preset.name), f"{tempo_bpm:.6g}bpm"]
+    if tonic:
+        parts.append(safe_name(tonic.replace("#", "s") + mode[:3]))
+    return "_".join([*parts, f"seed{preset.seed}", f"take{take}"])
+
+
+def process(
+    path: Path,
+    preset: Preset,
+    target: Path,
+    registry: Registry,
+    *,
+    salvage: bool = False,
+    identity: Identity | None = None,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Process a file, write the result with its recipe inside and beside it, return the recipe.
+
+    Mono stays mono and stereo stays stereo; of more channels, the mean is heard on both sides.
+
+    Args:
+        path: The file, of up to twelve hours.
+        preset: Whose effects and master to run; its source stands for the file in the recipe.
+        target: The file to write; missing folders are made.
+        registry: The plugins that the preset's components came from.
+        salvage: Take a damaged file as far as it goes.
+        identity: Who signs the result.
+        force: Overwrite what is there.
+        progress: Told how far it is.
+
+    Raises:
+        InputError: if the file is no audio or damaged, or the place cannot be written to.
+        RenderError: naming the stage that broke; nothing half-written stays.
+    """
+    check_free(*files_of(target), force=force)
+    # Where the result will lie there is room for it: the folder, or the nearest that is there.
+    folder = next(p for p in target.absolute().parents if p.is_dir())
+    recording = examine(path, salvage=salvage)
+    with processed(recording, preset, folder, target=target, progress=progress) as done:
+        facts = recipe_of_processed(done, path, registry)
+        write(done.result, target, facts, done.blocks(), done.sound, identity=identity, force=force)
+    return facts
+
+
+def recipe_of_processed(done: Processed, path: Path, registry: Registry) -> dict[str, Any]:
+    """Return the recipe of a recording that was processed.
+
+    Args:
+        done: What became of it.
+        path: The recording, which may say that it was generated: effects do not change that.
+        registry: The plugins that the preset's components came from.
+    """
+    facts = recipe(done.result, registry, done.audio_sha256)
+    if is_generated(read(path)):
+        facts["disclosure"] = f"{MADE}, {PROCESSED}"
+    return facts
