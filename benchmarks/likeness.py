@@ -3,10 +3,10 @@
     lofigen-kit corpus make -o CORPUS --minutes 60 --seed 1
     python benchmarks/likeness.py CORPUS
 
-Prints the tables of docs/provenance.md. The waveform is `lofigen_kit.training.memory`, the chroma
-`lofigen_kit.training.chroma_memory`. Copies are of sixteen seconds, sent at 44.1 kHz through the
-kit's own effects, and compared with their song alone: what is asked is how much of the likeness
-the change leaves.
+Prints the tables of docs/provenance.md. The waveform is `lofigen_kit.evaluation.memorisation`, the
+chroma `lofigen_kit.evaluation.memorisation_chroma`. Copies are of sixteen seconds, sent at 44.1 kHz
+through the kit's own effects, and compared with their song alone: what is asked is how much of the
+likeness the change leaves.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ import numpy as np
 from lofigen_kit.analysis import mono_8k
 from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.components.base import Context
+from lofigen_kit.corpus.songs import Song, read_manifest, read_songs
 from lofigen_kit.dsp.resample import resample
 from lofigen_kit.effects.rack import applied
+from lofigen_kit.evaluation import memorisation, memorisation_chroma
+from lofigen_kit.evaluation.memorisation import Memory
+from lofigen_kit.evaluation.memorisation_chroma import ChromaMemory
 from lofigen_kit.music.score import BeatGrid
 from lofigen_kit.plugins.loader import load_plugins
-from lofigen_kit.training import chroma_memory, memory
-from lofigen_kit.training.chroma_memory import ChromaMemory
-from lofigen_kit.training.corpus import Song, read_manifest, read_songs
-from lofigen_kit.training.memory import Memory
 
 RATE_HZ, PLAYED_HZ = 8_000, 44_100
 SONGS, SECONDS, START_S = 12, 16, 1.0
@@ -124,8 +124,9 @@ def main(corpus: Path) -> None:
             for ear in ("waveform", "chroma")
         )  # fmt: skip
         print(f"| {name} | {waveform.min():.2f} | {np.median(waveform):.2f} | "
-              f"{_share(waveform < memory.COPY)} | {chroma.min():.2f} | {np.median(chroma):.2f} | "
-              f"{_share(chroma < chroma_memory.FLAG)} | {_share(chroma < chroma_memory.COPY)} |",
+              f"{_share(waveform < memorisation.COPY)} | {chroma.min():.2f} | "
+              f"{np.median(chroma):.2f} | {_share(chroma < memorisation_chroma.FLAG)} | "
+              f"{_share(chroma < memorisation_chroma.COPY)} |",
               flush=True)  # fmt: skip
 
 
@@ -147,7 +148,9 @@ def _print_unheard(name: str, ear: str, pairs: Sequence[tuple[Song, Sequence[Son
         found.append(_similarities(cache[id(others)], song.samples.astype(float)))
     windows, best = np.concatenate(found), np.array([f.max() for f in found if len(f)])
     flag, copy = (
-        (chroma_memory.FLAG, chroma_memory.COPY) if ear == "chroma" else (memory.COPY, memory.COPY)
+        (memorisation_chroma.FLAG, memorisation_chroma.COPY)
+        if ear == "chroma"
+        else (memorisation.COPY, memorisation.COPY)
     )
     middle, high = np.quantile(windows, [0.5, 0.99])
     print(f"| {name} | {ear} | {len(pairs)} | {len(windows)} | {middle:.2f} | {high:.2f} | "

@@ -1,4 +1,4 @@
-"""Where a copy is told from a song that was never heard: calibrates `lofigen_kit.training.memory`.
+"""Where a copy is told from a song never heard: calibrates `lofigen_kit.evaluation.memorisation`.
 
     python benchmarks/memory.py CORPUS
 
@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from scipy import signal  # noqa: TID253 - nothing here has to start fast
 
-from lofigen_kit.training.corpus import read_songs
-from lofigen_kit.training.memory import COPY, Memory
+from lofigen_kit.corpus.songs import read_songs
+from lofigen_kit.evaluation.memorisation import COPY, Memory
 
 RATE_HZ = 8_000
 SONGS, SECONDS = 8, 6

@@ -15,8 +15,8 @@ import re
 import sys
 from pathlib import Path
 
-from lofigen_kit import report
-from lofigen_kit.card import read_evaluation
+from lofigen_kit.evaluation import tables
+from lofigen_kit.evaluation.model_card import read_evaluation
 
 DOCS = Path(__file__).parent
 PAGE = DOCS / "checkpoints.md"
@@ -26,7 +26,7 @@ FIGURES = re.compile(r"(<!-- figures: ([\w.-]+) -->\n).*?(<!-- end of figures --
 def figures(found: re.Match[str]) -> str:
     """Return a stretch of the page with its figures as they are now."""
     evaluation = read_evaluation(DOCS / "checkpoints" / f"{found[2]}.json")
-    return f"{found[1]}\n{report.markdown(evaluation)}\n{found[3]}"
+    return f"{found[1]}\n{tables.markdown(evaluation)}\n{found[3]}"
 
 
 def main(*, check: bool) -> int:

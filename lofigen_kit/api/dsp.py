@@ -14,10 +14,10 @@ from lofigen_kit.runtime.lazy_imports import names_of
 
 if TYPE_CHECKING:
     from lofigen_kit.dsp.allpass import Allpasses
-    from lofigen_kit.dsp.board import CHUNK_FRAMES, Board, LinkedGain
     from lofigen_kit.dsp.circular import Circular, Repeated, Texture
     from lofigen_kit.dsp.convolve import Convolver
     from lofigen_kit.dsp.crackle import Crackle
+    from lofigen_kit.dsp.decibels import gain_of
     from lofigen_kit.dsp.delay import SHORTEST_FRAMES, MovingDelay
     from lofigen_kit.dsp.filters import (
         Sections,
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     )
     from lofigen_kit.dsp.grains import Scatter, damped_tone, log_uniform, onsets, panned
     from lofigen_kit.dsp.hysteresis import Tape
-    from lofigen_kit.dsp.levels import gain_of
+    from lofigen_kit.dsp.lfo import Glide, Oscillator, in_step
     from lofigen_kit.dsp.linear_phase import LinearPhase, taps_for
     from lofigen_kit.dsp.loudness import integrated_lufs
-    from lofigen_kit.dsp.motion import Glide, Oscillator, in_step
     from lofigen_kit.dsp.noise import NoiseBand
+    from lofigen_kit.dsp.pedalboard_adapter import CHUNK_FRAMES, Board, LinkedGain
     from lofigen_kit.dsp.resample import Oversampler, convert, oversampling_latency, resample
     from lofigen_kit.dsp.reverb import LINES_S, MIDDLE_HZ, Room
-    from lofigen_kit.dsp.varying import Recent, UnevenReader
+    from lofigen_kit.dsp.variable_rate import Recent, UnevenReader
 
 __all__ = [
     "CHUNK_FRAMES",
@@ -89,37 +89,37 @@ if not TYPE_CHECKING:  # type checkers see the imports above, and refuse any oth
     __getattr__ = names_of(
         __name__,
         {
-            "CHUNK_FRAMES": "lofigen_kit.dsp.board",
+            "CHUNK_FRAMES": "lofigen_kit.dsp.pedalboard_adapter",
             "LINES_S": "lofigen_kit.dsp.reverb",
             "MIDDLE_HZ": "lofigen_kit.dsp.reverb",
             "SHORTEST_FRAMES": "lofigen_kit.dsp.delay",
             "Allpasses": "lofigen_kit.dsp.allpass",
-            "Board": "lofigen_kit.dsp.board",
+            "Board": "lofigen_kit.dsp.pedalboard_adapter",
             "Circular": "lofigen_kit.dsp.circular",
             "Convolver": "lofigen_kit.dsp.convolve",
             "Crackle": "lofigen_kit.dsp.crackle",
-            "Glide": "lofigen_kit.dsp.motion",
+            "Glide": "lofigen_kit.dsp.lfo",
             "LinearPhase": "lofigen_kit.dsp.linear_phase",
-            "LinkedGain": "lofigen_kit.dsp.board",
+            "LinkedGain": "lofigen_kit.dsp.pedalboard_adapter",
             "MovingDelay": "lofigen_kit.dsp.delay",
             "NoiseBand": "lofigen_kit.dsp.noise",
-            "Oscillator": "lofigen_kit.dsp.motion",
+            "Oscillator": "lofigen_kit.dsp.lfo",
             "Oversampler": "lofigen_kit.dsp.resample",
-            "Recent": "lofigen_kit.dsp.varying",
+            "Recent": "lofigen_kit.dsp.variable_rate",
             "Repeated": "lofigen_kit.dsp.circular",
             "Room": "lofigen_kit.dsp.reverb",
             "Scatter": "lofigen_kit.dsp.grains",
             "Sections": "lofigen_kit.dsp.filters",
             "Tape": "lofigen_kit.dsp.hysteresis",
             "Texture": "lofigen_kit.dsp.circular",
-            "UnevenReader": "lofigen_kit.dsp.varying",
+            "UnevenReader": "lofigen_kit.dsp.variable_rate",
             "butterworth": "lofigen_kit.dsp.filters",
             "butterworth_q": "lofigen_kit.dsp.filters",
             "convert": "lofigen_kit.dsp.resample",
             "damped_tone": "lofigen_kit.dsp.grains",
-            "gain_of": "lofigen_kit.dsp.levels",
+            "gain_of": "lofigen_kit.dsp.decibels",
             "high_shelf": "lofigen_kit.dsp.filters",
-            "in_step": "lofigen_kit.dsp.motion",
+            "in_step": "lofigen_kit.dsp.lfo",
             "integrated_lufs": "lofigen_kit.dsp.loudness",
             "log_uniform": "lofigen_kit.dsp.grains",
             "low_shelf": "lofigen_kit.dsp.filters",

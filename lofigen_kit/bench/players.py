@@ -107,7 +107,7 @@ def torch_blocked(job: Job, steps: int) -> Play:
     """The engine's blocks in torch's own operations, all tracks side by side."""
     import torch
 
-    blocked = import_module("lofigen_kit.engine.torch_blocked")
+    blocked = import_module("lofigen_kit.engine.torch_stream")
     lanes = blocked.TorchStream(job.network, job.sampler, lanes=job.tracks, device=job.device)
     tracks = job.make_tracks(steps)
 
@@ -152,9 +152,9 @@ class Method(NamedTuple):
 
 METHODS = {
     "window": Method(window, 1, alone=True, module="torch"),
-    "ring": Method(ring, 1, alone=True, module="lofigen_kit.engine.ring"),
+    "ring": Method(ring, 1, alone=True, module="lofigen_kit.engine.reference"),
     "torch-blocked": Method(
-        torch_blocked, PIECE, alone=False, module="lofigen_kit.engine.torch_blocked"
+        torch_blocked, PIECE, alone=False, module="lofigen_kit.engine.torch_stream"
     ),
     "engine": Method(engine, PIECE, alone=False, module="lofigen_kit.engine.stream"),
 }

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from lofigen_kit.bench.rounds import Play, clock, interleave, ratio
+from lofigen_kit.corpus.crops import Batch
 from lofigen_kit.errors import InputError
 from lofigen_kit.nn.network import CausalStack
 from lofigen_kit.nn.spec import NetworkSpec
-from lofigen_kit.training.data import Batch
 from lofigen_kit.training.update import judged_loss
 
 

@@ -21,8 +21,8 @@ from lofigen_kit.errors import InputError
 
 if TYPE_CHECKING:
     from lofigen_kit.components.contracts import Source
+    from lofigen_kit.corpus.build import Workers
     from lofigen_kit.plugins.registry import Registry
-    from lofigen_kit.training.assembly import Workers
 
 MINUTES = 60.0
 app = typer.Typer(no_args_is_help=True, help="Make material to train on.")
@@ -89,7 +89,7 @@ def make(
 
 def workers_of(ctx: typer.Context, count: int) -> Workers:
     """Return processes that load the same plugins as this one."""
-    from lofigen_kit.training.assembly import Workers
+    from lofigen_kit.corpus.build import Workers
 
     settings: Settings = ctx.obj
     return Workers(count, settings.plugin_dir)
@@ -104,7 +104,7 @@ def source_of(registry: Registry, name: str, overrides: list[str]) -> Source:
 def _render(
     player: Source, output: Path, *, minutes: float, seed: int, workers: Workers, quiet: bool
 ) -> dict[str, Any]:
-    from lofigen_kit.training.corpus import make_corpus
+    from lofigen_kit.corpus.songs import make_corpus
 
     with progress_bar(quiet=quiet) as bar:
 
@@ -126,7 +126,7 @@ def _listen(
     workers: Workers,
     quiet: bool,
 ) -> dict[str, Any]:
-    from lofigen_kit.training.recordings import corpus_of_recordings
+    from lofigen_kit.corpus.recordings import corpus_of_recordings
 
     with progress_bar(quiet=quiet) as bar:
 

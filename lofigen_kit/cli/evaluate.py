@@ -20,7 +20,7 @@ from lofigen_kit.cli.common import (
 
 if TYPE_CHECKING:
     from lofigen_kit.components.contracts import Sampler
-    from lofigen_kit.report import Evaluation
+    from lofigen_kit.evaluation.tables import Evaluation
 
 FILES = ("evaluate.json", "songs.csv", "takes.png", "prediction.png")
 
@@ -56,10 +56,10 @@ def evaluate(
     """Judge a checkpoint on songs it never saw: what it predicts, plays and remembers."""
     import torch
 
-    from lofigen_kit import report
+    from lofigen_kit.evaluation import tables
+    from lofigen_kit.evaluation.evaluate import Plan, assess
     from lofigen_kit.nn.checkpoint import load
     from lofigen_kit.runtime.files import check_free
-    from lofigen_kit.training.assess import Plan, assess
 
     torch.set_num_threads(threads)
     name, *fields = sampler.split(",")
@@ -72,25 +72,25 @@ def evaluate(
         result = assess(load(model), corpus, plan, progress=bar)
     if output:
         _write(result, output)
-    show(result, report.text(result), as_json=as_json, quiet=quiet)
+    show(result, tables.text(result), as_json=as_json, quiet=quiet)
 
 
 def _write(result: Evaluation, folder: Path) -> None:
     """Write evaluate.json, songs.csv and, where matplotlib is installed, the plots."""
     import json
 
-    from lofigen_kit import pictures, report
+    from lofigen_kit.evaluation import plots, tables
     from lofigen_kit.runtime.files import write_atomic, writing
 
     text = json.dumps(result, ensure_ascii=False, indent=1) + "\n"
-    files = {"evaluate.json": text.encode(), "songs.csv": report.csv(result).encode()}
-    if pictures.can_draw():
+    files = {"evaluate.json": text.encode(), "songs.csv": tables.csv(result).encode()}
+    if plots.can_draw():
         files |= {
-            "takes.png": pictures.picture_of_takes(result),
-            "prediction.png": pictures.picture_of_prediction(result),
+            "takes.png": plots.picture_of_takes(result),
+            "prediction.png": plots.picture_of_prediction(result),
         }
     else:
-        warn(f"no plots: they need matplotlib; {pictures.REMEDY}")
+        warn(f"no plots: they need matplotlib; {plots.REMEDY}")
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     for name, data in files.items():

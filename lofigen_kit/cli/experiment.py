@@ -16,11 +16,11 @@ from lofigen_kit.errors import InputError
 
 if TYPE_CHECKING:
     from lofigen_kit.components.contracts import Model
+    from lofigen_kit.corpus.build import Workers
+    from lofigen_kit.experiments.defects import Defect
+    from lofigen_kit.experiments.materials import Material
+    from lofigen_kit.experiments.runs import Kind, Result, Settings
     from lofigen_kit.nn.spec import Layers
-    from lofigen_kit.training.assembly import Workers
-    from lofigen_kit.training.experiments.defects import Defect
-    from lofigen_kit.training.experiments.materials import Material
-    from lofigen_kit.training.experiments.runs import Kind, Result, Settings
 
 
 class DefectName(StrEnum):
@@ -93,8 +93,8 @@ def layers(
 
     What is done is kept: run the same again to go on, or with another --defect to add to it.
     """
-    from lofigen_kit.training.experiments.materials import Material
-    from lofigen_kit.training.experiments.runs import Settings
+    from lofigen_kit.experiments.materials import Material
+    from lofigen_kit.experiments.runs import Settings
 
     registry = registry_of(ctx)
     names = list(dict.fromkeys(model or ["conv4", "conv6", "conv8"]))
@@ -141,8 +141,8 @@ def genres(
 
     What is done is kept: run the same again to go on, or with another --defect to add to it.
     """
-    from lofigen_kit.training.experiments.materials import Material
-    from lofigen_kit.training.experiments.runs import Settings
+    from lofigen_kit.experiments.materials import Material
+    from lofigen_kit.experiments.runs import Settings
 
     registry = registry_of(ctx)
     variant = cast("type[Model]", registry.find("model", model))
@@ -178,7 +178,7 @@ def _run(
     """Prepare the corpora, do the runs, write the page and print the table."""
     import torch
 
-    from lofigen_kit.training.experiments import materials, report, runs
+    from lofigen_kit.experiments import materials, report, runs
     from lofigen_kit.training.loop import Progress
 
     torch.set_num_threads(settings.threads)
@@ -212,7 +212,7 @@ def _run(
 
 
 def _print(output: Path, results: Sequence[Result], *, as_json: bool, quiet: bool) -> None:
-    from lofigen_kit.training.experiments import report
+    from lofigen_kit.experiments import report
 
     lines = columns([list(report.COLUMNS), *report.table(results)])
     rows = [asdict(row) for row in results]

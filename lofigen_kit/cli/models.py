@@ -66,20 +66,20 @@ def card_(
     force: Force = False,
 ) -> None:
     """Write a model card and a data sheet, from what the model and its evaluation recorded."""
-    from lofigen_kit import card
+    from lofigen_kit.corpus.songs import describe
+    from lofigen_kit.evaluation import model_card
     from lofigen_kit.nn import checkpoint
     from lofigen_kit.runtime import resources
     from lofigen_kit.runtime.files import check_free, write_atomic, writing
-    from lofigen_kit.training.corpus import describe
 
     if output:
         check_free(output, force=force)
     path = find(name)
     found = evaluation or resources.evaluation(name)
-    text = card.write(
+    text = model_card.write(
         path.stem,
         checkpoint.load(path),
-        card.read_evaluation(found) if found else None,
+        model_card.read_evaluation(found) if found else None,
         describe(corpus) if corpus else None,
     )
     if output is None:

@@ -15,7 +15,7 @@ import typer
 from lofigen_kit.cli.common import Json, Quiet, columns, component, printable, registry_of, show
 from lofigen_kit.components.parameters import parameters
 from lofigen_kit.errors import LofigenError, PluginError
-from lofigen_kit.scaffold import ComponentKind
+from lofigen_kit.scaffold.package import ComponentKind
 
 if TYPE_CHECKING:
     from lofigen_kit.components.base import Component
@@ -135,12 +135,12 @@ def new(
     quiet: Quiet = False,
 ) -> None:
     """Write a package for a plugin of your own: it works and is tested as it comes."""
-    from lofigen_kit import scaffold
+    from lofigen_kit.scaffold import package
 
-    files = scaffold.package(name, kind, licence=licence)
-    scaffold.check_name(name, kind, registry_of(ctx))
-    folder = output or Path(scaffold.distribution_of(name))
-    paths = [str(path) for path in scaffold.write(folder, files)]
+    files = package.package(name, kind, licence=licence)
+    package.check_name(name, kind, registry_of(ctx))
+    folder = output or Path(package.distribution_of(name))
+    paths = [str(path) for path in package.write(folder, files)]
     lines = [*paths, "", f"pip install -e '{folder}[dev]' && pytest {folder}"]
     show({"folder": str(folder), "files": paths}, lines, as_json=as_json, quiet=quiet)
 

@@ -162,8 +162,8 @@ def inspect(
 def _compared(audio: AudioBuffer, corpus: Path, progress: Progress | None) -> dict[str, Any]:
     """Return what of a corpus's training songs a file is most like, as it is and moved."""
     from lofigen_kit.analysis import mono_8k
-    from lofigen_kit.training import chroma_memory, memory
-    from lofigen_kit.training.corpus import read_songs
+    from lofigen_kit.corpus.songs import read_songs
+    from lofigen_kit.evaluation import memorisation, memorisation_chroma
 
     songs = read_songs(corpus, "train")
     if not songs:
@@ -171,20 +171,20 @@ def _compared(audio: AudioBuffer, corpus: Path, progress: Progress | None) -> di
     clip = mono_8k(audio)
     stage = None if progress is None else partial(progress, "comparing")
     found = sorted(
-        memory.Memory(songs).nearest(clip, progress=stage), key=lambda like: -like.similarity
+        memorisation.Memory(songs).nearest(clip, progress=stage), key=lambda like: -like.similarity
     )
     moved = sorted(
-        chroma_memory.ChromaMemory(songs).nearest(clip, progress=stage),
+        memorisation_chroma.ChromaMemory(songs).nearest(clip, progress=stage),
         key=lambda like: -like.similarity,
     )
     return {
-        "threshold": memory.COPY,
+        "threshold": memorisation.COPY,
         "windows": len(found),
         "copies": sum(like.is_copy for like in found),
         "nearest": [asdict(like) for like in found],
         "moved": {
-            "flag": chroma_memory.FLAG,
-            "threshold": chroma_memory.COPY,
+            "flag": memorisation_chroma.FLAG,
+            "threshold": memorisation_chroma.COPY,
             "windows": len(moved),
             "suspects": sum(like.is_suspect for like in moved),
             "copies": sum(like.is_copy for like in moved),
@@ -284,7 +284,7 @@ def _recipe_rows(made: dict[str, Any]) -> list[list[str]]:
 
 def _draw(audio: AudioBuffer, title: str, path: Path, *, bars_s: list[float], force: bool) -> None:
     """Write a picture of the waveform and the spectrogram, as PNG."""
-    from lofigen_kit.pictures import picture_of_sound
+    from lofigen_kit.evaluation.plots import picture_of_sound
     from lofigen_kit.runtime.files import check_free, write_atomic, writing
 
     check_free(path, force=force)

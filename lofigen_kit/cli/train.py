@@ -15,13 +15,13 @@ from lofigen_kit.errors import InputError, StoppedError
 
 if TYPE_CHECKING:
     from lofigen_kit.components.contracts import Model
+    from lofigen_kit.corpus.songs import SplitOrder
     from lofigen_kit.nn.checkpoint import Network
     from lofigen_kit.nn.fftconv import Method
     from lofigen_kit.nn.spec import NetworkSpec
     from lofigen_kit.plugins.registry import Registry
-    from lofigen_kit.training.corpus import SplitOrder
+    from lofigen_kit.training.config import Recipe
     from lofigen_kit.training.loop import Precision, Progress
-    from lofigen_kit.training.recipe import Recipe
     from lofigen_kit.training.state import State
 
 Head = Literal["mol", "mulaw", "mse"]
@@ -152,13 +152,13 @@ def train(
     """
     import torch
 
+    from lofigen_kit.corpus.songs import describe, read_songs
     from lofigen_kit.nn.deepen import deepen
     from lofigen_kit.runtime.device import choose_device
     from lofigen_kit.training import state as states
-    from lofigen_kit.training.corpus import describe, read_songs
+    from lofigen_kit.training.distributed import joined
     from lofigen_kit.training.loop import Hardware, Watchers
     from lofigen_kit.training.loop import train as run
-    from lofigen_kit.training.ranks import joined
 
     _check_place(output, resume=resume, force=force)
     torch.set_num_threads(threads)
@@ -304,7 +304,7 @@ def _spec(
 
 def _recipe(head: Head, changes: dict[str, Any], known: State | None) -> Recipe:
     """Return what was asked for, the rest being as it was, or by default."""
-    from lofigen_kit.training.recipe import for_head, from_json, with_changes
+    from lofigen_kit.training.config import for_head, from_json, with_changes
 
     base = from_json(known.about.get("recipe") or {}) if known else for_head(head)
     return with_changes(base, {k: v for k, v in changes.items() if v is not None})

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from lofigen_kit.dsp.decibels import gain_of
 from lofigen_kit.dsp.grains import Scatter, damped_tone, log_uniform, onsets, panned
-from lofigen_kit.dsp.levels import gain_of
 
 _CRACKLE_HZ, _CRACKLE_DECAY_S = (1200.0, 7000.0), (0.00006, 0.00025)
 _POP_HZ, _POP_DECAY_S = (120.0, 500.0), (0.0012, 0.004)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy import fft, signal
 
-from lofigen_kit.dsp.varying import Recent
+from lofigen_kit.dsp.variable_rate import Recent
 
 _KAISER_BETA = 6.0
 

@@ -12,7 +12,7 @@ from pyloudnorm import IIRfilter
 from lofigen_kit.audio.blocks import Blocks, cut, in_equal_pieces
 from lofigen_kit.audio.buffer import AudioBuffer, Sound
 from lofigen_kit.dsp.blocks import extended, windows
-from lofigen_kit.dsp.levels import db_of
+from lofigen_kit.dsp.decibels import db_of
 from lofigen_kit.dsp.meters import MARGIN, stretch_peaks, stretch_power
 from lofigen_kit.dsp.resample import resampled_blocks
 from lofigen_kit.errors import AudioError

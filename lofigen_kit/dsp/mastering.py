@@ -23,8 +23,8 @@ import numpy as np
 from lofigen_kit.audio.blocks import Blocks, cut
 from lofigen_kit.audio.buffer import AudioBuffer, Sound
 from lofigen_kit.dsp.blocks import extended, windows
+from lofigen_kit.dsp.decibels import db_of, gain_of
 from lofigen_kit.dsp.filters import butterworth, run_sections
-from lofigen_kit.dsp.levels import db_of, gain_of
 from lofigen_kit.dsp.limiter import memory, reduction_db
 from lofigen_kit.dsp.loudness import (
     POINTS,

@@ -16,9 +16,9 @@ from lofigen_kit.runtime.lazy_imports import names_of
 
 if TYPE_CHECKING:
     from lofigen_kit.engine.batch import generate
-    from lofigen_kit.engine.ring import Ring
+    from lofigen_kit.engine.reference import Ring
     from lofigen_kit.engine.stream import Stream, predict
-    from lofigen_kit.engine.torch_blocked import TorchStream
+    from lofigen_kit.engine.torch_stream import TorchStream
 
 __all__ = [
     "EndlessTrack",

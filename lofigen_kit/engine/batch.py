@@ -18,7 +18,7 @@ from lofigen_kit.runtime.device import choose_device
 
 if TYPE_CHECKING:
     from lofigen_kit.engine.stream import Stream
-    from lofigen_kit.engine.torch_blocked import TorchStream
+    from lofigen_kit.engine.torch_stream import TorchStream
     from lofigen_kit.nn.checkpoint import Network
 
 MAX_LANES = 8
@@ -91,7 +91,7 @@ def _generate_on_cuda(
     precision: Literal["float32", "bfloat16", "float16"],
 ) -> list[np.ndarray]:
     """Generate every track in one group of lanes: a GPU takes as long for one as for all."""
-    from lofigen_kit.engine.torch_blocked import LANES, TorchStream
+    from lofigen_kit.engine.torch_stream import LANES, TorchStream
 
     lanes = max(1, min(LANES, len(job.audio)))
     job.work(TorchStream(network, sampler, lanes=lanes, device="cuda", precision=precision))
@@ -102,7 +102,7 @@ def _generate_slowly(
     network: Network, sampler: Sampler, tracks: Sequence[Track], job: _Job
 ) -> list[np.ndarray]:
     """Generate every track by the ring buffer in numpy, hundreds of times slower."""
-    from lofigen_kit.engine.ring import generate_track
+    from lofigen_kit.engine.reference import generate_track
 
     for track, audio in zip(tracks, job.audio, strict=True):
         audio[:] = generate_track(network, sampler, track)

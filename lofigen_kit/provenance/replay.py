@@ -15,7 +15,7 @@ from lofigen_kit.audio.blocks import Blocks, cut
 from lofigen_kit.audio.buffer import AudioBuffer, Sound
 from lofigen_kit.audio.files import Format, file_sha256, read_audio, write_blocks
 from lofigen_kit.audio.hashing import audio_sha256
-from lofigen_kit.dsp.levels import db_of
+from lofigen_kit.dsp.decibels import db_of
 from lofigen_kit.errors import InputError
 from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.preset.schema import Preset

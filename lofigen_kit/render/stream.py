@@ -130,8 +130,8 @@ class Endless:
         Args:
             clock: Tells the time in seconds, to measure how fast it goes.
         """
-        from lofigen_kit.dsp.endless_master import without_dc
         from lofigen_kit.dsp.mastering import gain_db_for
+        from lofigen_kit.dsp.streaming_master import without_dc
 
         master, frames = self._preset.master, self._frames(self.first.score.bars)
         told: list[tuple[float, int]] = []
@@ -152,8 +152,8 @@ class Endless:
             gain_db: Before the limiter, as a rehearsal found it.
             controls: What a hand changes while it plays.
         """
-        from lofigen_kit.dsp.endless_master import limited, without_dc
         from lofigen_kit.dsp.fades import faded
+        from lofigen_kit.dsp.streaming_master import limited, without_dc
 
         master = self._preset.master
         heard = without_dc(self._heard(controls), self.sound)

@@ -15,7 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lofigen_kit.corpus.crops import Crops
+from lofigen_kit.corpus.songs import Song, hash_songs
 from lofigen_kit.errors import InputError, RenderError, StoppedError
+from lofigen_kit.evaluation.rollout import OwnLaw, play
 from lofigen_kit.nn.checkpoint import Network, save
 from lofigen_kit.nn.fftconv import METHODS, Method, measured_methods
 from lofigen_kit.nn.linear_prediction import ORDER, linear_predictor
@@ -30,13 +33,10 @@ from lofigen_kit.nn.spec import NetworkSpec
 from lofigen_kit.runtime.files import write_atomic
 from lofigen_kit.runtime.seeding import stream
 from lofigen_kit.training import state as states
-from lofigen_kit.training.corpus import Song, hash_songs
-from lofigen_kit.training.data import Crops
-from lofigen_kit.training.playing import OwnLaw, play
-from lofigen_kit.training.ranks import Ranks
-from lofigen_kit.training.recipe import Recipe, learning_rate, rehearses
+from lofigen_kit.training.config import Recipe, learning_rate, rehearses
+from lofigen_kit.training.distributed import Ranks
+from lofigen_kit.training.signals import StopWish
 from lofigen_kit.training.state import State
-from lofigen_kit.training.stopping import StopWish
 from lofigen_kit.training.update import judged_loss, noisy_batch
 from lofigen_kit.training.validation import Validation
 

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lofigen_kit.corpus.crops import Batch, Crops
 from lofigen_kit.nn import heads
 from lofigen_kit.nn.spec import NetworkSpec
 from lofigen_kit.runtime.seeding import stream
-from lofigen_kit.training.data import Batch, Crops
-from lofigen_kit.training.recipe import Recipe, most_error
+from lofigen_kit.training.config import Recipe, most_error
 
 STRAY_TONES = 2
 STRAY_HZ = (40.0, 1600.0)

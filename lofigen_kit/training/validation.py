@@ -18,15 +18,15 @@ import torch
 
 from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.audio.files import write_audio
+from lofigen_kit.corpus.crops import Crops
+from lofigen_kit.corpus.songs import Song
+from lofigen_kit.evaluation.performance import judge, summarise
+from lofigen_kit.evaluation.plots import can_draw, picture_of_curve, picture_of_sound
+from lofigen_kit.evaluation.rollout import OwnLaw, play
 from lofigen_kit.nn.network import CausalStack, to_network
-from lofigen_kit.pictures import can_draw, picture_of_curve, picture_of_sound
 from lofigen_kit.runtime.files import write_atomic
 from lofigen_kit.runtime.seeding import stream
-from lofigen_kit.training.corpus import Song
-from lofigen_kit.training.data import Crops
-from lofigen_kit.training.evaluate import judge, summarise
-from lofigen_kit.training.playing import OwnLaw, play
-from lofigen_kit.training.recipe import Recipe
+from lofigen_kit.training.config import Recipe
 from lofigen_kit.training.update import judged_loss
 
 WINDOWS, WINDOW_FRAMES = 32, 4096

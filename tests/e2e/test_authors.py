@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from lofigen_kit.audio.files import read_audio
-from lofigen_kit.scaffold import ComponentKind
+from lofigen_kit.scaffold.package import ComponentKind
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "lofigen-kit-example"
 TOOLS = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])

@@ -261,7 +261,7 @@ def test_checkpoints_are_shown(run: Run, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from lofigen_kit.training.corpus import make_corpus
+    from lofigen_kit.corpus.songs import make_corpus
     from lofigen_kit_plugins.beatmaker import Beatmaker
 
     folder = tmp_path_factory.mktemp("cli") / "corpus"
@@ -307,7 +307,7 @@ def test_an_evaluation_is_written_and_goes_into_a_card(
 def test_a_corpus_too_small_to_hold_songs_out_is_refused(
     run: Run, small_model: Path, tmp_path: Path
 ) -> None:
-    from lofigen_kit.training.corpus import make_corpus
+    from lofigen_kit.corpus.songs import make_corpus
     from lofigen_kit_plugins.beatmaker import Beatmaker
 
     make_corpus(tmp_path / "one", Beatmaker(bars=1), minutes=0.03, seed=2)

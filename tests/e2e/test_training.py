@@ -15,11 +15,11 @@ import pytest
 from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.audio.files import write_audio
 from lofigen_kit.components.base import Context
+from lofigen_kit.corpus.songs import make_corpus, read_manifest
 from lofigen_kit.errors import CheckpointError
 from lofigen_kit.nn.checkpoint import load
 from lofigen_kit.runtime.seeding import stream
 from lofigen_kit.training import state
-from lofigen_kit.training.corpus import make_corpus, read_manifest
 from lofigen_kit_plugins.beatmaker import Beatmaker
 
 SMALL = '''

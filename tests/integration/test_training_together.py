@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lofigen_kit.corpus.songs import make_corpus
 from lofigen_kit.errors import InputError
 from lofigen_kit.nn.checkpoint import load
-from lofigen_kit.training.corpus import make_corpus
-from lofigen_kit.training.ranks import Ranks
+from lofigen_kit.training.distributed import Ranks
 from lofigen_kit_plugins.beatmaker import Beatmaker
 
 WORKER = """
@@ -27,9 +27,9 @@ import torch
 from lofigen_kit.music.conditioning import channel_names
 from lofigen_kit.nn.spec import stack
 from lofigen_kit.training import loop
-from lofigen_kit.training.corpus import read_songs
-from lofigen_kit.training.ranks import joined
-from lofigen_kit.training.recipe import Recipe
+from lofigen_kit.corpus.songs import read_songs
+from lofigen_kit.training.distributed import joined
+from lofigen_kit.training.config import Recipe
 
 torch.set_num_threads(1)
 songs = read_songs(Path(sys.argv[1]), "train")[:2]

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from lofigen_kit import card, report
 from lofigen_kit.errors import InputError
+from lofigen_kit.evaluation import model_card, tables
+from lofigen_kit.evaluation.tables import Evaluation
 from lofigen_kit.nn.checkpoint import Network, checkpoints, load
-from lofigen_kit.report import Evaluation
 from lofigen_kit.runtime import resources
 
 NAME = "conv4-lofi-guided"
@@ -55,7 +55,7 @@ def evaluation(network: Network) -> Evaluation:
 def test_the_bundled_model_has_a_card_with_every_section(network: Network) -> None:
     path = resources.evaluation(NAME)
     assert path
-    text = card.write(NAME, network, card.read_evaluation(path))
+    text = model_card.write(NAME, network, model_card.read_evaluation(path))
     for section in SECTIONS:
         assert f"# {section}\n" in text
     recorded = json.loads(path.read_text())
@@ -66,14 +66,14 @@ def test_the_bundled_model_has_a_card_with_every_section(network: Network) -> No
 
 
 def test_a_card_without_an_evaluation_says_so(network: Network) -> None:
-    text = card.write("mine", network)
+    text = model_card.write("mine", network)
     assert "No evaluation is at hand" in text
     assert "How often is not known." in text
     assert "was not measured" in text
 
 
 def test_a_card_says_what_went_wrong(network: Network, evaluation: Evaluation) -> None:
-    text = card.write("mine", network, evaluation)
+    text = model_card.write("mine", network, evaluation)
     assert "It did so in 1 of 4 takes of 60 s" in text
     assert "2 of 92 windows" in text
     assert "reaches 0.91" in text
@@ -84,7 +84,7 @@ def test_a_card_says_what_went_wrong(network: Network, evaluation: Evaluation) -
 def test_a_card_lists_the_stages_and_adds_up_their_time() -> None:
     stage = {"recipe": {"batch": 8}, "steps": 10, "loss": -1.0, "seconds": 1800}
     facts = {**stage, "loss": -2.0, "seconds": 3600, "from": stage}
-    text = card.write("mine", replace(load(checkpoints()[NAME]), facts=facts))
+    text = model_card.write("mine", replace(load(checkpoints()[NAME]), facts=facts))
     assert "| 1 | 10 | 8 |" in text
     assert "| 2 | 10 | 8 |" in text
     assert "1.5 hours of computing in the 2 stages" in text
@@ -92,7 +92,7 @@ def test_a_card_lists_the_stages_and_adds_up_their_time() -> None:
 
 def test_a_card_describes_the_corpus(network: Network) -> None:
     corpus = {"minutes": 90.15, "licences": ["CC0-1.0"], "splits": {"train": 180, "test": 19}}
-    text = card.write("mine", network, corpus=corpus)
+    text = model_card.write("mine", network, corpus=corpus)
     assert "| minutes | 90.15 |" in text
     assert "| songs in each split | train 180, test 19 |" in text
     assert "The songs: CC0-1.0." in text
@@ -100,16 +100,16 @@ def test_a_card_describes_the_corpus(network: Network) -> None:
 
 def test_what_belongs_to_another_model_is_refused(network: Network, evaluation: Evaluation) -> None:
     with pytest.raises(InputError, match="of another model"):
-        card.write("mine", replace(network, sha256="ab" * 32), evaluation)
+        model_card.write("mine", replace(network, sha256="ab" * 32), evaluation)
     with pytest.raises(InputError, match="trained on another corpus"):
-        card.write("mine", network, corpus={"sha256": "ab" * 32})
+        model_card.write("mine", network, corpus={"sha256": "ab" * 32})
 
 
 def test_what_a_checkpoint_claims_cannot_forge_a_card(network: Network) -> None:
     forged = replace(
         network, facts={"licence": "CC0\n\n## Metrics\n\n| perfect | <b>1</b> |\x1b[2J"}
     )
-    text = card.write("mine", forged)
+    text = model_card.write("mine", forged)
     assert text.count("\n## Metrics\n") == 1
     assert "<b>" not in text.replace("\\<b", "")
     assert "\x1b" not in text
@@ -119,11 +119,11 @@ def test_what_a_checkpoint_claims_cannot_forge_a_card(network: Network) -> None:
 def test_what_is_no_evaluation_is_refused_in_one_line(tmp_path: Path, text: str) -> None:
     (tmp_path / "e.json").write_text(text)
     with pytest.raises(InputError, match="no evaluation here"):
-        card.read_evaluation(tmp_path / "e.json")
+        model_card.read_evaluation(tmp_path / "e.json")
 
 
 def test_figures_stand_beside_their_ceiling(evaluation: Evaluation) -> None:
-    lines = report.text(evaluation)
+    lines = tables.text(evaluation)
     kick = next(line for line in lines if "kick" in line)
     assert kick.split()[-3:] == ["0.900", "0.960", "0.94"]
     floor = next(line for line in lines if "noise floor" in line)
@@ -135,7 +135,7 @@ def test_figures_stand_beside_their_ceiling(evaluation: Evaluation) -> None:
 
 
 def test_takes_are_a_row_each(evaluation: Evaluation) -> None:
-    (row,) = csv.DictReader(io.StringIO(report.csv(evaluation)))
+    (row,) = csv.DictReader(io.StringIO(tables.csv(evaluation)))
     assert row["title"] == "noir, jazz"
     assert row["faults"] == "hum"
     assert (row["nearest_file"], row["nearest_similarity"]) == ("0001.flac", "0.61")

@@ -11,11 +11,11 @@ import pytest
 from lofigen_kit.analysis import mono_8k
 from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.components.base import Context
+from lofigen_kit.corpus.songs import Song, make_corpus, read_songs
 from lofigen_kit.effects.rack import applied
+from lofigen_kit.evaluation.memorisation_chroma import COPY, FLAG, ChromaMemory
 from lofigen_kit.music.score import BeatGrid
 from lofigen_kit.plugins.registry import Registry
-from lofigen_kit.training.chroma_memory import COPY, FLAG, ChromaMemory
-from lofigen_kit.training.corpus import Song, make_corpus, read_songs
 from lofigen_kit_plugins.beatmaker import Beatmaker
 
 RATE_HZ = 8_000

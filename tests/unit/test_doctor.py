@@ -6,8 +6,8 @@ import pytest
 from lofigen_kit.analysis.collapse import examine
 from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.components.base import Context
+from lofigen_kit.corpus.songs import SAMPLE_RATE_HZ, at_network_rate
 from lofigen_kit.runtime.seeding import stream
-from lofigen_kit.training.corpus import SAMPLE_RATE_HZ, at_network_rate
 from lofigen_kit_plugins.beatmaker import Beatmaker
 
 RATE = SAMPLE_RATE_HZ

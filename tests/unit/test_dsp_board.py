@@ -7,7 +7,7 @@ import pedalboard
 import pytest
 
 from lofigen_kit.audio.buffer import AudioBuffer, Sound
-from lofigen_kit.dsp.board import Board, run_board
+from lofigen_kit.dsp.pedalboard_adapter import Board, run_board
 from lofigen_kit.errors import RenderError
 
 RATE_HZ = 44_100

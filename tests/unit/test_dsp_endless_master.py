@@ -9,10 +9,10 @@ import pytest
 
 from lofigen_kit.audio.blocks import cut
 from lofigen_kit.audio.buffer import AudioBuffer, EndlessSound
-from lofigen_kit.dsp.endless_master import limited, without_dc
-from lofigen_kit.dsp.levels import gain_of
+from lofigen_kit.dsp.decibels import gain_of
 from lofigen_kit.dsp.limiter import Limiter, reduction_db
 from lofigen_kit.dsp.loudness import true_peak_dbtp
+from lofigen_kit.dsp.streaming_master import limited, without_dc
 
 RATE_HZ = 44_100
 SOUND = EndlessSound(2, RATE_HZ)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lofigen_kit.dsp.motion import Glide, Oscillator, in_step
+from lofigen_kit.dsp.lfo import Glide, Oscillator, in_step
 
 
 def test_a_glide_stands_still_until_it_is_moved() -> None:

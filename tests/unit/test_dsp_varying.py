@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from lofigen_kit.api import Sound
 from lofigen_kit.dsp.interpolate import read_at
-from lofigen_kit.dsp.motion import Glide
-from lofigen_kit.dsp.varying import UnevenReader
+from lofigen_kit.dsp.lfo import Glide
+from lofigen_kit.dsp.variable_rate import UnevenReader
 
 REACH = 50
 

@@ -18,9 +18,9 @@ from lofigen_kit.audio.blocks import BLOCK, cut, in_equal_pieces
 from lofigen_kit.audio.buffer import AudioBuffer, EndlessSound, Sound
 from lofigen_kit.components.base import Context, Take
 from lofigen_kit.components.contracts import Effect, Model, Source
-from lofigen_kit.dsp.endless_master import limited, without_dc
 from lofigen_kit.dsp.loudness import integrated_lufs, true_peak_dbtp
 from lofigen_kit.dsp.resample import resample
+from lofigen_kit.dsp.streaming_master import limited, without_dc
 from lofigen_kit.effects import rack
 from lofigen_kit.effects.effect import BlockEffect, Process
 from lofigen_kit.engine import EndlessTrack, Scroll, Stream, TorchStream, Track, generate

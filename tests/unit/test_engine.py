@@ -16,7 +16,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from lofigen_kit.components.contracts import LawSampler, Sampler
 from lofigen_kit.engine import Ring, Stream, Track, generate, kernels, predict
-from lofigen_kit.engine.ring import generate_track
+from lofigen_kit.engine.reference import generate_track
 from lofigen_kit.errors import InputError, RenderError
 from lofigen_kit.nn.checkpoint import Network
 from lofigen_kit.nn.sampling import DrawLaw, HeadKind

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from lofigen_kit.components.contracts import LawSampler, Sampler
-from lofigen_kit.engine import Ring, Stream, TorchStream, Track, generate, torch_blocked
+from lofigen_kit.engine import Ring, Stream, TorchStream, Track, generate, torch_stream
 from lofigen_kit.engine.batch import _Job
-from lofigen_kit.engine.torch_blocked import Precision, plain_float32, predict
-from lofigen_kit.engine.torch_law import TorchLaw
+from lofigen_kit.engine.torch_sampling import TorchLaw
+from lofigen_kit.engine.torch_stream import Precision, plain_float32, predict
 from lofigen_kit.errors import InputError, RenderError
 from lofigen_kit.nn.checkpoint import Network
 from lofigen_kit.nn.sampling import DrawLaw, HeadKind, draw
@@ -289,10 +289,10 @@ def test_the_draw_in_torch_is_the_numpy_draw(
 def test_a_block_asks_nothing_of_the_host(precision: Precision, head: HeadKind) -> None:
     """What can be captured runs on the meta device, which has no numbers to wait for."""
     network = make_network([(1, 8, 33), (8, 1, 64)], head, guides=2)
-    plan = torch_blocked.plan_for(network, "meta", precision)
+    plan = torch_stream.plan_for(network, "meta", precision)
     law = TorchLaw(head, DrawLaw(top_k=3, top_p=0.5, tail=0.1), plan.device)
     with plain_float32():
-        torch_blocked._State(plan, 64).draw_block(law)
+        torch_stream._State(plan, 64).draw_block(law)
     assert plan.layers[1].near.dtype is getattr(torch, precision)
 
 
@@ -355,10 +355,10 @@ def test_generate_refills_the_lanes_of_a_device(
     network = make_network([(1, 8, 40), (8, 1, 64)], "mulaw", guides=2)
     compiled = generate(network, ByLaw(), make_tracks(network, lengths))
     monkeypatch.setattr("lofigen_kit.engine.batch.choose_device", lambda _: "cuda")
-    monkeypatch.setattr(torch_blocked, "LANES", 4)
+    monkeypatch.setattr(torch_stream, "LANES", 4)
     on_device = partial(TorchStream, network, device=device)
     monkeypatch.setattr(
-        torch_blocked,
+        torch_stream,
         "TorchStream",
         lambda _, sampler, lanes, **__: on_device(sampler, lanes=lanes),
     )

@@ -11,14 +11,14 @@ import torch
 
 from lofigen_kit.analysis import noise_floor_dbfs
 from lofigen_kit.audio.buffer import AudioBuffer
+from lofigen_kit.corpus.songs import Song, make_corpus, read_songs
+from lofigen_kit.evaluation.performance import judge, rate_at_most, summarise
+from lofigen_kit.evaluation.prediction import network_errors, predict
+from lofigen_kit.evaluation.rollout import play, play_in_batches
 from lofigen_kit.nn import heads
 from lofigen_kit.nn.checkpoint import Network
 from lofigen_kit.nn.network import CausalStack, to_network
 from lofigen_kit.nn.spec import stack
-from lofigen_kit.training.corpus import Song, make_corpus, read_songs
-from lofigen_kit.training.evaluate import judge, rate_at_most, summarise
-from lofigen_kit.training.playing import play, play_in_batches
-from lofigen_kit.training.prediction import network_errors, predict
 from lofigen_kit_plugins.beatmaker import Beatmaker
 from lofigen_kit_plugins.truncated import Truncated
 

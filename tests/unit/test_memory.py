@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from lofigen_kit.training.corpus import Song, make_corpus, read_songs
-from lofigen_kit.training.memory import COPY, Memory
+from lofigen_kit.corpus.songs import Song, make_corpus, read_songs
+from lofigen_kit.evaluation.memorisation import COPY, Memory
 from lofigen_kit_plugins.beatmaker import Beatmaker
 
 RATE_HZ = 8_000

@@ -10,7 +10,7 @@ import pytest
 
 from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.errors import InputError
-from lofigen_kit.training import musicnn
+from lofigen_kit.evaluation import musicnn
 
 needs_weights = pytest.mark.skipif(
     musicnn.installed() is None, reason="pip install --no-deps musicnn"

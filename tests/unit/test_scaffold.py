@@ -5,21 +5,21 @@ from pathlib import Path
 
 import pytest
 
-from lofigen_kit import scaffold
 from lofigen_kit.errors import InputError, PluginError
 from lofigen_kit.plugins.registry import Registry
+from lofigen_kit.scaffold import package
 
 Run = Callable[..., tuple[int, str, str]]
 
 
 def test_a_name_becomes_distribution_module_and_class() -> None:
-    files = scaffold.package("tape-stop", "effect")
+    files = package.package("tape-stop", "effect")
     module = files["src/lofigen_tape_stop/__init__.py"]
     assert "class TapeStop(BlockEffect):" in module
     assert 'use: Literal["tape-stop"] = "tape-stop"' in module
     assert 'name = "lofigen-tape-stop"' in files["pyproject.toml"]
     assert 'tape-stop = "lofigen_tape_stop"' in files["pyproject.toml"]
-    assert scaffold.package("lofigen-tape-stop", "effect") == files
+    assert package.package("lofigen-tape-stop", "effect") == files
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_a_name_becomes_distribution_module_and_class() -> None:
     ],
 )
 def test_a_licence_is_named_and_its_text_is_there(licence: str, text: str) -> None:
-    files = scaffold.package("tape-stop", "effect", licence=licence)
+    files = package.package("tape-stop", "effect", licence=licence)
     assert f'license = "{licence}"' in files["pyproject.toml"]
     assert text in files["LICENSE"]
     assert "lofigen-tape-stop" in files["LICENSE"]
@@ -50,28 +50,28 @@ def test_a_licence_is_named_and_its_text_is_there(licence: str, text: str) -> No
 )
 def test_a_name_that_cannot_be_used_is_refused(name: str, complaint: str) -> None:
     with pytest.raises(InputError, match=complaint):
-        scaffold.package(name, "effect")
+        package.package(name, "effect")
 
 
 def test_what_is_no_licence_is_refused() -> None:
     with pytest.raises(InputError, match="is no SPDX identifier; give one, such as 0BSD"):
-        scaffold.package("tape-stop", "effect", licence='x"\nevil = "')
+        package.package("tape-stop", "effect", licence='x"\nevil = "')
 
 
 def test_a_name_that_is_taken_is_refused(registry: Registry) -> None:
     with pytest.raises(PluginError, match="lofigen-kit has effect 'lowpass' already"):
-        scaffold.check_name("lowpass", "effect", registry)
+        package.check_name("lowpass", "effect", registry)
     with pytest.raises(PluginError, match="lofigen-kit has a plugin 'lowpass' already"):
-        scaffold.check_name("lofigen-lowpass", "source", registry)
+        package.check_name("lofigen-lowpass", "source", registry)
     with pytest.raises(PluginError, match="lofigen-kit is installed already"):
-        scaffold.check_name("kit", "source", registry)
-    scaffold.check_name("tape-stop", "effect", registry)
+        package.check_name("kit", "source", registry)
+    package.check_name("tape-stop", "effect", registry)
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "two").write_text("mine")
     with pytest.raises(InputError, match="two: the file is there already; name another folder"):
-        scaffold.write(tmp_path, {"one": "1", "two": "2"})
+        package.write(tmp_path, {"one": "1", "two": "2"})
     assert [path.name for path in tmp_path.iterdir()] == ["two"]
     assert (tmp_path / "two").read_text() == "mine"
 

@@ -10,13 +10,8 @@ import pytest
 import torch
 
 from lofigen_kit.components.base import Context
-from lofigen_kit.errors import InputError, RenderError
-from lofigen_kit.music.conditioning import channel_names
-from lofigen_kit.nn.checkpoint import load
-from lofigen_kit.nn.network import CausalStack
-from lofigen_kit.nn.spec import stack
-from lofigen_kit.runtime.seeding import stream
-from lofigen_kit.training.corpus import (
+from lofigen_kit.corpus.crops import Crops
+from lofigen_kit.corpus.songs import (
     SAMPLE_RATE_HZ,
     Split,
     at_network_rate,
@@ -25,10 +20,15 @@ from lofigen_kit.training.corpus import (
     read_songs,
     split_groups,
 )
-from lofigen_kit.training.data import Crops
+from lofigen_kit.errors import InputError, RenderError
+from lofigen_kit.evaluation.prediction import linear_residuals, residual_nats
+from lofigen_kit.music.conditioning import channel_names
+from lofigen_kit.nn.checkpoint import load
+from lofigen_kit.nn.network import CausalStack
+from lofigen_kit.nn.spec import stack
+from lofigen_kit.runtime.seeding import stream
+from lofigen_kit.training.config import Recipe, learning_rate
 from lofigen_kit.training.loop import Watchers, train
-from lofigen_kit.training.prediction import linear_residuals, residual_nats
-from lofigen_kit.training.recipe import Recipe, learning_rate
 from lofigen_kit_plugins.beatmaker import Beatmaker
 
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")

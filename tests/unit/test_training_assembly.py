@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from lofigen_kit.components.base import Context
+from lofigen_kit.corpus.build import LEDGER, Songs, Workers, assemble
+from lofigen_kit.corpus.songs import make_corpus, read_manifest, write_song
 from lofigen_kit.errors import InputError, RenderError
 from lofigen_kit.runtime.seeding import stream
-from lofigen_kit.training.assembly import LEDGER, Songs, Workers, assemble
-from lofigen_kit.training.corpus import make_corpus, read_manifest, write_song
 from lofigen_kit_plugins.beatmaker import Beatmaker
 
 SOURCE = Beatmaker(bars=1)

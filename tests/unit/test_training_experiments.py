@@ -12,22 +12,17 @@ import pytest
 
 from lofigen_kit.audio.files import read_audio
 from lofigen_kit.components.base import Context
+from lofigen_kit.corpus.crops import Crops
+from lofigen_kit.corpus.songs import Song, make_corpus, read_songs
 from lofigen_kit.errors import InputError, RenderError
+from lofigen_kit.experiments import measure, report, runs
+from lofigen_kit.experiments.defects import Defect, ReferenceTrainer, averaged_over_all, shifted
+from lofigen_kit.experiments.runs import Result, Settings, Subject, run_all
 from lofigen_kit.nn.checkpoint import expected_shapes, load
 from lofigen_kit.nn.network import to_network
 from lofigen_kit.nn.spec import stack
 from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.runtime.seeding import stream
-from lofigen_kit.training.corpus import Song, make_corpus, read_songs
-from lofigen_kit.training.data import Crops
-from lofigen_kit.training.experiments import measure, report, runs
-from lofigen_kit.training.experiments.defects import (
-    Defect,
-    ReferenceTrainer,
-    averaged_over_all,
-    shifted,
-)
-from lofigen_kit.training.experiments.runs import Result, Settings, Subject, run_all
 from lofigen_kit.training.loop import Watchers, train
 from lofigen_kit_plugins.beatmaker import Beatmaker, Solo
 

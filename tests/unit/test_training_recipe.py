@@ -7,12 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from lofigen_kit.errors import InputError
-from lofigen_kit.music.conditioning import channel_names
-from lofigen_kit.nn import fftconv
-from lofigen_kit.nn.network import CausalStack
-from lofigen_kit.nn.spec import stack
-from lofigen_kit.training.corpus import (
+from lofigen_kit.corpus.crops import Crops
+from lofigen_kit.corpus.songs import (
     Song,
     hash_songs,
     make_corpus,
@@ -20,8 +16,12 @@ from lofigen_kit.training.corpus import (
     read_songs,
     split_in_time,
 )
-from lofigen_kit.training.data import Crops
-from lofigen_kit.training.recipe import (
+from lofigen_kit.errors import InputError
+from lofigen_kit.music.conditioning import channel_names
+from lofigen_kit.nn import fftconv
+from lofigen_kit.nn.network import CausalStack
+from lofigen_kit.nn.spec import stack
+from lofigen_kit.training.config import (
     Recipe,
     for_head,
     from_json,

@@ -11,14 +11,14 @@ import soundfile
 
 from lofigen_kit.audio.files import audio_blocks, read_audio
 from lofigen_kit.components.base import Context
+from lofigen_kit.corpus import recordings
+from lofigen_kit.corpus.build import Workers
+from lofigen_kit.corpus.recordings import corpus_of_recordings, pieces
+from lofigen_kit.corpus.songs import SAMPLE_RATE_HZ, at_network_rate, read_manifest, read_songs
 from lofigen_kit.dsp.resample import resample, resampled_blocks
 from lofigen_kit.errors import AudioError, InputError
 from lofigen_kit.music.score import Score
 from lofigen_kit.runtime.seeding import stream
-from lofigen_kit.training import recordings
-from lofigen_kit.training.assembly import Workers
-from lofigen_kit.training.corpus import SAMPLE_RATE_HZ, at_network_rate, read_manifest, read_songs
-from lofigen_kit.training.recordings import corpus_of_recordings, pieces
 from lofigen_kit_plugins.beatmaker import Beatmaker
 
 RATE_HZ = 22_050

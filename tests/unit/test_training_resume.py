@@ -14,14 +14,14 @@ import pytest
 import torch
 
 from lofigen_kit.audio.files import read_audio
+from lofigen_kit.corpus.songs import Song, make_corpus, read_songs
 from lofigen_kit.errors import CheckpointError, InputError, RenderError, StoppedError
 from lofigen_kit.music.conditioning import channel_names
 from lofigen_kit.nn.checkpoint import load
 from lofigen_kit.nn.spec import NetworkSpec, stack
 from lofigen_kit.training import loop, state, validation
-from lofigen_kit.training.corpus import Song, make_corpus, read_songs
+from lofigen_kit.training.config import Recipe
 from lofigen_kit.training.loop import Progress, Watchers, train
-from lofigen_kit.training.recipe import Recipe
 from lofigen_kit_plugins.beatmaker import Beatmaker
 
 RECIPE = Recipe(

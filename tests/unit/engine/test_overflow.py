@@ -15,7 +15,7 @@ import pytest
 from lofigen_kit.components.contracts import LawSampler, Sampler
 from lofigen_kit.engine import Stream, TorchStream, Track, generate
 from lofigen_kit.engine.batch import _Job
-from lofigen_kit.engine.ring import generate_track
+from lofigen_kit.engine.reference import generate_track
 from lofigen_kit.errors import RenderError
 from lofigen_kit.nn.checkpoint import Network
 from lofigen_kit.nn.sampling import DrawLaw, HeadKind, draw

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from lofigen_kit.components.contracts import LawSampler, Sampler
 from lofigen_kit.engine.plan import BLOCK, SHORT, fft_length
-from lofigen_kit.engine.torch_law import TorchLaw
+from lofigen_kit.engine.torch_sampling import TorchLaw
 from lofigen_kit.engine.track import Track, draw_in_python, drives
 from lofigen_kit.nn.distribution import DrawLaw
 from lofigen_kit.nn.fftconv import causal_fft_conv1d

@@ -19,23 +19,18 @@ import numpy as np
 
 from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.audio.files import write_audio
+from lofigen_kit.corpus.songs import read_manifest, read_songs
 from lofigen_kit.errors import InputError
+from lofigen_kit.experiments.defects import SHIFT, Defect, ReferenceTrainer, averaged_over_all
+from lofigen_kit.experiments.measure import Accuracy, accuracy, listen
 from lofigen_kit.nn.checkpoint import load, save
 from lofigen_kit.nn.network import to_tensors
 from lofigen_kit.nn.spec import Layers, NetworkSpec, stack
 from lofigen_kit.provenance.recipe import MADE
 from lofigen_kit.runtime.files import write_atomic, writing
 from lofigen_kit.runtime.seeding import stream
-from lofigen_kit.training.corpus import read_manifest, read_songs
-from lofigen_kit.training.experiments.defects import (
-    SHIFT,
-    Defect,
-    ReferenceTrainer,
-    averaged_over_all,
-)
-from lofigen_kit.training.experiments.measure import Accuracy, accuracy, listen
+from lofigen_kit.training.config import Recipe
 from lofigen_kit.training.loop import Progress, Watchers, train
-from lofigen_kit.training.recipe import Recipe
 
 Kind = Literal["layers", "genres"]
 Curve = list[tuple[int, float]]

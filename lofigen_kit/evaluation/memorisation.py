@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft, signal
 
-from lofigen_kit.training.corpus import SAMPLE_RATE_HZ, Song
+from lofigen_kit.corpus.songs import SAMPLE_RATE_HZ, Song
 
 RATE_HZ = 2_000
 HIGHEST_HZ = 600.0

@@ -75,7 +75,9 @@ def package(name: str, kind: ComponentKind, *, licence: str = "0BSD") -> dict[st
     }
     # Python and TOML, not HTML; every value has been checked.
     environment = Environment(  # noqa: S701
-        loader=PackageLoader("lofigen_kit"), undefined=StrictUndefined, keep_trailing_newline=True
+        loader=PackageLoader("lofigen_kit.scaffold"),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
     )
     short = {**facts, "licence": licence if licence in _SHORT_LICENCES else "other"}
     return {

@@ -13,14 +13,14 @@ from scipy import signal
 from lofigen_kit.analysis.collapse import examine
 from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.components.contracts import LawSampler
+from lofigen_kit.corpus.crops import Crops
+from lofigen_kit.corpus.songs import Song
+from lofigen_kit.evaluation.performance import level_db
+from lofigen_kit.evaluation.rollout import play
 from lofigen_kit.nn.checkpoint import Network
 from lofigen_kit.nn.distribution import DrawLaw, HeadKind
 from lofigen_kit.nn.linear_prediction import ORDER, linear_predictor
 from lofigen_kit.nn.network import from_network
-from lofigen_kit.training.corpus import Song
-from lofigen_kit.training.data import Crops
-from lofigen_kit.training.evaluate import level_db
-from lofigen_kit.training.playing import play
 
 WINDOW = 8192
 MOST_WINDOWS = 40

@@ -11,14 +11,14 @@ from typing import Literal
 
 import torch
 
+from lofigen_kit.corpus.crops import Batch, Crops
+from lofigen_kit.corpus.songs import Song
 from lofigen_kit.errors import RenderError
 from lofigen_kit.nn.network import CausalStack
 from lofigen_kit.nn.spec import NetworkSpec
 from lofigen_kit.runtime.seeding import stream
-from lofigen_kit.training.corpus import Song
-from lofigen_kit.training.data import Batch, Crops
+from lofigen_kit.training.config import Recipe, learning_rate
 from lofigen_kit.training.loop import Progress
-from lofigen_kit.training.recipe import Recipe, learning_rate
 from lofigen_kit.training.update import judged_loss
 
 Defect = Literal["mse-average", "double-shift", "one-model"]

@@ -22,12 +22,12 @@ from lofigen_kit.audio.files import read_audio, write_audio
 from lofigen_kit.audio.hashing import samples_sha256
 from lofigen_kit.components.base import Context, Take
 from lofigen_kit.components.contracts import Source
+from lofigen_kit.corpus.build import Songs, Workers, assemble, finish
 from lofigen_kit.dsp.resample import resample_piece
 from lofigen_kit.errors import InputError
 from lofigen_kit.music.score import Score
 from lofigen_kit.runtime.files import write_atomic
 from lofigen_kit.runtime.seeding import stream
-from lofigen_kit.training.assembly import Songs, Workers, assemble, finish
 
 Split = Literal["train", "valid", "test"]
 SplitOrder = Literal["groups", "reference"]

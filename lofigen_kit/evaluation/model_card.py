@@ -15,8 +15,8 @@ from lofigen_kit.errors import InputError
 from lofigen_kit.music.conditioning import PLAYS
 
 if TYPE_CHECKING:
+    from lofigen_kit.evaluation.tables import Evaluation
     from lofigen_kit.nn.checkpoint import Network
-    from lofigen_kit.report import Evaluation
 
 Facts = dict[str, Any]
 REMEDY = "write one with `lofigen-kit evaluate MODEL CORPUS --output DIR`"
@@ -28,11 +28,11 @@ def read_evaluation(path: Path) -> Evaluation:
     Raises:
         InputError: if it cannot be read, or is something else.
     """
-    from lofigen_kit import report
+    from lofigen_kit.evaluation import tables
 
     try:
         evaluation = json.loads(path.read_bytes())
-        if not report.tables(evaluation):
+        if not tables.tables(evaluation):
             raise ValueError("it has no figures")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"no evaluation here ({error})", where=path, remedy=REMEDY) from None
@@ -56,7 +56,8 @@ def write(
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
-    from lofigen_kit import __version__, report
+    from lofigen_kit import __version__
+    from lofigen_kit.evaluation import tables
 
     evaluation = evaluation or {}
     stages = _stages(network.facts)
@@ -64,7 +65,7 @@ def write(
     _check(network, evaluation, sheet)
     # Markdown, not HTML: what is not our own text is made harmless by `finalize`.
     environment = Environment(  # noqa: S701
-        loader=PackageLoader("lofigen_kit"),
+        loader=PackageLoader("lofigen_kit.evaluation", ""),
         undefined=StrictUndefined,
         finalize=lambda value: value if isinstance(value, Markup) else plain(value),
         keep_trailing_newline=True,
@@ -81,7 +82,7 @@ def write(
         evaluation={"corpus": None, **evaluation},
         sampler=_sampler(evaluation),
         same_model=(evaluation.get("model") or {}).get("sha256") == network.sha256,
-        tables=Markup(report.markdown(evaluation)),  # noqa: S704 - numbers, and cells made plain
+        tables=Markup(tables.markdown(evaluation)),  # noqa: S704 - numbers, and cells made plain
         collapses=_collapses(evaluation),
         memory=_memory(evaluation),
         stages=stages,

@@ -15,8 +15,8 @@ from datetime import timedelta
 import torch
 from torch import Tensor, distributed, nn
 
+from lofigen_kit.corpus.crops import Batch
 from lofigen_kit.errors import InputError
-from lofigen_kit.training.data import Batch
 
 PATIENCE = timedelta(hours=2)
 """How long one process waits for another, which may be judging the network meanwhile."""

@@ -22,17 +22,11 @@ from lofigen_kit.analysis import beat_track, extract_score
 from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.audio.files import audio_blocks
 from lofigen_kit.components.base import Take
+from lofigen_kit.corpus.build import Songs, Workers, assemble, finish
+from lofigen_kit.corpus.songs import MADE_BY, SAMPLE_RATE_HZ, seconds_of, with_splits, write_song
 from lofigen_kit.dsp.resample import resampled_blocks
 from lofigen_kit.errors import InputError
 from lofigen_kit.runtime.seeding import stream
-from lofigen_kit.training.assembly import Songs, Workers, assemble, finish
-from lofigen_kit.training.corpus import (
-    MADE_BY,
-    SAMPLE_RATE_HZ,
-    seconds_of,
-    with_splits,
-    write_song,
-)
 
 BARS = 8
 """Of a piece. At 55 BPM they last 35 s, which the beat tracker still takes for a loop of bars."""

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lofigen_kit.corpus.songs import Song
 from lofigen_kit.music.conditioning import PLAYS, guide_channels
 from lofigen_kit.nn.spec import NetworkSpec
-from lofigen_kit.training.corpus import Song
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,8 +19,8 @@ import numpy as np
 
 from lofigen_kit.analysis.pitch import CHROMA_LOWEST_MIDI, HOP_S, LOWEST_MIDI, constant_q
 from lofigen_kit.audio.buffer import AudioBuffer
-from lofigen_kit.training.corpus import SAMPLE_RATE_HZ, Song
-from lofigen_kit.training.memory import Likeness, best_of_all
+from lofigen_kit.corpus.songs import SAMPLE_RATE_HZ, Song
+from lofigen_kit.evaluation.memorisation import Likeness, best_of_all
 
 WINDOW_S, EVERY_S = 8.0, 1.0
 SILENCE_DB = -30.0

@@ -11,9 +11,9 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from lofigen_kit.experiments.defects import EXPLAINED, ONE_IN
+from lofigen_kit.experiments.runs import Kind, Result, Settings
 from lofigen_kit.runtime.files import write_atomic
-from lofigen_kit.training.experiments.defects import EXPLAINED, ONE_IN
-from lofigen_kit.training.experiments.runs import Kind, Result, Settings
 
 TITLES: dict[Kind, str] = {
     "layers": "Four, six and eight layers",

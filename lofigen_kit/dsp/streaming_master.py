@@ -13,8 +13,8 @@ import numpy as np
 
 from lofigen_kit.audio.blocks import Blocks, in_equal_pieces
 from lofigen_kit.audio.buffer import Sound
+from lofigen_kit.dsp.decibels import gain_of
 from lofigen_kit.dsp.filters import Sections, butterworth
-from lofigen_kit.dsp.levels import gain_of
 from lofigen_kit.dsp.limiter import Limiter
 from lofigen_kit.dsp.loudness import outline_rate_hz, stretch_of
 from lofigen_kit.dsp.mastering import DC_BLOCK_HZ

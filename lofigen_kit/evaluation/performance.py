@@ -25,8 +25,8 @@ from lofigen_kit.analysis import (
 )
 from lofigen_kit.analysis.collapse import Finding, examine
 from lofigen_kit.audio.buffer import AudioBuffer
+from lofigen_kit.corpus.songs import Song
 from lofigen_kit.music.score import Score
-from lofigen_kit.training.corpus import Song
 
 PAIRS = ("kick_f", "snare_f", "chroma")
 """What is measured of the network's audio and of the reference rendering alike."""

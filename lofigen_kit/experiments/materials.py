@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from lofigen_kit.components.contracts import Source
-from lofigen_kit.training.assembly import MANIFEST, Workers
-from lofigen_kit.training.corpus import make_corpus
-from lofigen_kit.training.recordings import corpus_of_recordings
+from lofigen_kit.corpus.build import MANIFEST, Workers
+from lofigen_kit.corpus.recordings import corpus_of_recordings
+from lofigen_kit.corpus.songs import make_corpus
 
 
 @dataclass(frozen=True)

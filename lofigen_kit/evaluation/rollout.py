@@ -8,12 +8,12 @@ from typing import Literal
 import numpy as np
 
 from lofigen_kit.components.contracts import LawSampler, Sampler
+from lofigen_kit.corpus.songs import Song
 from lofigen_kit.engine import Track, generate
 from lofigen_kit.music.conditioning import guide_channels
 from lofigen_kit.nn.checkpoint import Network
 from lofigen_kit.nn.distribution import DrawLaw
 from lofigen_kit.runtime.seeding import stream
-from lofigen_kit.training.corpus import Song
 
 PRIME_FRAMES = 8192
 BATCH = 8

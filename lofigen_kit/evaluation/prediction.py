@@ -14,12 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from lofigen_kit.corpus.crops import Crops
+from lofigen_kit.corpus.songs import Song
 from lofigen_kit.nn import heads
 from lofigen_kit.nn.checkpoint import Network
 from lofigen_kit.nn.linear_prediction import linear_predictor, residual
 from lofigen_kit.nn.network import from_network
-from lofigen_kit.training.corpus import Song
-from lofigen_kit.training.data import Crops
 
 WHITENING = 1e-6
 """The noise that the linear predictor is made to bear: next to none, for it to be at its best."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from lofigen_kit.report import Evaluation
+    from lofigen_kit.evaluation.tables import Evaluation
 
 REMEDY = "pip install 'lofigen-kit[plots]'"
 

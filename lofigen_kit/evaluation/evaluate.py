@@ -11,10 +11,7 @@ import numpy as np
 
 from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.components.contracts import Sampler
-from lofigen_kit.errors import InputError
-from lofigen_kit.nn.checkpoint import Network
-from lofigen_kit.training import musicnn
-from lofigen_kit.training.corpus import (
+from lofigen_kit.corpus.songs import (
     SAMPLE_RATE_HZ,
     Song,
     Split,
@@ -22,10 +19,13 @@ from lofigen_kit.training.corpus import (
     read_manifest,
     read_songs,
 )
-from lofigen_kit.training.evaluate import judge, summarise
-from lofigen_kit.training.memory import COPY, Likeness, Memory
-from lofigen_kit.training.playing import play_in_batches
-from lofigen_kit.training.prediction import predict
+from lofigen_kit.errors import InputError
+from lofigen_kit.evaluation import musicnn
+from lofigen_kit.evaluation.memorisation import COPY, Likeness, Memory
+from lofigen_kit.evaluation.performance import judge, summarise
+from lofigen_kit.evaluation.prediction import predict
+from lofigen_kit.evaluation.rollout import play_in_batches
+from lofigen_kit.nn.checkpoint import Network
 
 HEARD_S = 24.0
 """How much of a take is looked up in the training songs and shown to musicnn."""

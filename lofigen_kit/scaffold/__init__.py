@@ -1,0 +1,1 @@
+"""Packages to begin with: `plugins new` writes one from the templates."""
