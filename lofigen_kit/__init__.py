@@ -59,7 +59,7 @@ _find = names_of(
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from importlib.metadata import version
+        from lofigen_kit.runtime.version import installed_version
 
-        return version("lofigen-kit")
+        return installed_version()
     return _find(name)

@@ -77,9 +77,9 @@ def build_app() -> typer.Typer:
 
 def _print_version(asked: bool) -> None:
     if asked:
-        from lofigen_kit import __version__
+        from lofigen_kit.runtime.version import program
 
-        typer.echo(f"lofigen-kit {__version__}")
+        typer.echo(program())
         raise typer.Exit
 
 

@@ -35,9 +35,9 @@ if not TYPE_CHECKING:  # type checkers see the imports above
     __getattr__ = names_of(
         __name__,
         {
-            "Ring": f"{__name__}.ring",
+            "Ring": f"{__name__}.reference",
             "Stream": f"{__name__}.stream",
-            "TorchStream": f"{__name__}.torch_blocked",
+            "TorchStream": f"{__name__}.torch_stream",
             "generate": f"{__name__}.batch",
             "predict": f"{__name__}.stream",
         },

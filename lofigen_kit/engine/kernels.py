@@ -18,7 +18,7 @@ import functools
 import hashlib
 import logging
 from collections.abc import Callable
-from math import exp, isfinite, log, log1p, nan
+from math import exp, log, log1p
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar, cast
 
@@ -598,10 +598,8 @@ def draw(
     scratch: Array,
 ) -> float:
     """Draw one sample as `sampling.draw` does, of which this is the compiled twin."""
-    if not all_finite(numbers, start, form.head_outputs):
-        return nan  # to be found by whoever checks, not hidden by a level
     if form.head_kind == MSE:
-        return clipped(np.float64(numbers[start]))
+        return judged(np.float64(numbers[start]), numbers, start, 1)
     count = form.head_outputs
     if form.head_kind == MOL:
         count //= 3
@@ -620,7 +618,7 @@ def draw(
             mean += scratch[0, i] * centre(numbers, start + count + i, i, form)
         mean /= total
         drawn = mean + law.spread * (drawn - mean)
-    return clipped(drawn)
+    return judged(drawn, numbers, start, form.head_outputs)
 
 
 @inner
@@ -641,24 +639,12 @@ def centre(numbers: Array, place: int, level: int, form: Record) -> float:
 
 
 @inner
-def all_finite(numbers: Array, start: int, count: int) -> bool:
-    """Return whether none of so many numbers overflowed."""
-    for number in numbers[start : start + count]:  # noqa: SIM110 - numba compiles no generator
-        if not isfinite(number):
-            return False
-    return True
-
-
-@inner
-def clipped(sample: float) -> float:
-    """Return the sample within [-1, 1]; what is not finite is not a number, and no full scale."""
-    if not isfinite(sample):
-        return nan
-    if sample > 1.0:
-        return 1.0
-    if sample < -1.0:
-        return -1.0
-    return sample
+def judged(sample: float, numbers: Array, start: int, count: int) -> float:
+    """Return the sample within [-1, 1], or no number where it or one of the head's is infinite."""
+    spoilt = 0.0 * sample  # an infinity times zero is no number
+    for i in range(start, start + count):
+        spoilt += 0.0 * numbers[i]
+    return min(max(sample, -1.0), 1.0) + spoilt
 
 
 @inner

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lofigen_kit.engine.track import draw_in_python
+from lofigen_kit.engine.track import Track, draw_in_python
 
 if TYPE_CHECKING:
     from lofigen_kit.components.contracts import Sampler
-    from lofigen_kit.engine import Track
     from lofigen_kit.nn.checkpoint import Network
 
 

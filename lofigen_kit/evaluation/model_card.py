@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lofigen_kit.errors import InputError
 from lofigen_kit.music.conditioning import PLAYS
+from lofigen_kit.runtime.version import installed_version
 
 if TYPE_CHECKING:
     from lofigen_kit.evaluation.tables import Evaluation
@@ -56,7 +57,6 @@ def write(
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
-    from lofigen_kit import __version__
     from lofigen_kit.evaluation import tables
 
     evaluation = evaluation or {}
@@ -73,7 +73,7 @@ def write(
     instruments = [n.removeprefix(PLAYS) for n in network.spec.guide if n.startswith(PLAYS)]
     return environment.get_template("card.md.j2").render(
         name=name,
-        version=__version__,
+        version=installed_version(),
         network=network,
         layers=" ".join(
             f"({t.in_channels}, {t.out_channels}, {t.kernel})" for t in network.spec.layers

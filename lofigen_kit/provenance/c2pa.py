@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import version
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
@@ -27,6 +26,7 @@ from lofigen_kit.audio.files import Format, format_of
 from lofigen_kit.errors import InputError, RenderError
 from lofigen_kit.provenance.recipe import is_generated
 from lofigen_kit.runtime.files import write_atomic
+from lofigen_kit.runtime.version import installed_version
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate, CertificateBuilder
@@ -284,7 +284,7 @@ def _actions(manifest: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def _manifest(name: str, kind: Format, comment: str) -> dict[str, Any]:
     """Return what is signed: how the file came to be, and its recipe's hash and main facts."""
     facts = json.loads(comment)
-    agent = {"name": "lofigen-kit", "version": version("lofigen-kit")}
+    agent = {"name": "lofigen-kit", "version": installed_version()}
     told = {key: facts[key] for key in _TOLD if facts.get(key) is not None}
     told["recipe_sha256"] = hashlib.sha256(comment.encode()).hexdigest()
     actions, ingredients = _history(facts, agent)

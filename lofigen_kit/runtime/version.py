@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 
-def program() -> str:
-    """Return what files say that they were made by."""
+def installed_version() -> str:
+    """Return the installed version, `0.1.0` for instance."""
     from importlib.metadata import version
 
-    return f"lofigen-kit {version('lofigen-kit')}"
+    return version("lofigen-kit")
+
+
+def program() -> str:
+    """Return what files say that they were made by."""
+    return f"lofigen-kit {installed_version()}"

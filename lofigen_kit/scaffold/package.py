@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from lofigen_kit.errors import InputError, PluginError
+from lofigen_kit.runtime.version import installed_version
 
 if TYPE_CHECKING:
     from lofigen_kit.plugins.registry import Registry
@@ -53,8 +54,6 @@ def package(name: str, kind: ComponentKind, *, licence: str = "0BSD") -> dict[st
 
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    from lofigen_kit import __version__
-
     if not _SPDX.fullmatch(licence):
         raise InputError(
             f"{licence!r} is no SPDX identifier",
@@ -70,7 +69,7 @@ def package(name: str, kind: ComponentKind, *, licence: str = "0BSD") -> dict[st
         "distribution": distribution,
         "module": distribution.replace("-", "_"),
         "licence": licence,
-        "version": __version__,
+        "version": installed_version(),
         "year": datetime.now(UTC).year,
     }
     # Python and TOML, not HTML; every value has been checked.
