@@ -22,7 +22,7 @@ from lofigen_kit.plugins.loader import load_plugins
 from lofigen_kit.preset.schema import load_preset
 from lofigen_kit.provenance.save import save
 from lofigen_kit.render.take import render_takes
-from lofigen_kit.runtime.workers import one_thread
+from lofigen_kit.runtime.workers import limit_threads
 
 BATCH_SIZE = 8
 SKIPPED = 2 * BATCH_SIZE
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--engine", default="local")
     chosen = parser.parse_args()
-    one_thread()
+    limit_threads()
     cases: dict[str, Callable[[Path], float]] = {
         "no batch, one process": lambda folder: plain(folder, chosen.preset, chosen.takes),
         **{

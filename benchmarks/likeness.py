@@ -23,10 +23,10 @@ from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.components.base import Context
 from lofigen_kit.corpus.songs import Song, read_manifest, read_songs
 from lofigen_kit.dsp.resample import resample
-from lofigen_kit.effects.rack import applied
+from lofigen_kit.effects.rack import apply_effect
 from lofigen_kit.evaluation import memorisation, memorisation_chroma
-from lofigen_kit.evaluation.memorisation import Memory
-from lofigen_kit.evaluation.memorisation_chroma import ChromaMemory
+from lofigen_kit.evaluation.memorisation import SongIndex
+from lofigen_kit.evaluation.memorisation_chroma import ChromaIndex
 from lofigen_kit.music.score import BeatGrid
 from lofigen_kit.plugins.loader import load_plugins
 
@@ -45,7 +45,7 @@ def effect(name: str, **parameters: float) -> Change:
     def play(samples: np.ndarray) -> np.ndarray:
         audio = resample(AudioBuffer(samples[None], RATE_HZ), PLAYED_HZ)
         ctx = Context(rng=np.random.default_rng(1), grid=BeatGrid(tempo_bpm=80.0))
-        return mono_8k(applied(chosen, audio, ctx, loop=False))  # type: ignore[arg-type]
+        return mono_8k(apply_effect(chosen, audio, ctx, loop=False))  # type: ignore[arg-type]
 
     return play
 
@@ -124,9 +124,10 @@ def main(corpus: Path) -> None:
             for ear in ("waveform", "chroma")
         )  # fmt: skip
         print(f"| {name} | {waveform.min():.2f} | {np.median(waveform):.2f} | "
-              f"{_share(waveform < memorisation.COPY)} | {chroma.min():.2f} | "
-              f"{np.median(chroma):.2f} | {_share(chroma < memorisation_chroma.FLAG)} | "
-              f"{_share(chroma < memorisation_chroma.COPY)} |",
+              f"{_share(waveform < memorisation.COPY_THRESHOLD)} | {chroma.min():.2f} | "
+              f"{np.median(chroma):.2f} | "
+              f"{_share(chroma < memorisation_chroma.CHROMA_SUSPECT_THRESHOLD)} | "
+              f"{_share(chroma < memorisation_chroma.CHROMA_COPY_THRESHOLD)} |",
               flush=True)  # fmt: skip
 
 
@@ -140,7 +141,7 @@ def _siblings(corpus: Path, train: Sequence[Song]) -> Iterable[tuple[Song, list[
 
 
 def _print_unheard(name: str, ear: str, pairs: Sequence[tuple[Song, Sequence[Song]]]) -> None:
-    cache: dict[int, Memory | ChromaMemory] = {}
+    cache: dict[int, SongIndex | ChromaIndex] = {}
     found = []
     for song, others in pairs:
         if id(others) not in cache:
@@ -148,9 +149,9 @@ def _print_unheard(name: str, ear: str, pairs: Sequence[tuple[Song, Sequence[Son
         found.append(_similarities(cache[id(others)], song.samples.astype(float)))
     windows, best = np.concatenate(found), np.array([f.max() for f in found if len(f)])
     flag, copy = (
-        (memorisation_chroma.FLAG, memorisation_chroma.COPY)
+        (memorisation_chroma.CHROMA_SUSPECT_THRESHOLD, memorisation_chroma.CHROMA_COPY_THRESHOLD)
         if ear == "chroma"
-        else (memorisation.COPY, memorisation.COPY)
+        else (memorisation.COPY_THRESHOLD, memorisation.COPY_THRESHOLD)
     )
     middle, high = np.quantile(windows, [0.5, 0.99])
     print(f"| {name} | {ear} | {len(pairs)} | {len(windows)} | {middle:.2f} | {high:.2f} | "
@@ -162,16 +163,16 @@ def _share(hits: np.ndarray) -> str:
     return f"{int(hits.sum())} of {len(hits)}"
 
 
-def _memory(ear: str, songs: Sequence[Song]) -> Memory | ChromaMemory:
-    return ChromaMemory(songs) if ear == "chroma" else Memory(songs)
+def _memory(ear: str, songs: Sequence[Song]) -> SongIndex | ChromaIndex:
+    return ChromaIndex(songs) if ear == "chroma" else SongIndex(songs)
 
 
 def _heard(ear: str, songs: Sequence[Song], clip: np.ndarray) -> np.ndarray:
     return _similarities(_memory(ear, songs), clip)
 
 
-def _similarities(ear: Memory | ChromaMemory, clip: np.ndarray) -> np.ndarray:
-    return np.array([like.similarity for like in ear.nearest(clip)])
+def _similarities(ear: SongIndex | ChromaIndex, clip: np.ndarray) -> np.ndarray:
+    return np.array([like.similarity for like in ear.find_nearest(clip)])
 
 
 def _best(similarities: np.ndarray) -> float:

@@ -15,7 +15,7 @@ import numpy as np
 from scipy import signal  # noqa: TID253 - nothing here has to start fast
 
 from lofigen_kit.corpus.songs import read_songs
-from lofigen_kit.evaluation.memorisation import COPY, Memory
+from lofigen_kit.evaluation.memorisation import COPY_THRESHOLD, SongIndex
 
 RATE_HZ = 8_000
 SONGS, SECONDS = 8, 6
@@ -64,8 +64,8 @@ COPIES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 def main(corpus: Path, clips: int = 100) -> None:
     """Print the similarities of songs that were held out, and of copies."""
     train, held_out = read_songs(corpus, "train"), read_songs(corpus, "test")
-    memory = Memory(train)
-    unrelated = [n.similarity for s in held_out[:clips] for n in memory.nearest(s.samples)]
+    memory = SongIndex(train)
+    unrelated = [n.similarity for s in held_out[:clips] for n in memory.find_nearest(s.samples)]
     low, middle, high, most = np.quantile(unrelated, [0.5, 0.9, 0.99, 1.0])
     print(f"{len(unrelated)} windows of songs held out, each beside its nearest: median {low:.3f}, "
           f"nine tenths below {middle:.3f}, 99 % {high:.3f}, all {most:.3f}")  # fmt: skip
@@ -76,8 +76,8 @@ def main(corpus: Path, clips: int = 100) -> None:
             start = int(RNG.integers(len(song.samples) - SECONDS * RATE_HZ))
             clip = song.samples[start : start + SECONDS * RATE_HZ].astype(np.float64)
             # The song alone: what is asked is how much of the likeness the change leaves.
-            found += [n.similarity for n in Memory([song]).nearest(change(clip))]
-        missed = np.mean(np.asarray(found) < COPY)
+            found += [n.similarity for n in SongIndex([song]).find_nearest(change(clip))]
+        missed = np.mean(np.asarray(found) < COPY_THRESHOLD)
         print(f"{name:36}  least {min(found):.3f}  median {np.median(found):.3f}  "
               f"missed {missed:.0%}")  # fmt: skip
 

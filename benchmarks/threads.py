@@ -19,10 +19,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from lofigen_kit.bench.generation import random_network
+from lofigen_kit.bench.generation import make_random_network
 from lofigen_kit.engine import Track
-from lofigen_kit.engine.stream import Stream
-from lofigen_kit.nn.spec import stack
+from lofigen_kit.engine.stream import CompiledDecoder
+from lofigen_kit.nn.spec import make_stack_spec
 from lofigen_kit_plugins.conv4 import Conv4
 from lofigen_kit_plugins.conv6 import Conv6
 from lofigen_kit_plugins.temperature import Temperature
@@ -56,7 +56,11 @@ def main() -> None:
 
 def playing(variant: type[Conv4 | Conv6], steps: int, first: int) -> Callable[[], object]:
     """Return what plays on for some steps, in eight lanes."""
-    stream = Stream(random_network(stack(variant.layers, guide=GUIDE)), Temperature(), lanes=LANES)
+    stream = CompiledDecoder(
+        make_random_network(make_stack_spec(variant.layers, guide=GUIDE)),
+        Temperature(),
+        lanes=LANES,
+    )
     for lane in range(LANES):
         stream.prime(Track(10**9, rng=np.random.default_rng((first, lane))), lane)
     stream.run(128)

@@ -28,7 +28,7 @@ from lofigen_kit.components.contracts import Effect
 from lofigen_kit.dsp.loudness import integrated_lufs
 from lofigen_kit.effects import rack
 from lofigen_kit.music.score import BeatGrid
-from lofigen_kit.runtime.seeding import stream
+from lofigen_kit.runtime.seeding import rng_for
 
 RATE_HZ = 44_100
 SEED = 3
@@ -58,9 +58,9 @@ class Case:
     def heard(self, samples: np.ndarray, **changes: float) -> np.ndarray:
         """Return what the effect, or one like it, makes of a sound, in both channels."""
         effect = self.effect.model_copy(update=changes)
-        ctx = Context(stream(SEED, 0, effect.use), grid=self.grid, root=self.root)
+        ctx = Context(rng_for(SEED, 0, effect.use), grid=self.grid, root=self.root)
         audio = AudioBuffer(np.atleast_2d(samples), RATE_HZ).stereo()
-        return rack.applied(effect, audio, ctx, loop=False).samples.astype(np.float64)
+        return rack.apply_effect(effect, audio, ctx, loop=False).samples.astype(np.float64)
 
 
 Probe = Callable[[Case], tuple[dict[str, str], Draw]]
@@ -367,7 +367,7 @@ def tempo(case: Case) -> tuple[dict[str, str], Draw]:
 
 def spectra(case: Case) -> tuple[dict[str, str], Draw]:
     """Measure what is left of white noise, and show the spectra of the sound itself."""
-    noise = stream(SEED, 0, "noise").normal(0.0, 0.1, 8 * RATE_HZ)
+    noise = rng_for(SEED, 0, "noise").normal(0.0, 0.1, 8 * RATE_HZ)
     left = AudioBuffer(case.heard(noise), RATE_HZ)
     figures = {"of white noise, 95 % of the power lie below": _hertz(rolloff_hz(left, 0.95))}
     return figures, draw_spectra((case.before, case.after))

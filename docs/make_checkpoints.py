@@ -26,7 +26,7 @@ FIGURES = re.compile(r"(<!-- figures: ([\w.-]+) -->\n).*?(<!-- end of figures --
 def figures(found: re.Match[str]) -> str:
     """Return a stretch of the page with its figures as they are now."""
     evaluation = read_evaluation(DOCS / "checkpoints" / f"{found[2]}.json")
-    return f"{found[1]}\n{tables.markdown(evaluation)}\n{found[3]}"
+    return f"{found[1]}\n{tables.format_as_markdown(evaluation)}\n{found[3]}"
 
 
 def main(*, check: bool) -> int:

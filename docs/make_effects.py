@@ -33,22 +33,22 @@ from lofigen_kit.analysis import (
     speed_pct,
     wow_pct,
 )
-from lofigen_kit.audio.blocks import cut
-from lofigen_kit.audio.buffer import AudioBuffer, Sound
+from lofigen_kit.audio.blocks import split_blocks
+from lofigen_kit.audio.buffer import AudioBuffer, AudioFormat
 from lofigen_kit.audio.files import write_audio
 from lofigen_kit.components.base import Context
 from lofigen_kit.components.contracts import Effect
-from lofigen_kit.components.parameters import prose
-from lofigen_kit.dsp.fades import faded
+from lofigen_kit.components.parameters import read_description
+from lofigen_kit.dsp.fades import apply_fades
 from lofigen_kit.dsp.mastering import master
 from lofigen_kit.effects import rack
-from lofigen_kit.effects.effect import BlockEffect, BranchedEffect, speed_of
+from lofigen_kit.effects.effect import BlockEffect, BranchedEffect, compute_speed
 from lofigen_kit.music.score import BeatGrid
 from lofigen_kit.plugins.loader import load_plugins
 from lofigen_kit.preset.schema import Preset, load_preset
 from lofigen_kit.render.take import render
 from lofigen_kit.runtime.resources import presets_dir
-from lofigen_kit.runtime.seeding import stream
+from lofigen_kit.runtime.seeding import rng_for
 
 DOCS = Path(__file__).parent
 EFFECTS, PRESETS = DOCS / "effects", DOCS / "presets"
@@ -171,7 +171,7 @@ def effect_page(cls: type[Effect], example: Example, figures: dict[str, str]) ->
         ]
     parts = [
         f"# {name}",
-        prose(cls),
+        read_description(cls),
         _movement(cls),
         f"```yaml\neffects:\n  - {_flow({'use': name, **example.settings})}\n```",
         *heard,
@@ -346,7 +346,7 @@ def play_presets() -> Figures:
             true_peak_dbtp=preset.master.true_peak_dbtp,
             loop=True,
         ).audio
-        speed = speed_of(preset.effects)
+        speed = compute_speed(preset.effects)
         start_s = PRESET_START_BARS * 4 * rendering.score.grid.beat_s
         before = _part(played, start_s * speed, PRESET_S)
         after = _part(rendering.audio, start_s, PRESET_S)
@@ -386,7 +386,7 @@ def features(preset: Preset, before: AudioBuffer, after: AudioBuffer) -> dict[st
 
 def pink_noise(frames: int) -> np.ndarray:
     """Return noise of -20 dBFS with equal power in each octave from 20 Hz on."""
-    white = np.fft.rfft(stream(SEED, 0, "pink").standard_normal(frames))
+    white = np.fft.rfft(rng_for(SEED, 0, "pink").standard_normal(frames))
     frequencies_hz = np.fft.rfftfreq(frames, 1 / RATE_HZ)
     tilt = (frequencies_hz > 20) / np.sqrt(np.maximum(frequencies_hz, 20))
     noise = np.fft.irfft(white * tilt, frames)
@@ -404,7 +404,7 @@ def dry_beats() -> tuple[AudioBuffer, BeatGrid]:
 def room() -> AudioBuffer:
     """Return an impulse response: noise that dies away, its treble faster."""
     times_s = np.arange(round(1.5 * RATE_HZ)) / RATE_HZ
-    noise = stream(SEED, 0, "room").standard_normal((2, len(times_s)))
+    noise = rng_for(SEED, 0, "room").standard_normal((2, len(times_s)))
     dull = signal.sosfilt(signal.butter(1, 1500, fs=RATE_HZ, output="sos"), noise)
     answer = noise * 10 ** (-3 * times_s / 0.5) * 0.3 + dull * 10 ** (-3 * times_s / 1.2)
     return AudioBuffer(0.1 * answer, RATE_HZ)
@@ -421,9 +421,9 @@ def _through(
     """Return a sound after effects."""
 
     def context(stage: str) -> Context:
-        return Context(stream(SEED, 0, stage), grid=grid, root=root)
+        return Context(rng_for(SEED, 0, stage), grid=grid, root=root)
 
-    for _, heard in rack.played(effects, audio, context, loop=False, tail=tail):
+    for _, heard in rack.process_whole(effects, audio, context, loop=False, tail=tail):
         audio = heard
     return audio
 
@@ -432,9 +432,11 @@ def _part(audio: AudioBuffer, start_s: float, duration_s: float) -> AudioBuffer:
     """Return a part of a sound, with soft ends."""
     first = round(start_s * RATE_HZ)
     samples = audio.samples[:, first : first + round(duration_s * RATE_HZ)]
-    sound = Sound(audio.channels, samples.shape[1], RATE_HZ)
+    sound = AudioFormat(audio.channels, samples.shape[1], RATE_HZ)
     fade_in_ms, fade_out_ms = FADES_MS
-    pieces = faded(cut(samples), sound, fade_in_ms=fade_in_ms, fade_out_ms=fade_out_ms)
+    pieces = apply_fades(
+        split_blocks(samples), sound, fade_in_ms=fade_in_ms, fade_out_ms=fade_out_ms
+    )
     return audio.with_samples(np.concatenate(list(pieces), axis=1))
 
 

@@ -21,8 +21,8 @@ from tables import parameter_table
 import lofigen_kit.api.dsp  # noqa: F401 - a submodule has to be imported
 from lofigen_kit import api
 from lofigen_kit.cli import build_app
-from lofigen_kit.cli.plugins import installed_commands
-from lofigen_kit.components.parameters import prose
+from lofigen_kit.cli.plugins import find_installed_commands
+from lofigen_kit.components.parameters import read_description
 from lofigen_kit.plugins import hookspecs
 from lofigen_kit.plugins.loader import load_plugins
 
@@ -46,7 +46,7 @@ def pages() -> dict[Path, str]:
 def commands() -> Iterator[str]:
     """Yield what is said of the command line."""
     root: Any = typer.main.get_command(build_app())
-    for name in installed_commands():  # other people's, which happen to be on this machine
+    for name in find_installed_commands():  # other people's, which happen to be on this machine
         del root.commands[name]
     yield "# The command line"
     yield from _command(root, "lofigen-kit", 1)
@@ -81,7 +81,7 @@ def components() -> Iterator[str]:
         for name, component in registry.classes(kind).items():
             if registry.owner(kind, name).origin == "builtin":
                 yield f"### {name}"
-                yield prose(component)
+                yield read_description(component)
                 yield parameter_table(component)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from lofigen_kit.components.base import Component
-from lofigen_kit.components.parameters import parameters
+from lofigen_kit.components.parameters import list_parameters
 
 UNITS = {
     "_db_oct": "dB/octave",
@@ -37,7 +37,7 @@ def parameter_table(component: type[Component]) -> str:
     """Return what a component can be told; `mix`, which all effects have, comes last."""
     rows = [
         (f"`{p.name}`", _unit(p.name), p.range.replace("|", ", "), _plain(p.default), p.meaning)
-        for p in sorted(parameters(component), key=lambda p: p.name == "mix")
+        for p in sorted(list_parameters(component), key=lambda p: p.name == "mix")
     ]
     return table(("name", "unit", "range", "default", "meaning"), rows)
 

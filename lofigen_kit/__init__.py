@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lofigen_kit.runtime.lazy_imports import names_of
+from lofigen_kit.runtime.lazy_imports import lazy_getattr
 
 if TYPE_CHECKING:
     from lofigen_kit.audio.buffer import AudioBuffer
@@ -40,7 +40,7 @@ __all__ = [
     "save",
 ]
 
-_find = names_of(
+_find = lazy_getattr(
     __name__,
     {
         "AudioBuffer": "lofigen_kit.audio.buffer",

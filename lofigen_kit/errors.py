@@ -18,13 +18,13 @@ MOST_SHOWN = 500
 """Characters of a message: strangers' files hold names of any length."""
 
 
-def one_line(text: str) -> str:
+def to_one_line(text: str) -> str:
     """Return a stranger's text as one line that neither drives the terminal nor turns around."""
     shown = (c if c.isprintable() or c.isspace() else ascii(c)[1:-1] for c in text)
     return " ".join("".join(shown).split())
 
 
-def shortened(text: str) -> str:
+def shorten(text: str) -> str:
     """Return a text without its middle where it is long: it begins with what it is about."""
     half = MOST_SHOWN // 2
     return text if len(text) <= MOST_SHOWN else f"{text[:half]} ... {text[-half:]}"
@@ -50,7 +50,7 @@ class LofigenError(Exception):
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
         advice = f"; {self.remedy}" if self.remedy else ""
-        return one_line(f"{place}{shortened(self.message)}{advice}")
+        return to_one_line(f"{place}{shorten(self.message)}{advice}")
 
 
 class RenderError(LofigenError):

@@ -26,18 +26,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import numpy as np
 from pydantic import ValidationError
 
-from lofigen_kit.audio.blocks import cut
-from lofigen_kit.audio.buffer import AudioBuffer, Sound
+from lofigen_kit.audio.blocks import split_blocks
+from lofigen_kit.audio.buffer import AudioBuffer, AudioFormat
 from lofigen_kit.components.base import Component, Context
-from lofigen_kit.components.contracts import Effect, LawSampler, Model, Sampler, Source
+from lofigen_kit.components.contracts import Effect, Model, ParametricSampler, Sampler, Source
 from lofigen_kit.effects import rack
 from lofigen_kit.effects.effect import BlockEffect
 from lofigen_kit.errors import CheckpointError
 from lofigen_kit.nn.checkpoint import expected_shapes
-from lofigen_kit.nn.distribution import MIN_LOG_SCALE, MULAW_LEVELS, DrawLaw, HeadKind
+from lofigen_kit.nn.distribution import MIN_LOG_SCALE, MULAW_LEVELS, HeadKind, SamplingParams
 from lofigen_kit.nn.sampling import draw, mulaw_decode
 from lofigen_kit.plugins.loader import NAME
-from lofigen_kit.runtime.seeding import stream
+from lofigen_kit.runtime.seeding import rng_for
 
 if TYPE_CHECKING:
     from lofigen_kit.nn.checkpoint import Network
@@ -53,14 +53,14 @@ HEAVY = (
 RATES_HZ = (8000, 44_100, 96_000)
 PIECE = 1000
 GRACE_S = 0.1
-FURTHEST_AHEAD_S = 0.3
+MAX_PRE_RESPONSE_S = 0.3
 """How far an effect may reach into what is to come, as an uneven tape or a steep filter does."""
 MIXTURES = 4
 DRAWS = 10_000
-DRAWN_APART = (np.log(2.0 / 1e-6) / (2.0 * DRAWS)) ** 0.5
+MAX_CDF_ERROR = (np.log(2.0 / 1e-6) / (2.0 * DRAWS)) ** 0.5
 """Further than this, a sample's distribution lies from its own once in a million times, whatever it
 is (Dvoretzky, Kiefer and Wolfowitz, with Massart's constant)."""
-CLEARLY_ALIKE = 0.1
+MIN_KEY_MARGIN = 0.1
 """How much more alike another key has to be to be the one that is heard: noise is in none."""
 ONSETS_AGREE = 0.6
 GENERATED = 64
@@ -82,7 +82,7 @@ class Check:
     run: Callable[[Any], None]
 
 
-def checks_for(cls: type[Component]) -> list[Check]:
+def list_checks(cls: type[Component]) -> list[Check]:
     """Return what the contract asks of a component."""
     return [check for check in CHECKS if issubclass(cls, check.kind)]
 
@@ -98,7 +98,7 @@ def check_component(cls: type[Component], **parameters: Any) -> None:
         AssertionError: where the contract is broken.
     """
     component = cls(**parameters)
-    for check in checks_for(cls):
+    for check in list_checks(cls):
         check.run(component)
 
 
@@ -116,7 +116,7 @@ class ContractSuite:
     def pytest_generate_tests(self, metafunc: Any) -> None:
         """Let pytest make a test of each check."""
         if "contract_check" in metafunc.fixturenames:
-            checks = checks_for(self.component)
+            checks = list_checks(self.component)
             metafunc.parametrize("contract_check", checks, ids=lambda check: check.name)
 
     def test_contract(self, contract_check: Check) -> None:
@@ -165,13 +165,13 @@ def _check_files(component: Component) -> None:
 
 def _check_worker(component: Component) -> None:
     """Check that a component comes out of a worker process as it went in."""
-    dumped = _in_a_worker(component)[1]
+    dumped = _send_to_worker(component)[1]
     _require(dumped == component.model_dump_json(), f"{component!r} reaches a worker as it is")
 
 
 def _check_imports(component: Component) -> None:
     """Check that the plugin can be listed without what only its methods need."""
-    heavy = _in_a_worker(component)[0]
+    heavy = _send_to_worker(component)[0]
     _require(
         not heavy,
         f"importing {type(component).__module__} does not import {', '.join(heavy)}: "
@@ -179,7 +179,7 @@ def _check_imports(component: Component) -> None:
     )
 
 
-def _in_a_worker(component: Component) -> tuple[list[str], str]:
+def _send_to_worker(component: Component) -> tuple[list[str], str]:
     """Return what a fresh process had to import for a component, and what it got, as JSON."""
     cls = type(component)
     try:
@@ -251,7 +251,7 @@ def _variants(component: C) -> Iterator[C]:
 
 def _check_sound(component: Effect) -> None:
     """Check that an effect keeps the shape, repeats itself, and takes any sound."""
-    for effect, audio, what in _heard(component):
+    for effect, audio, what in _iterate_effect_cases(component):
         before = audio.samples.copy()
         wet, again = (effect.apply(audio, _context()) for _ in range(2))
         shape = (audio.channels, round(audio.frames / effect.speed))
@@ -265,23 +265,23 @@ def _check_sound(component: Effect) -> None:
 
 def _check_pieces(component: Effect) -> None:
     """Check that a sound comes out of the rack the same in pieces as whole."""
-    for effect, audio, what in _heard(component):
-        whole = rack.applied(effect, audio, _context(), loop=False)
-        pieces = cut(audio.samples, PIECE)
-        bits = rack.streamed(effect, _sound(audio), _context(), pieces)
+    for effect, audio, what in _iterate_effect_cases(component):
+        whole = rack.apply_effect(effect, audio, _context(), loop=False)
+        pieces = split_blocks(audio.samples, PIECE)
+        bits = rack.apply_blocks(effect, _sound(audio), _context(), pieces)
         together = np.concatenate([audio.samples[:, :0], *bits], axis=1)
         _require(np.array_equal(together, whole.samples), f"{what} is the same in pieces")
 
 
 def _check_mix(component: Effect) -> None:
     """Check that a sound passes untouched at mix 0, and that a mix lies between dry and wet."""
-    for effect, audio, what in _heard(component):
-        dry = rack.applied(_mixed(effect, 0.0), audio, _context(), loop=False)
+    for effect, audio, what in _iterate_effect_cases(component):
+        dry = rack.apply_effect(_set_mix(effect, 0.0), audio, _context(), loop=False)
         _require(np.array_equal(dry.samples, audio.samples), f"{what} is the dry sound at mix 0")
     if component.speed == 1.0:
         audio = dict(_sounds(RATES_HZ[0]))["noise"]
         wet, half = (
-            rack.applied(_mixed(component, mix), audio, _context(), loop=False).samples
+            rack.apply_effect(_set_mix(component, mix), audio, _context(), loop=False).samples
             for mix in (1.0, 0.5)
         )
         between = np.allclose(half, 0.5 * (wet + audio.samples), atol=1e-5)
@@ -291,14 +291,14 @@ def _check_mix(component: Effect) -> None:
 def _check_latency(component: Effect) -> None:
     """Check that nothing sounds much before it is played, its latency having been taken off."""
     rate_hz = RATES_HZ[0]
-    ahead_s = component.memory_s + FURTHEST_AHEAD_S
+    ahead_s = component.memory_s + MAX_PRE_RESPONSE_S
     noise = np.random.default_rng(0).uniform(-1.0, 1.0, (1, rate_hz // 2))
     heard = np.pad(noise, ((0, 0), (round((ahead_s + GRACE_S) * rate_hz), 0)))
     if isinstance(component, BlockEffect):
         late = component.latency_frames(_sound(AudioBuffer(heard, rate_hz)))
         whole = isinstance(late, int) and late >= 0
         _require(whole, f"{component!r} is late by whole frames, or by none")
-    early = _of_the_sound_alone(component, heard, rate_hz)
+    early = _subtract_own_noise(component, heard, rate_hz)
     early = np.abs(early[:, : round(GRACE_S * rate_hz / component.speed)])
     _require(
         early.max() < _SILENT, f"{component!r} is not heard before it is played: is it less late?"
@@ -312,14 +312,14 @@ def _check_tail(component: Effect) -> None:
     for effect in _variants(component):
         longest_s = effect.tail_s + effect.memory_s + GRACE_S
         heard = np.pad(noise, ((0, 0), (0, round((longest_s + GRACE_S) * effect.speed * rate_hz))))
-        left = _of_the_sound_alone(effect, heard, rate_hz)[:, -round(GRACE_S * rate_hz) :]
+        left = _subtract_own_noise(effect, heard, rate_hz)[:, -round(GRACE_S * rate_hz) :]
         _require(np.abs(left).max() < _SILENT, f"{effect!r} ends with the tail that it declares")
 
 
 _SILENT = 10.0 ** (rack.SILENT_DBFS / 20.0)
 
 
-def _of_the_sound_alone(effect: Effect, samples: np.ndarray, rate_hz: int) -> np.ndarray:
+def _subtract_own_noise(effect: Effect, samples: np.ndarray, rate_hz: int) -> np.ndarray:
     """Return what an effect makes of a sound, without the noise of its own that it adds.
 
     That is the same for silence, and falls out of the difference.
@@ -331,7 +331,7 @@ def _of_the_sound_alone(effect: Effect, samples: np.ndarray, rate_hz: int) -> np
     return np.asarray(wet - alone)
 
 
-def _heard(component: Effect) -> Iterator[tuple[Effect, AudioBuffer, str]]:
+def _iterate_effect_cases(component: Effect) -> Iterator[tuple[Effect, AudioBuffer, str]]:
     """Yield each setting, each sound that it should take, and the two in words."""
     for effect in _variants(component):
         for rate_hz in RATES_HZ:
@@ -339,12 +339,12 @@ def _heard(component: Effect) -> Iterator[tuple[Effect, AudioBuffer, str]]:
                 yield effect, audio, f"{effect!r} on {sound} at {rate_hz} Hz"
 
 
-def _mixed(effect: Effect, mix: float) -> Effect:
+def _set_mix(effect: Effect, mix: float) -> Effect:
     return effect.model_copy(update={"mix": mix})
 
 
-def _sound(audio: AudioBuffer) -> Sound:
-    return Sound(audio.channels, audio.frames, audio.sample_rate_hz)
+def _sound(audio: AudioBuffer) -> AudioFormat:
+    return AudioFormat(audio.channels, audio.frames, audio.sample_rate_hz)
 
 
 def _sounds(rate_hz: int) -> Iterator[tuple[str, AudioBuffer]]:
@@ -371,7 +371,7 @@ def _check_draws(component: Sampler) -> None:
             _require(np.array_equal(drawn, again), f"{what} repeats bit for bit")
 
 
-def _check_law(component: LawSampler) -> None:
+def _check_distribution(component: ParametricSampler) -> None:
     """Check the distribution of many draws against the one that the law asks for."""
     rng = np.random.default_rng(0)
     for sampler in _variants(component):
@@ -384,13 +384,15 @@ def _check_law(component: LawSampler) -> None:
             places = np.unique(drawn)
             places = np.concatenate([[-1.1], 0.5 * (places[1:] + places[:-1]), [1.1]])
             share = np.searchsorted(drawn, places) / DRAWS
-            apart = np.abs(share - _probability(row, head, sampler.law(), places)).max()
+            apart = np.abs(share - _probability(row, head, sampler.sampling_params(), places)).max()
             _require(
-                apart < DRAWN_APART, f"{sampler!r} draws from {head} as its law says: {apart:.3f}"
+                apart < MAX_CDF_ERROR, f"{sampler!r} draws from {head} as its law says: {apart:.3f}"
             )
 
 
-def _probability(row: np.ndarray, head: HeadKind, law: DrawLaw, places: np.ndarray) -> np.ndarray:
+def _probability(
+    row: np.ndarray, head: HeadKind, law: SamplingParams, places: np.ndarray
+) -> np.ndarray:
     """Return how likely a draw is to lie below each place, by the law's own definition."""
     if head == "mse":
         return np.asarray(np.clip(row[0], -1.0, 1.0) < places, np.float64)
@@ -432,7 +434,7 @@ def _check_take(source: Source) -> None:
 
 def _check_score(source: Source) -> None:
     """Check that a score is as long as its audio, and that its drums and chords are heard."""
-    from lofigen_kit.analysis import chroma, chroma_similarity, drum_f_measure, written_tones
+    from lofigen_kit.analysis import chroma, chroma_similarity, drum_f_measure, render_score_tones
     from lofigen_kit.analysis.agreement import PLAIN_STROKE
 
     take = source.make_take(_context())
@@ -447,12 +449,12 @@ def _check_score(source: Source) -> None:
             f"{ONSETS_AGREE} at least",
         )
     if score.notes:
-        written = chroma(written_tones(score, audio.frames, audio.sample_rate_hz))
+        written = chroma(render_score_tones(score, audio.frames, audio.sample_rate_hz))
         heard = chroma(audio)
         by_shift = [chroma_similarity(heard, np.roll(written, n, axis=0)) for n in range(12)]
         best = int(np.argmax(by_shift))
         _require(
-            by_shift[best] - by_shift[0] < CLEARLY_ALIKE,
+            by_shift[best] - by_shift[0] < MIN_KEY_MARGIN,
             f"the score's harmony is heard, and not {best} semitones higher",
         )
 
@@ -480,24 +482,24 @@ def _check_generation(model: Model) -> None:
     spec, rng = network.spec, np.random.default_rng(0)
     prime = rng.uniform(-0.1, 0.1, min(spec.receptive_field, 4000)).astype(np.float32)
     guide = rng.uniform(0.0, 0.5, (len(spec.guide), len(prime) + GENERATED)).astype(np.float32)
-    [played] = generate(network, _Expected(), [Track(GENERATED, prime, guide, rng)])
+    [played] = generate(network, _MeanSampler(), [Track(GENERATED, prime, guide, rng)])
     heard = np.concatenate([prime, played[:-1]])
     outputs = _forward(network, heard, guide[:, 1:])[:, -GENERATED:].T
-    expected = draw(outputs, spec.head, _Expected().law(), np.zeros((GENERATED, 2)))
+    expected = draw(outputs, spec.head, _MeanSampler().sampling_params(), np.zeros((GENERATED, 2)))
     apart = float(np.abs(played - expected).max())
     _require(
         apart < GENERATED_APART, f"generation equals the full forward pass, not {apart:.4f} apart"
     )
 
 
-class _Expected(LawSampler):
+class _MeanSampler(ParametricSampler):
     """Draws the mean, with no chance in it."""
 
     use: str = "expected"
     heads: ClassVar[tuple[HeadKind, ...]] = ("mse", "mol", "mulaw")
 
-    def law(self) -> DrawLaw:
-        return DrawLaw(spread=0.0)
+    def sampling_params(self) -> SamplingParams:
+        return SamplingParams(spread=0.0)
 
 
 def _forward(network: Network, samples: np.ndarray, guide: np.ndarray) -> np.ndarray:
@@ -530,7 +532,7 @@ def _network(model: Model) -> Network | None:
 
 
 def _context() -> Context:
-    return Context(rng=stream(1, 0, "contract"))
+    return Context(rng=rng_for(1, 0, "contract"))
 
 
 CHECKS = (
@@ -545,7 +547,7 @@ CHECKS = (
     Check("is as late as it says", Effect, _check_latency),
     Check("ends with its tail", Effect, _check_tail),
     Check("draws in range and by seed", Sampler, _check_draws),
-    Check("draws as its law says", LawSampler, _check_law),
+    Check("draws as its law says", ParametricSampler, _check_distribution),
     Check("repeats its take", Source, _check_take),
     Check("plays what its score says", Source, _check_score),
     Check("has weights of its shape", Model, _check_weights),

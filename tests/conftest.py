@@ -15,10 +15,10 @@ import pytest
 
 from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.audio.files import as_stored, write_audio
-from lofigen_kit.audio.hashing import audio_sha256
+from lofigen_kit.audio.hashing import hash_audio
 from lofigen_kit.engine import Track, generate
 from lofigen_kit.nn.checkpoint import Network
-from lofigen_kit.nn.spec import stack
+from lofigen_kit.nn.spec import make_stack_spec
 from lofigen_kit.plugins.loader import load_plugins
 from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.preset.schema import Preset, load_preset
@@ -188,7 +188,7 @@ def write_take() -> WriteTake:
             "format": recipe.FORMAT,
             "preset": {"name": "tape", "source": {"use": "sines", "hz": hz, "decay_ms": 125.0}},
             "seed": 7,
-            "audio_sha256": audio_sha256(kept),
+            "audio_sha256": hash_audio(kept),
             "audio_sha256_of": recipe.AS_DECODED,
             "loudness_lufs": integrated_lufs(kept),
             "true_peak_dbtp": true_peak_dbtp(kept),
@@ -214,7 +214,9 @@ class Ran(NamedTuple):
 @pytest.fixture(scope="session")
 def engine() -> None:
     """Compile the engine, so that no command of a test has to, and say so."""
-    network = Network(stack([(1, 1, 2)], head="mse"), (np.zeros((1, 1, 2)),), (np.zeros(1),))
+    network = Network(
+        make_stack_spec([(1, 1, 2)], head="mse"), (np.zeros((1, 1, 2)),), (np.zeros(1),)
+    )
     generate(network, Mean(), [Track(1)])
 
 

@@ -16,7 +16,7 @@ from lofigen_kit.analysis.features import (
     wow_pct,
 )
 from lofigen_kit.analysis.floor import noise_floor_dbfs
-from lofigen_kit.analysis.pitch import chroma, chroma_similarity, written_tones
+from lofigen_kit.analysis.pitch import chroma, chroma_similarity, render_score_tones
 from lofigen_kit.analysis.transcription import extract_score
 
 __all__ = [
@@ -32,9 +32,9 @@ __all__ = [
     "mono_8k",
     "noise_floor_dbfs",
     "onset_f_measure",
+    "render_score_tones",
     "rolloff_hz",
     "speed_pct",
     "width_db",
     "wow_pct",
-    "written_tones",
 ]

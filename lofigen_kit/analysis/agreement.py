@@ -31,10 +31,10 @@ def onset_f_measure(
     Returns:
         0 to 1. By convention 0 where the reference or the estimate is empty, and 1 where both are.
     """
-    hit = _matched(reference, estimated, window_s)
+    hit = _match_onsets(reference, estimated, window_s)
     hits, heard = int(hit.sum()), len(estimated)
     if optional is not None:
-        heard -= int(_matched(optional, estimated[~hit], window_s).sum())
+        heard -= int(_match_onsets(optional, estimated[~hit], window_s).sum())
     if len(reference) + heard == 0:
         return 1.0
     return 2.0 * hits / (len(reference) + heard)
@@ -54,7 +54,7 @@ def drum_f_measure(audio: AudioBuffer, score: Score, drum: Drum, window_s: float
     )
 
 
-def _matched(reference: np.ndarray, estimated: np.ndarray, window_s: float) -> np.ndarray:
+def _match_onsets(reference: np.ndarray, estimated: np.ndarray, window_s: float) -> np.ndarray:
     """Return which estimates a largest one-to-one matching uses [shape=(len(estimated),)].
 
     On a line, pairing the earliest with the earliest that is near enough is already a largest

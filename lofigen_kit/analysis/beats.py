@@ -48,7 +48,7 @@ def beat_track(audio: AudioBuffer) -> tuple[float, float]:
         return LIKELY_BPM, 0.0
     tempo_bpm = _tempo_bpm(_autocorrelation(strength), audio.duration_s)
     if audio.duration_s > LONGEST_LOOP_S:
-        tempo_bpm = _sharpened(strength, tempo_bpm)
+        tempo_bpm = _refine_tempo_bpm(strength, tempo_bpm)
     return tempo_bpm, _phase_s(strength, 60.0 / tempo_bpm)
 
 
@@ -86,7 +86,7 @@ def _fit(autocorrelation: np.ndarray, tempo_bpm: np.ndarray) -> np.ndarray:
     return np.asarray(comb * prior)
 
 
-def _sharpened(strength: np.ndarray, tempo_bpm: float) -> float:
+def _refine_tempo_bpm(strength: np.ndarray, tempo_bpm: float) -> float:
     """Return the tempo within 0.5 % at whose beats, eighths and sixteenths the spectrum peaks.
 
     The autocorrelation of a few bars is blunt; over many minutes its error adds up to beats.

@@ -138,12 +138,12 @@ def drum_strokes(audio: AudioBuffer, drum: Drum) -> tuple[np.ndarray, np.ndarray
         prominence=traits.threshold,
         distance=round(traits.apart_s / HOP_S),
     )
-    peaks = _out_of_shadow(peaks, hills, round(traits.shadow_s / HOP_S))
+    peaks = _drop_shadowed_peaks(peaks, hills, round(traits.shadow_s / HOP_S))
     feet = np.array([_foot(hills, peak) for peak in peaks])
     return np.maximum(feet * HOP_S - LEAD_IN_S, 0.0), hills[peaks]
 
 
-def _out_of_shadow(peaks: np.ndarray, hills: np.ndarray, shadow: int) -> np.ndarray:
+def _drop_shadowed_peaks(peaks: np.ndarray, hills: np.ndarray, shadow: int) -> np.ndarray:
     """Return the peaks without those that are low beside one that was kept just before."""
     kept: list[int] = []
     for peak in peaks:

@@ -10,7 +10,7 @@ import numpy as np
 
 from lofigen_kit.analysis._mono import RATE_HZ, mono_8k
 from lofigen_kit.audio.buffer import AudioBuffer
-from lofigen_kit.music.conditioning import guide_channels
+from lofigen_kit.music.conditioning import render_conditioning
 from lofigen_kit.music.score import Score
 
 HOP_S = 0.064
@@ -31,7 +31,7 @@ def tuning_st(audio: AudioBuffer) -> float:
 
     _compile_alone()
     pitches_hz, magnitudes = librosa.piptrack(
-        y=_long_enough(mono_8k(audio)), sr=RATE_HZ, fmin=110.0, fmax=2000.0
+        y=_pad_to_minimum(mono_8k(audio)), sr=RATE_HZ, fmin=110.0, fmax=2000.0
     )
     if not (magnitudes > 0).any():
         return 0.0
@@ -70,7 +70,7 @@ def constant_q(audio: AudioBuffer, *, tuning_st: float = 0.0) -> np.ndarray:
 
     samples = mono_8k(audio)
     spectrum = librosa.cqt(
-        _long_enough(samples),
+        _pad_to_minimum(samples),
         sr=RATE_HZ,
         hop_length=round(HOP_S * RATE_HZ),
         fmin=librosa.midi_to_hz(LOWEST_MIDI),
@@ -81,7 +81,7 @@ def constant_q(audio: AudioBuffer, *, tuning_st: float = 0.0) -> np.ndarray:
     return np.asarray(np.abs(spectrum[:, :frames]))
 
 
-def _long_enough(samples: np.ndarray) -> np.ndarray:
+def _pad_to_minimum(samples: np.ndarray) -> np.ndarray:
     """Return at least two seconds: librosa warns of less, six octaves down."""
     return np.pad(samples, (0, max(0, 2 * RATE_HZ - len(samples))))
 
@@ -91,7 +91,7 @@ def frame_times_s(frames: int) -> np.ndarray:
     return np.arange(frames) * HOP_S
 
 
-def held_partials(magnitude: np.ndarray) -> np.ndarray:
+def find_held_partials(magnitude: np.ndarray) -> np.ndarray:
     """Return what is held and stands above both its neighbours in pitch; all else becomes 0.
 
     A semitone's filter also hears the semitones beside it, and a drum is heard in all of them:
@@ -114,7 +114,7 @@ def chroma(audio: AudioBuffer) -> np.ndarray:
     Returns:
         np.ndarray [shape=(12, frames)], from C; frame n is at n * 0.064 s.
     """
-    partials = held_partials(constant_q(audio))[CHROMA_LOWEST_MIDI - LOWEST_MIDI :]
+    partials = find_held_partials(constant_q(audio))[CHROMA_LOWEST_MIDI - LOWEST_MIDI :]
     return np.asarray(partials.reshape(-1, 12, partials.shape[1]).sum(axis=0))
 
 
@@ -140,9 +140,9 @@ def chroma_similarity(heard: np.ndarray, written: np.ndarray) -> float:
     return float(np.average(cosines, weights=level[sounding]))
 
 
-def written_tones(score: Score, frames: int, sample_rate_hz: int) -> AudioBuffer:
+def render_score_tones(score: Score, frames: int, sample_rate_hz: int) -> AudioBuffer:
     """Return a score's notes as plain decaying sines, which have the chroma that is written."""
-    chords, bass = guide_channels(
+    chords, bass = render_conditioning(
         score, ("chords.sin", "bass.sin"), start=0, frames=frames, sample_rate_hz=sample_rate_hz
     )
     return AudioBuffer((chords + _BASS_LEVEL * bass)[None], sample_rate_hz)

@@ -8,7 +8,7 @@ import numpy as np
 
 from lofigen_kit.analysis.beats import beat_track
 from lofigen_kit.analysis.drums import drum_strokes
-from lofigen_kit.analysis.pitch import HOP_S, LOWEST_MIDI, constant_q, held_partials, tuning_st
+from lofigen_kit.analysis.pitch import HOP_S, LOWEST_MIDI, constant_q, find_held_partials, tuning_st
 from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.errors import AudioError
 from lofigen_kit.music.score import PITCH_CLASSES, Drum, Hit, Note, Part, Score
@@ -16,9 +16,9 @@ from lofigen_kit.music.score import PITCH_CLASSES, Drum, Hit, Note, Part, Score
 RANGES: dict[Part, range] = {"bass": range(28, 48), "chords": range(48, 85)}
 """MIDI notes; a bass is looked for from E1 to B2, chords from C3 to C6."""
 MOST_NOTES: dict[Part, int] = {"bass": 1, "chords": 4}
-FAINTEST: dict[Part, float] = {"bass": 0.1, "chords": 0.05}
+MIN_NOTE_LEVELS: dict[Part, float] = {"bass": 0.1, "chords": 0.05}
 """The least level of a note, in parts of its part's loudest."""
-FAINTEST_OF_ALL = 0.02
+MIN_OVERALL_LEVEL = 0.02
 """The same in parts of the piece's loudest note: below it there is no such part."""
 HARMONICS_ST = (12, 19, 24, 28, 31, 34, 36)
 """Where the second to eighth harmonics of a note lie, in semitones above it."""
@@ -30,7 +30,7 @@ KEY_PROFILES = {
     "major": (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88),
     "minor": (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17),
 }
-LEAST_SURE_KEY = 0.5
+MIN_KEY_CORRELATION = 0.5
 """Below this correlation with every profile a piece has no key worth a name."""
 
 
@@ -76,11 +76,11 @@ def _hits(audio: AudioBuffer) -> tuple[Hit, ...]:
 
 def _notes(audio: AudioBuffer, tempo_bpm: float, start_s: float) -> tuple[Note, ...]:
     tuning = tuning_st(audio)
-    partials = held_partials(constant_q(audio, tuning_st=tuning))
+    partials = find_held_partials(constant_q(audio, tuning_st=tuning))
     edges_s = _slots(tempo_bpm, start_s, audio.duration_s)
     frames = np.minimum(np.round(edges_s / HOP_S).astype(int), partials.shape[1] - 1)
     slots = zip(frames[:-1], np.maximum(frames[1:], frames[:-1] + 1), strict=True)
-    levels = np.array([_sounding(partials[:, a:b].mean(axis=1)) for a, b in slots]).T
+    levels = np.array([_suppress_harmonics(partials[:, a:b].mean(axis=1)) for a, b in slots]).T
     return tuple(n for part in RANGES for n in _held_notes(part, levels, edges_s, tuning))
 
 
@@ -90,7 +90,7 @@ def _slots(tempo_bpm: float, start_s: float, duration_s: float) -> np.ndarray:
     return np.unique(np.concatenate([[0.0], beats_s, [duration_s]]))
 
 
-def _sounding(partials: np.ndarray) -> np.ndarray:
+def _suppress_harmonics(partials: np.ndarray) -> np.ndarray:
     """Return the level of each note, 0 where a partial is the harmonic of a lower one.
 
     The strongest partial is a note; what its harmonics may explain is taken away, and the next
@@ -114,7 +114,7 @@ def _sounding(partials: np.ndarray) -> np.ndarray:
 def _held_notes(part: Part, levels: np.ndarray, edges_s: np.ndarray, tuning: float) -> list[Note]:
     """Return the notes of one part, one for each run of beats in which a pitch sounds."""
     rows = levels[[midi - LOWEST_MIDI for midi in RANGES[part]]]
-    heard = rows > max(FAINTEST[part] * rows.max(), FAINTEST_OF_ALL * levels.max())
+    heard = rows > max(MIN_NOTE_LEVELS[part] * rows.max(), MIN_OVERALL_LEVEL * levels.max())
     typical = float(np.median(rows[heard])) if heard.any() else 1.0
     notes = []
     for midi, row, on in zip(RANGES[part], rows, heard, strict=True):
@@ -146,4 +146,4 @@ def _key(notes: tuple[Note, ...]) -> str:
         for shift, tonic in enumerate(PITCH_CLASSES)
     }
     best = max(fits, key=fits.__getitem__)
-    return best if fits[best] >= LEAST_SURE_KEY else ""
+    return best if fits[best] >= MIN_KEY_CORRELATION else ""

@@ -13,25 +13,25 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, field_validator, model_validator
 
-from lofigen_kit.audio.buffer import AudioBuffer, Sound
+from lofigen_kit.audio.buffer import AudioBuffer, AudioFormat
 from lofigen_kit.components.base import Component, Context, Take
-from lofigen_kit.components.contracts import Effect, LawSampler, Model, Sampler, Source
+from lofigen_kit.components.contracts import Effect, Model, ParametricSampler, Sampler, Source
 from lofigen_kit.effects.effect import BlockEffect, BranchedEffect, Process
 from lofigen_kit.errors import AudioError, CheckpointError, InputError, LofigenError, RenderError
-from lofigen_kit.nn.checkpoint import load_network
-from lofigen_kit.nn.distribution import DrawLaw, HeadKind
+from lofigen_kit.nn.distribution import HeadKind, SamplingParams
 from lofigen_kit.nn.spec import Layers
+from lofigen_kit.nn.variant import load_network
 from lofigen_kit.plugins.hookspecs import API_VERSION, hookimpl
-from lofigen_kit.runtime.lazy_imports import names_of
-from lofigen_kit.runtime.resources import PresetPath, inside
+from lofigen_kit.runtime.lazy_imports import lazy_getattr
+from lofigen_kit.runtime.resources import PresetPath, resolve_inside
 
 if TYPE_CHECKING:
     from lofigen_kit.analysis import extract_score
     from lofigen_kit.audio.files import read_audio
     from lofigen_kit.music.conditioning import PART_DECAY_S, RELEASE_S, envelope
     from lofigen_kit.music.score import BeatGrid, Hit, Note, Score
-    from lofigen_kit.nn.checkpoint import Network, expected_shapes, network_of
-    from lofigen_kit.nn.spec import stack
+    from lofigen_kit.nn.checkpoint import Network, assemble_network, expected_shapes
+    from lofigen_kit.nn.spec import make_stack_spec
     from lofigen_kit.plugins.registry import did_you_mean
 
 __all__ = [
@@ -40,48 +40,48 @@ __all__ = [
     "RELEASE_S",
     "AudioBuffer",
     "AudioError",
+    "AudioFormat",
     "BeatGrid",
     "BlockEffect",
     "BranchedEffect",
     "CheckpointError",
     "Component",
     "Context",
-    "DrawLaw",
     "Effect",
     "Field",
     "HeadKind",
     "Hit",
     "InputError",
-    "LawSampler",
     "Layers",
     "LofigenError",
     "Model",
     "Network",
     "Note",
+    "ParametricSampler",
     "PresetPath",
     "Process",
     "RenderError",
     "Sampler",
+    "SamplingParams",
     "Score",
-    "Sound",
     "Source",
     "Take",
+    "assemble_network",
     "did_you_mean",
     "envelope",
     "expected_shapes",
     "extract_score",
     "field_validator",
     "hookimpl",
-    "inside",
     "load_network",
+    "make_stack_spec",
     "model_validator",
-    "network_of",
     "read_audio",
-    "stack",
+    "resolve_inside",
 ]
 
 if not TYPE_CHECKING:  # type checkers see the imports above, and refuse any other name
-    __getattr__ = names_of(
+    __getattr__ = lazy_getattr(
         __name__,
         {
             "BeatGrid": "lofigen_kit.music.score",
@@ -95,8 +95,16 @@ if not TYPE_CHECKING:  # type checkers see the imports above, and refuse any oth
             "envelope": "lofigen_kit.music.conditioning",
             "expected_shapes": "lofigen_kit.nn.checkpoint",
             "extract_score": "lofigen_kit.analysis",
-            "network_of": "lofigen_kit.nn.checkpoint",
+            "assemble_network": "lofigen_kit.nn.checkpoint",
             "read_audio": "lofigen_kit.audio.files",
-            "stack": "lofigen_kit.nn.spec",
+            "make_stack_spec": "lofigen_kit.nn.spec",
+            "LawSampler": "lofigen_kit.components.deprecated",
+        },
+        renamed={
+            "DrawLaw": "SamplingParams",
+            "Sound": "AudioFormat",
+            "inside": "resolve_inside",
+            "network_of": "assemble_network",
+            "stack": "make_stack_spec",
         },
     )

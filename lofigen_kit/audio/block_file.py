@@ -12,7 +12,7 @@ import numpy as np
 from lofigen_kit.errors import RenderError
 
 
-class Spool:
+class BlockFile:
     """Blocks that are kept in a file, in order, and can be gone through as often as one likes.
 
     The file has no name where the system allows that, so that nothing can leave it behind.

@@ -13,13 +13,13 @@ Blocks = Iterator[np.ndarray]
 """Pieces of a sound, in order [shape=(channels, frames), dtype=float32]."""
 
 
-def cut(samples: np.ndarray, size: int = BLOCK) -> Blocks:
+def split_blocks(samples: np.ndarray, size: int = BLOCK) -> Blocks:
     """Yield a whole sound in blocks."""
     for start in range(0, samples.shape[1], size):
         yield samples[:, start : start + size]
 
 
-def in_equal_pieces(pieces: Iterable[np.ndarray], size: int) -> Blocks:
+def rechunk(pieces: Iterable[np.ndarray], size: int) -> Blocks:
     """Yield a sound that comes in pieces of any size in blocks of one size; the last is shorter."""
     waiting: list[np.ndarray] = []
     count = 0
@@ -30,7 +30,7 @@ def in_equal_pieces(pieces: Iterable[np.ndarray], size: int) -> Blocks:
             continue
         whole = np.concatenate(waiting, axis=1) if len(waiting) > 1 else piece
         full = count - count % size
-        yield from cut(whole[:, :full], size)
+        yield from split_blocks(whole[:, :full], size)
         waiting, count = [whole[:, full:]], count - full
     if count:
         yield np.concatenate(waiting, axis=1)

@@ -85,7 +85,7 @@ class AudioBuffer:
 
 
 @dataclass(frozen=True)
-class Sound:
+class AudioFormat:
     """What an effect is about to hear.
 
     Attributes:
@@ -110,7 +110,7 @@ class Sound:
 
 
 @dataclass(frozen=True)
-class EndlessSound(Sound):
+class EndlessSound(AudioFormat):
     """A sound that goes on and on.
 
     Most effects never ask how long a sound is. One that does, and was not written for this, is

@@ -17,13 +17,19 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, get_args
 import numpy as np
 
 from lofigen_kit.audio import riff, tags
-from lofigen_kit.audio.blocks import cut, in_equal_pieces
-from lofigen_kit.audio.buffer import MAX_CHANNELS, MAX_RATE_HZ, MIN_RATE_HZ, AudioBuffer, Sound
+from lofigen_kit.audio.blocks import rechunk, split_blocks
+from lofigen_kit.audio.buffer import (
+    MAX_CHANNELS,
+    MAX_RATE_HZ,
+    MIN_RATE_HZ,
+    AudioBuffer,
+    AudioFormat,
+)
 from lofigen_kit.audio.hashing import SoundHash
-from lofigen_kit.audio.metadata import Labels
+from lofigen_kit.audio.metadata import AudioMetadata
 from lofigen_kit.errors import AudioError, InputError, RenderError
-from lofigen_kit.runtime.files import _ForWriting, atomic
-from lofigen_kit.runtime.version import program
+from lofigen_kit.runtime.files import _CallbackWriter, open_atomic
+from lofigen_kit.runtime.version import get_program_name
 
 if TYPE_CHECKING:
     import soundfile
@@ -73,8 +79,8 @@ def read_audio(
         _check_shape(sound, path)
         _check_suffix(sound, path)
         samples, broken = _read_blocks(sound, path, max_duration_s)
-        if broken or _falls_short(sound, samples.shape[1]):
-            _report_cut(path, samples.shape[1] / sound.samplerate, strict=strict)
+        if broken or _is_truncated(sound, samples.shape[1]):
+            _report_truncation(path, samples.shape[1] / sound.samplerate, strict=strict)
         if samples.shape[1] == 0:
             raise AudioError("the file holds no sound", where=path, remedy="choose another one")
         rate_hz = sound.samplerate
@@ -88,7 +94,7 @@ def _as_buffer(samples: np.ndarray, rate_hz: int, path: Path) -> AudioBuffer:
         raise AudioError(error.message, where=path, remedy="export the file again") from None
 
 
-def audio_blocks(
+def read_audio_blocks(
     path: Path | str,
     *,
     frames: int = _BLOCK_FRAMES,
@@ -135,8 +141,8 @@ def audio_blocks(
             return
         if done == 0:
             raise AudioError("the file holds no sound", where=path, remedy="choose another one")
-        if not again and (broken or _falls_short(sound, done)):
-            _report_cut(path, done / rate_hz, strict=strict)
+        if not again and (broken or _is_truncated(sound, done)):
+            _report_truncation(path, done / rate_hz, strict=strict)
 
 
 def write_audio(
@@ -147,19 +153,19 @@ def write_audio(
     bit_depth: BitDepth,
     comment: str,
     rng: np.random.Generator | None,
-    labels: Labels | None = None,
+    metadata: AudioMetadata | None = None,
     force: bool = False,
 ) -> None:
     """Write a whole sound; see `write_blocks`."""
     write_blocks(
         path,
-        cut(audio.samples),
-        Sound(audio.channels, audio.frames, audio.sample_rate_hz),
+        split_blocks(audio.samples),
+        AudioFormat(audio.channels, audio.frames, audio.sample_rate_hz),
         format=format,
         bit_depth=bit_depth,
         comment=comment,
         rng=rng,
-        labels=labels,
+        metadata=metadata,
         force=force,
     )
 
@@ -167,13 +173,13 @@ def write_audio(
 def write_blocks(
     path: Path,
     blocks: Iterable[np.ndarray],
-    sound: Sound,
+    sound: AudioFormat,
     *,
     format: Format,  # noqa: A002
     bit_depth: BitDepth,
     comment: str,
     rng: np.random.Generator | None,
-    labels: Labels | None = None,
+    metadata: AudioMetadata | None = None,
     seal: Callable[[BinaryIO], None] | None = None,
     force: bool = False,
 ) -> None:
@@ -193,7 +199,7 @@ def write_blocks(
         bit_depth: 16, 24, or, for WAV alone, 32; nothing to OGG and MP3, which have none.
         comment: A text to embed, of up to 1 MiB; `read_comment` gives it back.
         rng: Where the dither comes from; None for what `as_stored` has dithered.
-        labels: What other programs are to read: tempo, key, loop, bars.
+        metadata: What other programs are to read: tempo, key, loop, bars.
         seal: Signs the file, when nothing of it will change any more.
         force: Overwrite what is there.
 
@@ -211,13 +217,15 @@ def write_blocks(
     if len(comment.encode()) > MAX_COMMENT_BYTES:
         raise InputError("the comment is longer than 1 MiB", where=path)
     check_fits(path, sound, format=format, bit_depth=bit_depth)
-    subtype, prepare = _coding(path, format, bit_depth, rng)
+    subtype, prepare = _choose_coding(path, format, bit_depth, rng)
     # In small blocks: libvorbis keeps a whole write on the stack.
-    prepared = (prepare(block) for block in in_equal_pieces(blocks, _BLOCK_FRAMES))
+    prepared = (prepare(block) for block in rechunk(blocks, _BLOCK_FRAMES))
     try:
-        with atomic(path) as file:
+        with open_atomic(path) as file:
             _encode(file, path, prepared, sound, format=format, subtype=subtype)
-            _label(file, labels or Labels(), comment, format, sound.sample_rate_hz)
+            _write_metadata(
+                file, metadata or AudioMetadata(), comment, format, sound.sample_rate_hz
+            )
             if seal:
                 seal(file)
     except (PermissionError, FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
@@ -232,7 +240,7 @@ def write_blocks(
         ) from error
 
 
-def check_fits(path: Path, sound: Sound, *, format: Format, bit_depth: BitDepth) -> None:  # noqa: A002
+def check_fits(path: Path, sound: AudioFormat, *, format: Format, bit_depth: BitDepth) -> None:  # noqa: A002
     """Refuse a sound that is too long for its format.
 
     Raises:
@@ -248,19 +256,19 @@ def read_comment(path: Path | str) -> str | None:
     Raises:
         AudioError: if the file cannot be read or is no audio.
     """
-    return _labelled(Path(path))[1] or None
+    return _read_metadata_and_comment(Path(path))[1] or None
 
 
-def read_labels(path: Path | str) -> Labels:
+def read_metadata(path: Path | str) -> AudioMetadata:
     """Return what a sound file says of its music, as far as it does: tempo, key, loop, bars.
 
     Raises:
         AudioError: if the file cannot be read or is no audio.
     """
-    return _labelled(Path(path))[0]
+    return _read_metadata_and_comment(Path(path))[0]
 
 
-def format_of(path: Path | str) -> Format | None:
+def detect_format(path: Path | str) -> Format | None:
     """Return which of the formats that we write a sound file has, by its content.
 
     Raises:
@@ -279,12 +287,14 @@ def as_stored(
     bit_depth: BitDepth,
     rng: np.random.Generator,
 ) -> AudioBuffer:
-    """Return a whole sound as a file will give it back; see `blocks_as_stored`."""
-    blocks = blocks_as_stored(cut(audio.samples), format=format, bit_depth=bit_depth, rng=rng)
+    """Return a whole sound as a file will give it back; see `quantise_blocks`."""
+    blocks = quantise_blocks(
+        split_blocks(audio.samples), format=format, bit_depth=bit_depth, rng=rng
+    )
     return audio.with_samples(np.concatenate([audio.samples[:, :0], *blocks], axis=1))
 
 
-def blocks_as_stored(
+def quantise_blocks(
     blocks: Iterable[np.ndarray],
     *,
     format: Format,  # noqa: A002
@@ -298,36 +308,36 @@ def blocks_as_stored(
     if format in LOSSY or bit_depth == 32:
         yield from blocks
         return
-    _, prepare = _coding(Path(), format, bit_depth, rng)
+    _, prepare = _choose_coding(Path(), format, bit_depth, rng)
     full_scale = np.float32(2**15 if bit_depth == 16 else 2**31)
-    for block in in_equal_pieces(blocks, _BLOCK_FRAMES):
+    for block in rechunk(blocks, _BLOCK_FRAMES):
         yield prepare(block) / full_scale
 
 
-def _labelled(path: Path) -> tuple[Labels, str]:
+def _read_metadata_and_comment(path: Path) -> tuple[AudioMetadata, str]:
     with _open(path) as sound:
         kind = sound.format
-    with _opened(path) as file:
+    with _open_binary(path) as file:
         if kind in _FORMATS_OF[".wav"]:
             return riff.read(file)
         return tags.read(file, kind)
 
 
-def file_sha256(path: Path) -> str:
+def hash_audio_file(path: Path) -> str:
     """Return the hash of a file's sound, in constant memory; see `SoundHash`.
 
     Raises:
         AudioError: if the file is not readable audio.
     """
     digest = None
-    for block in audio_blocks(path):
+    for block in read_audio_blocks(path):
         digest = digest or SoundHash(block.channels, block.sample_rate_hz)
         digest.update(block.samples)
     assert digest is not None  # noqa: S101 - a file without samples was refused
     return digest.hexdigest()
 
 
-class _ForCallbacks(io.BufferedReader):
+class _CallbackReader(io.BufferedReader):
     """A file that libsndfile reads through soundfile's callbacks, which must not raise."""
 
     name = ""
@@ -351,7 +361,7 @@ def _open(path: Path) -> Iterator[soundfile.SoundFile]:
             """Say no: soundfile seeks after each block, which a FLAC of untrue length refuses."""
             return False
 
-    with _opened(path) as file:
+    with _open_binary(path) as file:
         try:
             sound = Stream(file)
         except soundfile.LibsndfileError:
@@ -365,13 +375,13 @@ def _open(path: Path) -> Iterator[soundfile.SoundFile]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
+def _open_binary(path: Path) -> Iterator[BinaryIO]:
     try:
         if path.is_dir():
             raise AudioError("this is a folder", where=path, remedy="name a file in it")
         if path.exists() and not path.is_file():
             raise AudioError("this is a device", where=path, remedy="name a file")
-        file = _ForCallbacks(path.open("rb", buffering=0))
+        file = _CallbackReader(path.open("rb", buffering=0))
     except FileNotFoundError:
         raise AudioError("there is no such file", where=path, remedy="check the path") from None
     except PermissionError:
@@ -435,7 +445,7 @@ def _read_blocks(
     return np.concatenate(blocks).T, broken
 
 
-def _falls_short(sound: soundfile.SoundFile, frames: int) -> bool:
+def _is_truncated(sound: soundfile.SoundFile, frames: int) -> bool:
     """Return whether the header promised more than there was.
 
     libsndfile corrects a RIFF or AIFF header silently and says so in its log alone, as in
@@ -448,7 +458,7 @@ def _falls_short(sound: soundfile.SoundFile, frames: int) -> bool:
     return any(int(real) + 1 < int(said) < 0xFFFF_0000 for said, real in sizes)
 
 
-def _report_cut(path: Path, duration_s: float, *, strict: bool) -> None:
+def _report_truncation(path: Path, duration_s: float, *, strict: bool) -> None:
     message = f"the file is damaged: only {duration_s:.1f} s of it can be read"
     if strict:
         raise AudioError(
@@ -458,10 +468,10 @@ def _report_cut(path: Path, duration_s: float, *, strict: bool) -> None:
 
 
 def _encode(
-    file: _ForWriting,
+    file: _CallbackWriter,
     path: Path,
     prepared: Iterable[np.ndarray],
-    sound: Sound,
+    sound: AudioFormat,
     *,
     format: Format,  # noqa: A002
     subtype: str,
@@ -486,26 +496,26 @@ def _encode(
             remedy="write a WAV file",
         ) from None
     if format == "ogg":
-        tags.same_serial(file)
+        tags.fix_serial(file)
 
 
-def _label(
-    file: _ForWriting,
-    labels: Labels,
+def _write_metadata(
+    file: _CallbackWriter,
+    metadata: AudioMetadata,
     comment: str,
     format: Format,  # noqa: A002
     sample_rate_hz: int,
 ) -> None:
     """Write what a file says beside its sound."""
-    software = program()
+    software = get_program_name()
     if format == "wav":
-        riff.forget_time(file)
-        riff.append(file, labels, comment, software=software, sample_rate_hz=sample_rate_hz)
+        riff.clear_peak_time(file)
+        riff.append(file, metadata, comment, software=software, sample_rate_hz=sample_rate_hz)
     else:
-        tags.write(file, labels, comment, format=format, software=software)
+        tags.write(file, metadata, comment, format=format, software=software)
 
 
-def _coding(
+def _choose_coding(
     path: Path,
     format: Format,  # noqa: A002
     bit_depth: BitDepth,

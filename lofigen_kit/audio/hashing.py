@@ -6,14 +6,14 @@ import hashlib
 
 import numpy as np
 
-from lofigen_kit.audio.blocks import cut
+from lofigen_kit.audio.blocks import split_blocks
 from lofigen_kit.audio.buffer import AudioBuffer
 
 
-def audio_sha256(audio: AudioBuffer) -> str:
+def hash_audio(audio: AudioBuffer) -> str:
     """Return a hash of a whole sound; see `SoundHash`."""
     digest = SoundHash(audio.channels, audio.sample_rate_hz)
-    for block in cut(audio.samples):
+    for block in split_blocks(audio.samples):
         digest.update(block)
     return digest.hexdigest()
 
@@ -37,6 +37,6 @@ class SoundHash:
         return self._digest.hexdigest()
 
 
-def samples_sha256(samples: np.ndarray) -> str:
+def hash_samples(samples: np.ndarray) -> str:
     """Return the hash of one channel as little-endian float32, whatever the file around it."""
     return hashlib.sha256(samples.astype("<f4").tobytes()).hexdigest()

@@ -27,7 +27,7 @@ class Cue:
 
 
 @dataclass(frozen=True)
-class Labels:
+class AudioMetadata:
     """What is written into a file beside its sound, and what can be read back.
 
     Attributes:

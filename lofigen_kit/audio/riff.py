@@ -19,8 +19,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import BinaryIO
 
-from lofigen_kit.audio.metadata import MAX_CUES, Cue, Labels, Loop
-from lofigen_kit.music.keys import pitch_class, tonic_name
+from lofigen_kit.audio.metadata import MAX_CUES, AudioMetadata, Cue, Loop
+from lofigen_kit.music.keys import find_pitch_class, name_tonic
 
 MAX_CHUNKS = 1000
 MAX_LIST_BYTES = 2 << 20
@@ -40,7 +40,7 @@ _METRE = 4  # quarter notes in a bar: every score is in 4/4
 
 
 def append(
-    file: BinaryIO, labels: Labels, comment: str, *, software: str, sample_rate_hz: int
+    file: BinaryIO, metadata: AudioMetadata, comment: str, *, software: str, sample_rate_hz: int
 ) -> None:
     """Append labels and a comment to a finished WAV file.
 
@@ -48,24 +48,24 @@ def append(
     reads none of over 2 kB back: a recipe needs more.
     """
     file.seek(0, io.SEEK_END)
-    if labels.loop:
-        file.write(_chunk(b"smpl", _smpl(labels.loop, sample_rate_hz)))
-    if labels.tempo_bpm and labels.beats:
-        file.write(_chunk(b"acid", _acid(labels, labels.tempo_bpm, labels.beats)))
-    if labels.description:
-        file.write(_chunk(b"bext", _bext(labels, software)))
-    if labels.cues:
-        cues = labels.cues[:MAX_CUES]
+    if metadata.loop:
+        file.write(_chunk(b"smpl", _smpl(metadata.loop, sample_rate_hz)))
+    if metadata.tempo_bpm and metadata.beats:
+        file.write(_chunk(b"acid", _acid(metadata, metadata.tempo_bpm, metadata.beats)))
+    if metadata.description:
+        file.write(_chunk(b"bext", _bext(metadata, software)))
+    if metadata.cues:
+        cues = metadata.cues[:MAX_CUES]
         file.write(_chunk(b"cue ", _cue(cues)))
         names = (struct.pack("<I", n) + _text(c.name) for n, c in enumerate(cues, start=1))
         file.write(_chunk(b"LIST", b"adtl" + b"".join(_chunk(b"labl", name) for name in names)))
-    file.write(_info(labels.title, comment, software))
+    file.write(_info(metadata.title, comment, software))
     size = file.tell() - 8
     file.seek(4)
     file.write(struct.pack("<I", size))
 
 
-def beginning(
+def make_wav_header(
     channels: int, sample_rate_hz: int, bit_depth: int, *, title: str, comment: str, software: str
 ) -> bytes:
     """Return what a WAV file begins with whose length nobody knows, as it goes into a pipe.
@@ -97,7 +97,7 @@ def _info(title: str, comment: str, software: str) -> bytes:
     return _chunk(b"LIST", b"INFO" + b"".join(info))
 
 
-def forget_time(file: BinaryIO) -> None:
+def clear_peak_time(file: BinaryIO) -> None:
     """Take the clock out of the PEAK chunk that libsndfile writes into float files."""
     file.seek(12)
     for name, size in islice(_chunks(file), MAX_CHUNKS):
@@ -107,7 +107,7 @@ def forget_time(file: BinaryIO) -> None:
             return
 
 
-def read(file: BinaryIO) -> tuple[Labels, str]:
+def read(file: BinaryIO) -> tuple[AudioMetadata, str]:
     """Return the labels and the comment of a WAV file, as far as it has them."""
     found: dict[str, str] = {}
     facts: dict[str, int | float | str | Loop | None] = {}
@@ -130,7 +130,7 @@ def read(file: BinaryIO) -> tuple[Labels, str]:
             names |= _read_names(payload)
         elif payload[:4] == b"INFO":
             found |= _read_info(payload)
-    labels = Labels(
+    labels = AudioMetadata(
         title=found.get("INAM", ""),
         cues=tuple(Cue(place, names.get(n, "")) for n, place in places.items()),
         **facts,  # type: ignore[arg-type]
@@ -138,7 +138,7 @@ def read(file: BinaryIO) -> tuple[Labels, str]:
     return labels, found.get("ICMT", "")
 
 
-def bytes_of(file: BinaryIO, name: bytes) -> int:
+def count_chunk_bytes(file: BinaryIO, name: bytes) -> int:
     """Return how many bytes the chunks of a name have in all.
 
     Samples of unknown length, as a pipe has them, go on to the file's end.
@@ -164,8 +164,8 @@ def _smpl(loop: Loop, sample_rate_hz: int) -> bytes:
     return head + _SMPL_LOOP.pack(0, 0, loop.first, loop.last, 0, 0)  # forwards, without end
 
 
-def _acid(labels: Labels, tempo_bpm: float, beats: int) -> bytes:
-    root = pitch_class(labels.key)
+def _acid(labels: AudioMetadata, tempo_bpm: float, beats: int) -> bytes:
+    root = find_pitch_class(labels.key)
     flags = _STRETCHES if labels.loop else _ONE_SHOT
     if root is not None:
         flags |= _ROOT_IS_SET
@@ -173,7 +173,7 @@ def _acid(labels: Labels, tempo_bpm: float, beats: int) -> bytes:
     return _ACID.pack(flags, note, 0x8000, 0.0, beats, _METRE, _METRE, tempo_bpm)
 
 
-def _bext(labels: Labels, software: str) -> bytes:
+def _bext(labels: AudioMetadata, software: str) -> bytes:
     levels = (labels.loudness_lufs, None, labels.true_peak_dbtp, None, None)
     return _BEXT.pack(
         labels.description.encode("ascii", "replace"),
@@ -221,7 +221,7 @@ def _read_acid(payload: bytes) -> dict[str, int | float | str]:
         # As a person wrote it: a float of 32 bits holds 7 digits.
         facts |= {"tempo_bpm": float(f"{tempo_bpm:.7g}"), "beats": beats}
     if flags & _ROOT_IS_SET:
-        facts["key"] = tonic_name(root)
+        facts["key"] = name_tonic(root)
     return facts
 
 

@@ -12,8 +12,8 @@ import struct
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from lofigen_kit.audio.metadata import Labels, Loop
-from lofigen_kit.music.keys import long_key, short_key
+from lofigen_kit.audio.metadata import AudioMetadata, Loop
+from lofigen_kit.music.keys import abbreviate_key, expand_key
 
 MAX_ID3_BYTES = 2 << 20
 MAX_ID3_FRAMES = 1000
@@ -23,7 +23,7 @@ _ENCODINGS = ("latin-1", "utf-16", "utf-16-be", "utf-8")
 
 def write(
     file: BinaryIO,
-    labels: Labels,
+    metadata: AudioMetadata,
     comment: str,
     *,
     format: str,  # noqa: A002 -- the word that a preset uses
@@ -33,19 +33,19 @@ def write(
 
     Args:
         file: All of it; tags that it has are replaced.
-        labels: What other programs read.
+        metadata: What other programs read.
         comment: The recipe.
         format: `flac`, `ogg` or `mp3`.
         software: What wrote the file.
     """
     file.seek(0)
     if format == "mp3":
-        _write_id3(file, labels, comment, software)
+        _write_id3(file, metadata, comment, software)
     else:
-        _write_vorbis(file, labels, comment, format=format, software=software)
+        _write_vorbis(file, metadata, comment, format=format, software=software)
 
 
-def read(file: BinaryIO, format: str) -> tuple[Labels, str]:  # noqa: A002
+def read(file: BinaryIO, format: str) -> tuple[AudioMetadata, str]:  # noqa: A002
     """Return the labels and the comment of a file; both empty where it has none.
 
     Args:
@@ -57,10 +57,10 @@ def read(file: BinaryIO, format: str) -> tuple[Labels, str]:  # noqa: A002
         return _from_id3(file)
     if format in ("FLAC", "OGG"):
         return _from_vorbis(file, format)
-    return Labels(), ""
+    return AudioMetadata(), ""
 
 
-def bytes_of_object(file: BinaryIO, kind: bytes) -> int:
+def count_object_bytes(file: BinaryIO, kind: bytes) -> int:
     """Return how many bytes the objects of a media type have in a leading ID3 tag.
 
     Raises:
@@ -81,7 +81,7 @@ def bytes_of_object(file: BinaryIO, kind: bytes) -> int:
     return found
 
 
-def same_serial(file: BinaryIO) -> None:
+def fix_serial(file: BinaryIO) -> None:
     """Give an OGG file a constant serial number, where libsndfile draws one by the clock."""
     from mutagen.ogg import OggPage
 
@@ -96,7 +96,7 @@ def same_serial(file: BinaryIO) -> None:
 
 def _write_vorbis(
     file: BinaryIO,
-    labels: Labels,
+    metadata: AudioMetadata,
     comment: str,
     *,
     format: str,  # noqa: A002
@@ -106,16 +106,16 @@ def _write_vorbis(
     if tagged.tags is None:
         tagged.add_tags()
     texts = {
-        "title": labels.title,
-        "description": labels.description,
-        "bpm": f"{labels.tempo_bpm:.7g}" if labels.tempo_bpm else "",
-        "key": short_key(labels.key),
+        "title": metadata.title,
+        "description": metadata.description,
+        "bpm": f"{metadata.tempo_bpm:.7g}" if metadata.tempo_bpm else "",
+        "key": abbreviate_key(metadata.key),
         "encoder": software,
         "comment": comment,
     }
-    if labels.loop:
-        length = labels.loop.last + 1 - labels.loop.first
-        texts |= {"loopstart": str(labels.loop.first), "looplength": str(length)}
+    if metadata.loop:
+        length = metadata.loop.last + 1 - metadata.loop.first
+        texts |= {"loopstart": str(metadata.loop.first), "looplength": str(length)}
     tagged.tags.clear()
     for name, text in texts.items():
         if text:
@@ -124,16 +124,16 @@ def _write_vorbis(
     tagged.save(file)
 
 
-def _write_id3(file: BinaryIO, labels: Labels, comment: str, software: str) -> None:
+def _write_id3(file: BinaryIO, metadata: AudioMetadata, comment: str, software: str) -> None:
     from mutagen import id3
 
     tags = id3.ID3()
     texts = {
-        id3.TIT2: labels.title,
-        id3.TIT3: labels.description,
+        id3.TIT2: metadata.title,
+        id3.TIT3: metadata.description,
         # A whole number, by the standard.
-        id3.TBPM: str(round(labels.tempo_bpm)) if labels.tempo_bpm else "",
-        id3.TKEY: short_key(labels.key),
+        id3.TBPM: str(round(metadata.tempo_bpm)) if metadata.tempo_bpm else "",
+        id3.TKEY: abbreviate_key(metadata.key),
         id3.TSSE: software,
     }
     for kind, text in texts.items():
@@ -151,38 +151,38 @@ def _vorbis_file(file: BinaryIO, format: str) -> Any:  # noqa: A002
     return FLAC(file) if format.lower() == "flac" else OggVorbis(file)
 
 
-def _from_vorbis(file: BinaryIO, format: str) -> tuple[Labels, str]:  # noqa: A002
+def _from_vorbis(file: BinaryIO, format: str) -> tuple[AudioMetadata, str]:  # noqa: A002
     from mutagen import MutagenError
 
     try:
         tags = _vorbis_file(file, format).tags or {}
     except (MutagenError, ValueError, struct.error):  # damaged, or Opus, or anything else
-        return Labels(), ""
+        return AudioMetadata(), ""
 
     def first(name: str) -> str:
         return str(next(iter(tags.get(name, [])), ""))
 
     start, length = _whole(first("loopstart")), _whole(first("looplength"))
     loop = None if start is None or not length else Loop(start, start + length - 1)
-    labels = Labels(
+    labels = AudioMetadata(
         title=first("title"),
         description=first("description"),
         tempo_bpm=_tempo(first("bpm")),
-        key=long_key(first("key")),
+        key=expand_key(first("key")),
         loop=loop,
     )
     return labels, first("comment")
 
 
-def _from_id3(file: BinaryIO) -> tuple[Labels, str]:
+def _from_id3(file: BinaryIO) -> tuple[AudioMetadata, str]:
     found: dict[str, str] = {}
     for name, text in _id3_texts(file):
         found.setdefault(name, text)
-    labels = Labels(
+    labels = AudioMetadata(
         title=found.get("TIT2", ""),
         description=found.get("TIT3", ""),
         tempo_bpm=_tempo(found.get("TBPM", "")),
-        key=long_key(found.get("TKEY", "")),
+        key=expand_key(found.get("TKEY", "")),
     )
     return labels, found.get("COMM", "")
 

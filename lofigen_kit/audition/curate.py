@@ -14,19 +14,24 @@ from typing import TYPE_CHECKING, Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from lofigen_kit.audio.metadata import AUDIO_SUFFIXES
-from lofigen_kit.audition.decisions import Decision, Decisions, inside
-from lofigen_kit.errors import InputError, LofigenError, RenderError, one_line
+from lofigen_kit.audition.decisions import Decision, Decisions, resolve_place
+from lofigen_kit.errors import InputError, LofigenError, RenderError, to_one_line
 from lofigen_kit.provenance import recipe
-from lofigen_kit.provenance.licences import CREDITS, credits_of, made_with
+from lofigen_kit.provenance.licences import CREDITS, format_credits, list_components
 from lofigen_kit.provenance.load import load
-from lofigen_kit.provenance.save import recipe_of, save_stems, stem_files, stems_folder
-from lofigen_kit.runtime.files import check_free, writing
+from lofigen_kit.provenance.save import (
+    get_stems_folder,
+    list_stem_files,
+    make_file_recipe,
+    save_stems,
+)
+from lofigen_kit.runtime.files import check_free, explain_write_errors
 
 if TYPE_CHECKING:
     from lofigen_kit.plugins.registry import Registry
 
 PLAYLIST = "playlist.m3u8"
-BESIDE = (".json", ".mid")
+SIDECAR_SUFFIXES = (".json", ".mid")
 """Suffixes of what belongs to a take and lies beside it: its recipe, its score."""
 
 _WITHOUT_RECIPE = "without a recipe, and so on terms that are not known: "
@@ -35,7 +40,7 @@ _THEN = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True)
-class Take:
+class KeptTake:
     """A take that something was decided of.
 
     Attributes:
@@ -61,8 +66,8 @@ class Selection:
         failed: Why takes that were decided of are left alone, by place.
     """
 
-    kept: tuple[Take, ...]
-    rejected: tuple[Take, ...]
+    kept: tuple[KeptTake, ...]
+    rejected: tuple[KeptTake, ...]
     failed: dict[str, str]
 
 
@@ -81,15 +86,15 @@ def select(folder: Path, decisions: Decisions, *, min_stars: int = 0) -> Selecti
     """
     if not folder.is_dir():
         raise InputError("there is no such folder", where=folder, remedy="name a folder of takes")
-    kept: list[Take] = []
-    rejected: list[Take] = []
+    kept: list[KeptTake] = []
+    rejected: list[KeptTake] = []
     failed = {}
     for place, decision in sorted(decisions.decisions.items()):
         is_kept = decision.verdict == "keep" and decision.stars >= min_stars
         if not is_kept and decision.verdict != "reject":
             continue
         try:
-            take = _found(folder, place, decision)
+            take = _find_kept_take(folder, place, decision)
         except LofigenError as error:
             failed[place] = str(error)
             continue
@@ -106,18 +111,18 @@ def check(
     *,
     force: bool = False,
 ) -> None:
-    """Refuse what `hand_over` and `move` would refuse, before anything slow is done.
+    """Refuse what `write_delivery` and `move` would refuse, before anything slow is done.
 
     Raises:
         InputError: if a file is there already, or cannot be made.
     """
     if chosen.kept:
-        check_free(*_written(target, zip_path), force=force)
+        check_free(*_list_delivery_files(target, zip_path), force=force)
     if rejected_to:
         check_free(*_targets(chosen.rejected, rejected_to), force=False)
 
 
-def copy(takes: Sequence[Take], folder: Path, target: Path, *, force: bool = False) -> None:
+def copy(takes: Sequence[KeptTake], folder: Path, target: Path, *, force: bool = False) -> None:
     """Copy takes and what belongs to them, at their places, into another folder.
 
     A file that is there with the same bytes is left as it is.
@@ -132,12 +137,12 @@ def copy(takes: Sequence[Take], folder: Path, target: Path, *, force: bool = Fal
     wanted = [file for file in files if not _is_same(folder / file, target / file)]
     check_free(*(target / file for file in wanted), force=force)
     for file in wanted:
-        with writing(target / file):
+        with explain_write_errors(target / file):
             (target / file).parent.mkdir(parents=True, exist_ok=True)
             copy_atomic(folder / file, target / file)
 
 
-def move(takes: Sequence[Take], folder: Path, target: Path) -> None:
+def move(takes: Sequence[KeptTake], folder: Path, target: Path) -> None:
     """Move takes and what belongs to them, at their places, into another folder.
 
     Each take goes last, after what belongs to it: moving can be stopped and begun again.
@@ -149,14 +154,14 @@ def move(takes: Sequence[Take], folder: Path, target: Path) -> None:
     """
     check_free(*_targets(takes, target), force=False)
     for file in (file for take in takes for file in take.files):
-        with writing(target / file):
+        with explain_write_errors(target / file):
             (target / file).parent.mkdir(parents=True, exist_ok=True)
             _move(folder / file, target / file)
 
 
-def with_stems(
-    take: Take, target: Path, registry: Registry, *, threads: int = 1, force: bool = False
-) -> Take:
+def add_stems(
+    take: KeptTake, target: Path, registry: Registry, *, threads: int = 1, force: bool = False
+) -> KeptTake:
     """Render a copied take again, and write its stems and its score beside it.
 
     Args:
@@ -173,37 +178,37 @@ def with_stems(
         LofigenError: if it has no recipe, or that gives another sound here.
     """
     from lofigen_kit.music.midi import to_midi
-    from lofigen_kit.provenance.replay import rendered_again
+    from lofigen_kit.provenance.replay import render_again
     from lofigen_kit.runtime.files import write_atomic
 
     path = target / take.place
-    if any(file.parent.name == stems_folder(path).name for file in take.files):
+    if any(file.parent.name == get_stems_folder(path).name for file in take.files):
         return take
     preset, number, facts = load(path, registry)
     if facts.get("command") != "chain":
         raise InputError("it was processed, not rendered", where=path, remedy="leave --stems out")
-    rendering = rendered_again(preset, number, facts, threads=threads, stems=True)
-    if recipe_of(rendering, registry)["audio_sha256"] != facts.get("audio_sha256"):
+    rendering = render_again(preset, number, facts, threads=threads, stems=True)
+    if make_file_recipe(rendering, registry)["audio_sha256"] != facts.get("audio_sha256"):
         raise RenderError(
             "rendered again it sounds otherwise, so it gets no stems", where=path,
             remedy="see `lofigen-kit chain replay`",
         )  # fmt: skip
-    stems = stem_files(path, rendering.stems)
+    stems = list_stem_files(path, rendering.stems)
     score = path.with_suffix(".mid")
     check_free(score, *stems, force=force)
     save_stems(rendering, path, force=force)
-    with writing(score):
+    with explain_write_errors(score):
         write_atomic(score, to_midi(rendering.score))
     new = {file.relative_to(target) for file in (score, *stems)}
     *beside, own = take.files
     return replace(take, files=(*sorted({*beside, *new}), own))
 
 
-def playlist(takes: Iterable[Take]) -> str:
+def make_playlist(takes: Iterable[KeptTake]) -> str:
     """Return an extended M3U in UTF-8, with titles and durations, for the takes' folder."""
     lines = ["#EXTM3U"]
     for take in takes:
-        title = one_line(str(take.facts.get("title") or take.place))
+        title = to_one_line(str(take.facts.get("title") or take.place))
         duration_s = take.facts.get("duration_s")
         seconds = round(duration_s) if isinstance(duration_s, int | float) else -1
         # A line that begins with # is a comment.
@@ -212,14 +217,14 @@ def playlist(takes: Iterable[Take]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def credits_for(takes: Sequence[Take]) -> str:
+def credits_for(takes: Sequence[KeptTake]) -> str:
     """Return what the takes were made from, and under which terms."""
-    bare = [one_line(take.place) for take in takes if not take.facts]
-    text = credits_of(_record(take.facts) for take in takes if take.facts)
+    bare = [to_one_line(take.place) for take in takes if not take.facts]
+    text = format_credits(_record(take.facts) for take in takes if take.facts)
     return text + "".join(f"{_WITHOUT_RECIPE}{place}\n" for place in bare)
 
 
-def pack(path: Path, folder: Path, files: Iterable[Path]) -> None:
+def write_zip(path: Path, folder: Path, files: Iterable[Path]) -> None:
     """Write files into a ZIP, whole or not at all; the same files give the same ZIP.
 
     Args:
@@ -232,9 +237,9 @@ def pack(path: Path, folder: Path, files: Iterable[Path]) -> None:
     """
     from shutil import copyfileobj
 
-    from lofigen_kit.runtime.files import atomic
+    from lofigen_kit.runtime.files import open_atomic
 
-    with atomic(path) as file, ZipFile(file, "w", allowZip64=True) as packed:
+    with open_atomic(path) as file, ZipFile(file, "w", allowZip64=True) as packed:
         for member in files:
             info = ZipInfo(member.as_posix(), _THEN)
             # Sound gets no smaller, and texts do.
@@ -246,8 +251,8 @@ def pack(path: Path, folder: Path, files: Iterable[Path]) -> None:
                 copyfileobj(source, into, 1 << 20)
 
 
-def hand_over(
-    takes: Sequence[Take], target: Path, zip_path: Path | None, *, force: bool = False
+def write_delivery(
+    takes: Sequence[KeptTake], target: Path, zip_path: Path | None, *, force: bool = False
 ) -> list[Path]:
     """Write the playlist and the credits beside copied takes, and a ZIP of it all.
 
@@ -259,30 +264,30 @@ def hand_over(
     """
     from lofigen_kit.runtime.files import write_atomic
 
-    written = _written(target, zip_path)
+    written = _list_delivery_files(target, zip_path)
     check_free(*written, force=force)
-    texts = {target / PLAYLIST: playlist(takes), target / CREDITS: credits_for(takes)}
+    texts = {target / PLAYLIST: make_playlist(takes), target / CREDITS: credits_for(takes)}
     for path, text in texts.items():
-        with writing(path):
+        with explain_write_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomic(path, text.encode())
     if zip_path:
         members = [path.relative_to(target) for path in texts]
         members += [file for take in takes for file in take.files]
-        with writing(zip_path):
-            pack(zip_path, target, members)
+        with explain_write_errors(zip_path):
+            write_zip(zip_path, target, members)
     return written
 
 
-def _written(target: Path, zip_path: Path | None) -> list[Path]:
+def _list_delivery_files(target: Path, zip_path: Path | None) -> list[Path]:
     return [target / PLAYLIST, target / CREDITS, *([zip_path] if zip_path else [])]
 
 
-def _targets(takes: Iterable[Take], target: Path) -> list[Path]:
+def _targets(takes: Iterable[KeptTake], target: Path) -> list[Path]:
     return [target / file for take in takes for file in take.files]
 
 
-def _found(folder: Path, place: str, decision: Decision) -> Take:
+def _find_kept_take(folder: Path, place: str, decision: Decision) -> KeptTake:
     """Return a take with what belongs to it.
 
     Raises:
@@ -291,24 +296,24 @@ def _found(folder: Path, place: str, decision: Decision) -> Take:
     path = folder / place
     if "\n" in place or "\r" in place:
         raise InputError("no playlist can hold its name", where=path, remedy="rename it")
-    if inside(folder, place) is None:
+    if resolve_place(folder, place) is None:
         raise InputError("it is not there any more", where=path)
     facts = recipe.read(path) or {}
     if decision.audio_sha256 and decision.audio_sha256 != facts.get("audio_sha256"):
         raise InputError(
             "it is another sound than was decided of", where=path, remedy="listen to it again"
         )
-    return Take(place, decision.stars, facts, tuple(_files(folder, path)))
+    return KeptTake(place, decision.stars, facts, tuple(_files(folder, path)))
 
 
 def _files(folder: Path, path: Path) -> Iterator[Path]:
     """Yield what belongs to a take, and it last; what another take shares is not its own."""
     twins = [path.with_suffix(suffix) for suffix in AUDIO_SUFFIXES]
     if not any(twin.exists() for twin in twins if twin != path):
-        for file in (path.with_suffix(suffix) for suffix in BESIDE):
+        for file in (path.with_suffix(suffix) for suffix in SIDECAR_SUFFIXES):
             if file.is_file():
                 yield file.relative_to(folder)
-    stems = stems_folder(path)
+    stems = get_stems_folder(path)
     if stems.is_dir() and not stems.is_symlink():
         for stem in sorted(stems.iterdir()):
             if stem.is_file() and not stem.is_symlink():
@@ -339,7 +344,7 @@ def _move(file: Path, target: Path) -> None:
 def _record(facts: dict[str, Any]) -> dict[str, Any]:
     """Return a recipe as a batch records a take."""
     licences = facts.get("licences")
-    named = {"source": "unknown", "model": "unknown", **made_with(facts)}
+    named = {"source": "unknown", "model": "unknown", **list_components(facts)}
     told = licences if isinstance(licences, dict) else {}
-    terms = {part: one_line(str(told[part])) for part in named if part in told}
+    terms = {part: to_one_line(str(told[part])) for part in named if part in told}
     return {"status": "done", "licences": terms, "made_with": named}

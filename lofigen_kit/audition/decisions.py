@@ -21,7 +21,7 @@ MAX_DECISIONS = 100_000
 MAX_NAME = 4096
 
 
-def place_fault(place: str) -> str | None:
+def find_place_fault(place: str) -> str | None:
     """Return why a text is no place inside a folder, as decisions name it, or None where it is one.
 
     Args:
@@ -37,7 +37,7 @@ def place_fault(place: str) -> str | None:
     return None
 
 
-def inside(folder: Path, place: str) -> Path | None:
+def resolve_place(folder: Path, place: str) -> Path | None:
     """Return a place's file, or None where it is none or a link leads out of the folder."""
     path = folder / place
     try:
@@ -47,13 +47,13 @@ def inside(folder: Path, place: str) -> Path | None:
     return path if whole.is_file() and whole.is_relative_to(folder.resolve()) else None
 
 
-def _checked(place: str) -> str:
-    if fault := place_fault(place):
+def _validate_place(place: str) -> str:
+    if fault := find_place_fault(place):
         raise ValueError(f"the place {fault}")
     return place
 
 
-Place = Annotated[str, Field(min_length=1, max_length=MAX_NAME), AfterValidator(_checked)]
+Place = Annotated[str, Field(min_length=1, max_length=MAX_NAME), AfterValidator(_validate_place)]
 
 
 class _Part(BaseModel):

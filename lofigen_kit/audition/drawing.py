@@ -21,7 +21,7 @@ _WINDOW = 2048
 _FRAMES_A_COLUMN = 2
 
 
-def drawing(audio: AudioBuffer) -> tuple[bytes, bytes]:
+def draw_sound(audio: AudioBuffer) -> tuple[bytes, bytes]:
     """Return waveform and spectrogram, both `COLUMNS` wide.
 
     Returns:

@@ -18,12 +18,12 @@ from urllib.parse import quote
 
 from lofigen_kit.audition import decisions
 from lofigen_kit.audition.drawing import COLUMNS, RANGE_DB, ROWS
-from lofigen_kit.audition.takes import Take
+from lofigen_kit.audition.takes import SheetRow
 from lofigen_kit.errors import InputError
 
 PAGE_TAKES = 500
 """So many takes are listed at once; decisions are of all."""
-MOST_EMBEDDED = 128 << 20
+MAX_EMBEDDED_BYTES = 128 << 20
 """Of the files; a page of more is slow to open, and twice that is more than browsers read."""
 LINKED, EMBEDDED, SERVED = "'self' file:", "data:", "'self'"
 
@@ -35,8 +35,8 @@ class Page(NamedTuple):
     policy: str
 
 
-def page(
-    folder: Path, takes: Sequence[Take], *, media: str = LINKED, urls: Mapping[str, str]
+def make_page(
+    folder: Path, takes: Sequence[SheetRow], *, media: str = LINKED, urls: Mapping[str, str]
 ) -> Page:
     """Return the contact sheet.
 
@@ -54,7 +54,7 @@ def page(
     )
     data = {
         "format": decisions.FORMAT,
-        "sheet": name_of(folder),
+        "sheet": get_sheet_name(folder),
         # Not its name alone: pages of one browser share what it keeps of files.
         "store": sha256(str(folder.resolve()).encode()).hexdigest()[:16],
         "served": media == SERVED,
@@ -63,27 +63,27 @@ def page(
         "rangeDb": RANGE_DB,
         "pageTakes": PAGE_TAKES,
         "mostBytes": decisions.MAX_BYTES,
-        **_shared(takes, urls),
+        **_factor_common(takes, urls),
     }
     environment = Environment(autoescape=True, undefined=StrictUndefined)
-    rules = policy(media, script, style)
+    rules = make_policy(media, script, style)
     made = environment.from_string(html).render(
-        title=name_of(folder),
+        title=get_sheet_name(folder),
         policy=rules,
         script=script,
         style=style,
-        data=_harmless(data),
+        data=_escape_json(data),
         count=len(takes),
     )
     return Page(made, rules)
 
 
-def policy(media: str, script: str, style: str) -> str:
+def make_policy(media: str, script: str, style: str) -> str:
     """Return the content security policy: this script, this style, those sounds, nothing else."""
     parts = {
         "default-src": "'none'",
-        "script-src": _hashed(script),
-        "style-src": _hashed(style),
+        "script-src": _hash_text(script),
+        "style-src": _hash_text(style),
         "media-src": media,
         "base-uri": "'none'",
         "form-action": "'none'",
@@ -93,13 +93,13 @@ def policy(media: str, script: str, style: str) -> str:
     return "; ".join(f"{name} {value}" for name, value in parts.items())
 
 
-def name_of(folder: Path) -> str:
+def get_sheet_name(folder: Path) -> str:
     """Return what a sheet is called: its folder's name."""
     name = folder.resolve().name or "takes"
     return name.encode(errors="replace").decode()
 
 
-def linked(takes: Sequence[Take], base: str = "") -> dict[str, str]:
+def link_sounds(takes: Sequence[SheetRow], base: str = "") -> dict[str, str]:
     """Return the addresses of all sounds.
 
     Args:
@@ -110,7 +110,7 @@ def linked(takes: Sequence[Take], base: str = "") -> dict[str, str]:
     return {place: quote(f"{way}{place}") for place in _places(takes)}
 
 
-def embedded(folder: Path, takes: Sequence[Take]) -> dict[str, str]:
+def embed_sounds(folder: Path, takes: Sequence[SheetRow]) -> dict[str, str]:
     """Return all sounds as addresses that hold them.
 
     Raises:
@@ -121,32 +121,32 @@ def embedded(folder: Path, takes: Sequence[Take]) -> dict[str, str]:
         path = folder / place
         try:
             size += path.stat().st_size
-            if size > MOST_EMBEDDED:
+            if size > MAX_EMBEDDED_BYTES:
                 raise InputError(
-                    f"the sounds are larger than {MOST_EMBEDDED >> 20} MiB",
+                    f"the sounds are larger than {MAX_EMBEDDED_BYTES >> 20} MiB",
                     where=folder,
                     remedy="leave --embed out, or render them as OGG or MP3",
                 )
             data = path.read_bytes()
         except OSError as error:
             raise InputError(f"cannot be read ({error.strerror})", where=path) from None
-        kind = mime_type(place)
+        kind = find_mime_type(place)
         urls[place] = f"data:{kind};base64,{b64encode(data).decode()}"
     return urls
 
 
-def mime_type(place: str) -> str:
+def find_mime_type(place: str) -> str:
     """Return the MIME type of a sound by its name."""
     known = {".wav": "audio/wav", ".flac": "audio/flac", ".ogg": "audio/ogg", ".mp3": "audio/mpeg"}
     suffix = Path(place).suffix.lower()
     return known.get(suffix) or mimetypes.guess_type(f"a{suffix}")[0] or "application/octet-stream"
 
 
-def _places(takes: Sequence[Take]) -> list[str]:
+def _places(takes: Sequence[SheetRow]) -> list[str]:
     return [place for t in takes for place in (t.place, t.dry.place if t.dry else None) if place]
 
 
-def _shared(takes: Sequence[Take], urls: Mapping[str, str]) -> dict[str, Any]:
+def _factor_common(takes: Sequence[SheetRow], urls: Mapping[str, str]) -> dict[str, Any]:
     """Return takes as plain data, with what many have in common told once."""
     made = list(dict.fromkeys(take.made for take in takes if take.made))
     numbers = {one: number for number, one in enumerate(made)}
@@ -161,11 +161,11 @@ def _shared(takes: Sequence[Take], urls: Mapping[str, str]) -> dict[str, Any]:
     return {"takes": told, "made": [asdict(one) for one in made]}
 
 
-def _harmless(data: dict[str, Any]) -> str:
+def _escape_json(data: dict[str, Any]) -> str:
     """Return JSON that ends no element and opens none, whatever it says."""
     text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _hashed(text: str) -> str:
+def _hash_text(text: str) -> str:
     return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"

@@ -20,8 +20,8 @@ from typing import Any, Self
 from urllib.parse import unquote
 
 from lofigen_kit.audition import decisions, page
-from lofigen_kit.audition.decisions import Decision, Decisions, inside
-from lofigen_kit.audition.takes import Take
+from lofigen_kit.audition.decisions import Decision, Decisions, resolve_place
+from lofigen_kit.audition.takes import SheetRow
 from lofigen_kit.errors import InputError, LofigenError, RenderError
 
 ADDRESS = "127.0.0.1"
@@ -38,7 +38,7 @@ _HEADERS = {
 }
 
 
-class Book:
+class DecisionStore:
     """The decisions of a folder, in memory and in its `decisions.json`.
 
     Args:
@@ -52,21 +52,21 @@ class Book:
         self.path = folder / decisions.NAME
         self._lock = Lock()
         before = decisions.read(self.path).decisions if self.path.exists() else {}
-        self._whole = Decisions(sheet=page.name_of(folder), decisions=before)
+        self._whole = Decisions(sheet=page.get_sheet_name(folder), decisions=before)
 
     def text(self) -> str:
         """Return the file's text as it is now."""
         return self._whole.to_json()
 
-    def change(self, changes: Mapping[str, Decision]) -> None:
+    def apply_changes(self, changes: Mapping[str, Decision]) -> None:
         """Take decisions in and write the file; one that is of nothing takes one back.
 
         Raises:
             LofigenError: if it cannot be written; then nothing has changed.
         """
-        from lofigen_kit.runtime.files import write_atomic, writing
+        from lofigen_kit.runtime.files import explain_write_errors, write_atomic
 
-        with self._lock, writing(self.path):
+        with self._lock, explain_write_errors(self.path):
             merged = {**self._whole.decisions, **changes}
             made = {place: one for place, one in merged.items() if one.verdict or one.stars}
             whole = Decisions(sheet=self._whole.sheet, decisions=made)
@@ -89,11 +89,11 @@ class Server:
         InputError: if the port is taken, or `decisions.json` is something else.
     """
 
-    def __init__(self, folder: Path, takes: Sequence[Take], port: int = 0) -> None:
-        urls = page.linked(takes)
-        made = page.page(folder, takes, media=page.SERVED, urls=urls)
+    def __init__(self, folder: Path, takes: Sequence[SheetRow], port: int = 0) -> None:
+        urls = page.link_sounds(takes)
+        made = page.make_page(folder, takes, media=page.SERVED, urls=urls)
         token = secrets.token_urlsafe(32)
-        site = _Site(token, folder, made, frozenset(urls), Book(folder))
+        site = _Site(token, folder, made, frozenset(urls), DecisionStore(folder))
         try:
             self._server = _Listener(port, site)
         except OSError as error:
@@ -126,7 +126,7 @@ class _Site:
     """What there is to serve, and to whom."""
 
     def __init__(
-        self, token: str, folder: Path, made: page.Page, places: frozenset[str], book: Book
+        self, token: str, folder: Path, made: page.Page, places: frozenset[str], book: DecisionStore
     ) -> None:
         self.token, self.folder, self.places, self.book = token, folder, places, book
         self.html = made.html.encode()
@@ -191,7 +191,7 @@ class _Handler(BaseHTTPRequestHandler):
             made = decisions.parse(self.rfile.read(int(length)), where="the request").decisions
             if unknown := next((place for place in made if place not in site.places), None):
                 raise InputError(f"no such take is here: {unknown!r}")
-            site.book.change(made)
+            site.book.apply_changes(made)
         except RenderError as error:
             self._refuse(HTTPStatus.INSUFFICIENT_STORAGE, str(error))
         except LofigenError as error:
@@ -214,8 +214,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(HTTPStatus.OK, headers)
             if with_body:
                 self.wfile.write(body)
-        elif place in site.places and (path := inside(site.folder, place)):
-            self._play(path, with_body=with_body)
+        elif place in site.places and (path := resolve_place(site.folder, place)):
+            self._send_sound(path, with_body=with_body)
         else:
             self._refuse(HTTPStatus.NOT_FOUND, "there is no such take")
 
@@ -233,7 +233,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _host(self) -> str:
         return f"{ADDRESS}:{self.server.server_port}"
 
-    def _play(self, path: Path, *, with_body: bool) -> None:
+    def _send_sound(self, path: Path, *, with_body: bool) -> None:
         """Give a sound, or the part of it that was asked for."""
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
@@ -246,7 +246,7 @@ class _Handler(BaseHTTPRequestHandler):
                 return
             start, stop = part
             headers = {
-                "Content-Type": page.mime_type(path.name),
+                "Content-Type": page.find_mime_type(path.name),
                 "Content-Length": str(stop - start),
                 "Accept-Ranges": "bytes",
             }

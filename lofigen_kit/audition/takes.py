@@ -20,25 +20,25 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from lofigen_kit.audio.metadata import AUDIO_SUFFIXES
-from lofigen_kit.audition.decisions import MAX_DECISIONS, MAX_NAME, inside, place_fault
-from lofigen_kit.errors import InputError, LofigenError, RenderError, one_line
-from lofigen_kit.provenance.save import STEMS, stems_folder
-from lofigen_kit.runtime.workers import heard_warnings, interruptible, pool
+from lofigen_kit.audition.decisions import MAX_DECISIONS, MAX_NAME, find_place_fault, resolve_place
+from lofigen_kit.errors import InputError, LofigenError, RenderError, to_one_line
+from lofigen_kit.provenance.save import STEMS, get_stems_folder
+from lofigen_kit.runtime.workers import allow_interrupts, collect_warnings, make_pool
 
 if TYPE_CHECKING:
     from lofigen_kit.audio.buffer import AudioBuffer
-    from lofigen_kit.audio.metadata import Labels
+    from lofigen_kit.audio.metadata import AudioMetadata
 
 SUFFIXES = (*AUDIO_SUFFIXES, ".aif", ".aiff")
-LONGEST_S = 1200.0
+MAX_DRAWN_S = 1200.0
 """What is longer is listed without a picture: all of a sound is held to draw it."""
 FULL_SCALE = 0.9999
 CLIPPED_FRAMES = 3
 """So many samples at full scale in a row are a wave that was cut off."""
-FEW, MOST_WORKERS = 16, 16
+FEW, MAX_READERS = 16, 16
 """So few takes are read here, sooner than other processes have begun; and most of those."""
-MOST_RECIPE = 65_536
-MOST_TEXT = 300
+MAX_RECIPE_CHARS = 65_536
+MAX_TEXT_CHARS = 300
 
 UNITS = {
     "bpm": "BPM", "cents": "cents", "db": "dB", "dbfs": "dBFS", "hz": "Hz", "khz": "kHz",
@@ -61,7 +61,7 @@ class Flag:
 
 
 @dataclass(frozen=True)
-class Dry:
+class DrySound:
     """What a take was before its effects: where that lies, and how loud it is."""
 
     place: str
@@ -69,7 +69,7 @@ class Dry:
 
 
 @dataclass(frozen=True)
-class Made:
+class ChainDescription:
     """How takes were made, which many of them share: each stage with its fields, and all of it."""
 
     stages: tuple[tuple[str, str], ...]
@@ -77,7 +77,7 @@ class Made:
 
 
 @dataclass(frozen=True)
-class Take:
+class SheetRow:
     """A take as the sheet shows it.
 
     Attributes:
@@ -120,9 +120,9 @@ class Take:
     rank: float | None = None
     flags: tuple[Flag, ...] = ()
     audio_sha256: str | None = None
-    made: Made | None = None
+    made: ChainDescription | None = None
     recipe: str = ""
-    dry: Dry | None = None
+    dry: DrySound | None = None
     wave: str = ""
     spectrum: str = ""
 
@@ -156,7 +156,7 @@ def find_takes(folder: Path) -> list[str]:
 
 def read_takes(
     folder: Path, places: Sequence[str], *, progress: Progress | None = None
-) -> list[Take]:
+) -> list[SheetRow]:
     """Return what is known of takes; one that cannot be read says so and stops no other.
 
     Args:
@@ -166,21 +166,21 @@ def read_takes(
     """
     records = _records(folder, places)
     takes = []
-    for take in _all_read(folder, [(place, records.get(place, {})) for place in places]):
+    for take in _read_all(folder, [(place, records.get(place, {})) for place in places]):
         takes.append(take)
         if progress:
             progress("looking", len(takes), len(places))
     return takes
 
 
-def _all_read(folder: Path, jobs: Sequence[tuple[str, Facts]]) -> Iterator[Take]:
+def _read_all(folder: Path, jobs: Sequence[tuple[str, Facts]]) -> Iterator[SheetRow]:
     read = partial(_read, folder)
     workers = os.cpu_count() or 1
     if len(jobs) <= FEW or workers == 1:
         yield from (read(job) for job in jobs)
         return
     try:
-        with pool(min(workers, MOST_WORKERS), _prepare) as workshop:
+        with make_pool(min(workers, MAX_READERS), _prepare) as workshop:
             try:
                 yield from workshop.map(read, jobs, chunksize=4)
             finally:
@@ -206,8 +206,8 @@ def _walk(folder: Path) -> Iterator[str]:
                 continue
             place = path.relative_to(folder).as_posix()
             if fault := _fault(place):
-                _logger.warning("%s: left out: its name %s", one_line(str(path)), fault)
-            elif inside(folder, place) is None:
+                _logger.warning("%s: left out: its name %s", to_one_line(str(path)), fault)
+            elif resolve_place(folder, place) is None:
                 _logger.warning("%s: left out: a link that leads nowhere inside", path)
             else:
                 yield place
@@ -218,7 +218,7 @@ def _fault(place: str) -> str | None:
         place.encode()
     except UnicodeEncodeError:
         return "is no Unicode"
-    return f"is longer than {MAX_NAME}" if len(place) > MAX_NAME else place_fault(place)
+    return f"is longer than {MAX_NAME}" if len(place) > MAX_NAME else find_place_fault(place)
 
 
 def _natural(place: str) -> list[tuple[int, int, str]]:
@@ -237,14 +237,14 @@ def _natural(place: str) -> list[tuple[int, int, str]]:
 
 def _records(folder: Path, places: Sequence[str]) -> dict[str, Facts]:
     """Return what is told of takes by the ledgers of batches: of the folder, or of some in it."""
-    from lofigen_kit.batch.ledger import MANIFEST, last_records
+    from lofigen_kit.batch.ledger import MANIFEST, read_last_records
 
     records: dict[str, Facts] = {}
     for below in sorted({parent for place in places for parent in PurePosixPath(place).parents}):
-        if inside(folder, str(below / MANIFEST)) is None:
+        if resolve_place(folder, str(below / MANIFEST)) is None:
             continue
         try:
-            for record in last_records(folder / below):
+            for record in read_last_records(folder / below):
                 if record["status"] == "done":
                     records[str(below / str(record.get("path")))] = record
         except OSError as error:
@@ -252,41 +252,41 @@ def _records(folder: Path, places: Sequence[str]) -> dict[str, Facts]:
     return records
 
 
-def _read(folder: Path, job: tuple[str, Facts]) -> Take:
+def _read(folder: Path, job: tuple[str, Facts]) -> SheetRow:
     place, record = job
-    with interruptible(), heard_warnings() as heard:
+    with allow_interrupts(), collect_warnings() as heard:
         try:
-            take = _seen(folder, place, record)
+            take = _examine_take(folder, place, record)
         except LofigenError as error:
-            take = Take(place, error=error.message)
-    said = [Flag(one_line(text.removeprefix(f"{folder / place}: "))) for text in heard]
+            take = SheetRow(place, error=error.message)
+    said = [Flag(to_one_line(text.removeprefix(f"{folder / place}: "))) for text in heard]
     return replace(take, flags=(*take.flags, *said))
 
 
-def _seen(folder: Path, place: str, record: Facts) -> Take:
+def _examine_take(folder: Path, place: str, record: Facts) -> SheetRow:
     """Return all that is known of a take.
 
     Raises:
         LofigenError: if it cannot be read.
     """
-    from lofigen_kit.audio.files import read_audio, read_labels
-    from lofigen_kit.audition.drawing import drawing
+    from lofigen_kit.audio.files import read_audio, read_metadata
+    from lofigen_kit.audition.drawing import draw_sound
     from lofigen_kit.provenance import recipe
 
     path = folder / place
     facts = recipe.read(path) or {}
-    audio = read_audio(path, max_duration_s=LONGEST_S)
+    audio = read_audio(path, max_duration_s=MAX_DRAWN_S)
     dry, played = _dry(folder, place)
     loudness_lufs, true_peak_dbtp, is_own = _levels(audio, facts)
-    flags = _judged(record, facts)
+    flags = _parse_findings(record, facts)
     if flags is None:
-        flags = _examined(played or audio)
+        flags = _find_collapse_flags(played or audio)
     flags += _level_flags(audio, loudness_lufs, true_peak_dbtp)
     if facts and not is_own:
         flags.append(Flag("not the sound of its recipe"))
-    wave, spectrum = drawing(audio)
+    wave, spectrum = draw_sound(audio)
     return replace(
-        _told(Take(place), facts, read_labels(path), record),
+        _add_file_facts(SheetRow(place), facts, read_metadata(path), record),
         duration_s=audio.duration_s,
         sample_rate_hz=audio.sample_rate_hz,
         channels=audio.channels,
@@ -299,12 +299,12 @@ def _seen(folder: Path, place: str, record: Facts) -> Take:
     )
 
 
-def _told(take: Take, facts: Facts, labels: Labels, record: Facts) -> Take:
+def _add_file_facts(take: SheetRow, facts: Facts, labels: AudioMetadata, record: Facts) -> SheetRow:
     """Return a take with what its file says of itself, which a stranger may have written."""
     preset = facts.get("preset")
     seed, number = facts.get("seed"), facts.get("take")
     sha256 = facts.get("audio_sha256")
-    made, own = _made(facts)
+    made, own = _split_recipe(facts)
     return replace(
         take,
         title=_text(facts.get("title")) or _text(labels.title),
@@ -320,13 +320,13 @@ def _told(take: Take, facts: Facts, labels: Labels, record: Facts) -> Take:
     )
 
 
-def _made(facts: Facts) -> tuple[Made | None, str]:
+def _split_recipe(facts: Facts) -> tuple[ChainDescription | None, str]:
     """Return what of a recipe many takes share, and what is one take's own."""
     if not facts:
         return None, ""
     parts = {key: value for key, value in facts.items() if isinstance(value, dict)}
     own = {key: value for key, value in facts.items() if key not in parts}
-    return Made(tuple(_stages(facts.get("preset"))), _json(parts)), _json(own)
+    return ChainDescription(tuple(_stages(facts.get("preset"))), _json(parts)), _json(own)
 
 
 def _stages(preset: Any) -> Iterator[tuple[str, str]]:
@@ -356,11 +356,11 @@ def _levels(audio: AudioBuffer, facts: Facts) -> tuple[float | None, float | Non
 
     A lossy file's recipe has the hash of what was encoded: it can only be believed.
     """
-    from lofigen_kit.audio.hashing import audio_sha256
+    from lofigen_kit.audio.hashing import hash_audio
     from lofigen_kit.provenance.recipe import AS_DECODED
 
     is_own = facts.get("audio_sha256_of") != AS_DECODED
-    if not is_own and audio_sha256(audio) == facts.get("audio_sha256"):
+    if not is_own and hash_audio(audio) == facts.get("audio_sha256"):
         told = [_number(facts.get(key)) for key in ("loudness_lufs", "true_peak_dbtp")]
         return told[0], told[1], True
     from lofigen_kit.dsp.loudness import true_peak_dbtp  # a second, if nothing else needs it
@@ -376,24 +376,24 @@ def _loudness(audio: AudioBuffer) -> float | None:
     return _finite(integrated_lufs(audio if audio.channels <= 5 else loudest_two))
 
 
-def _dry(folder: Path, place: str) -> tuple[Dry | None, AudioBuffer | None]:
+def _dry(folder: Path, place: str) -> tuple[DrySound | None, AudioBuffer | None]:
     """Return the first stem, which is the sound before all effects, where it lies beside a take."""
     from lofigen_kit.audio.files import read_audio
 
     path = folder / place
-    stems = stems_folder(path)
+    stems = get_stems_folder(path)
     names = [p.name for p in stems.glob("*.wav")] if stems.is_dir() else []
     first = (stems / min(names)).relative_to(folder).as_posix() if names else ""
-    if not first or _fault(first) or inside(folder, first) is None:
+    if not first or _fault(first) or resolve_place(folder, first) is None:
         return None, None
     try:
-        played = read_audio(folder / first, max_duration_s=LONGEST_S)
+        played = read_audio(folder / first, max_duration_s=MAX_DRAWN_S)
     except LofigenError:
         return None, None
-    return Dry(first, _loudness(played)), played
+    return DrySound(first, _loudness(played)), played
 
 
-def _judged(record: Facts, facts: Facts) -> list[Flag] | None:
+def _parse_findings(record: Facts, facts: Facts) -> list[Flag] | None:
     """Return what the doctor found when the take was rendered, or None where that is not known."""
     findings, sha256 = record.get("findings"), record.get("audio_sha256")
     if not isinstance(findings, list) or sha256 is None or sha256 != facts.get("audio_sha256"):
@@ -405,7 +405,7 @@ def _judged(record: Facts, facts: Facts) -> list[Flag] | None:
     ]
 
 
-def _examined(audio: AudioBuffer) -> list[Flag]:
+def _find_collapse_flags(audio: AudioBuffer) -> list[Flag]:
     """Return what the doctor finds at the rate of a telephone, which is all that it needs."""
     from lofigen_kit.analysis import collapse, mono_8k
     from lofigen_kit.audio.buffer import AudioBuffer
@@ -449,9 +449,11 @@ def _finite(value: float) -> float | None:
 
 
 def _text(value: Any) -> str:
-    return one_line(value[: 4 * MOST_TEXT])[:MOST_TEXT] if isinstance(value, str) else ""
+    return (
+        to_one_line(value[: 4 * MAX_TEXT_CHARS])[:MAX_TEXT_CHARS] if isinstance(value, str) else ""
+    )
 
 
 def _json(facts: Facts) -> str:
     text = json.dumps(facts, ensure_ascii=False, indent=1)
-    return text if len(text) <= MOST_RECIPE else f"{text[:MOST_RECIPE]} ..."
+    return text if len(text) <= MAX_RECIPE_CHARS else f"{text[:MAX_RECIPE_CHARS]} ..."

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
-from lofigen_kit.batch.plan import Plan
+from lofigen_kit.batch.plan import BatchPlan
 from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.provenance.save import save
 from lofigen_kit.render.take import render
@@ -28,7 +28,7 @@ class Estimate:
     sound_s: float
 
 
-def estimate(plan: Plan, registry: Registry) -> Estimate:
+def estimate(plan: BatchPlan, registry: Registry) -> Estimate:
     """Render the first two takes of a plan, and measure the second: the first one compiles."""
     preset = plan.points[0].preset
     with TemporaryDirectory() as folder:

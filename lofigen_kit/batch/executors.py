@@ -17,12 +17,12 @@ from urllib.parse import urlsplit
 
 from lofigen_kit.batch.worker import begin
 from lofigen_kit.errors import InputError
-from lofigen_kit.runtime.workers import pool
+from lofigen_kit.runtime.workers import make_pool
 
 RETRIES = 3
 
 
-class Engine(Protocol):
+class BatchExecutor(Protocol):
     """Who does the work."""
 
     @property
@@ -38,7 +38,7 @@ class Engine(Protocol):
 
 
 @dataclass(frozen=True)
-class Local:
+class LocalExecutor:
     """Processes of this machine.
 
     Attributes:
@@ -53,7 +53,7 @@ class Local:
     @contextmanager
     def open(self) -> Iterator[Executor]:
         """Yield processes that were begun afresh."""
-        workshop = pool(self.workers, begin, (self.plugin_dir,))
+        workshop = make_pool(self.workers, begin, (self.plugin_dir,))
         try:
             yield workshop
         finally:
@@ -61,7 +61,7 @@ class Local:
 
 
 @dataclass(frozen=True)
-class Dask:
+class DaskExecutor:
     """Workers of a Dask scheduler: one that runs already, or one begun here, on loopback alone.
 
     Dask's messages are pickles: whoever may talk to its scheduler may run what he likes. So an
@@ -114,7 +114,7 @@ def check_address(address: str, *, insecure: bool, certified: bool = False) -> N
             where="--address",
             remedy="name them: --tls-ca, --tls-cert and --tls-key",
         )
-    if parts.scheme == "tcp" and not insecure and not _is_here(parts.hostname):
+    if parts.scheme == "tcp" and not insecure and not _is_loopback(parts.hostname):
         raise InputError(
             f"{address} would be talked to in the clear, and whoever listens there may run code",
             where="--address",
@@ -122,7 +122,7 @@ def check_address(address: str, *, insecure: bool, certified: bool = False) -> N
         )
 
 
-def _is_here(host: str) -> bool:
+def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -130,7 +130,7 @@ def _is_here(host: str) -> bool:
 
 
 @contextmanager
-def _client(distributed: Any, engine: Dask) -> Iterator[Any]:
+def _client(distributed: Any, engine: DaskExecutor) -> Iterator[Any]:
     security = None
     if engine.tls:
         security = distributed.Security(

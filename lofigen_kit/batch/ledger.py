@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from lofigen_kit.errors import InputError
-from lofigen_kit.runtime.files import write_atomic, writing
+from lofigen_kit.runtime.files import explain_write_errors, write_atomic
 
 FORMAT = "lofigen-kit batch 1"
 HEAD, MANIFEST, LOCK = "batch.json", "manifest.jsonl", ".lofigen-lock"
@@ -44,7 +44,7 @@ class Ledger:
         self.done: dict[str, str] = {}
         self.failed: dict[str, str] = {}
         self._stack = ExitStack()
-        with writing(folder):
+        with explain_write_errors(folder):
             if head is not None:
                 folder.mkdir(parents=True, exist_ok=True)
         self._lock()
@@ -63,20 +63,20 @@ class Ledger:
 
     def append(self, record: Record) -> None:
         """Keep what came of a job."""
-        with writing(self.folder / MANIFEST):
+        with explain_write_errors(self.folder / MANIFEST):
             self._file.write(json.dumps(record, ensure_ascii=False) + "\n")
             self._file.flush()
         self._count(record)
 
-    def records(self) -> Iterator[Record]:
+    def read_records(self) -> Iterator[Record]:
         """Yield the last record of each job that has one, in the order of the manifest."""
-        return last_records(self.folder)
+        return read_last_records(self.folder)
 
     def _lock(self) -> None:
         from filelock import FileLock, Timeout
 
         lock = FileLock(self.folder / LOCK, timeout=0)
-        with writing(self.folder):
+        with explain_write_errors(self.folder):
             try:
                 self._stack.enter_context(lock)
             except Timeout:
@@ -99,16 +99,16 @@ class Ledger:
             if head is not None:
                 _check_same(kept, head, self.folder)
             head = {**kept, **(head or {})}
-        with writing(path):
+        with explain_write_errors(path):
             write_atomic(path, (json.dumps(head, ensure_ascii=False, indent=1) + "\n").encode())
         return head
 
     def _read(self) -> None:
         path = self.folder / MANIFEST
-        with writing(path):
+        with explain_write_errors(path):
             if path.exists():
-                _mend(path)
-            for record in last_records(self.folder):
+                _truncate_torn_line(path)
+            for record in read_last_records(self.folder):
                 self._count(record)
             self._file = self._stack.enter_context(path.open("a", encoding="utf-8"))
 
@@ -142,7 +142,7 @@ def read_head(folder: Path) -> dict[str, Any]:
     return head
 
 
-def last_records(folder: Path) -> Iterator[Record]:
+def read_last_records(folder: Path) -> Iterator[Record]:
     """Yield the last record of each job, in the order in which jobs were first told of."""
     places: dict[str, int] = {}
     path = folder / MANIFEST
@@ -150,15 +150,15 @@ def last_records(folder: Path) -> Iterator[Record]:
         return
     with path.open("rb") as file:
         while line := file.readline():
-            if record := _parsed(line):
+            if record := _parse_record(line):
                 places[record["job"]] = file.tell() - len(line)
     with path.open("rb") as file:
         for place in places.values():
             file.seek(place)
-            yield _parsed(file.readline())
+            yield _parse_record(file.readline())
 
 
-def _parsed(line: bytes) -> Record:
+def _parse_record(line: bytes) -> Record:
     """Return a record, or nothing where a kill tore its line."""
     try:
         record = json.loads(line)
@@ -168,7 +168,7 @@ def _parsed(line: bytes) -> Record:
     return record if is_one and "status" in record and line.endswith(b"\n") else {}
 
 
-def _mend(path: Path) -> None:
+def _truncate_torn_line(path: Path) -> None:
     """Cut off a torn last line, so that the next one begins a line of its own."""
     with path.open("r+b") as file:
         blob_end = file.seek(0, 2)

@@ -14,10 +14,10 @@ from typing import Any
 
 from lofigen_kit.errors import InputError, PresetError
 from lofigen_kit.plugins.registry import Registry
-from lofigen_kit.preset.schema import Preset, parse
+from lofigen_kit.preset.schema import Preset, parse_preset
 from lofigen_kit.preset.yaml_loader import Document
 from lofigen_kit.provenance.load import check_native, find_preset
-from lofigen_kit.runtime.files import safe_name
+from lofigen_kit.runtime.files import make_safe_name
 
 MAX_POINTS = 10_000
 MAX_TAKES = 10_000_000
@@ -26,7 +26,7 @@ TAKES_A_FOLDER = 1000
 
 
 @dataclass(frozen=True)
-class Point:
+class SweepPoint:
     """One setting of what is swept.
 
     Attributes:
@@ -45,7 +45,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Job:
+class TakeJob:
     """One take of a point, and the hash of what it is rendered from."""
 
     point: int
@@ -54,7 +54,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Plan:
+class BatchPlan:
     """What is to be rendered.
 
     Attributes:
@@ -63,29 +63,31 @@ class Plan:
         root: The folder of the files that the preset names.
     """
 
-    points: tuple[Point, ...]
+    points: tuple[SweepPoint, ...]
     takes: int
     root: Path | None
 
     def __len__(self) -> int:
         return len(self.points) * self.takes
 
-    def jobs(self) -> Iterator[Job]:
+    def iterate_jobs(self) -> Iterator[TakeJob]:
         """Yield all jobs, point by point: a later point finds what an earlier one played."""
         for number, point in enumerate(self.points):
             digest = hashlib.sha256(json.dumps(point.data, sort_keys=True).encode())
             for take in range(self.takes):
                 own = digest.copy()
                 own.update(f" take {take}".encode())
-                yield Job(number, take, own.hexdigest())
+                yield TakeJob(number, take, own.hexdigest())
 
-    def groups(self, size: int, done: Container[str]) -> Iterator[tuple[Job, ...]]:
+    def iterate_groups(self, size: int, done: Container[str]) -> Iterator[tuple[TakeJob, ...]]:
         """Yield the jobs that are not done, some takes of one point at a time."""
-        for _, jobs in itertools.groupby(self.jobs(), lambda job: (job.point, job.take // size)):
+        for _, jobs in itertools.groupby(
+            self.iterate_jobs(), lambda job: (job.point, job.take // size)
+        ):
             if missing := tuple(job for job in jobs if job.key not in done):
                 yield missing
 
-    def place(self, job: Job) -> str:
+    def place(self, job: TakeJob) -> str:
         """Return the folder of a job's file below the batch's: no folder grows without end."""
         shard = f"take{job.take - job.take % TAKES_A_FOLDER}-" if job.take >= TAKES_A_FOLDER else ""
         return "/".join(part for part in (self.points[job.point].name, shard) if part)
@@ -104,7 +106,7 @@ def make_plan(
     overrides: Sequence[str] = (),
     sweeps: Sequence[str] = (),
     table: Path | None = None,
-) -> Plan:
+) -> BatchPlan:
     """Return the plan of a batch.
 
     Args:
@@ -136,11 +138,11 @@ def make_plan(
             raise InputError(
                 f"settings {twin} and {number} are the same", where=" ".join(changes) or preset
             )
-        points.append(Point(_name(number, changes) if len(settings) > 1 else "", chosen))
-    return Plan(tuple(points), takes, points[0].preset.root)
+        points.append(SweepPoint(_name(number, changes) if len(settings) > 1 else "", chosen))
+    return BatchPlan(tuple(points), takes, points[0].preset.root)
 
 
-def from_json(data: dict[str, Any], registry: Registry, *, where: Path) -> Plan:
+def from_json(data: dict[str, Any], registry: Registry, *, where: Path) -> BatchPlan:
     """Return a plan that was kept.
 
     Raises:
@@ -149,11 +151,11 @@ def from_json(data: dict[str, Any], registry: Registry, *, where: Path) -> Plan:
     try:
         root = Path(data["root"]) if data["root"] else None
         points = tuple(
-            Point(point["name"], parse(Document(point["preset"], str(where)), root=root,
+            SweepPoint(point["name"], parse_preset(Document(point["preset"], str(where)), root=root,
                                        registry=registry))
             for point in data["points"]
         )  # fmt: skip
-        plan = Plan(points, int(data["takes"]), root)
+        plan = BatchPlan(points, int(data["takes"]), root)
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"the batch's plan is damaged ({error!r})", where=where) from None
     for point in points:
@@ -236,4 +238,4 @@ def _name(number: int, changes: Sequence[str]) -> str:
     """Return a folder's name: the number in order, and what is set, by its last word."""
     told = [change.rpartition("=") for change in changes]
     words = "_".join(f"{key.rpartition('.')[2]}-{value}" for key, _, value in told)
-    return f"{number:03}_{safe_name(words)}"
+    return f"{number:03}_{make_safe_name(words)}"

@@ -16,10 +16,10 @@ from lofigen_kit.plugins.loader import load_plugins
 from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.preset.schema import Preset
 from lofigen_kit.provenance.load import find_preset
-from lofigen_kit.provenance.save import files_of, process
+from lofigen_kit.provenance.save import list_output_files, process
 from lofigen_kit.render.recording import Progress
-from lofigen_kit.runtime.files import check_free, safe_name
-from lofigen_kit.runtime.workers import heard_warnings, interruptible, pool
+from lofigen_kit.runtime.files import check_free, make_safe_name
+from lofigen_kit.runtime.workers import allow_interrupts, collect_warnings, make_pool
 
 if TYPE_CHECKING:
     from lofigen_kit.components.contracts import Source
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Job:
+class FileJob:
     """A file to read, and the file to write."""
 
     source: Path
@@ -35,7 +35,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Done:
+class FileResult:
     """What came of a job.
 
     Attributes:
@@ -45,14 +45,14 @@ class Done:
         warnings: What another process had to say.
     """
 
-    job: Job
+    job: FileJob
     facts: dict[str, Any] | None = None
     failure: LofigenError | None = None
     warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Rack:
+class PresetRef:
     """What to run on files, in words, so that another process can load it.
 
     Attributes:
@@ -102,7 +102,7 @@ def list_jobs(
     *,
     name: Path | None = None,
     force: bool = False,
-) -> list[Job]:
+) -> list[FileJob]:
     """Return what is to be written, with names that are safe on every system.
 
     Args:
@@ -115,11 +115,11 @@ def list_jobs(
     Raises:
         InputError: if two files would be written to one place, or one is there already.
     """
-    suffix = f"_{safe_name(preset.name)}.{preset.output.format}"
+    suffix = f"_{make_safe_name(preset.name)}.{preset.output.format}"
     jobs, taken = [], dict[str, Path]()
     for source, place in files:
-        folder = output.joinpath(*(safe_name(part) for part in place.parent.parts))
-        target = name or folder / (safe_name(place.stem) + suffix)
+        folder = output.joinpath(*(make_safe_name(part) for part in place.parent.parts))
+        target = name or folder / (make_safe_name(place.stem) + suffix)
         # As a system sees it that does not tell capitals.
         other = taken.setdefault(str(target).casefold(), source)
         if other is not source:
@@ -128,14 +128,14 @@ def list_jobs(
                 where=target,
                 remedy="rename one of them, or process them one by one",
             )
-        check_free(*files_of(target), force=force)
-        jobs.append(Job(source, target))
+        check_free(*list_output_files(target), force=force)
+        jobs.append(FileJob(source, target))
     return jobs
 
 
-def run(
-    jobs: Sequence[Job],
-    rack: Rack,
+def process_files(
+    jobs: Sequence[FileJob],
+    preset_ref: PresetRef,
     registry: Registry,
     *,
     workers: int = 1,
@@ -143,14 +143,14 @@ def run(
     identity: Identity | None = None,
     force: bool = False,
     progress: Progress | None = None,
-) -> Iterator[Done]:
+) -> Iterator[FileResult]:
     """Do all jobs and yield what came of each, in the order in which they end.
 
     The sound is the same for any number of workers.
 
     Args:
         jobs: What to do.
-        rack: What to run.
+        preset_ref: What to run.
         registry: The plugins of this process.
         workers: Processes; 1 is this one alone.
         salvage: Take damaged files as far as they go.
@@ -161,9 +161,9 @@ def run(
     Raises:
         RenderError: if a worker dies.
     """
-    work = partial(_done, salvage=salvage, identity=identity, force=force)
+    work = partial(_process_job, salvage=salvage, identity=identity, force=force)
     if workers == 1 or len(jobs) == 1:
-        preset = rack.load(registry)
+        preset = preset_ref.load(registry)
         for number, job in enumerate(jobs, start=1):
             alone = progress if len(jobs) == 1 else None
             yield work(job, preset, registry, progress=alone)
@@ -171,7 +171,7 @@ def run(
                 progress("processing", number, len(jobs))
         return
     try:
-        with pool(min(workers, len(jobs)), _begin, (rack,)) as workshop:
+        with make_pool(min(workers, len(jobs)), _begin, (preset_ref,)) as workshop:
             futures = [workshop.submit(_work, work, job) for job in jobs]
             try:
                 for number, future in enumerate(as_completed(futures), start=1):
@@ -197,8 +197,8 @@ def _walk(folder: Path, output: Path) -> Iterator[Path]:
         yield from (here / name for name in sorted(names) if not name.startswith("."))
 
 
-def _done(
-    job: Job,
+def _process_job(
+    job: FileJob,
     preset: Preset,
     registry: Registry,
     *,
@@ -206,7 +206,7 @@ def _done(
     identity: Identity | None,
     force: bool,
     progress: Progress | None = None,
-) -> Done:
+) -> FileResult:
     """Do a job; what goes wrong with it is its result."""
     source = cast("type[Source]", registry.find("source", "audio-file"))
     chosen = preset.with_source(source.model_validate({"path": str(job.source.absolute())}))
@@ -222,8 +222,8 @@ def _done(
             progress=progress,
         )
     except LofigenError as failure:
-        return Done(job, failure=failure)
-    return Done(job, facts)
+        return FileResult(job, failure=failure)
+    return FileResult(job, facts)
 
 
 class _Worker:
@@ -233,12 +233,12 @@ class _Worker:
     preset: Preset
 
 
-def _begin(rack: Rack) -> None:
+def _begin(rack: PresetRef) -> None:
     _Worker.registry = load_plugins(rack.plugin_dir)
     _Worker.preset = rack.load(_Worker.registry)
 
 
-def _work(work: Callable[[Job, Preset, Registry], Done], job: Job) -> Done:
-    with interruptible(), heard_warnings() as heard:
+def _work(work: Callable[[FileJob, Preset, Registry], FileResult], job: FileJob) -> FileResult:
+    with allow_interrupts(), collect_warnings() as heard:
         done = work(job, _Worker.preset, _Worker.registry)
     return replace(done, warnings=tuple(heard))

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from lofigen_kit.music.score import Score
 
 
-def rank(played: AudioBuffer, score: Score, findings: list[Finding]) -> float:
+def compute_quality(played: AudioBuffer, score: Score, findings: list[Finding]) -> float:
     """Return from 0 to 1 how nearly a take is what its score asks for.
 
     The mean of what `evaluate` measures: F of the kicks and of the snares that are heard at the
@@ -22,7 +22,7 @@ def rank(played: AudioBuffer, score: Score, findings: list[Finding]) -> float:
         score: What it was to play.
         findings: What the doctor finds in it.
     """
-    from lofigen_kit.analysis import chroma, chroma_similarity, drum_f_measure, written_tones
+    from lofigen_kit.analysis import chroma, chroma_similarity, drum_f_measure, render_score_tones
 
     parts = [
         drum_f_measure(played, score, drum)
@@ -30,7 +30,7 @@ def rank(played: AudioBuffer, score: Score, findings: list[Finding]) -> float:
         if any(hit.drum == drum for hit in score.hits)
     ]
     if score.notes:
-        written = chroma(written_tones(score, played.frames, played.sample_rate_hz))
+        written = chroma(render_score_tones(score, played.frames, played.sample_rate_hz))
         parts.append(chroma_similarity(chroma(played), written))
     collapsed = sum(finding.end_s - finding.start_s for finding in findings) / played.duration_s
     return float(sum(parts) / max(len(parts), 1) * (1.0 - min(collapsed, 1.0)))

@@ -7,20 +7,22 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from itertools import chain, islice
 
-from lofigen_kit.batch.executors import Engine
+from lofigen_kit.batch.executors import BatchExecutor
 from lofigen_kit.batch.ledger import Record
-from lofigen_kit.batch.worker import Group
+from lofigen_kit.batch.worker import TakeGroup
 
-AHEAD = 2
+GROUPS_PER_WORKER = 2
 """Groups under way for each worker: one at work and one waiting."""
-MOST_DEATHS = 2
+MAX_DEATHS = 2
 """A take that is tried alone, and under which so many processes died, is not tried again."""
 
-Do = Callable[[Group], list[Record]]
-Tell = Callable[[Record], None]
+GroupRenderer = Callable[[TakeGroup], list[Record]]
+RecordCallback = Callable[[Record], None]
 
 
-def run(groups: Iterator[Group], engine: Engine, do: Do, tell: Tell) -> None:
+def run_groups(
+    groups: Iterator[TakeGroup], executor: BatchExecutor, do: GroupRenderer, tell: RecordCallback
+) -> None:
     """Do all groups, and tell what came of each take as soon as that is known.
 
     Where a process dies, those that were under way are under suspicion: each take is tried alone,
@@ -28,39 +30,48 @@ def run(groups: Iterator[Group], engine: Engine, do: Do, tell: Tell) -> None:
 
     Args:
         groups: What is to be done; a few are taken ahead, never all.
-        engine: Who does it.
+        executor: Who does it.
         do: The work, which can be pickled.
         tell: Called with each record, from this thread.
     """
-    while suspects := _work(groups, engine, do, tell, ahead=AHEAD * engine.workers):
-        _one_by_one(list(chain.from_iterable(group.alone() for group in suspects)),
-                    engine, do, tell)  # fmt: skip
+    while suspects := _run_until_death(
+        groups, executor, do, tell, ahead=GROUPS_PER_WORKER * executor.workers
+    ):
+        _run_one_by_one(list(chain.from_iterable(group.split_into_single() for group in suspects)),
+                    executor, do, tell)  # fmt: skip
 
 
-def _one_by_one(suspects: list[Group], engine: Engine, do: Do, tell: Tell) -> None:
+def _run_one_by_one(
+    suspects: list[TakeGroup], executor: BatchExecutor, do: GroupRenderer, tell: RecordCallback
+) -> None:
     deaths: Counter[str] = Counter()
     waiting = iter(suspects)
-    while culprits := _work(waiting, engine, do, tell, ahead=1):
+    while culprits := _run_until_death(waiting, executor, do, tell, ahead=1):
         [culprit] = culprits
         key = culprit.jobs[0].key
         deaths[key] += 1
-        if deaths[key] < MOST_DEATHS:
+        if deaths[key] < MAX_DEATHS:
             waiting = chain([culprit], waiting)
         else:
-            for record in culprit.failed("the process that rendered it died, twice"):
-                tell({**record, "engine": engine.name})
+            for record in culprit.make_failures("the process that rendered it died, twice"):
+                tell({**record, "engine": executor.name})
 
 
-def _work(
-    groups: Iterator[Group], engine: Engine, do: Do, tell: Tell, *, ahead: int
-) -> list[Group]:
+def _run_until_death(
+    groups: Iterator[TakeGroup],
+    executor: BatchExecutor,
+    do: GroupRenderer,
+    tell: RecordCallback,
+    *,
+    ahead: int,
+) -> list[TakeGroup]:
     """Do groups until there are none or a process dies; return those that were under way."""
-    under_way: dict[Future[list[Record]], Group] = {}
-    doubtful: list[Group] = []
-    with engine.open() as workers:
+    under_way: dict[Future[list[Record]], TakeGroup] = {}
+    doubtful: list[TakeGroup] = []
+    with executor.open() as workers:
         while True:
             for group in islice(groups, ahead - len(under_way)):
-                under_way[_submitted(workers, do, group)] = group
+                under_way[_submit_group(workers, do, group)] = group
             if not under_way:
                 return doubtful
             for future in wait(under_way, return_when=FIRST_COMPLETED).done:
@@ -74,13 +85,13 @@ def _work(
                     if len(group.jobs) > 1:
                         doubtful.append(group)
                     else:
-                        records = group.failed(f"{type(error).__name__}: {error}")
+                        records = group.make_failures(f"{type(error).__name__}: {error}")
                 del under_way[future]
                 for record in records:
-                    tell({**record, "engine": engine.name})
+                    tell({**record, "engine": executor.name})
 
 
-def _submitted(workers: Executor, do: Do, group: Group) -> Future[list[Record]]:
+def _submit_group(workers: Executor, do: GroupRenderer, group: TakeGroup) -> Future[list[Record]]:
     """Return the future of a group; that of a broken pool is broken too."""
     try:
         return workers.submit(do, group)

@@ -17,29 +17,29 @@ from typing import Any
 
 from lofigen_kit.analysis import collapse
 from lofigen_kit.batch.ledger import Record
-from lofigen_kit.batch.plan import Job
-from lofigen_kit.batch.ranking import rank
+from lofigen_kit.batch.plan import TakeJob
+from lofigen_kit.batch.ranking import compute_quality
 from lofigen_kit.components.base import Take
 from lofigen_kit.errors import AudioError, InputError, LofigenError, RenderError
 from lofigen_kit.plugins.loader import load_plugins
 from lofigen_kit.plugins.registry import Registry
-from lofigen_kit.preset.schema import Preset, parse
+from lofigen_kit.preset.schema import Preset, parse_preset
 from lofigen_kit.preset.yaml_loader import Document
 from lofigen_kit.provenance import recipe
 from lofigen_kit.provenance.c2pa import Identity
-from lofigen_kit.provenance.licences import check_commercial, made_with
-from lofigen_kit.provenance.save import file_stem, files_of, recipe_of, save
+from lofigen_kit.provenance.licences import check_commercial, list_components
+from lofigen_kit.provenance.save import list_output_files, make_file_recipe, name_rendering, save
 from lofigen_kit.render.cache import Cache
 from lofigen_kit.render.result import Rendering
 from lofigen_kit.render.take import render_takes
 from lofigen_kit.runtime.files import check_free
-from lofigen_kit.runtime.workers import interruptible, one_thread
+from lofigen_kit.runtime.workers import allow_interrupts, limit_threads
 
 MAX_ATTEMPTS = 4
 
 
 @dataclass(frozen=True)
-class Options:
+class BatchOptions:
     """What is asked of every take.
 
     Attributes:
@@ -55,7 +55,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Place:
+class WorkerSettings:
     """Where a worker finds what it needs, on any machine that shares the folders.
 
     Attributes:
@@ -76,7 +76,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Group:
+class TakeGroup:
     """Some takes of one point, whose tracks go through the engine side by side.
 
     Attributes:
@@ -88,21 +88,21 @@ class Group:
     """
 
     preset: dict[str, Any]
-    jobs: tuple[Job, ...]
+    jobs: tuple[TakeJob, ...]
     below: str
-    place: Place
-    options: Options
+    place: WorkerSettings
+    options: BatchOptions
 
-    def alone(self) -> list[Group]:
+    def split_into_single(self) -> list[TakeGroup]:
         """Return the same takes in groups of one."""
         return [replace(self, jobs=(job,)) for job in self.jobs]
 
-    def failed(self, error: str) -> list[Record]:
+    def make_failures(self, error: str) -> list[Record]:
         """Return the records of takes that could not be rendered."""
-        return [failure(job, error) for job in self.jobs]
+        return [make_failure_record(job, error) for job in self.jobs]
 
 
-def failure(job: Job, error: str) -> Record:
+def make_failure_record(job: TakeJob, error: str) -> Record:
     """Return the record of a take that could not be rendered."""
     return {"job": job.key, "status": "failed", "take": job.take, "error": error}
 
@@ -112,35 +112,35 @@ def begin(plugin_dir: Path | None) -> None:
     _registry(plugin_dir)
 
 
-def do(group: Group) -> list[Record]:
+def do(group: TakeGroup) -> list[Record]:
     """Render and publish takes, and return a record of each; what goes wrong with one is in it."""
-    one_thread()
+    limit_threads()
     try:
         registry = _registry(group.place.plugin_dir)
         document = Document(group.preset, "the batch's preset")
-        preset = parse(document, root=group.place.root, registry=registry)
+        preset = parse_preset(document, root=group.place.root, registry=registry)
     except LofigenError as error:
-        return group.failed(str(error))
-    with interruptible():
+        return group.make_failures(str(error))
+    with allow_interrupts():
         return _do(group, preset, registry)
 
 
-def _do(group: Group, preset: Preset, registry: Registry) -> list[Record]:
+def _do(group: TakeGroup, preset: Preset, registry: Registry) -> list[Record]:
     records: list[Record] = []
     try:
-        for record in _rendered(group, preset, registry):
+        for record in _render_and_publish(group, preset, registry):
             records.append(record)  # noqa: PERF402 - what was done before an error is kept
     except LofigenError as error:
         missing = group.jobs[len(records) :]
         if len(group.jobs) == 1:
-            return [failure(missing[0], str(error))]
+            return [make_failure_record(missing[0], str(error))]
         # One of them is to blame: each by itself, the others are as good as ever.
         for job in missing:
             records += _do(replace(group, jobs=(job,)), preset, registry)
     return records
 
 
-def _rendered(group: Group, preset: Preset, registry: Registry) -> Iterator[Record]:
+def _render_and_publish(group: TakeGroup, preset: Preset, registry: Registry) -> Iterator[Record]:
     """Render takes side by side; yield the record of each as soon as it is published."""
     started = monotonic()
     renderings = render_takes(
@@ -148,23 +148,23 @@ def _rendered(group: Group, preset: Preset, registry: Registry) -> Iterator[Reco
         [job.take for job in group.jobs],
         device=group.place.device,
         cache=Cache(group.place.cache) if group.place.cache else None,
-        on_take=lambda _, take: _check_terms(group.options, take),
+        on_take=lambda _, take: _check_take_licences(group.options, take),
     )
     with closing(renderings):
         for job, first in zip(group.jobs, renderings, strict=True):
-            rendering = _not_collapsed(group, preset, first)
+            rendering = _retry_collapsed(group, preset, first)
             path, facts = _publish(group, rendering, registry)
             # What is done side by side for all of them counts as the first one's.
             seconds, started = monotonic() - started, monotonic()
             yield {**_record(group, job, rendering, path, facts), "seconds": round(seconds, 3)}
 
 
-def _check_terms(options: Options, take: Take) -> None:
+def _check_take_licences(options: BatchOptions, take: Take) -> None:
     if options.commercial:
         check_commercial({"source": take.licence})
 
 
-def _not_collapsed(group: Group, preset: Preset, rendering: Rendering) -> Rendering:
+def _retry_collapsed(group: TakeGroup, preset: Preset, rendering: Rendering) -> Rendering:
     """Return a take as it is, or, where it has collapsed and is to be rejected, another attempt.
 
     Raises:
@@ -193,7 +193,9 @@ def _findings(rendering: Rendering) -> list[collapse.Finding]:
     return collapse.examine(rendering.played) if rendering.played else []
 
 
-def _publish(group: Group, rendering: Rendering, registry: Registry) -> tuple[Path, dict[str, Any]]:
+def _publish(
+    group: TakeGroup, rendering: Rendering, registry: Registry
+) -> tuple[Path, dict[str, Any]]:
     """Write a take, or find that it is there; return its file and its recipe.
 
     Raises:
@@ -201,11 +203,11 @@ def _publish(group: Group, rendering: Rendering, registry: Registry) -> tuple[Pa
     """
     output = rendering.preset.output
     folder = group.place.folder / group.below
-    path = folder / f"{file_stem(rendering)}.{output.format}"
-    files = files_of(path, midi=output.midi)
+    path = folder / f"{name_rendering(rendering)}.{output.format}"
+    files = list_output_files(path, midi=output.midi)
     if path.exists():
         facts = _own_recipe(path)
-        now = recipe_of(rendering, registry)
+        now = make_file_recipe(rendering, registry)
         if facts.get("audio_sha256") != now["audio_sha256"]:
             raise InputError(
                 "another sound of this name is there", where=path, remedy="move it, and run again"
@@ -235,7 +237,7 @@ def _is_recipe(path: Path) -> bool:
 
 
 def _record(
-    group: Group, job: Job, rendering: Rendering, path: Path, facts: dict[str, Any]
+    group: TakeGroup, job: TakeJob, rendering: Rendering, path: Path, facts: dict[str, Any]
 ) -> Record:
     findings, score = _findings(rendering), rendering.score
     record = {
@@ -256,11 +258,11 @@ def _record(
         "findings": [asdict(finding) for finding in findings],
         "audio_sha256": facts["audio_sha256"],
         "licences": facts["licences"],
-        "made_with": made_with(facts),
+        "made_with": list_components(facts),
     }
     if group.options.rank and rendering.played:
         # As it was played, and not as it is heard: effects may have moved it.
-        record["rank"] = round(rank(rendering.played, rendering.written, findings), 4)
+        record["rank"] = round(compute_quality(rendering.played, rendering.written, findings), 4)
     return record
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from lofigen_kit.bench.rounds import Play
 from lofigen_kit.engine import simd
 from lofigen_kit.engine.kernels import Array, entry
-from lofigen_kit.engine.plan import WIDTH, aligned
+from lofigen_kit.engine.plan import WIDTH, allocate_aligned
 from lofigen_kit.engine.simd import fma, load, load_rows, store_rows, zeros, zeros_like
 
 BEYOND_CACHE = 1 << 28
@@ -55,28 +55,30 @@ def multiply_add(turns: int, sums: Array) -> None:
     store_rows(sums, SPAN // 2, WIDTH, b)
 
 
-def reader(numbers: np.ndarray, threads: int) -> Callable[[int], Play]:
+def make_reader(numbers: np.ndarray, threads: int) -> Callable[[int], Play]:
     """Return what prepares some passes over an array, on each thread.
 
     Args:
         numbers: On a cache line [shape=(n,), dtype=float32].
         threads: How many read at once.
     """
-    return lambda passes: _at_once(lambda: read(numbers, passes, aligned(SPAN)), threads)
+    return lambda passes: _run_on_threads(
+        lambda: read(numbers, passes, allocate_aligned(SPAN)), threads
+    )
 
 
-def multiplier(threads: int) -> Callable[[int], Play]:
+def make_multiplier(threads: int) -> Callable[[int], Play]:
     """Return what prepares some `TURNS` of multiply-adds, on each thread."""
-    return lambda times: _at_once(lambda: multiply_add(times * TURNS, _small()), threads)
+    return lambda times: _run_on_threads(lambda: multiply_add(times * TURNS, _small()), threads)
 
 
 def _small() -> np.ndarray:
-    numbers = aligned(SPAN)
+    numbers = allocate_aligned(SPAN)
     numbers[:] = np.linspace(1e-3, 2e-3, SPAN)
     return numbers
 
 
-def _at_once(play: Play, threads: int) -> Play:
+def _run_on_threads(play: Play, threads: int) -> Play:
     def plays() -> None:
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(lambda _: play(), range(threads)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lofigen_kit.engine.plan import BLOCK, NEAR, WIDTH, Plan, tile_sizes
+from lofigen_kit.engine.plan import BLOCK, NEAR, WIDTH, PackedNetwork, tile_sizes
 
 if TYPE_CHECKING:
     from lofigen_kit.nn.checkpoint import Network
@@ -37,7 +37,7 @@ class Cost:
         return self.near_bytes + self.tile_bytes
 
 
-def plan_cost(plan: Plan) -> Cost:
+def plan_cost(plan: PackedNetwork) -> Cost:
     """Return what a step of the engine costs, the tiles spread over the steps that they serve.
 
     A relaxed layer sums one to `NEAR` lags, (`NEAR` + 1) / 2 in the mean. The tile of size U falls
@@ -56,7 +56,7 @@ def plan_cost(plan: Plan) -> Cost:
     return Cost(near + 2 * spectral, FLOAT_BYTES * near, FLOAT_BYTES * spectral)
 
 
-def near_size(plan: Plan) -> int:
+def near_size(plan: PackedNetwork) -> int:
     """Return how many weights the steps share among them, all lags counted."""
     layers = plan.layers
     each = layers["inputs"] * layers["taps"] + layers["hidden"] * plan.channels

@@ -15,7 +15,7 @@ from lofigen_kit.components.base import Context
 from lofigen_kit.components.contracts import Effect
 from lofigen_kit.effects import rack
 from lofigen_kit.music.score import BeatGrid
-from lofigen_kit.runtime.seeding import stream
+from lofigen_kit.runtime.seeding import rng_for
 
 if TYPE_CHECKING:
     from lofigen_kit.preset.schema import Preset
@@ -55,7 +55,7 @@ def measure(
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):
-        stages = _prepare(preset, music(seconds))
+        stages = _prepare(preset, make_music(seconds))
         times = interleave([stage.play for stage in stages], rounds, progress)
     wall_s = np.array([spent.wall_s for spent in times])
     cpu_s = np.array([spent.cpu_s for spent in times])
@@ -76,7 +76,7 @@ def measure(
     }
 
 
-def music(duration_s: float) -> AudioBuffer:
+def make_music(duration_s: float) -> AudioBuffer:
     """Return a beat's likeness: struck noise over chords, 15 dB from its level to its peaks."""
     rng = np.random.default_rng(SEED)
     t = np.arange(round(duration_s * RATE_HZ)) / RATE_HZ
@@ -94,7 +94,7 @@ def _prepare(preset: Preset, audio: AudioBuffer) -> list[_Stage]:
     from lofigen_kit.dsp.mastering import master
 
     stages = []
-    for name, effect in rack.stages(preset.effects):
+    for name, effect in rack.name_stages(preset.effects):
         play = partial(_apply, effect, name, audio, preset)
         stages.append(_Stage(name.removeprefix("effects."), play))
         audio = play()
@@ -109,8 +109,8 @@ def _prepare(preset: Preset, audio: AudioBuffer) -> list[_Stage]:
 
 
 def _apply(effect: Effect, name: str, audio: AudioBuffer, preset: Preset) -> AudioBuffer:
-    ctx = Context(rng=stream(preset.seed, 0, name), grid=GRID, root=preset.root)
-    return rack.applied(effect, audio, ctx, loop=False)
+    ctx = Context(rng=rng_for(preset.seed, 0, name), grid=GRID, root=preset.root)
+    return rack.apply_effect(effect, audio, ctx, loop=False)
 
 
 def _figures(own_s: np.ndarray, all_s: np.ndarray, seconds: float) -> dict[str, float]:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lofigen_kit.bench.cost import FLOAT_BYTES, Cost, near_size, plan_cost, ring_cost, window_cost
-from lofigen_kit.bench.players import METHODS, WINDOW, Job
-from lofigen_kit.bench.rounds import Play, calibrate, interleave, ratio
+from lofigen_kit.bench.players import METHODS, WINDOW, PlayerJob
+from lofigen_kit.bench.rounds import Play, calibrate, compute_ratio, interleave
 from lofigen_kit.components.contracts import Sampler
-from lofigen_kit.engine.batch import layout
-from lofigen_kit.engine.plan import aligned, plan_for
+from lofigen_kit.engine.batch import plan_lanes
+from lofigen_kit.engine.plan import allocate_aligned, get_packed_network
 
 if TYPE_CHECKING:
     from lofigen_kit.nn.checkpoint import Network
@@ -50,7 +50,7 @@ Rates = Mapping[Case | Ceiling, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
-class Setting:
+class BenchmarkSettings:
     """How to measure.
 
     Attributes:
@@ -66,7 +66,7 @@ class Setting:
     device: str = "cpu"
 
 
-def random_network(spec: NetworkSpec) -> Network:
+def make_random_network(spec: NetworkSpec) -> Network:
     """Return a network before its training, whose signals keep their level."""
     from lofigen_kit.nn.network import CausalStack, to_network
 
@@ -89,7 +89,7 @@ def list_cases(
 def measure(
     networks: Mapping[str, Network],
     cases: Sequence[Case],
-    setting: Setting,
+    setting: BenchmarkSettings,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Time all cases in turn, and the machine's ceilings among them.
@@ -106,7 +106,7 @@ def measure(
         again in `by_cpu_time`, where what other programs take away does not count and several
         threads count as one core.
     """
-    reasons = {case.method: METHODS[case.method].missing() for case in cases}
+    reasons = {case.method: METHODS[case.method].find_missing() for case in cases}
     jobs: dict[Case | Ceiling, tuple[Play, float]] = {
         case: _prepare(networks[case.model], case, setting)
         for case in cases
@@ -138,16 +138,16 @@ def measure(
     }
 
 
-def _prepare(network: Network, case: Case, setting: Setting) -> tuple[Play, float]:
+def _prepare(network: Network, case: Case, setting: BenchmarkSettings) -> tuple[Play, float]:
     """Return what plays a case, and how many samples it makes."""
     method = METHODS[case.method]
-    job = Job(network, setting.sampler, case.tracks, case.threads, setting.device)
+    job = PlayerJob(network, setting.sampler, case.tracks, case.threads, setting.device)
     play, steps = calibrate(partial(method.prepare, job), method.unit, setting.seconds)
     return play, float(steps * case.tracks)
 
 
 def _ceilings(
-    networks: Mapping[str, Network], cases: Sequence[Case], setting: Setting
+    networks: Mapping[str, Network], cases: Sequence[Case], setting: BenchmarkSettings
 ) -> dict[Case | Ceiling, tuple[Play, float]]:
     """Return what measures the machine, for each number of threads that the engine is to use."""
     asked = [case for case in cases if case.method == "engine"]
@@ -156,28 +156,28 @@ def _ceilings(
     from lofigen_kit.bench import ceilings
 
     def ones(size: int) -> np.ndarray:
-        array = aligned(size)
+        array = allocate_aligned(size)
         array[:] = 1.0  # untouched pages would all be the same page of zeros
         return array
 
     arrays = {"read memory": ones(ceilings.BEYOND_CACHE // FLOAT_BYTES)}
     for model in dict.fromkeys(case.model for case in asked):
-        plan = plan_for(networks[model])
+        plan = get_packed_network(networks[model])
         arrays[f"read {model}, near"] = ones(near_size(plan))
         arrays[f"read {model}"] = plan.weights
     jobs: dict[Case | Ceiling, tuple[Play, float]] = {}
     for threads in sorted({case.threads for case in asked}):
-        play, times = calibrate(ceilings.multiplier(threads), 1, setting.seconds)
+        play, times = calibrate(ceilings.make_multiplier(threads), 1, setting.seconds)
         amount = float(times * ceilings.TURNS * ceilings.SPAN * threads)
         jobs[Ceiling(ADDING, threads)] = play, amount
         for what, numbers in arrays.items():
-            play, passes = calibrate(ceilings.reader(numbers, threads), 1, setting.seconds)
+            play, passes = calibrate(ceilings.make_reader(numbers, threads), 1, setting.seconds)
             jobs[Ceiling(what, threads)] = play, float(passes * numbers.nbytes * threads)
     return jobs
 
 
 def _result(
-    case: Case, network: Network, setting: Setting, wall: Rates, cpu: Rates
+    case: Case, network: Network, setting: BenchmarkSettings, wall: Rates, cpu: Rates
 ) -> dict[str, Any]:
     """Return all that is known of a case."""
     cost, lanes, groups = ring_cost(network), 1, 1
@@ -187,12 +187,14 @@ def _result(
     elif case.method == "torch-blocked":
         lanes = case.tracks
     elif case.method == "engine":
-        from lofigen_kit.engine.stream import Stream
+        from lofigen_kit.engine.stream import CompiledDecoder
 
-        plan = plan_for(network)
+        plan = get_packed_network(network)
         cost = plan_cost(plan)
-        groups, lanes = layout(case.tracks, case.threads)
-        result["state_bytes"] = groups * Stream(network, setting.sampler, lanes=lanes).nbytes
+        groups, lanes = plan_lanes(case.tracks, case.threads)
+        result["state_bytes"] = (
+            groups * CompiledDecoder(network, setting.sampler, lanes=lanes).nbytes
+        )
         result["weight_bytes"] = plan.weights.nbytes
     result["side_by_side"] = groups * lanes
     if case.method != "torch-blocked":
@@ -215,7 +217,9 @@ def _ratios(case: Case, rates: Rates) -> dict[str, float]:
     """Return how many times faster a case is than each base that was measured."""
     bases = {method: Case(case.model, method, 1, 1) for method in BASES}
     return {
-        method: ratio(rates[case], rates[base]) for method, base in bases.items() if base in rates
+        method: compute_ratio(rates[case], rates[base])
+        for method, base in bases.items()
+        if base in rates
     }
 
 

@@ -17,7 +17,7 @@ from lofigen_kit.bench.rounds import Play
 from lofigen_kit.components.contracts import Sampler
 from lofigen_kit.engine import Ring, Track, generate
 from lofigen_kit.engine.plan import BLOCK
-from lofigen_kit.runtime.seeding import stream
+from lofigen_kit.runtime.seeding import rng_for
 
 if TYPE_CHECKING:
     from lofigen_kit.nn.checkpoint import Network
@@ -32,7 +32,7 @@ GUIDE_LEVEL = 0.1
 
 
 @dataclass(frozen=True, eq=False)
-class Job:
+class PlayerJob:
     """What is to be played.
 
     Attributes:
@@ -54,21 +54,21 @@ class Job:
         channels = len(self.network.spec.guide)
         tracks = []
         for take in range(self.tracks):
-            rng = stream(0, take, "bench")
+            rng = rng_for(0, take, "bench")
             guide = GUIDE_LEVEL * rng.standard_normal((channels, frames), dtype=np.float32)
             tracks.append(Track(frames, guide=guide, rng=rng))
         return tracks
 
 
-def window(job: Job, steps: int) -> Play:
+def prepare_window(job: PlayerJob, steps: int) -> Play:
     """A full window through torch's own Conv1d for each sample, as the reference does it."""
     import torch
 
-    from lofigen_kit.bench.training import with_conv1d
+    from lofigen_kit.bench.training import convert_to_conv1d
     from lofigen_kit.nn.network import from_network
 
     spec = job.network.spec
-    stack = with_conv1d(from_network(job.network))
+    stack = convert_to_conv1d(from_network(job.network))
     [track] = job.make_tracks(WINDOW)
     guide = torch.from_numpy(track.guide)[None]
     samples = torch.zeros(1, 1, WINDOW)
@@ -84,14 +84,14 @@ def window(job: Job, steps: int) -> Play:
     return play
 
 
-def ring(job: Job, steps: int) -> Play:
+def prepare_ring(job: PlayerJob, steps: int) -> Play:
     """A step of every layer for each sample, in numpy."""
     from threadpoolctl import threadpool_limits
 
     spec = job.network.spec
     buffer = Ring(job.network)
     [track] = job.make_tracks(steps)
-    columns = track.columns(0, steps, len(spec.guide))
+    columns = track.read_guide(0, steps, len(spec.guide))
 
     def play() -> None:
         newest = 0.0
@@ -103,7 +103,7 @@ def ring(job: Job, steps: int) -> Play:
     return play
 
 
-def torch_blocked(job: Job, steps: int) -> Play:
+def prepare_torch_stream(job: PlayerJob, steps: int) -> Play:
     """The engine's blocks in torch's own operations, all tracks side by side."""
     import torch
 
@@ -120,7 +120,7 @@ def torch_blocked(job: Job, steps: int) -> Play:
     return play
 
 
-def engine(job: Job, steps: int) -> Play:
+def prepare_engine(job: PlayerJob, steps: int) -> Play:
     """The compiled engine, as `chain preset` and `generate` use it."""
     tracks = job.make_tracks(steps)
     return lambda: generate(job.network, job.sampler, tracks, threads=job.threads)
@@ -136,12 +136,12 @@ class Method(NamedTuple):
         module: What it needs, to be imported.
     """
 
-    prepare: Callable[[Job, int], Play]
+    prepare: Callable[[PlayerJob, int], Play]
     unit: int
     alone: bool
     module: str
 
-    def missing(self) -> str | None:
+    def find_missing(self) -> str | None:
         """Return why it cannot run here, if it cannot."""
         try:
             import_module(self.module)
@@ -151,11 +151,11 @@ class Method(NamedTuple):
 
 
 METHODS = {
-    "window": Method(window, 1, alone=True, module="torch"),
-    "ring": Method(ring, 1, alone=True, module="lofigen_kit.engine.reference"),
+    "window": Method(prepare_window, 1, alone=True, module="torch"),
+    "ring": Method(prepare_ring, 1, alone=True, module="lofigen_kit.engine.reference"),
     "torch-blocked": Method(
-        torch_blocked, PIECE, alone=False, module="lofigen_kit.engine.torch_stream"
+        prepare_torch_stream, PIECE, alone=False, module="lofigen_kit.engine.torch_stream"
     ),
-    "engine": Method(engine, PIECE, alone=False, module="lofigen_kit.engine.stream"),
+    "engine": Method(prepare_engine, PIECE, alone=False, module="lofigen_kit.engine.stream"),
 }
 """By the names that they have on the command line, the slowest first."""

@@ -50,13 +50,13 @@ def interleave(
     seconds = np.empty((len(plays), 2, rounds))
     for turn in range(rounds):
         for index, play in enumerate(plays):
-            seconds[index, :, turn] = clock(play)
+            seconds[index, :, turn] = time_call(play)
             if progress:
                 progress(turn * len(plays) + index + 1, rounds * len(plays))
     return [Times(wall, cpu) for wall, cpu in seconds]
 
 
-def clock(play: Play) -> tuple[float, float]:
+def time_call(play: Play) -> tuple[float, float]:
     """Return the wall and CPU time of one call, in seconds."""
     wall, cpu = time.perf_counter(), time.process_time()
     play()
@@ -76,11 +76,11 @@ def calibrate(prepare: Callable[[int], Play], unit: int, seconds: float) -> tupl
     """
     prepare(unit)()
     amount = unit
-    while clock(play := prepare(amount))[0] < seconds / 2:
+    while time_call(play := prepare(amount))[0] < seconds / 2:
         amount *= 2
     return play, amount
 
 
-def ratio(numerators: np.ndarray, denominators: np.ndarray) -> float:
+def compute_ratio(numerators: np.ndarray, denominators: np.ndarray) -> float:
     """Return the median over rounds of the ratio within a round."""
     return float(np.median(numerators / denominators))

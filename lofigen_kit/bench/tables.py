@@ -22,8 +22,14 @@ def speed(cases: Sequence[Mapping[str, Any]], *, by_cpu_time: bool = False) -> R
         rows.append(
             [
                 *(str(case[key]) for key in ("model", "method", "tracks", "threads")),
-                *(number(figures[key]) for key in ("samples_per_s", "x_realtime", "us_per_step")),
-                *(number(figures["ratios"].get(base)) for base in ("engine", "ring", "window")),
+                *(
+                    format_number(figures[key])
+                    for key in ("samples_per_s", "x_realtime", "us_per_step")
+                ),
+                *(
+                    format_number(figures["ratios"].get(base))
+                    for base in ("engine", "ring", "window")
+                ),
                 "" if share is None else f"{share:.0%}",
                 figures.get("bound", ""),
             ]
@@ -38,7 +44,7 @@ def costs(cases: Sequence[Mapping[str, Any]]) -> Rows:
         if "macs_per_sample" in case:
             numbers = ("macs_per_sample", "bytes_per_sample", "state_bytes", "weight_bytes")
             row = [case["model"], case["method"], str(case["side_by_side"])]
-            row += [number(case.get(key)) for key in numbers]
+            row += [format_number(case.get(key)) for key in numbers]
             rows[tuple(row)] = row
     header = ["model", "method", "side by side", "MACs/sample", "bytes/sample"]
     return [[*header, "state, bytes", "packed weights, bytes"], *rows.values()]
@@ -53,7 +59,7 @@ def ceilings(found: Sequence[Mapping[str, Any]]) -> Rows:
             [
                 ceiling["what"],
                 str(ceiling["threads"]),
-                *(number(ceiling[key] / 1e9) for key in ("per_s", "per_cpu_s")),
+                *(format_number(ceiling[key] / 1e9) for key in ("per_s", "per_cpu_s")),
             ]
             for ceiling in found
         ),
@@ -71,7 +77,7 @@ def training(cases: Sequence[Mapping[str, Any]]) -> Rows:
         "conv1d_gradient_error": "Conv1d to float64",
         "fft_gradient_error": "FFT to float64",
     }
-    rows = [[case["model"], *(number(case[key]) for key in columns)] for case in cases]
+    rows = [[case["model"], *(format_number(case[key]) for key in columns)] for case in cases]
     return [["model", *columns.values()], *rows]
 
 
@@ -81,10 +87,10 @@ def effects(result: Mapping[str, Any]) -> Rows:
     for stage in result["stages"]:
         by_cpu = stage["by_cpu_time"]["x_realtime"]
         figures = (stage["seconds"], stage["x_realtime"], by_cpu)
-        rows.append([stage["stage"], f"{stage['share']:.0%}", *map(number, figures)])
+        rows.append([stage["stage"], f"{stage['share']:.0%}", *map(format_number, figures)])
     total = result["x_realtime"]
     figures = (result["seconds"] / total, total, result["by_cpu_time"]["x_realtime"])
-    return [*rows, ["all", "100%", *map(number, figures)]]
+    return [*rows, ["all", "100%", *map(format_number, figures)]]
 
 
 def machine(facts: Mapping[str, Any]) -> list[str]:
@@ -110,7 +116,7 @@ def generation(result: Mapping[str, Any]) -> dict[str, Rows]:
     }
 
 
-def number(value: float | None) -> str:
+def format_number(value: float | None) -> str:
     """Return three digits of a number, short and without exponents where it is not tiny."""
     if value is None:
         return ""

@@ -10,23 +10,23 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from lofigen_kit.bench.rounds import Play, clock, interleave, ratio
+from lofigen_kit.bench.rounds import Play, compute_ratio, interleave, time_call
 from lofigen_kit.corpus.crops import Batch
 from lofigen_kit.errors import InputError
 from lofigen_kit.nn.network import CausalStack
 from lofigen_kit.nn.spec import NetworkSpec
-from lofigen_kit.training.update import judged_loss
+from lofigen_kit.training.update import compute_loss
 
 
-def with_conv1d(stack: CausalStack) -> CausalStack:
+def convert_to_conv1d(stack: CausalStack) -> CausalStack:
     """Return a copy of a network that computes its layers by torch's own Conv1d."""
     twin = copy.deepcopy(stack)
-    twin.convolve_by(["direct"] * len(stack.spec.layers))
+    twin.set_conv_methods(["direct"] * len(stack.spec.layers))
     return twin
 
 
 @dataclass(frozen=True)
-class Step:
+class StepShape:
     """The measures of a step.
 
     Attributes:
@@ -42,7 +42,7 @@ class Step:
 
 def measure(
     specs: Mapping[str, NetworkSpec],
-    step: Step,
+    step: StepShape,
     *,
     rounds: int,
     progress: Callable[[int, int], None] | None = None,
@@ -72,12 +72,12 @@ def measure(
     pairs = {}
     for name, spec in specs.items():
         ours = CausalStack(spec)
-        pairs[name] = (with_conv1d(ours), ours)
+        pairs[name] = (convert_to_conv1d(ours), ours)
     plays: list[Play] = []
     for name, pair in pairs.items():
         for stack in pair:
             short = specs[name].receptive_field + 64
-            clock(_passes(stack, make_batch(specs[name], 1, short)))  # warms up
+            time_call(_passes(stack, make_batch(specs[name], 1, short)))  # warms up
             plays.append(_passes(stack, make_batch(specs[name], step.batch, step.frames)))
     times = interleave(plays, rounds, progress)
     return [
@@ -87,8 +87,8 @@ def measure(
             "fft_s": fft.median_s,
             "conv1d_cpu_s": conv1d.median_cpu_s,
             "fft_cpu_s": fft.median_cpu_s,
-            "ratio": ratio(conv1d.wall_s, fft.wall_s),
-            "cpu_ratio": ratio(conv1d.cpu_s, fft.cpu_s),
+            "ratio": compute_ratio(conv1d.wall_s, fft.wall_s),
+            "cpu_ratio": compute_ratio(conv1d.cpu_s, fft.cpu_s),
             **_errors(*pairs[name], make_batch(specs[name], step.batch, step.frames)),
         }
         for name, conv1d, fft in zip(pairs, times[::2], times[1::2], strict=True)
@@ -103,7 +103,7 @@ def make_batch(spec: NetworkSpec, count: int, frames: int) -> Batch:
     return Batch(audio[..., :-1], audio[..., 1:], guide if spec.guide else None)
 
 
-def gradient_difference(ours: CausalStack, theirs: CausalStack) -> float:
+def compute_gradient_difference(ours: CausalStack, theirs: CausalStack) -> float:
     """Return the largest difference, in units of the largest gradient of the same tensor."""
     expected = {name: cast("Tensor", p.grad) for name, p in theirs.named_parameters()}
     found = {name: cast("Tensor", p.grad) for name, p in ours.named_parameters()}
@@ -122,15 +122,15 @@ def _errors(direct: CausalStack, ours: CausalStack, batch: Batch) -> dict[str, f
     guide = None if batch.guide is None else batch.guide.double()
     _passes(exact, Batch(batch.x.double(), batch.target.double(), guide))()
     return {
-        "gradient_difference": gradient_difference(ours, direct),
-        "conv1d_gradient_error": gradient_difference(direct, exact),
-        "fft_gradient_error": gradient_difference(ours, exact),
+        "gradient_difference": compute_gradient_difference(ours, direct),
+        "conv1d_gradient_error": compute_gradient_difference(direct, exact),
+        "fft_gradient_error": compute_gradient_difference(ours, exact),
     }
 
 
 def _passes(stack: CausalStack, batch: Batch) -> Play:
     def play() -> None:
         stack.zero_grad()
-        torch.autograd.backward(judged_loss(stack, batch, stack.spec))
+        torch.autograd.backward(compute_loss(stack, batch, stack.spec))
 
     return play

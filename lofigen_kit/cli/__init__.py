@@ -29,7 +29,7 @@ from lofigen_kit.cli import (
     provenance,
     train,
 )
-from lofigen_kit.cli.common import Settings, warn
+from lofigen_kit.cli.common import RootOptions, warn
 from lofigen_kit.errors import LofigenError
 
 GROUPS = (
@@ -67,7 +67,7 @@ def build_app() -> typer.Typer:
         group.register(app)
     taken = {group.name for group in app.registered_groups}
     taken |= {c.name or getattr(c.callback, "__name__", "") for c in app.registered_commands}
-    for name, commands in plugins.installed_commands().items():
+    for name, commands in plugins.find_installed_commands().items():
         if name in taken:
             warn(f"a plugin's commands {name!r} are left out: the toolkit has its own of that name")
         else:
@@ -77,9 +77,9 @@ def build_app() -> typer.Typer:
 
 def _print_version(asked: bool) -> None:
     if asked:
-        from lofigen_kit.runtime.version import program
+        from lofigen_kit.runtime.version import get_program_name
 
-        typer.echo(program())
+        typer.echo(get_program_name())
         raise typer.Exit
 
 
@@ -102,4 +102,4 @@ def _root(
     ] = False,
 ) -> None:
     """Lofi beats played by a small neural network, through a chain of tape effects."""
-    ctx.obj = Settings(plugin_dir=plugin_dir, strict_plugins=strict_plugins)
+    ctx.obj = RootOptions(plugin_dir=plugin_dir, strict_plugins=strict_plugins)

@@ -12,7 +12,7 @@ from lofigen_kit.cli.common import Force, Json, Quiet, progress_bar, show, warn
 from lofigen_kit.errors import InputError
 
 if TYPE_CHECKING:
-    from lofigen_kit.audition.takes import Take
+    from lofigen_kit.audition.takes import SheetRow
 
 
 def register(root: typer.Typer) -> None:
@@ -80,30 +80,30 @@ def audition(
     show(facts, lines, as_json=as_json, quiet=quiet)
 
 
-def _tell(takes: list[Take]) -> None:
+def _tell(takes: list[SheetRow]) -> None:
     for take in takes:
         if take.error:
             warn(f"{take.place}: {take.error}")
 
 
-def _write(folder: Path, takes: list[Take], path: Path, *, embed: bool) -> int:
+def _write(folder: Path, takes: list[SheetRow], path: Path, *, embed: bool) -> int:
     """Write the page and return its size."""
     from lofigen_kit.audition import page
-    from lofigen_kit.runtime.files import write_atomic, writing
+    from lofigen_kit.runtime.files import explain_write_errors, write_atomic
 
     if embed:
-        urls = page.embedded(folder, takes)
-        html = page.page(folder, takes, media=page.EMBEDDED, urls=urls).html.encode()
+        urls = page.embed_sounds(folder, takes)
+        html = page.make_page(folder, takes, media=page.EMBEDDED, urls=urls).html.encode()
     else:
-        urls = page.linked(takes, _way(path, folder))
-        html = page.page(folder, takes, urls=urls).html.encode()
-    with writing(path):
+        urls = page.link_sounds(takes, _make_relative_path(path, folder))
+        html = page.make_page(folder, takes, urls=urls).html.encode()
+    with explain_write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, html)
     return len(html)
 
 
-def _way(path: Path, folder: Path) -> str:
+def _make_relative_path(path: Path, folder: Path) -> str:
     """Return the way from a page to a folder; empty where it lies in it."""
     try:
         way = os.path.relpath(folder.resolve(), path.absolute().parent.resolve())
@@ -114,7 +114,7 @@ def _way(path: Path, folder: Path) -> str:
     return "" if way == "." else Path(way).as_posix()
 
 
-def _serve(folder: Path, takes: list[Take], port: int, *, as_json: bool) -> None:
+def _serve(folder: Path, takes: list[SheetRow], port: int, *, as_json: bool) -> None:
     from lofigen_kit.audition.server import Server
 
     with Server(folder, takes, port) as server:

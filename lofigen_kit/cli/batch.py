@@ -20,26 +20,26 @@ from lofigen_kit.cli.common import (
     Json,
     Overrides,
     Quiet,
+    RootOptions,
     Seed,
-    Settings,
-    columns,
-    printable,
-    registry_of,
+    align_columns,
+    load_registry,
     show,
+    to_printable,
     warn,
 )
-from lofigen_kit.cli.output import Certificate, Key, Sign, signer
+from lofigen_kit.cli.output import Certificate, Key, Sign, load_signer
 from lofigen_kit.errors import InputError
 
 if TYPE_CHECKING:
-    from lofigen_kit.batch.executors import Engine
+    from lofigen_kit.batch.executors import BatchExecutor
     from lofigen_kit.batch.ledger import Ledger, Record
-    from lofigen_kit.batch.plan import Plan
-    from lofigen_kit.batch.worker import Options, Place
+    from lofigen_kit.batch.plan import BatchPlan
+    from lofigen_kit.batch.worker import BatchOptions, WorkerSettings
     from lofigen_kit.plugins.registry import Registry
     from lofigen_kit.provenance.c2pa import Identity
 
-MOST_TOLD = 20
+MAX_SHOWN_FAILURES = 20
 """Failures that `status` shows; the manifest has them all."""
 
 
@@ -58,7 +58,7 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Render hundreds of takes: `batch PRESET -n 500 -o beats/`.",
 )
-EngineName = Annotated[str, typer.Option("--engine", metavar="local|dask", help="Who renders.")]
+ExecutorName = Annotated[str, typer.Option("--engine", metavar="local|dask", help="Who renders.")]
 Workers = Annotated[
     int | None, typer.Option(min=1, max=256, help="Processes; by default one for each core.")
 ]
@@ -99,7 +99,7 @@ def run(
     sweep_table: Annotated[
         Path | None, typer.Option(metavar="CSV", help="Settings in rows, fields in the first one.")
     ] = None,
-    engine: EngineName = "local",
+    engine: ExecutorName = "local",
     workers: Workers = None,
     address: Address = None,
     gpu: Gpu = False,
@@ -129,18 +129,18 @@ def run(
     where some takes failed. With --json, each take is one line of JSON on standard output.
     """
     from lofigen_kit.batch.plan import make_plan
-    from lofigen_kit.batch.worker import Options
+    from lofigen_kit.batch.worker import BatchOptions
 
-    registry = registry_of(ctx)
+    registry = load_registry(ctx)
     changes = [*(overrides or []), *([] if seed is None else [f"seed={seed}"])]
     plan = make_plan(
         preset, takes, registry, overrides=changes, sweeps=sweep or [], table=sweep_table
     )
-    options = Options(reject_collapsed=reject_collapsed, rank=rank, commercial=commercial)
+    options = BatchOptions(reject_collapsed=reject_collapsed, rank=rank, commercial=commercial)
     if commercial:
-        _check_terms(plan)
+        _check_plan_licences(plan)
     tls = {"ca_file": tls_ca, "cert": tls_cert, "key": tls_key}
-    chosen = _engine(
+    chosen = _make_executor(
         engine,
         workers or os.cpu_count() or 1,
         ctx.obj,
@@ -154,8 +154,10 @@ def run(
         return
     head = {**plan.to_json(), "options": asdict(options)}
     identity = _identity(plan, certificate, key) if sign else None
-    place = _place(ctx.obj, output, plan, cache=cache, gpu=gpu, identity=identity)
-    _go(plan, head, options, place, chosen, batch_size=batch_size, as_json=as_json, quiet=quiet)
+    place = _make_worker_settings(ctx.obj, output, plan, cache=cache, gpu=gpu, identity=identity)
+    _run_batch(
+        plan, head, options, place, chosen, batch_size=batch_size, as_json=as_json, quiet=quiet
+    )
 
 
 @app.command()
@@ -165,11 +167,11 @@ def status(
     quiet: Quiet = False,
 ) -> None:
     """Show what of a batch is done, and why the rest is not."""
-    from lofigen_kit.batch.ledger import last_records, read_head
+    from lofigen_kit.batch.ledger import read_head, read_last_records
 
     head = read_head(folder)
     total = len(head["points"]) * head["takes"]
-    records = list(last_records(folder))
+    records = list(read_last_records(folder))
     done = [record for record in records if record["status"] == "done"]
     failed = [record for record in records if record["status"] != "done"]
     facts = {
@@ -186,9 +188,12 @@ def status(
         ["failed", str(len(failed))],
         ["missing", str(facts["missing"])],
         ["collapsed", str(facts["collapsed"])],
-        *([f"take {r.get('take')}", printable(str(r.get("error")))] for r in failed[:MOST_TOLD]),
+        *(
+            [f"take {r.get('take')}", to_printable(str(r.get("error")))]
+            for r in failed[:MAX_SHOWN_FAILURES]
+        ),
     ]
-    show(facts, columns(rows), as_json=as_json, quiet=quiet)
+    show(facts, align_columns(rows), as_json=as_json, quiet=quiet)
 
 
 @app.command()
@@ -208,70 +213,72 @@ def retry(
     """Render on this machine what has failed or is missing, as the folder's own plan has it."""
     from lofigen_kit.batch.ledger import HEAD, read_head
     from lofigen_kit.batch.plan import from_json
-    from lofigen_kit.batch.worker import Options
+    from lofigen_kit.batch.worker import BatchOptions
 
     head = read_head(folder)
-    plan = from_json(head, registry_of(ctx), where=folder / HEAD)
-    options = Options(**head["options"])
-    chosen = _engine("local", workers or os.cpu_count() or 1, ctx.obj)
+    plan = from_json(head, load_registry(ctx), where=folder / HEAD)
+    options = BatchOptions(**head["options"])
+    chosen = _make_executor("local", workers or os.cpu_count() or 1, ctx.obj)
     identity = _identity(plan, certificate, key) if sign else None
-    place = _place(ctx.obj, folder, plan, cache=cache, identity=identity)
-    _go(plan, None, options, place, chosen, batch_size=batch_size, as_json=as_json, quiet=quiet)
+    place = _make_worker_settings(ctx.obj, folder, plan, cache=cache, identity=identity)
+    _run_batch(
+        plan, None, options, place, chosen, batch_size=batch_size, as_json=as_json, quiet=quiet
+    )
 
 
-def _engine(
+def _make_executor(
     name: str,
     workers: int,
-    settings: Settings,
+    settings: RootOptions,
     *,
     address: str | None = None,
     gpu: bool = False,
     tls: dict[str, str] | None = None,
     insecure: bool = False,
-) -> Engine:
-    from lofigen_kit.batch.executors import Dask, Local, check_address
+) -> BatchExecutor:
+    from lofigen_kit.batch.executors import DaskExecutor, LocalExecutor, check_address
 
     if name == "local" and address is None:
-        return Local(workers, settings.plugin_dir)
+        return LocalExecutor(workers, settings.plugin_dir)
     if name not in ("local", "dask"):
         raise InputError(f"there is no engine {name!r}", where="--engine", remedy="local or dask")
     if address:
         check_address(address, insecure=insecure, certified=bool(tls))
-    return Dask(workers, address, gpu=gpu, tls=tls)
+    return DaskExecutor(workers, address, gpu=gpu, tls=tls)
 
 
-def _identity(plan: Plan, certificate: Path | None, key: Path | None) -> Identity:
-    return signer(certificate, key, *{point.preset.output.format for point in plan.points})
+def _identity(plan: BatchPlan, certificate: Path | None, key: Path | None) -> Identity:
+    return load_signer(certificate, key, *{point.preset.output.format for point in plan.points})
 
 
-def _place(
-    settings: Settings,
+def _make_worker_settings(
+    settings: RootOptions,
     folder: Path,
-    plan: Plan,
+    plan: BatchPlan,
     *,
     cache: bool,
     gpu: bool = False,
     identity: Identity | None = None,
-) -> Place:
-    from lofigen_kit.batch.worker import Place
-    from lofigen_kit.render.cache import cache_dir
+) -> WorkerSettings:
+    from lofigen_kit.batch.worker import WorkerSettings
+    from lofigen_kit.render.cache import get_cache_dir
 
-    return Place(
+    return WorkerSettings(
         folder=folder.absolute(),
         root=plan.root and plan.root.absolute(),
         plugin_dir=settings.plugin_dir and settings.plugin_dir.absolute(),
-        cache=cache_dir() if cache else None,
+        cache=get_cache_dir() if cache else None,
         device="cuda" if gpu else "cpu",
         identity=identity,
     )
 
 
-def _go(
-    plan: Plan,
+def _run_batch(
+    plan: BatchPlan,
     head: dict[str, Any] | None,
-    options: Options,
-    place: Place,
-    engine: Engine,
+    options: BatchOptions,
+    place: WorkerSettings,
+    executor: BatchExecutor,
     *,
     batch_size: int,
     as_json: bool,
@@ -279,25 +286,25 @@ def _go(
 ) -> None:
     """Render what is not done yet, and say what came of it."""
     from lofigen_kit.batch.ledger import Ledger
-    from lofigen_kit.batch.scheduler import run as run_groups
-    from lofigen_kit.batch.worker import Group, do
-    from lofigen_kit.provenance.licences import CREDITS, credits_of
+    from lofigen_kit.batch.scheduler import run_groups
+    from lofigen_kit.batch.worker import TakeGroup, do
+    from lofigen_kit.provenance.licences import CREDITS, format_credits
     from lofigen_kit.runtime.files import write_atomic
 
     folder = place.folder
     data = [point.data for point in plan.points]
     with Ledger(folder, head) as ledger:
         groups = (
-            Group(data[jobs[0].point], jobs, plan.place(jobs[0]), place, options)
-            for jobs in plan.groups(batch_size, ledger.done)
+            TakeGroup(data[jobs[0].point], jobs, plan.place(jobs[0]), place, options)
+            for jobs in plan.iterate_groups(batch_size, ledger.done)
         )
-        with _telling(ledger, len(plan), as_json=as_json, quiet=quiet) as tell:
+        with _open_record_display(ledger, len(plan), as_json=as_json, quiet=quiet) as tell:
             try:
-                run_groups(groups, engine, do, tell)
+                run_groups(groups, executor, do, tell)
             except KeyboardInterrupt:
                 warn(f"{folder}: stopped; run the same again to go on")
                 raise
-        write_atomic(folder / CREDITS, credits_of(ledger.records()).encode())
+        write_atomic(folder / CREDITS, format_credits(ledger.read_records()).encode())
         if options.rank:
             _write_ranking(ledger)
         failed = len(ledger.failed)
@@ -308,7 +315,7 @@ def _go(
 
 
 @contextmanager
-def _telling(
+def _open_record_display(
     ledger: Ledger, total: int, *, as_json: bool, quiet: bool
 ) -> Iterator[Callable[[Record], None]]:
     """Give what keeps each record and shows it: as a line of JSON, in a bar, or not at all."""
@@ -361,7 +368,7 @@ def _write_ranking(ledger: Ledger) -> None:
 
     from lofigen_kit.runtime.files import write_atomic
 
-    ranked = [record for record in ledger.records() if "rank" in record]
+    ranked = [record for record in ledger.read_records() if "rank" in record]
     ranked.sort(key=lambda record: -record["rank"])
     text = io.StringIO()
     rows = csv.writer(text)
@@ -370,17 +377,17 @@ def _write_ranking(ledger: Ledger) -> None:
     write_atomic(ledger.folder / "ranking.csv", text.getvalue().encode())
 
 
-def _check_terms(plan: Plan) -> None:
+def _check_plan_licences(plan: BatchPlan) -> None:
     """Refuse what may not be sold before anything is rendered; workers look at each take again."""
     from lofigen_kit.provenance.licences import check_commercial
-    from lofigen_kit.render.take import licences_of
+    from lofigen_kit.render.take import find_licences
 
     for point in plan.points:
-        check_commercial(licences_of(point.preset))
+        check_commercial(find_licences(point.preset))
 
 
 def _estimate(
-    plan: Plan, registry: Registry, engine: Engine, folder: Path, *, as_json: bool
+    plan: BatchPlan, registry: Registry, engine: BatchExecutor, folder: Path, *, as_json: bool
 ) -> None:
     """Show what a batch would cost, by one take of it."""
     from lofigen_kit.batch.estimate import estimate
@@ -401,10 +408,10 @@ def _estimate(
         ["time", f"about {_duration(facts['seconds'])} on {engine.workers} workers, or less: "
                  "takes that are played side by side cost less"],
         ["disk", f"about {facts['bytes'] / 1e6:.0f} MB of {facts['free_bytes'] / 1e6:.0f} MB free"],
-        *([f"setting {n}", point.name] for n, point in enumerate(plan.points[:MOST_TOLD])
+        *([f"setting {n}", point.name] for n, point in enumerate(plan.points[:MAX_SHOWN_FAILURES])
           if point.name),
     ]  # fmt: skip
-    show(facts, columns(rows), as_json=as_json)
+    show(facts, align_columns(rows), as_json=as_json)
     if facts["bytes"] > facts["free_bytes"]:
         warn(f"{room}: there is not enough room on the disk")
 

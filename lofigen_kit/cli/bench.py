@@ -11,9 +11,9 @@ from lofigen_kit.cli.common import (
     Json,
     Overrides,
     Quiet,
-    columns,
+    align_columns,
+    load_registry,
     progress_bar,
-    registry_of,
     show,
 )
 from lofigen_kit.errors import InputError
@@ -75,15 +75,15 @@ def generate(
     from lofigen_kit.runtime.device import choose_device
 
     if checkpoint:
-        networks = _trained(checkpoint)
+        networks = _load_trained(checkpoint)
     else:
         specs = _specs(ctx, model)
-        networks = {name: generation.random_network(spec) for name, spec in specs.items()}
-    chosen = cast("type[Sampler]", registry_of(ctx).find("sampler", sampler)).model_validate({})
+        networks = {name: generation.make_random_network(spec) for name, spec in specs.items()}
+    chosen = cast("type[Sampler]", load_registry(ctx).find("sampler", sampler)).model_validate({})
     cases = generation.list_cases(
         list(networks), _methods(method), tracks or [1, 8, 32], threads or [1, 2]
     )
-    setting = generation.Setting(
+    setting = generation.BenchmarkSettings(
         chosen, rounds=rounds, seconds=seconds, device=choose_device(device)
     )
     with progress_bar(quiet=quiet or as_json) as bar:
@@ -98,7 +98,7 @@ def generate(
         }
     lines = tables.machine(result["machine"])
     for heading, rows in tables.generation(result).items():
-        lines += ["", heading, "", *columns(rows)]
+        lines += ["", heading, "", *align_columns(rows)]
     lines += [f"left out: {name} ({reason})" for name, reason in result["left_out"].items()]
     show(result, lines, as_json=as_json, quiet=quiet)
 
@@ -123,7 +123,7 @@ def train(
     from lofigen_kit.bench import tables, training
     from lofigen_kit.bench.machine import describe
 
-    step = training.Step(batch, frames, threads)
+    step = training.StepShape(batch, frames, threads)
     with progress_bar(quiet=quiet or as_json) as bar:
 
         def report(done: int, total: int) -> None:
@@ -138,7 +138,7 @@ def train(
         "cases": cases,
         "machine": describe(),
     }
-    lines = [*tables.machine(result["machine"]), "", *columns(tables.training(cases))]
+    lines = [*tables.machine(result["machine"]), "", *align_columns(tables.training(cases))]
     show(result, lines, as_json=as_json, quiet=quiet)
 
 
@@ -161,7 +161,7 @@ def effects(
     from lofigen_kit.bench.machine import describe
     from lofigen_kit.preset.schema import load_preset
 
-    chosen = load_preset(preset, registry=registry_of(ctx), overrides=overrides or [])
+    chosen = load_preset(preset, registry=load_registry(ctx), overrides=overrides or [])
     with progress_bar(quiet=quiet or as_json) as bar:
 
         def report(done: int, total: int) -> None:
@@ -172,7 +172,7 @@ def effects(
             **bench.measure(chosen, seconds=seconds, rounds=rounds, progress=report),
             "machine": describe(),
         }
-    lines = [*tables.machine(result["machine"]), "", *columns(tables.effects(result))]
+    lines = [*tables.machine(result["machine"]), "", *align_columns(tables.effects(result))]
     show(result, lines, as_json=as_json, quiet=quiet)
 
 
@@ -191,18 +191,18 @@ def _methods(names: list[str] | None) -> list[str]:
 def _specs(ctx: typer.Context, models: list[str] | None) -> dict[str, NetworkSpec]:
     """Return the shapes of some variants, with a mixture head and the channels of a guide."""
     from lofigen_kit.music.conditioning import CHANNELS
-    from lofigen_kit.nn.spec import stack
+    from lofigen_kit.nn.spec import make_stack_spec
 
-    registry = registry_of(ctx)
+    registry = load_registry(ctx)
     found = {
         name: cast("type[Model]", registry.find("model", name))
         for name in models or ["conv4", "conv6"]
     }
     guide = (*CHANNELS, *INSTRUMENTS)
-    return {name: stack(model.layers, guide=guide) for name, model in found.items()}
+    return {name: make_stack_spec(model.layers, guide=guide) for name, model in found.items()}
 
 
-def _trained(name: str) -> dict[str, Network]:
+def _load_trained(name: str) -> dict[str, Network]:
     """Return a checkpoint's network by its name."""
     from lofigen_kit.cli.models import find
     from lofigen_kit.nn.checkpoint import load

@@ -17,20 +17,28 @@ from lofigen_kit.cli.common import (
     Overrides,
     Quiet,
     Seed,
-    columns,
-    printable,
+    align_columns,
+    load_registry,
     progress_bar,
-    registry_of,
     show,
+    to_printable,
 )
-from lofigen_kit.cli.output import Certificate, Destination, Key, Sign, audio_file, report, signer
+from lofigen_kit.cli.output import (
+    Certificate,
+    Destination,
+    Key,
+    Sign,
+    load_signer,
+    make_file_source,
+    report,
+)
 from lofigen_kit.errors import InputError, PresetError
 
 if TYPE_CHECKING:
     from lofigen_kit.components.base import Take
     from lofigen_kit.plugins.registry import Registry
     from lofigen_kit.preset.schema import Preset
-    from lofigen_kit.provenance.replay import Replay
+    from lofigen_kit.provenance.replay import ReplayResult
 
 app = typer.Typer(no_args_is_help=True, help="Render presets, and look at them.")
 PresetArgument = Annotated[
@@ -72,14 +80,14 @@ def render(
     quiet: Quiet = False,
 ) -> None:
     """Render a preset: one audio file for each take, its recipe inside and beside it."""
-    from lofigen_kit.provenance.save import files_of, save, stem, stem_files
+    from lofigen_kit.provenance.save import list_output_files, list_stem_files, name_take, save
     from lofigen_kit.render import take as chain
-    from lofigen_kit.render.chain import heard_score, stage_names
+    from lofigen_kit.render.chain import list_stage_names, transform_score
     from lofigen_kit.runtime.device import choose_device
     from lofigen_kit.runtime.files import check_free
 
-    registry = registry_of(ctx)
-    place = Destination.of(output, takes)
+    registry = load_registry(ctx)
+    place = Destination.from_option(output, takes)
     changes = [*(overrides or []), *place.overrides]
     if seed is not None:
         changes.append(f"seed={seed}")
@@ -87,17 +95,17 @@ def render(
         changes.append("output.midi=true")
     chosen, first, attempt = load(preset, registry, changes)
     if input_file:
-        chosen = chosen.with_source(audio_file(registry, input_file))
-    identity = signer(certificate, key, chosen.output.format) if sign else None
+        chosen = chosen.with_source(make_file_source(registry, input_file))
+    identity = load_signer(certificate, key, chosen.output.format) if sign else None
     paths: dict[int, Path] = {}
 
     def check(number: int, take: Take) -> None:
-        score = heard_score(chosen, take.score)
-        name = stem(chosen, number, score.tempo_bpm, score.key)
-        paths[number] = place.file(name, chosen)
-        files = [*files_of(paths[number], midi=chosen.output.midi)]
+        score = transform_score(chosen, take.score)
+        name = name_take(chosen, number, score.tempo_bpm, score.key)
+        paths[number] = place.get_file(name, chosen)
+        files = [*list_output_files(paths[number], midi=chosen.output.midi)]
         if stems:
-            files += stem_files(paths[number], stage_names(chosen))
+            files += list_stem_files(paths[number], list_stage_names(chosen))
         check_free(*files, force=force)
 
     done = []
@@ -141,7 +149,7 @@ def replay(
 
     from lofigen_kit.provenance.replay import replay as replayed
 
-    registry = registry_of(ctx)
+    registry = load_registry(ctx)
     with progress_bar(quiet=quiet or as_json) as progress:
         result = replayed(
             file,
@@ -156,7 +164,7 @@ def replay(
         raise typer.Exit(1)
 
 
-def _verdict(file: Path, result: Replay) -> Iterator[str]:
+def _verdict(file: Path, result: ReplayResult) -> Iterator[str]:
     if result.same:
         yield f"{file}: the same, bit for bit ({result.compared})"
         if result.changed_since:
@@ -168,7 +176,7 @@ def _verdict(file: Path, result: Replay) -> Iterator[str]:
     yield f"{file}: not the same ({result.compared}){apart}"
     if result.changed_since:
         yield "  the file's own sound was changed after it was rendered"
-    yield from (f"  {printable(line)}" for line in result.differences)
+    yield from (f"  {to_printable(line)}" for line in result.differences)
     if not result.changed_since and not result.differences:
         yield "  nothing that is recorded is different"
 
@@ -183,7 +191,7 @@ def list_(as_json: Json = False, quiet: Quiet = False) -> None:
         for name, path in preset.list_presets().items()
     ]
     rows = [[p["name"], p["description"]] for p in found]
-    show(found, columns(rows), as_json=as_json, quiet=quiet)
+    show(found, align_columns(rows), as_json=as_json, quiet=quiet)
 
 
 @app.command("show")
@@ -197,7 +205,7 @@ def show_(
     """Print a preset in full, every default written out."""
     import yaml
 
-    chosen, *_ = load(preset, registry_of(ctx), overrides or [], native=True)
+    chosen, *_ = load(preset, load_registry(ctx), overrides or [], native=True)
     data = chosen.model_dump(mode="json", serialize_as_any=True)
     text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, default_flow_style=None)
     show(data, [text.rstrip()], as_json=as_json, quiet=quiet)
@@ -211,7 +219,7 @@ def validate(
     quiet: Quiet = False,
 ) -> None:
     """Check presets; exit with 2 if one of them is wrong."""
-    registry = registry_of(ctx)
+    registry = load_registry(ctx)
     results: list[dict[str, Any]] = []
     for preset in presets:
         try:
@@ -229,9 +237,9 @@ def validate(
 @app.command()
 def schema(ctx: typer.Context) -> None:
     """Print the JSON Schema of presets, for editors that complete and check as one types."""
-    from lofigen_kit.preset.schema import json_schema
+    from lofigen_kit.preset.schema import make_json_schema
 
-    show(json_schema(registry_of(ctx)), (), as_json=True)
+    show(make_json_schema(load_registry(ctx)), (), as_json=True)
 
 
 def load(
@@ -251,7 +259,7 @@ def load(
             where=preset,
             remedy=f"process its recording again: lofigen-kit process RECORDING -p {preset}",
         )
-    return chosen, take, recipe.attempt_of(facts)
+    return chosen, take, recipe.read_attempt(facts)
 
 
 def _description(path: Path) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from lofigen_kit.errors import one_line
+from lofigen_kit.errors import to_one_line
 
 if TYPE_CHECKING:
     from lofigen_kit.components.base import Component
@@ -43,18 +43,18 @@ Overrides = Annotated[
 
 
 @dataclass(frozen=True)
-class Settings:
+class RootOptions:
     """The options before the command."""
 
     plugin_dir: Path | None = None
     strict_plugins: bool = False
 
 
-def registry_of(ctx: typer.Context) -> Registry:
+def load_registry(ctx: typer.Context) -> Registry:
     """Load the plugins, with one line on stderr for each that fails."""
     from lofigen_kit.plugins.loader import load_plugins
 
-    settings: Settings = ctx.obj
+    settings: RootOptions = ctx.obj
     registry = load_plugins(settings.plugin_dir, strict=settings.strict_plugins)
     # What is loaded by now stays to the end: the collector need not look through it, at exit least.
     gc.freeze()
@@ -64,7 +64,7 @@ def registry_of(ctx: typer.Context) -> Registry:
     return registry
 
 
-def component(kind: type[Part], pairs: Sequence[str], *, where: str) -> Part:
+def parse_component(kind: type[Part], pairs: Sequence[str], *, where: str) -> Part:
     """Return a component with fields as they were typed, `temperature=0.7`.
 
     Raises:
@@ -99,7 +99,7 @@ def component(kind: type[Part], pairs: Sequence[str], *, where: str) -> Part:
 
 def warn(text: str) -> None:
     """Print one line on stderr."""
-    print(f"lofigen-kit: {one_line(text)}", file=sys.stderr)
+    print(f"lofigen-kit: {to_one_line(text)}", file=sys.stderr)
 
 
 def show(data: Any, lines: Iterable[str], *, as_json: bool, quiet: bool = False) -> None:
@@ -113,12 +113,12 @@ def show(data: Any, lines: Iterable[str], *, as_json: bool, quiet: bool = False)
             typer.echo(line)
 
 
-def printable(text: str) -> str:
+def to_printable(text: str) -> str:
     """Return a stranger's text as one line that cannot drive the terminal."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:500])
 
 
-def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+def align_columns(rows: Sequence[Sequence[str]]) -> list[str]:
     """Return rows of text as aligned lines; the last column is as wide as it likes."""
     if not rows:
         return []
@@ -135,7 +135,7 @@ def progress_bar(*, quiet: bool) -> Iterator[Progress | None]:
 
     The log tells of what makes a first run slow: the engine is compiled once.
     """
-    with _log_lines(logging.ERROR if quiet else logging.INFO):
+    with _print_log(logging.ERROR if quiet else logging.INFO):
         if quiet or not sys.stderr.isatty():
             yield None
             return
@@ -150,7 +150,7 @@ def progress_bar(*, quiet: bool) -> Iterator[Progress | None]:
 
 
 @contextmanager
-def _log_lines(level: int) -> Iterator[None]:
+def _print_log(level: int) -> Iterator[None]:
     """Print the toolkit's log on stderr."""
     logger, handler = logging.getLogger("lofigen_kit"), _LineHandler()
     before = logger.level

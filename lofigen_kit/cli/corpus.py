@@ -11,10 +11,10 @@ from lofigen_kit.cli.common import (
     Json,
     Overrides,
     Quiet,
-    Settings,
-    component,
+    RootOptions,
+    load_registry,
+    parse_component,
     progress_bar,
-    registry_of,
     show,
 )
 from lofigen_kit.errors import InputError
@@ -61,19 +61,19 @@ def make(
 
     One that was stopped goes on where it was when the same is run again.
     """
-    registry = registry_of(ctx)
-    crew = workers_of(ctx, workers)
+    registry = load_registry(ctx)
+    crew = make_workers(ctx, workers)
     if input_folder:
         if overrides:
             raise InputError("recordings have no fields", where="--set", remedy="leave it out")
-        manifest = _listen(
+        manifest = _make_recorded_corpus(
             input_folder, output,
             licence=licence, minutes=minutes, workers=crew, quiet=quiet or as_json,
         )  # fmt: skip
     else:
         if licence != "unknown":
             raise InputError("a source says itself under which licence it plays", where="--licence")
-        player = source_of(registry, source, overrides or [])
+        player = make_source(registry, source, overrides or [])
         manifest = _render(
             player, output,
             minutes=minutes or MINUTES, seed=seed, workers=crew, quiet=quiet or as_json,
@@ -87,18 +87,18 @@ def make(
     )
 
 
-def workers_of(ctx: typer.Context, count: int) -> Workers:
+def make_workers(ctx: typer.Context, count: int) -> Workers:
     """Return processes that load the same plugins as this one."""
     from lofigen_kit.corpus.build import Workers
 
-    settings: Settings = ctx.obj
+    settings: RootOptions = ctx.obj
     return Workers(count, settings.plugin_dir)
 
 
-def source_of(registry: Registry, name: str, overrides: list[str]) -> Source:
+def make_source(registry: Registry, name: str, overrides: list[str]) -> Source:
     """Return a source with some of its fields set."""
     kind = cast("type[Source]", registry.find("source", name))
-    return component(kind, overrides, where="--set")
+    return parse_component(kind, overrides, where="--set")
 
 
 def _render(
@@ -117,7 +117,7 @@ def _render(
         )
 
 
-def _listen(
+def _make_recorded_corpus(
     folder: Path,
     output: Path,
     *,
@@ -126,7 +126,7 @@ def _listen(
     workers: Workers,
     quiet: bool,
 ) -> dict[str, Any]:
-    from lofigen_kit.corpus.recordings import corpus_of_recordings
+    from lofigen_kit.corpus.recordings import make_recordings_corpus
 
     with progress_bar(quiet=quiet) as bar:
 
@@ -134,6 +134,6 @@ def _listen(
             if bar:
                 bar("listening", done, total)
 
-        return corpus_of_recordings(
+        return make_recordings_corpus(
             output, folder, licence=licence, minutes=minutes, workers=workers, progress=report
         )

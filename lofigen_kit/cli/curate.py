@@ -14,15 +14,15 @@ from lofigen_kit.cli.common import (
     Force,
     Json,
     Quiet,
+    load_registry,
     progress_bar,
-    registry_of,
     show,
     warn,
 )
 from lofigen_kit.errors import InputError, LofigenError
 
 if TYPE_CHECKING:
-    from lofigen_kit.audition.curate import Take
+    from lofigen_kit.audition.curate import KeptTake
     from lofigen_kit.plugins.registry import Registry
     from lofigen_kit.render.result import Progress
 
@@ -81,11 +81,11 @@ def curate(
     zip_path = keep_to.with_name(f"{keep_to.name}.zip") if zipped else None
     curation.check(chosen, keep_to, zip_path, reject_to, force=force)
     curation.copy(chosen.kept, folder, keep_to, force=force)
-    kept: Sequence[Take] = chosen.kept
+    kept: Sequence[KeptTake] = chosen.kept
     if stems:
         with progress_bar(quiet=quiet or as_json) as bar:
-            kept = _with_stems(kept, keep_to, registry_of(ctx), failed, bar, force=force)
-    written = curation.hand_over(kept, keep_to, zip_path, force=force) if kept else []
+            kept = _with_stems(kept, keep_to, load_registry(ctx), failed, bar, force=force)
+    written = curation.write_delivery(kept, keep_to, zip_path, force=force) if kept else []
     if reject_to:
         curation.move(chosen.rejected, folder, reject_to)
     moved = len(chosen.rejected) if reject_to else 0
@@ -114,16 +114,16 @@ def _check_apart(folder: Path, *targets: Path | None) -> None:
 
 
 def _with_stems(
-    kept: Sequence[Take],
+    kept: Sequence[KeptTake],
     target: Path,
     registry: Registry,
     failed: dict[str, str],
     progress: Progress | None,
     *,
     force: bool,
-) -> list[Take]:
+) -> list[KeptTake]:
     """Return the takes with stems and score; those that get none are told of, and stay."""
-    from lofigen_kit.audition.curate import with_stems
+    from lofigen_kit.audition.curate import add_stems
 
     whole = []
     for number, take in enumerate(kept):
@@ -131,7 +131,7 @@ def _with_stems(
             progress("rendering stems", number, len(kept))
         try:
             threads = os.cpu_count() or 1
-            whole.append(with_stems(take, target, registry, threads=threads, force=force))
+            whole.append(add_stems(take, target, registry, threads=threads, force=force))
         except LofigenError as error:
             warn(str(error))
             failed[take.place] = str(error)

@@ -11,9 +11,9 @@ from lofigen_kit.cli.common import (
     Force,
     Json,
     Quiet,
-    component,
+    load_registry,
+    parse_component,
     progress_bar,
-    registry_of,
     show,
     warn,
 )
@@ -57,22 +57,22 @@ def evaluate(
     import torch
 
     from lofigen_kit.evaluation import tables
-    from lofigen_kit.evaluation.evaluate import Plan, assess
+    from lofigen_kit.evaluation.evaluate import EvaluationPlan, evaluate_network
     from lofigen_kit.nn.checkpoint import load
     from lofigen_kit.runtime.files import check_free
 
     torch.set_num_threads(threads)
     name, *fields = sampler.split(",")
-    kind = cast("type[Sampler]", registry_of(ctx).find("sampler", name))
-    chosen = component(kind, fields, where="--sampler")
+    kind = cast("type[Sampler]", load_registry(ctx).find("sampler", name))
+    chosen = parse_component(kind, fields, where="--sampler")
     if output:
         check_free(*(output / file for file in FILES), force=force)
-    plan = Plan(chosen, split, takes=songs, seconds=seconds, seed=seed, threads=threads)
+    plan = EvaluationPlan(chosen, split, takes=songs, seconds=seconds, seed=seed, threads=threads)
     with progress_bar(quiet=quiet or as_json) as bar:
-        result = assess(load(model), corpus, plan, progress=bar)
+        result = evaluate_network(load(model), corpus, plan, progress=bar)
     if output:
         _write(result, output)
-    show(result, tables.text(result), as_json=as_json, quiet=quiet)
+    show(result, tables.format_as_text(result), as_json=as_json, quiet=quiet)
 
 
 def _write(result: Evaluation, folder: Path) -> None:
@@ -80,19 +80,19 @@ def _write(result: Evaluation, folder: Path) -> None:
     import json
 
     from lofigen_kit.evaluation import plots, tables
-    from lofigen_kit.runtime.files import write_atomic, writing
+    from lofigen_kit.runtime.files import explain_write_errors, write_atomic
 
     text = json.dumps(result, ensure_ascii=False, indent=1) + "\n"
-    files = {"evaluate.json": text.encode(), "songs.csv": tables.csv(result).encode()}
+    files = {"evaluate.json": text.encode(), "songs.csv": tables.format_as_csv(result).encode()}
     if plots.can_draw():
         files |= {
-            "takes.png": plots.picture_of_takes(result),
-            "prediction.png": plots.picture_of_prediction(result),
+            "takes.png": plots.plot_takes(result),
+            "prediction.png": plots.plot_prediction(result),
         }
     else:
         warn(f"no plots: they need matplotlib; {plots.REMEDY}")
-    with writing(folder):
+    with explain_write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     for name, data in files.items():
-        with writing(folder / name):
+        with explain_write_errors(folder / name):
             write_atomic(folder / name, data)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from lofigen_kit.cli.common import Json, Quiet, columns, progress_bar, registry_of, show
-from lofigen_kit.cli.corpus import WorkerCount, source_of, workers_of
+from lofigen_kit.cli.common import Json, Quiet, align_columns, load_registry, progress_bar, show
+from lofigen_kit.cli.corpus import WorkerCount, make_source, make_workers
 from lofigen_kit.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lofigen_kit.corpus.build import Workers
     from lofigen_kit.experiments.defects import Defect
     from lofigen_kit.experiments.materials import Material
-    from lofigen_kit.experiments.runs import Kind, Result, Settings
+    from lofigen_kit.experiments.runs import ExperimentSettings, Kind, RunResult
     from lofigen_kit.nn.spec import Layers
 
 
@@ -94,17 +94,17 @@ def layers(
     What is done is kept: run the same again to go on, or with another --defect to add to it.
     """
     from lofigen_kit.experiments.materials import Material
-    from lofigen_kit.experiments.runs import Settings
+    from lofigen_kit.experiments.runs import ExperimentSettings
 
-    registry = registry_of(ctx)
+    registry = load_registry(ctx)
     names = list(dict.fromkeys(model or ["conv4", "conv6", "conv8"]))
     variants = {name: cast("type[Model]", registry.find("model", name)).layers for name in names}
-    origin = corpus or source_of(registry, *ARRANGED["lofi"])
+    origin = corpus or make_source(registry, *ARRANGED["lofi"])
     shared = Material(corpus.resolve().name if corpus else "lofi", origin, licence)
-    settings = Settings(steps, batch, window, learning_rate, seconds, seed, threads)
+    settings = ExperimentSettings(steps, batch, window, learning_rate, seconds, seed, threads)
     _run(
         output, "layers", [(name, shape, shared) for name, shape in variants.items()], settings,
-        defects=_values(defect), minutes=minutes, workers=workers_of(ctx, workers),
+        defects=_values(defect), minutes=minutes, workers=make_workers(ctx, workers),
         as_json=as_json, quiet=quiet,
     )  # fmt: skip
 
@@ -142,19 +142,19 @@ def genres(
     What is done is kept: run the same again to go on, or with another --defect to add to it.
     """
     from lofigen_kit.experiments.materials import Material
-    from lofigen_kit.experiments.runs import Settings
+    from lofigen_kit.experiments.runs import ExperimentSettings
 
-    registry = registry_of(ctx)
+    registry = load_registry(ctx)
     variant = cast("type[Model]", registry.find("model", model))
     materials = [Material(folder.resolve().name, folder, licence) for folder in folders or []]
     if len({material.name for material in materials}) < len(materials):
         raise InputError("two of the folders have the same name", remedy="rename one")
     if not materials:
-        materials = [Material(name, source_of(registry, *ARRANGED[name])) for name in ARRANGED]
-    settings = Settings(steps, batch, window, learning_rate, seconds, seed, threads)
+        materials = [Material(name, make_source(registry, *ARRANGED[name])) for name in ARRANGED]
+    settings = ExperimentSettings(steps, batch, window, learning_rate, seconds, seed, threads)
     _run(
         output, "genres", [(each.name, variant.layers, each) for each in materials], settings,
-        defects=_values(defect), minutes=minutes, workers=workers_of(ctx, workers),
+        defects=_values(defect), minutes=minutes, workers=make_workers(ctx, workers),
         as_json=as_json, quiet=quiet,
     )  # fmt: skip
 
@@ -167,7 +167,7 @@ def _run(
     output: Path,
     kind: Kind,
     plan: Sequence[tuple[str, Layers, Material]],
-    settings: Settings,
+    settings: ExperimentSettings,
     *,
     defects: Sequence[Defect],
     minutes: float,
@@ -179,7 +179,7 @@ def _run(
     import torch
 
     from lofigen_kit.experiments import materials, report, runs
-    from lofigen_kit.training.loop import Progress
+    from lofigen_kit.training.loop import TrainingProgress
 
     torch.set_num_threads(settings.threads)
     compared = {name: {"layers": shape, **each.arguments} for name, shape, each in plan}
@@ -202,7 +202,7 @@ def _run(
             )  # fmt: skip
             subjects.append(runs.Subject(name, shape, corpus))
 
-        def trained(run: str, now: Progress) -> None:
+        def trained(run: str, now: TrainingProgress) -> None:
             if bar:
                 bar(f"{run}: loss {now.loss:.4f}", now.step, now.steps)
 
@@ -211,9 +211,9 @@ def _run(
     _print(output, results, as_json=as_json, quiet=quiet)
 
 
-def _print(output: Path, results: Sequence[Result], *, as_json: bool, quiet: bool) -> None:
+def _print(output: Path, results: Sequence[RunResult], *, as_json: bool, quiet: bool) -> None:
     from lofigen_kit.experiments import report
 
-    lines = columns([list(report.COLUMNS), *report.table(results)])
+    lines = align_columns([list(report.COLUMNS), *report.table(results)])
     rows = [asdict(row) for row in results]
     show(rows, [*lines, str(output / "report.html")], as_json=as_json, quiet=quiet)

@@ -12,7 +12,7 @@ Pressed = Callable[[float], str]
 
 
 @contextmanager
-def keys() -> Iterator[Pressed | None]:
+def open_keyboard() -> Iterator[Pressed | None]:
     """Give what waits for a key, or None where nobody can press one."""
     if not sys.stdin.isatty():
         yield None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lofigen_kit.cli.common import Force, Json, Quiet, columns, show
+from lofigen_kit.cli.common import Force, Json, Quiet, align_columns, show
 from lofigen_kit.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -24,14 +24,14 @@ def register(root: typer.Typer) -> None:
 @app.command("list")
 def list_(as_json: Json = False, quiet: Quiet = False) -> None:
     """List the bundled checkpoints."""
-    from lofigen_kit.nn.checkpoint import checkpoints
+    from lofigen_kit.nn.variant import list_checkpoints
 
     found: dict[str, dict[str, Any]] = {
         name: {"path": str(path), "bytes": path.stat().st_size}
-        for name, path in checkpoints().items()
+        for name, path in list_checkpoints().items()
     }
     rows = [[name, f"{facts['bytes'] / 1e6:.1f} MB"] for name, facts in found.items()]
-    lines = columns(rows) or ["none is bundled: name your own by its path"]
+    lines = align_columns(rows) or ["none is bundled: name your own by its path"]
     show(found, lines, as_json=as_json, quiet=quiet)
 
 
@@ -46,7 +46,7 @@ def show_(
 
     facts = _facts(checkpoint.load(find(name)))
     rows = [[key.replace("_", " "), str(value)] for key, value in facts.items()]
-    show(facts, columns(rows), as_json=as_json, quiet=quiet)
+    show(facts, align_columns(rows), as_json=as_json, quiet=quiet)
 
 
 @app.command("card")
@@ -70,12 +70,12 @@ def card_(
     from lofigen_kit.evaluation import model_card
     from lofigen_kit.nn import checkpoint
     from lofigen_kit.runtime import resources
-    from lofigen_kit.runtime.files import check_free, write_atomic, writing
+    from lofigen_kit.runtime.files import check_free, explain_write_errors, write_atomic
 
     if output:
         check_free(output, force=force)
     path = find(name)
-    found = evaluation or resources.evaluation(name)
+    found = evaluation or resources.find_evaluation(name)
     text = model_card.write(
         path.stem,
         checkpoint.load(path),
@@ -85,16 +85,16 @@ def card_(
     if output is None:
         typer.echo(text, nl=False)
         return
-    with writing(output):
+    with explain_write_errors(output):
         write_atomic(output, text.encode())
 
 
 def find(name: str) -> Path:
     """Return the file of a bundled checkpoint, or the one that the user named."""
-    from lofigen_kit.nn.checkpoint import CHECKPOINT_SUFFIX, checkpoints
+    from lofigen_kit.nn.variant import CHECKPOINT_SUFFIX, list_checkpoints
     from lofigen_kit.plugins.registry import did_you_mean
 
-    bundled = checkpoints()
+    bundled = list_checkpoints()
     path = bundled.get(name, Path(name))
     if name not in bundled and path.suffix != CHECKPOINT_SUFFIX:
         remedy = did_you_mean(name, bundled, otherwise="see `lofigen-kit models list`")

@@ -42,7 +42,7 @@ class Destination:
     is_file: bool
 
     @classmethod
-    def of(cls, option: Path | None, count: int) -> Destination:
+    def from_option(cls, option: Path | None, count: int) -> Destination:
         """Read `-o PATH`: what ends in an audio format's name is a file.
 
         Raises:
@@ -67,12 +67,12 @@ class Destination:
         """What the file's name asks of the preset: its format."""
         return [f"output.format={self.path.suffix.lower()[1:]}"] if self.is_file else []
 
-    def file(self, stem: str, preset: Preset) -> Path:
+    def get_file(self, stem: str, preset: Preset) -> Path:
         """Return the file for a result of this name."""
         return self.path if self.is_file else self.path / f"{stem}.{preset.output.format}"
 
 
-def audio_file(registry: Registry, path: Path) -> Source:
+def make_file_source(registry: Registry, path: Path) -> Source:
     """Return the source that plays a file which the user named."""
     from typing import cast
 
@@ -80,7 +80,7 @@ def audio_file(registry: Registry, path: Path) -> Source:
     return cast("Source", cls.model_validate({"path": str(path.absolute())}))
 
 
-def signer(certificate: Path | None, key: Path | None, *formats: Format) -> Identity:
+def load_signer(certificate: Path | None, key: Path | None, *formats: Format) -> Identity:
     """Return who signs, before anything slow is done.
 
     Args:
@@ -110,10 +110,10 @@ def report(path: Path, facts: dict[str, Any], *, quiet: bool) -> None:
     if facts["target_unreached"]:
         warn(f"{path}: {facts['target_unreached']}")
     if not quiet:
-        typer.echo(f"{path}  {facts['duration_s']:.1f} s  {levels(facts)}")
+        typer.echo(f"{path}  {facts['duration_s']:.1f} s  {format_levels(facts)}")
 
 
-def levels(facts: dict[str, Any]) -> str:
+def format_levels(facts: dict[str, Any]) -> str:
     """Return loudness and true peak for a person to read."""
     loudness, peak = facts["loudness_lufs"], facts["true_peak_dbtp"]
     if loudness is None or peak is None:

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lofigen_kit.cli.chain import PresetArgument, load
-from lofigen_kit.cli.common import Device, Overrides, Quiet, Seed, progress_bar, registry_of, warn
+from lofigen_kit.cli.common import Device, Overrides, Quiet, Seed, load_registry, progress_bar, warn
 from lofigen_kit.errors import InputError
 
 if TYPE_CHECKING:
     from lofigen_kit.playback.player import Player
     from lofigen_kit.plugins.registry import Registry
-    from lofigen_kit.render.live_controls import Controls
-    from lofigen_kit.render.stream import Endless
+    from lofigen_kit.render.live_controls import LiveControls
+    from lofigen_kit.render.stream import StreamRenderer
 
 Bars = Annotated[
     int | None, typer.Option(min=1, help="How many bars a section has; by default the source's.")
@@ -30,7 +30,7 @@ Bars = Annotated[
 LOOK_S = 0.25
 """How often the line that says how it goes is written anew."""
 
-_NOBODY_READS = (errno.EPIPE, errno.EINVAL)
+_CLOSED_PIPE_ERRORS = (errno.EPIPE, errno.EINVAL)
 """What writing fails with when a pipe's other end is gone: on Windows the second."""
 
 KNOBS = {"t": "temperature", "d": "drive", "f": "cutoff"}
@@ -64,27 +64,27 @@ def play(
     saturation, f and F the cutoff of the first low-pass filter. Space pauses, n goes on with the
     next section at the next bar.
     """
-    from lofigen_kit.cli.keyboard import keys
+    from lofigen_kit.cli.keyboard import open_keyboard
     from lofigen_kit.playback import player
-    from lofigen_kit.render.live_controls import Controls
-    from lofigen_kit.render.stream import begun
+    from lofigen_kit.render.live_controls import LiveControls
+    from lofigen_kit.render.stream import truncate_blocks
 
-    endless, _ = _opened(ctx, preset, overrides, bars=bars, seed=seed, device=device)
-    player.check_speakers(endless.sound)
-    controls = Controls(endless.preset, endless.device)
+    endless, _ = _open_stream(ctx, preset, overrides, bars=bars, seed=seed, device=device)
+    player.check_output(endless.sound)
+    controls = LiveControls(endless.preset, endless.device)
     with progress_bar(quiet=quiet):
-        rehearsal = endless.rehearse(time.perf_counter)
-    ahead_s = player.ahead_s(rehearsal.speed, minutes)
-    if ahead_s > player.AHEAD_S and not quiet:
+        rehearsal = endless.measure_gain(time.perf_counter)
+    ahead_s = player.compute_buffer_s(rehearsal.speed, minutes)
+    if ahead_s > player.BUFFER_S and not quiet:
         warn(f"{rehearsal.speed:.2f} x real time: {ahead_s:.0f} s are made before it begins")
-    blocks = endless.blocks(rehearsal.gain_db, controls)
+    blocks = endless.render_blocks(rehearsal.gain_db, controls)
     if minutes is not None:
-        blocks = begun(blocks, round(60 * minutes * endless.sound.sample_rate_hz))
+        blocks = truncate_blocks(blocks, round(60 * minutes * endless.sound.sample_rate_hz))
     with player.Player(blocks, endless.sound, ahead_s=ahead_s) as playing:
         with progress_bar(quiet=quiet):
             while not playing.wait_for_sound(LOOK_S):
                 pass
-        with player.speakers(endless.sound, playing.fill), keys() as pressed:
+        with player.open_output(endless.sound, playing.fill), open_keyboard() as pressed:
             if not quiet:
                 warn(KEYS if pressed else "keys are off: standard input is no terminal")
             watch(playing, controls, pressed or _wait, _no_line if quiet else _line)
@@ -94,7 +94,7 @@ def play(
 
 def watch(
     playing: Player,
-    controls: Controls,
+    controls: LiveControls,
     pressed: Callable[[float], str],
     print_: Callable[[str], object],
 ) -> None:
@@ -107,26 +107,26 @@ def watch(
         print_: Shows a line in the place of the last one.
     """
     said = ""
-    while not playing.over:
+    while not playing.is_finished:
         print_(
             f"{playing.played_s:7.1f} s  {playing.speed:.1f} x real time  "
-            f"{playing.ahead_s:.1f} s ahead  {playing.gaps} gaps  {said}"
+            f"{playing.queued_s:.1f} s ahead  {playing.gaps} gaps  {said}"
         )
         key = pressed(LOOK_S)
         if key == "q":
             break
         if key == " ":
-            playing.pause()
-            said = "paused" if playing.paused else ""
+            playing.toggle_pause()
+            said = "paused" if playing.is_paused else ""
         elif key == "n":
-            controls.skip()
+            controls.request_next_section()
             said = "the next section comes at the next bar"
         elif key.lower() in KNOBS:
-            said = _turned(controls, KNOBS[key.lower()], 1 if key.isupper() else -1)
+            said = _turn_knob(controls, KNOBS[key.lower()], 1 if key.isupper() else -1)
     print_("")
 
 
-def _turned(controls: Controls, name: str, steps: int) -> str:
+def _turn_knob(controls: LiveControls, name: str, steps: int) -> str:
     knob = controls.knobs.get(name)
     return f"{name} {knob.turn(steps):.4g}" if knob else f"this preset has no {name} to turn"
 
@@ -173,22 +173,22 @@ def stream(
     """
     from lofigen_kit.playback import pcm
     from lofigen_kit.provenance import recipe
-    from lofigen_kit.render.stream import begun
-    from lofigen_kit.runtime.seeding import stream as rng_of
+    from lofigen_kit.render.stream import truncate_blocks
+    from lofigen_kit.runtime.seeding import rng_for as rng_of
 
     _check(format, bit_depth)
-    endless, registry = _opened(ctx, preset, overrides, bars=bars, seed=seed, device=device)
+    endless, registry = _open_stream(ctx, preset, overrides, bars=bars, seed=seed, device=device)
     rate_hz, channels = endless.sound.sample_rate_hz, endless.sound.channels
     with progress_bar(quiet=quiet):
-        gain_db = endless.rehearse(time.perf_counter).gain_db
-    blocks = endless.blocks(gain_db)
+        gain_db = endless.measure_gain(time.perf_counter).gain_db
+    blocks = endless.render_blocks(gain_db)
     if seconds is not None:
-        blocks = begun(blocks, round(seconds * rate_hz))
-    pieces = pcm.as_bytes(blocks, bit_depth, rng_of(endless.preset.seed, 0, "output"))
+        blocks = truncate_blocks(blocks, round(seconds * rate_hz))
+    pieces = pcm.encode_pcm(blocks, bit_depth, rng_of(endless.preset.seed, 0, "output"))
     if realtime:
         bytes_per_s = rate_hz * channels * bit_depth / 8
-        pieces = pcm.paced(pieces, bytes_per_s, time.monotonic, time.sleep)
-    facts = recipe.of_stream(endless, gain_db, registry)
+        pieces = pcm.pace_pieces(pieces, bytes_per_s, time.monotonic, time.sleep)
+    facts = recipe.make_stream_recipe(endless, gain_db, registry)
     if format == "wav":
         _write(_header(endless, facts, bit_depth), pieces)
         return
@@ -200,7 +200,7 @@ def stream(
     _write(b"", pieces)
 
 
-def _opened(
+def _open_stream(
     ctx: typer.Context,
     preset: str,
     overrides: list[str] | None,
@@ -208,20 +208,20 @@ def _opened(
     bars: int | None,
     seed: int | None,
     device: str,
-) -> tuple[Endless, Registry]:
+) -> tuple[StreamRenderer, Registry]:
     """Return a preset that is about to play on and on, and the plugins that it is made of."""
-    from lofigen_kit.render.stream import Endless
-    from lofigen_kit.runtime.workers import one_thread
+    from lofigen_kit.render.stream import StreamRenderer
+    from lofigen_kit.runtime.workers import limit_threads
 
-    registry = registry_of(ctx)
+    registry = load_registry(ctx)
     changes = list(overrides or [])
     if bars is not None:
         changes.append(f"source.bars={bars}")
     if seed is not None:
         changes.append(f"seed={seed}")
     chosen, *_ = load(preset, registry, changes)
-    endless = Endless(chosen, device=device)
-    one_thread()  # no matrix is large here: numpy's own threads would get in the way of ours
+    endless = StreamRenderer(chosen, device=device)
+    limit_threads()  # no matrix is large here: numpy's own threads would get in the way of ours
     return endless, registry
 
 
@@ -238,35 +238,35 @@ def _check(format: str, bit_depth: int) -> None:  # noqa: A002
         )
 
 
-def _header(endless: Endless, facts: dict[str, Any], bit_depth: int) -> bytes:
+def _header(endless: StreamRenderer, facts: dict[str, Any], bit_depth: int) -> bytes:
     """Return what a WAV file begins with, its recipe in it."""
     import json
 
     from lofigen_kit.audio import riff
-    from lofigen_kit.runtime.version import program
+    from lofigen_kit.runtime.version import get_program_name
 
-    return riff.beginning(
+    return riff.make_wav_header(
         endless.sound.channels,
         endless.sound.sample_rate_hz,
         bit_depth,
         title=endless.preset.name,
         comment=json.dumps(facts, ensure_ascii=False, separators=(",", ":")),
-        software=program(),
+        software=get_program_name(),
     )
 
 
 def _write(header: bytes, pieces: Iterator[bytes]) -> None:
     """Write to standard output until nobody reads any longer, which is how most streams end."""
-    from lofigen_kit.runtime.files import writing
+    from lofigen_kit.runtime.files import explain_write_errors
 
     out = sys.stdout.buffer
-    with writing(Path("standard output")):
+    with explain_write_errors(Path("standard output")):
         try:
             for piece in chain([header], pieces):
                 out.write(piece)
                 out.flush()
         except OSError as error:
-            if error.errno not in _NOBODY_READS:
+            if error.errno not in _CLOSED_PIPE_ERRORS:
                 raise
             # Python writes what is left as it exits, and would complain.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -12,8 +12,16 @@ from warnings import catch_warnings, simplefilter
 
 import typer
 
-from lofigen_kit.cli.common import Json, Quiet, columns, component, printable, registry_of, show
-from lofigen_kit.components.parameters import parameters
+from lofigen_kit.cli.common import (
+    Json,
+    Quiet,
+    align_columns,
+    load_registry,
+    parse_component,
+    show,
+    to_printable,
+)
+from lofigen_kit.components.parameters import list_parameters
 from lofigen_kit.errors import LofigenError, PluginError
 from lofigen_kit.scaffold.package import ComponentKind
 
@@ -31,7 +39,7 @@ def register(root: typer.Typer) -> None:
     root.add_typer(app, name="plugins")
 
 
-def installed_commands() -> dict[str, typer.Typer]:
+def find_installed_commands() -> dict[str, typer.Typer]:
     """Return the command groups of other people's packages.
 
     The toolkit's own plugins bring none, so `--help` imports no plugin at all on a plain install.
@@ -50,10 +58,10 @@ def installed_commands() -> dict[str, typer.Typer]:
 @app.command("list")
 def list_(ctx: typer.Context, as_json: Json = False, quiet: Quiet = False) -> None:
     """List every plugin, loaded or not."""
-    plugins = registry_of(ctx).plugins
-    rows = [[p.name, p.version, p.origin, p.status, provides(p)] for p in plugins]
+    plugins = load_registry(ctx).plugins
+    rows = [[p.name, p.version, p.origin, p.status, describe_provided(p)] for p in plugins]
     data = [_facts(plugin) for plugin in plugins]
-    show(data, columns(rows), as_json=as_json, quiet=quiet)
+    show(data, align_columns(rows), as_json=as_json, quiet=quiet)
 
 
 @app.command("show")
@@ -64,22 +72,22 @@ def show_(
     quiet: Quiet = False,
 ) -> None:
     """Show a plugin and the parameters of its components."""
-    registry = registry_of(ctx)
+    registry = load_registry(ctx)
     plugin = _find(registry, name)
     components = _components(registry, plugin)
     data = {**_facts(plugin), "components": [c.model_json_schema() for c in components]}
     lines = [f"{plugin.name} {plugin.version} ({plugin.distribution}), {plugin.status}"]
     for cls in components:
         lines += ["", f"{cls.kind} {cls.name()}: {cls.summary()}"]
-        rows = [[p.name, p.default, p.range, p.meaning] for p in parameters(cls)]
-        lines += [f"  {line}" for line in columns(rows)]
+        rows = [[p.name, p.default, p.range, p.meaning] for p in list_parameters(cls)]
+        lines += [f"  {line}" for line in align_columns(rows)]
     show(data, lines, as_json=as_json, quiet=quiet)
 
 
 @app.command()
 def doctor(ctx: typer.Context, as_json: Json = False, quiet: Quiet = False) -> None:
     """Say why plugins fail and what to do, with their tracebacks; exit with 1 if one does."""
-    plugins = registry_of(ctx).plugins
+    plugins = load_registry(ctx).plugins
     failed = [p for p in plugins if p.status == "failed"]
     lines = [f"{len(plugins)} plugins, {len(failed)} failed"]
     for plugin in failed:
@@ -102,12 +110,12 @@ def check(
     quiet: Quiet = False,
 ) -> None:
     """Check that a plugin keeps the contract; exit with 1 if it does not."""
-    registry = registry_of(ctx)
+    registry = load_registry(ctx)
     plugin = _find(registry, name)
     classes = _components(registry, plugin)
     if name != plugin.name:
         classes = [cls for cls in classes if cls.name() == name]
-    found = [row for cls in classes for row in _checked(cls, overrides or [])]
+    found = [row for cls in classes for row in _run_checks(cls, overrides or [])]
     if plugin.status != "loaded":
         found = [_row(plugin.name, "loads", plugin.error or "it is disabled")]
     lines = [
@@ -137,15 +145,15 @@ def new(
     """Write a package for a plugin of your own: it works and is tested as it comes."""
     from lofigen_kit.scaffold import package
 
-    files = package.package(name, kind, licence=licence)
-    package.check_name(name, kind, registry_of(ctx))
-    folder = output or Path(package.distribution_of(name))
+    files = package.make_package(name, kind, licence=licence)
+    package.check_name(name, kind, load_registry(ctx))
+    folder = output or Path(package.name_distribution(name))
     paths = [str(path) for path in package.write(folder, files)]
     lines = [*paths, "", f"pip install -e '{folder}[dev]' && pytest {folder}"]
     show({"folder": str(folder), "files": paths}, lines, as_json=as_json, quiet=quiet)
 
 
-def provides(plugin: Plugin) -> str:
+def describe_provided(plugin: Plugin) -> str:
     """Return what a plugin provides, or why it provides nothing."""
     if plugin.status == "failed":
         return plugin.error
@@ -179,21 +187,21 @@ def _components(registry: Registry, plugin: Plugin) -> list[type[Component]]:
     ]
 
 
-def _checked(cls: type[Component], overrides: Sequence[str]) -> Iterator[dict[str, str]]:
+def _run_checks(cls: type[Component], overrides: Sequence[str]) -> Iterator[dict[str, str]]:
     """Yield what became of each check: a failure is one line, whatever the plugin raises."""
     from lofigen_kit import testing
 
     mine = [pair for pair in overrides if pair.partition("=")[0] in cls.model_fields]
     try:
-        with _out_of_the_way():
-            parameters = component(cls, mine, where="--set")
+        with _suppress_output():
+            parameters = parse_component(cls, mine, where="--set")
     except Exception as error:
         yield _row(cls.name(), "is made of its parameters", _one_line(error))
         return
-    for check_ in testing.checks_for(cls):
+    for check_ in testing.list_checks(cls):
         failure = ""
         try:
-            with _out_of_the_way():
+            with _suppress_output():
                 check_.run(parameters)
         except (Exception, SystemExit) as error:
             failure = _one_line(error)
@@ -206,11 +214,11 @@ def _row(name: str, check: str, failure: str) -> dict[str, str]:
 
 def _one_line(error: BaseException) -> str:
     kind = "" if isinstance(error, AssertionError | LofigenError) else f"{type(error).__name__}: "
-    return printable(" ".join(f"{kind}{error}".split()))
+    return to_printable(" ".join(f"{kind}{error}".split()))
 
 
 @contextmanager
-def _out_of_the_way() -> Iterator[None]:
+def _suppress_output() -> Iterator[None]:
     """Keep what a plugin prints and warns of out of what is printed here."""
     with redirect_stdout(sys.stderr), catch_warnings():
         simplefilter("ignore")

@@ -15,22 +15,30 @@ from lofigen_kit.cli.common import (
     Json,
     Overrides,
     Quiet,
+    RootOptions,
     Seed,
-    Settings,
-    columns,
-    printable,
+    align_columns,
+    load_registry,
     progress_bar,
-    registry_of,
     show,
+    to_printable,
     warn,
 )
-from lofigen_kit.cli.output import Certificate, Destination, Key, Sign, levels, report, signer
+from lofigen_kit.cli.output import (
+    Certificate,
+    Destination,
+    Key,
+    Sign,
+    format_levels,
+    load_signer,
+    report,
+)
 from lofigen_kit.errors import InputError
 
 if TYPE_CHECKING:
     from lofigen_kit.audio.buffer import AudioBuffer
-    from lofigen_kit.audio.metadata import Labels
-    from lofigen_kit.batch.process_files import Done
+    from lofigen_kit.audio.metadata import AudioMetadata
+    from lofigen_kit.batch.process_files import FileResult
     from lofigen_kit.render.result import Progress
 
 
@@ -69,16 +77,16 @@ def process(
     """
     from lofigen_kit.batch import process_files
 
-    registry = registry_of(ctx)
-    settings: Settings = ctx.obj
+    registry = load_registry(ctx)
+    settings: RootOptions = ctx.obj
     found = process_files.find_files(audio, output or Path())
-    place = Destination.of(output, len(found))
+    place = Destination.from_option(output, len(found))
     changes = [*(overrides or []), *place.overrides]
     if seed is not None:
         changes.append(f"seed={seed}")
-    rack = process_files.Rack(preset, tuple(changes), settings.plugin_dir)
+    rack = process_files.PresetRef(preset, tuple(changes), settings.plugin_dir)
     chosen = rack.load(registry)
-    identity = signer(certificate, key, chosen.output.format) if sign else None
+    identity = load_signer(certificate, key, chosen.output.format) if sign else None
     jobs = process_files.list_jobs(
         found,
         chosen,
@@ -88,7 +96,7 @@ def process(
     )
     results = []
     with progress_bar(quiet=quiet or as_json) as bar:
-        for done in process_files.run(
+        for done in process_files.process_files(
             jobs,
             rack,
             registry,
@@ -116,7 +124,7 @@ def process(
         raise typer.Exit(SOME_FAILED)
 
 
-def _tell(done: Done, *, quiet: bool) -> None:
+def _tell(done: FileResult, *, quiet: bool) -> None:
     """Say what came of a file."""
     for warning in () if quiet else done.warnings:
         warn(warning)
@@ -142,24 +150,26 @@ def inspect(
     quiet: Quiet = False,
 ) -> None:
     """Show what an audio file is, and how it was made if it says so."""
-    from lofigen_kit.audio.files import read_audio, read_labels
+    from lofigen_kit.audio.files import read_audio, read_metadata
     from lofigen_kit.provenance import recipe
 
     audio = read_audio(file)
-    labels = read_labels(file)
+    labels = read_metadata(file)
     made = recipe.read(file)
-    facts = {**_measured(audio), "labels": asdict(labels), "recipe": made}
+    facts = {**_measure_sound(audio), "labels": asdict(labels), "recipe": made}
     if against:
         with progress_bar(quiet=quiet or as_json) as bar:
-            facts["memory"] = _compared(audio, against, bar)
+            facts["memory"] = _compare_with_corpus(audio, against, bar)
     if picture:
         bars_s = [c.frame / audio.sample_rate_hz for c in labels.cues if c.frame < audio.frames]
-        _draw(audio, printable(file.name), picture, bars_s=bars_s, force=force)
+        _draw(audio, to_printable(file.name), picture, bars_s=bars_s, force=force)
     rows = [*_rows(facts), *_label_rows(labels, made or {}), *_recipe_rows(made or {})]
-    show(facts, columns(rows), as_json=as_json, quiet=quiet)
+    show(facts, align_columns(rows), as_json=as_json, quiet=quiet)
 
 
-def _compared(audio: AudioBuffer, corpus: Path, progress: Progress | None) -> dict[str, Any]:
+def _compare_with_corpus(
+    audio: AudioBuffer, corpus: Path, progress: Progress | None
+) -> dict[str, Any]:
     """Return what of a corpus's training songs a file is most like, as it is and moved."""
     from lofigen_kit.analysis import mono_8k
     from lofigen_kit.corpus.songs import read_songs
@@ -171,20 +181,21 @@ def _compared(audio: AudioBuffer, corpus: Path, progress: Progress | None) -> di
     clip = mono_8k(audio)
     stage = None if progress is None else partial(progress, "comparing")
     found = sorted(
-        memorisation.Memory(songs).nearest(clip, progress=stage), key=lambda like: -like.similarity
+        memorisation.SongIndex(songs).find_nearest(clip, progress=stage),
+        key=lambda like: -like.similarity,
     )
     moved = sorted(
-        memorisation_chroma.ChromaMemory(songs).nearest(clip, progress=stage),
+        memorisation_chroma.ChromaIndex(songs).find_nearest(clip, progress=stage),
         key=lambda like: -like.similarity,
     )
     return {
-        "threshold": memorisation.COPY,
+        "threshold": memorisation.COPY_THRESHOLD,
         "windows": len(found),
         "copies": sum(like.is_copy for like in found),
         "nearest": [asdict(like) for like in found],
         "moved": {
-            "flag": memorisation_chroma.FLAG,
-            "threshold": memorisation_chroma.COPY,
+            "flag": memorisation_chroma.CHROMA_SUSPECT_THRESHOLD,
+            "threshold": memorisation_chroma.CHROMA_COPY_THRESHOLD,
             "windows": len(moved),
             "suspects": sum(like.is_suspect for like in moved),
             "copies": sum(like.is_copy for like in moved),
@@ -232,7 +243,7 @@ def _alike(like: dict[str, Any]) -> str:
     return f"{like['similarity']:.2f} alike at {like['clip_s']:.1f} s here"
 
 
-def _measured(audio: AudioBuffer) -> dict[str, Any]:
+def _measure_sound(audio: AudioBuffer) -> dict[str, Any]:
     from lofigen_kit.dsp.loudness import integrated_lufs, true_peak_dbtp
 
     loudness, peak = integrated_lufs(audio), true_peak_dbtp(audio)
@@ -251,14 +262,14 @@ def _rows(facts: dict[str, Any]) -> list[list[str]]:
     sound = f"{facts['sample_rate_hz']} Hz, {channels}"
     rows = [
         ["sound", f"{sound}, {facts['duration_s']:.3f} s"],
-        ["level", levels(facts)],
+        ["level", format_levels(facts)],
     ]
     if "memory" in facts:
         rows += _likeness(facts["memory"])
     return rows
 
 
-def _label_rows(labels: Labels, made: dict[str, Any]) -> list[list[str]]:
+def _label_rows(labels: AudioMetadata, made: dict[str, Any]) -> list[list[str]]:
     """Return what the file tells other programs; the recipe knows the key's mode too."""
     key = made.get("key") or labels.key
     facts = {
@@ -270,7 +281,7 @@ def _label_rows(labels: Labels, made: dict[str, Any]) -> list[list[str]]:
         "loop": f"frames {labels.loop.first} to {labels.loop.last}" if labels.loop else "",
         "cues": f"{len(labels.cues)}, from {labels.cues[0].name!r}" if labels.cues else "",
     }
-    return [[name, printable(str(fact))] for name, fact in facts.items() if fact]
+    return [[name, to_printable(str(fact))] for name, fact in facts.items() if fact]
 
 
 def _recipe_rows(made: dict[str, Any]) -> list[list[str]]:
@@ -278,16 +289,16 @@ def _recipe_rows(made: dict[str, Any]) -> list[list[str]]:
         return [["recipe", "none"]]
     keys = ("disclosure", "seed", "take", "network_sha256", "licences")
     told = {key.replace("_", " "): made[key] for key in keys if made.get(key) is not None}
-    rows = [[name, printable(str(fact))] for name, fact in told.items()]
+    rows = [[name, to_printable(str(fact))] for name, fact in told.items()]
     return [*rows, ["recipe", "complete: print it with --json"]]
 
 
 def _draw(audio: AudioBuffer, title: str, path: Path, *, bars_s: list[float], force: bool) -> None:
     """Write a picture of the waveform and the spectrogram, as PNG."""
-    from lofigen_kit.evaluation.plots import picture_of_sound
-    from lofigen_kit.runtime.files import check_free, write_atomic, writing
+    from lofigen_kit.evaluation.plots import plot_sound
+    from lofigen_kit.runtime.files import check_free, explain_write_errors, write_atomic
 
     check_free(path, force=force)
-    png = picture_of_sound(audio, title, bars_s)
-    with writing(path):
+    png = plot_sound(audio, title, bars_s)
+    with explain_write_errors(path):
         write_atomic(path, png)

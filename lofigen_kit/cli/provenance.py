@@ -15,23 +15,23 @@ from lofigen_kit.cli.common import (
     Force,
     Json,
     Quiet,
-    columns,
-    printable,
+    align_columns,
+    load_registry,
     progress_bar,
-    registry_of,
     show,
+    to_printable,
     warn,
 )
-from lofigen_kit.cli.output import Certificate, Key, signer
+from lofigen_kit.cli.output import Certificate, Key, load_signer
 from lofigen_kit.errors import InputError
 
 if TYPE_CHECKING:
     from lofigen_kit.provenance.c2pa import Credentials
-    from lofigen_kit.provenance.replay import Replay
+    from lofigen_kit.provenance.replay import ReplayResult
     from lofigen_kit.provenance.verify import Verdict
 
 
-class Thing(StrEnum):
+class Evidence(StrEnum):
     """What a file can carry."""
 
     RECIPE = "recipe"
@@ -66,7 +66,7 @@ def verify(
         Path | None,
         typer.Option(metavar="PEM", help="Certificates that you trust to vouch for signers."),
     ] = None,
-    require: Annotated[list[Thing] | None, typer.Option(help="What a file must carry.")] = None,
+    require: Annotated[list[Evidence] | None, typer.Option(help="What a file must carry.")] = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -77,7 +77,7 @@ def verify(
     """
     from lofigen_kit.provenance.verify import verify as verified
 
-    registry = registry_of(ctx) if replay else None
+    registry = load_registry(ctx) if replay else None
     results: list[dict[str, Any]] = []
     for file in files:
         try:
@@ -113,7 +113,7 @@ def _block(file: Path, found: Verdict) -> Iterator[str]:
     rows += _signature_rows(found.credentials)
     if found.replay or found.not_replayed:
         rows += [["replay", line] for line in _replay_lines(found.replay, found.not_replayed)]
-    yield from (f"  {line}" for line in columns(rows))
+    yield from (f"  {line}" for line in align_columns(rows))
 
 
 def _verdict(found: Verdict) -> str:
@@ -131,7 +131,7 @@ def _recipe_rows(made: dict[str, Any] | None) -> list[list[str]]:
         return [["recipe", "none"]]
     keys = ("disclosure", "licences", "versions", "command", "seed", "take", "network_sha256")
     told = [[key.replace("_sha256", ""), made[key]] for key in keys if made.get(key) is not None]
-    return [[name, printable(_plain(fact))] for name, fact in told]
+    return [[name, to_printable(_plain(fact))] for name, fact in told]
 
 
 def _plain(fact: object) -> str:
@@ -141,29 +141,29 @@ def _plain(fact: object) -> str:
 
 
 def _signature_rows(signed: Credentials) -> list[list[str]]:
-    who = printable(signed.signer)
-    rows = [["says", printable(deed)] for deed in signed.says]
+    who = to_printable(signed.signer)
+    rows = [["says", to_printable(deed)] for deed in signed.says]
     if signed.state == "trusted":
         told = f"valid, by {who}, for whom a certificate vouches that you trust"
     elif signed.state == "untrusted":
         told = f"valid, by a certificate that nobody here vouches for: it gives the name {who}"
     elif signed.state == "broken":
-        told = f"BROKEN: {printable('; '.join(signed.faults))}"
+        told = f"BROKEN: {to_printable('; '.join(signed.faults))}"
     else:
         told = "none"
     return [*rows, ["signature", told]]
 
 
-def _replay_lines(again: Replay | None, why_not: str) -> Iterator[str]:
+def _replay_lines(again: ReplayResult | None, why_not: str) -> Iterator[str]:
     if again is None:
-        yield f"not possible: {printable(why_not)}"
+        yield f"not possible: {to_printable(why_not)}"
         return
     same = "the same, bit for bit" if again.same else "NOT THE SAME"
     yield f"{same} ({again.compared})"
     if again.changed_since:
         yield "CHANGED: the file does not hold what its recipe gives"
     if not again.same:
-        yield from (printable(line) for line in again.differences)
+        yield from (to_printable(line) for line in again.differences)
 
 
 def sign(
@@ -192,12 +192,12 @@ def sign(
     if not files:
         raise InputError("there is nothing to sign", remedy="name files, or --new-certificate DIR")
     from lofigen_kit.provenance.c2pa import sign as signed
-    from lofigen_kit.runtime.files import writing
+    from lofigen_kit.runtime.files import explain_write_errors
 
-    identity = signer(certificate, key)
+    identity = load_signer(certificate, key)
     comments = {file: _may_sign(file, force=force) for file in files}
     for file, comment in comments.items():
-        with writing(file):
+        with explain_write_errors(file):
             signed(file, identity, comment)
         if not quiet and not as_json:
             typer.echo(f"{file}: signed")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
-from lofigen_kit.cli.common import Json, Quiet, progress_bar, registry_of, show, warn
+from lofigen_kit.cli.common import Json, Quiet, load_registry, progress_bar, show, warn
 from lofigen_kit.errors import InputError, StoppedError
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from lofigen_kit.nn.fftconv import Method
     from lofigen_kit.nn.spec import NetworkSpec
     from lofigen_kit.plugins.registry import Registry
-    from lofigen_kit.training.config import Recipe
-    from lofigen_kit.training.loop import Precision, Progress
-    from lofigen_kit.training.state import State
+    from lofigen_kit.training.config import TrainingConfig
+    from lofigen_kit.training.loop import Precision, TrainingProgress
+    from lofigen_kit.training.state import TrainingState
 
 Head = Literal["mol", "mulaw", "mse"]
 Scalars = Callable[[int, dict[str, float]], None]
@@ -156,15 +156,15 @@ def train(
     from lofigen_kit.nn.deepen import deepen
     from lofigen_kit.runtime.device import choose_device
     from lofigen_kit.training import state as states
-    from lofigen_kit.training.distributed import joined
-    from lofigen_kit.training.loop import Hardware, Watchers
+    from lofigen_kit.training.distributed import join_processes
+    from lofigen_kit.training.loop import Callbacks, Hardware
     from lofigen_kit.training.loop import train as run
 
     _check_place(output, resume=resume, force=force)
     torch.set_num_threads(threads)
     place = choose_device(device)
-    known = states.read(states.beside(output)) if resume else None
-    wanted = _Wanted(model=model, head=head, mixtures=mixtures, guide=guide)
+    known = states.read(states.get_state_path(output)) if resume else None
+    wanted = _NetworkRequest(model=model, head=head, mixtures=mixtures, guide=guide)
     sheet = describe(corpus)
     begun = _load(start)
     order = _split_order(split, wanted, known.facts if known else begun.facts if begun else None)
@@ -172,7 +172,7 @@ def train(
     held_out = read_songs(corpus, "valid", order=order)
     if not songs:
         raise InputError("no song to train on", where=corpus, remedy="make a larger corpus")
-    spec = _spec(registry_of(ctx), wanted, songs, begun, known)
+    spec = _spec(load_registry(ctx), wanted, songs, begun, known)
     changes = {
         "steps": steps,
         "batch": batch,
@@ -187,7 +187,7 @@ def train(
         "validate_every": validate_every,
         "seed": seed,
     }
-    recipe = _recipe(spec.head, changes, known)
+    recipe = _make_config(spec.head, changes, known)
     facts: dict[str, Any] = {"corpus_sha256": sheet["sha256"], "corpus": sheet, "split": order}
     if licence or not known:
         facts["licence"] = licence or "CC0-1.0"
@@ -195,7 +195,10 @@ def train(
         facts["from"] = {"sha256": begun.sha256, **begun.facts}
         if begun.spec != spec:
             begun = deepen(begun, spec, seed=recipe.seed)
-    with joined(place) as ranks, _watchers(quiet or as_json, ranks.is_first) as bar:
+    with (
+        join_processes(place) as ranks,
+        _show_training_progress(quiet or as_json, ranks.is_first) as bar,
+    ):
         speaks = ranks.is_first
         hardware = Hardware(
             device=place,
@@ -203,7 +206,7 @@ def train(
             convolution=_methods(convolution, spec),
             ranks=ranks,
         )
-        watchers = Watchers(
+        watchers = Callbacks(
             progress=bar,
             scalars=_scalars(output) if tensorboard and speaks else None,
             energy=_energy(energy) if speaks else None,
@@ -211,7 +214,7 @@ def train(
         try:
             facts = run(
                 spec, songs, recipe, output, facts=facts, valid=held_out, start=begun,
-                resume=resume, save_every_s=save_every, hardware=hardware, watchers=watchers,
+                resume=resume, save_every_s=save_every, hardware=hardware, callbacks=watchers,
             )  # fmt: skip
         except StoppedError as stopped:
             command = f"lofigen-kit train {corpus} -o {output} --resume"
@@ -223,7 +226,7 @@ def train(
 
 
 @dataclass(frozen=True)
-class _Wanted:
+class _NetworkRequest:
     """What was asked of the network; None is the default, or what it was."""
 
     model: str | None
@@ -239,12 +242,12 @@ class _Wanted:
 def _check_place(output: Path, *, resume: bool, force: bool) -> None:
     """Refuse a name or a place before anything slow is done."""
     from lofigen_kit.runtime.files import check_free
-    from lofigen_kit.training.state import beside
+    from lofigen_kit.training.state import get_state_path
 
     if output.suffix != ".safetensors":
         raise InputError("a model's name ends in .safetensors", where=output)
     check_free(output, force=force or resume)
-    if beside(output).exists() and not (resume or force):
+    if get_state_path(output).exists() and not (resume or force):
         raise InputError(
             "a training was begun here and not finished",
             where=output,
@@ -253,7 +256,7 @@ def _check_place(output: Path, *, resume: bool, force: bool) -> None:
 
 
 def _split_order(
-    asked: SplitOrder | None, wanted: _Wanted, before: dict[str, Any] | None
+    asked: SplitOrder | None, wanted: _NetworkRequest, before: dict[str, Any] | None
 ) -> SplitOrder:
     """Return what was asked for, or what was used before, or what fits the head."""
     if asked:
@@ -271,14 +274,14 @@ def _load(path: Path | None) -> Network | None:
 
 def _spec(
     registry: Registry,
-    wanted: _Wanted,
+    wanted: _NetworkRequest,
     songs: Any,
     begun: Network | None,
-    known: State | None,
+    known: TrainingState | None,
 ) -> NetworkSpec:
     """Return the network's shape: a begun model's, a state's, or what was asked for."""
     from lofigen_kit.music.conditioning import channel_names
-    from lofigen_kit.nn.spec import NetworkSpec, stack
+    from lofigen_kit.nn.spec import NetworkSpec, make_stack_spec
 
     found = begun.spec if begun else None
     if known and not found:
@@ -287,14 +290,14 @@ def _spec(
         except ValueError:
             raise InputError("the state names no usable network") from None
     head = wanted.head or (found.head if found else "mol")
-    if found and wanted == _Wanted(None, None, None, None):
+    if found and wanted == _NetworkRequest(None, None, None, None):
         return found
     names = channel_names(song.score for song in songs)
     guide = wanted.follows_scores if wanted.guide is not None or not found else bool(found.guide)
     layers = cast("type[Model]", registry.find("model", wanted.model or "conv4")).layers
     if found and not wanted.model:
         layers = tuple((n.in_channels, n.out_channels, n.kernel) for n in found.layers)
-    return stack(
+    return make_stack_spec(
         layers,
         head=head,
         mixtures=wanted.mixtures or (found.mixtures if found else 10),
@@ -302,12 +305,14 @@ def _spec(
     )
 
 
-def _recipe(head: Head, changes: dict[str, Any], known: State | None) -> Recipe:
+def _make_config(
+    head: Head, changes: dict[str, Any], known: TrainingState | None
+) -> TrainingConfig:
     """Return what was asked for, the rest being as it was, or by default."""
-    from lofigen_kit.training.config import for_head, from_json, with_changes
+    from lofigen_kit.training.config import from_json, make_default_config, override_config
 
-    base = from_json(known.about.get("recipe") or {}) if known else for_head(head)
-    return with_changes(base, {k: v for k, v in changes.items() if v is not None})
+    base = from_json(known.about.get("recipe") or {}) if known else make_default_config(head)
+    return override_config(base, {k: v for k, v in changes.items() if v is not None})
 
 
 def _precision(asked: Literal["auto", "float32", "bf16"], device: str) -> Precision:
@@ -334,11 +339,13 @@ def _methods(text: str, spec: NetworkSpec) -> list[Method] | Literal["auto"]:
 
 
 @contextmanager
-def _watchers(quiet: bool, speaks: bool) -> Iterator[Callable[[Progress], None] | None]:
+def _show_training_progress(
+    quiet: bool, speaks: bool
+) -> Iterator[Callable[[TrainingProgress], None] | None]:
     """Show how far it is: loss, samples a second, and the time left."""
     with progress_bar(quiet=quiet or not speaks) as bar:
 
-        def report(now: Progress) -> None:
+        def report(now: TrainingProgress) -> None:
             if bar and now.stage == "training":
                 bar(f"loss {now.loss:.4f}  {now.samples_per_s:,.0f} samples/s", now.step, now.steps)
             elif bar:
@@ -366,6 +373,6 @@ def _scalars(output: Path) -> Scalars | None:
 
 
 def _energy(country: str | None) -> Callable[[], dict[str, Any]] | None:
-    from lofigen_kit.training.energy import meter
+    from lofigen_kit.training.energy import start_meter
 
-    return meter(country) if country else None
+    return start_meter(country) if country else None

@@ -19,13 +19,13 @@ Shape = Literal["linear", "exponential"]
 Place = tuple[str | int, ...]
 
 MAX_POINTS = 1000
-BEATS_OF = {"beat": 1.0, "bar": 4.0}
+BEATS_PER_UNIT = {"beat": 1.0, "bar": 4.0}
 
 _TIME = r"([0-9]{1,6}(?:\.[0-9]{1,9})?)(beat|bar)s?"
 _SECONDS = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,9})?")
 _MUSICAL = re.compile(_TIME)
 _NOTE = re.compile(r"([0-9]{1,3})/([0-9]{1,3})([dt]?)")
-_LENGTHENED = {"": 1.0, "d": 1.5, "t": 2.0 / 3.0}
+_NOTE_LENGTH_FACTORS = {"": 1.0, "d": 1.5, "t": 2.0 / 3.0}
 
 TIME_PATTERN = rf"^({_SECONDS.pattern}|{_TIME})$"
 RATE_PATTERN = rf"^({_NOTE.pattern}|{_TIME})$"
@@ -44,7 +44,7 @@ class Moment:
         if _SECONDS.fullmatch(text):
             return cls(seconds=float(text))
         if found := _MUSICAL.fullmatch(text):
-            return cls(beats=float(found[1]) * BEATS_OF[found[2]])
+            return cls(beats=float(found[1]) * BEATS_PER_UNIT[found[2]])
         return None
 
     def time_s(self, grid: BeatGrid) -> float:
@@ -68,19 +68,19 @@ class Curve:
         """Return the number at each time [shape as that of the times]."""
         import numpy as np
 
-        known_s, values = _line(self, grid)
+        known_s, values = _sort_points(self, grid)
         if self.shape == "exponential":
             return np.asarray(np.exp(np.interp(times_s, known_s, np.log(values))))
         return np.asarray(np.interp(times_s, known_s, values))
 
     @property
-    def written(self) -> dict[str, Any]:
+    def preset_value(self) -> dict[str, Any]:
         """What stands in a preset."""
         return {"at": dict(self.points), "shape": self.shape}
 
 
 @lru_cache(maxsize=256)
-def _line(curve: Curve, grid: BeatGrid) -> tuple[list[float], list[float]]:
+def _sort_points(curve: Curve, grid: BeatGrid) -> tuple[list[float], list[float]]:
     """Return a curve's points in order of time: seconds, and values."""
     moments = [(Moment.read(text), value) for text, value in curve.points]
     placed = [(moment.time_s(grid), value) for moment, value in moments if moment]
@@ -97,16 +97,16 @@ class Rate:
         beats: How long a cycle is.
     """
 
-    written: str
+    preset_value: str
     beats: float
 
     @classmethod
     def read(cls, text: str) -> Rate | None:
         """Read a note's length; None for anything else, and for no length."""
         if (found := _NOTE.fullmatch(text)) and int(found[2]):
-            beats = 4.0 * int(found[1]) / int(found[2]) * _LENGTHENED[found[3]]
+            beats = 4.0 * int(found[1]) / int(found[2]) * _NOTE_LENGTH_FACTORS[found[3]]
         elif found := _MUSICAL.fullmatch(text):
-            beats = float(found[1]) * BEATS_OF[found[2]]
+            beats = float(found[1]) * BEATS_PER_UNIT[found[2]]
         else:
             return None
         return cls(text, beats) if beats else None
@@ -116,7 +116,7 @@ class Rate:
         return 1.0 / (self.beats * grid.beat_s)
 
 
-Moving = Curve | Rate
+Automation = Curve | Rate
 
 
 def is_number(field: FieldInfo) -> bool:
@@ -124,7 +124,7 @@ def is_number(field: FieldInfo) -> bool:
     return field.annotation in (float, int, float | None, int | None)
 
 
-def read(name: str, value: Any) -> Moving | None:
+def parse_automation(name: str, value: Any) -> Automation | None:
     """Return how a number moves if that is what its value says, or None for what is left as it is.
 
     Raises:
@@ -133,53 +133,67 @@ def read(name: str, value: Any) -> Moving | None:
     if isinstance(value, str) and name.endswith("_hz"):
         rate = Rate.read(value)
         if rate is None:
-            raise refusal(
+            raise make_validation_error(
                 (name,), value, f"{value!r} is no rate: give hertz, or a note as `1/8` or `2bars`"
             )
         return rate
-    return _curve(name, value) if isinstance(value, dict) else None
+    return _parse_curve(name, value) if isinstance(value, dict) else None
 
 
-def _curve(name: str, value: dict[str, Any]) -> Curve:
+def _parse_curve(name: str, value: dict[str, Any]) -> Curve:
     form = "write `{at: {0: 8000, 4bars: 900}}`, with `shape: exponential` if you like"
     points, shape = value.get("at"), value.get("shape", "linear")
     if not isinstance(points, dict) or not points:
-        raise refusal((name,), value, f"a number that moves has points in time: {form}")
+        raise make_validation_error(
+            (name,), value, f"a number that moves has points in time: {form}"
+        )
     if unknown := sorted(map(str, set(value) - {"at", "shape"})):
-        raise refusal((name, unknown[0]), value, f"there is no {unknown[0]!r} here: {form}")
+        raise make_validation_error(
+            (name, unknown[0]), value, f"there is no {unknown[0]!r} here: {form}"
+        )
     if shape not in ("linear", "exponential"):
-        raise refusal((name, "shape"), shape, f"{shape!r} is not one of 'linear', 'exponential'")
+        raise make_validation_error(
+            (name, "shape"), shape, f"{shape!r} is not one of 'linear', 'exponential'"
+        )
     if len(points) > MAX_POINTS:
-        raise refusal((name, "at"), points, f"too many points: the limit is {MAX_POINTS}")
+        raise make_validation_error(
+            (name, "at"), points, f"too many points: the limit is {MAX_POINTS}"
+        )
     for time, level in points.items():
         place = (name, "at", str(time))
         if Moment.read(str(time)) is None:
-            raise refusal(place, time, f"{time!r} is no time: give seconds, or `2beats` or `4bars`")
+            raise make_validation_error(
+                place, time, f"{time!r} is no time: give seconds, or `2beats` or `4bars`"
+            )
         if isinstance(level, bool) or not isinstance(level, (int, float)):
-            raise refusal(place, level, f"{level!r} is not a number")
+            raise make_validation_error(place, level, f"{level!r} is not a number")
         if shape == "exponential" and level <= 0:
-            raise refusal(place, level, f"{level:g} is not above 0, as `exponential` needs it")
+            raise make_validation_error(
+                place, level, f"{level:g} is not above 0, as `exponential` needs it"
+            )
     return Curve(tuple((str(time), level) for time, level in points.items()), shape)
 
 
-def refusal(place: Place, given: Any, message: str) -> ValidationError:
+def make_validation_error(place: Place, given: Any, message: str) -> ValidationError:
     """Return a complaint as pydantic makes them."""
-    return ValidationError.from_exception_data("Effect", [_complaint(place, given, message)])
+    return ValidationError.from_exception_data(
+        "Effect", [_make_error_details(place, given, message)]
+    )
 
 
-def _complaint(place: Place, given: Any, message: str) -> InitErrorDetails:
+def _make_error_details(place: Place, given: Any, message: str) -> InitErrorDetails:
     custom = PydanticCustomError("value_error", "{message}", {"message": message})
     return InitErrorDetails(type=custom, loc=place, input=given)
 
 
-def moved(error: ValidationError, places: dict[str, Place]) -> ValidationError:
+def relocate_errors(error: ValidationError, places: dict[str, Place]) -> ValidationError:
     """Return pydantic's complaints with those about some fields said of the points within them."""
     details = []
     for found in error.errors(include_url=False):
         loc = found["loc"]
         place = (*places.get(str(loc[0]), loc[:1]), *loc[1:]) if loc else ()
         if found["type"] == "value_error":
-            details.append(_complaint(place, found["input"], found["msg"]))
+            details.append(_make_error_details(place, found["input"], found["msg"]))
         else:
             ctx = found.get("ctx", {})
             details.append(
@@ -188,7 +202,7 @@ def moved(error: ValidationError, places: dict[str, Place]) -> ValidationError:
     return ValidationError.from_exception_data(error.title, details)
 
 
-def schema_of(name: str, facts: dict[str, Any], *, curves: bool) -> dict[str, Any]:
+def extend_number_schema(name: str, facts: dict[str, Any], *, curves: bool) -> dict[str, Any]:
     """Return a number's JSON Schema with the ways in which it may move."""
     outer: dict[str, Any] = {
         key: facts[key] for key in ("title", "description", "default") if key in facts

@@ -105,7 +105,7 @@ class Component(BaseModel, ABC):
     ) -> dict[str, Any]:
         """Describe each parameter as the docstrings do, where its field does not."""
         schema = handler.resolve_ref_schema(handler(core))
-        said = _described(cls)
+        said = _read_attribute_docs(cls)
         for name, facts in schema["properties"].items():
             if name in said:
                 facts.setdefault("description", said[name])
@@ -115,7 +115,7 @@ class Component(BaseModel, ABC):
 _ATTRIBUTE = re.compile(r"^    (\w+): (.+(?:\n {5,}.+)*)", re.MULTILINE)
 
 
-def _described(cls: type[Component]) -> dict[str, str]:
+def _read_attribute_docs(cls: type[Component]) -> dict[str, str]:
     """Return what the docstrings of a class and its bases say under `Attributes:`, by name."""
     said: dict[str, str] = {}
     for base in reversed(cls.__mro__):

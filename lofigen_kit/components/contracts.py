@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.components.base import Component, Context, Take
 from lofigen_kit.components.moving import MovingParameters
-from lofigen_kit.nn.distribution import DrawLaw, HeadKind
+from lofigen_kit.nn.distribution import HeadKind, SamplingParams
 from lofigen_kit.nn.spec import Layers
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Sampler(Component):
     """How the next sample is drawn from the network's distribution.
 
     A sampler in Python is called once for every sample. One that can say what it does as a
-    `DrawLaw` subclasses `LawSampler` and runs inside the compiled engine.
+    `SamplingParams` subclasses `ParametricSampler` and runs inside the compiled engine.
     """
 
     kind = "sampler"
@@ -72,18 +72,18 @@ class Sampler(Component):
         """
 
 
-class LawSampler(Sampler):
-    """A sampler that is a `DrawLaw` and nothing else."""
+class ParametricSampler(Sampler):
+    """A sampler that is a `SamplingParams` and nothing else."""
 
     @abstractmethod
-    def law(self) -> DrawLaw:
+    def sampling_params(self) -> SamplingParams:
         """Return the law that this sampler's parameters mean."""
 
     def draw(self, outputs: np.ndarray, head: HeadKind, uniforms: np.ndarray) -> np.ndarray:
         """Draw by the law, in numpy."""
         from lofigen_kit.nn.sampling import draw
 
-        return draw(outputs, head, self.law(), uniforms)
+        return draw(outputs, head, self.sampling_params(), uniforms)
 
 
 class Effect(MovingParameters):
@@ -148,7 +148,7 @@ class Effect(MovingParameters):
         """
 
     @model_validator(mode="after")
-    def _speeds_are_not_mixed(self) -> Self:
+    def _check_speed_mix(self) -> Self:
         if self.mix not in (0.0, 1.0) and self.speed != 1.0:
             raise ValueError(
                 "what changes the tempo cannot sound beside what does not: give mix 0 or 1"

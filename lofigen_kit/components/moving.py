@@ -21,15 +21,15 @@ from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema
 
 from lofigen_kit.components.automation import (
+    Automation,
     Curve,
-    Moving,
     Rate,
+    extend_number_schema,
     is_number,
-    moved,
-    refusal,
-    schema_of,
+    make_validation_error,
+    relocate_errors,
 )
-from lofigen_kit.components.automation import read as read_moving
+from lofigen_kit.components.automation import parse_automation as read_moving
 from lofigen_kit.components.base import Component, default_grid
 from lofigen_kit.errors import PresetError
 
@@ -49,14 +49,14 @@ class MovingParameters(Component):
 
     takes_curves: ClassVar[bool] = False
 
-    _moving: dict[str, Moving] = PrivateAttr(default_factory=dict)
+    _moving: dict[str, Automation] = PrivateAttr(default_factory=dict)
 
     @property
     def curves(self) -> dict[str, Curve]:
         """The parameters that move along points in time."""
         return {name: how for name, how in self._moving.items() if isinstance(how, Curve)}
 
-    def on(self, grid: BeatGrid) -> Self:
+    def sync_rates(self, grid: BeatGrid) -> Self:
         """Return the effect with its rates in step with the beat.
 
         Raises:
@@ -69,13 +69,13 @@ class MovingParameters(Component):
                 effect = self.model_validate({**effect.model_dump(), name: rate.hz(grid)})
             except ValidationError as error:
                 raise PresetError(
-                    f"{name}: {rate.written} at {grid.tempo_bpm:g} bpm is {rate.hz(grid):.3g} Hz: "
-                    f"{error.errors()[0]['msg'].lower()}",
+                    f"{name}: {rate.preset_value} at {grid.tempo_bpm:g} bpm is "
+                    f"{rate.hz(grid):.3g} Hz: {error.errors()[0]['msg'].lower()}",
                     remedy="choose a longer or a shorter note",
                 ) from None
         return effect
 
-    def at(self, time_s: float, grid: BeatGrid) -> Self:
+    def freeze_at(self, time_s: float, grid: BeatGrid) -> Self:
         """Return the effect as it is at a time, with nothing about it that moves."""
         values: dict[str, Any] = {}
         for name, curve in self.curves.items():
@@ -98,14 +98,14 @@ class MovingParameters(Component):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _moving_apart(
+    def _validate_automation(
         cls, data: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo
     ) -> Self:
         """Validate each point of what moves as the parameter itself, and keep it apart."""
         if not isinstance(data, dict):
             return handler(data)
         if info.mode == "json":  # from here on pydantic takes it for Python, and insists on tuples
-            data = {name: _tuples(value) for name, value in data.items()}
+            data = {name: _lists_to_tuples(value) for name, value in data.items()}
         _refuse_truth_for_numbers(cls, data)
         numbers = [n for n, f in cls.model_fields.items() if is_number(f) and n in data]
         moving = {n: how for n in numbers if (how := read_moving(n, data[n])) is not None}
@@ -114,11 +114,14 @@ class MovingParameters(Component):
         if not cls.takes_curves:
             for name, how in moving.items():
                 if isinstance(how, Curve):
-                    raise refusal(
+                    raise make_validation_error(
                         (name,), data[name], "it cannot move: the effect takes the whole sound"
                     )
-        still = {**data, **{n: _first(how, cls.model_fields[n]) for n, how in moving.items()}}
-        effect = _placed(
+        still = {
+            **data,
+            **{n: _pick_static_value(how, cls.model_fields[n]) for n, how in moving.items()},
+        }
+        effect = _validate_points(
             handler,
             still,
             {n: how.points[0][0] for n, how in moving.items() if isinstance(how, Curve)},
@@ -126,13 +129,13 @@ class MovingParameters(Component):
         for name, how in moving.items():
             if isinstance(how, Curve):
                 for time, value in how.points[1:]:
-                    _placed(handler, {**still, name: value}, {name: time})
+                    _validate_points(handler, {**still, name: value}, {name: time})
         effect._moving = moving  # noqa: SLF001 - its own class
         return effect
 
     @model_serializer(mode="wrap")
-    def _as_written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {**handler(self), **{name: how.written for name, how in self._moving.items()}}
+    def _serialize_automation(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {**handler(self), **{name: how.preset_value for name, how in self._moving.items()}}
 
     @classmethod
     def __get_pydantic_json_schema__(
@@ -142,7 +145,9 @@ class MovingParameters(Component):
         schema = super().__get_pydantic_json_schema__(core, handler)
         for name, facts in schema["properties"].items():
             if is_number(cls.model_fields[name]):
-                schema["properties"][name] = schema_of(name, facts, curves=cls.takes_curves)
+                schema["properties"][name] = extend_number_schema(
+                    name, facts, curves=cls.takes_curves
+                )
         return schema
 
 
@@ -152,14 +157,14 @@ def _refuse_truth_for_numbers(cls: type[MovingParameters], data: dict[str, Any])
         field = cls.model_fields.get(name)
         choices = get_args(field.annotation) if field else ()
         if isinstance(value, bool) and choices and all(type(choice) is int for choice in choices):
-            raise refusal((name,), value, f"{str(value).lower()} is not a number")
+            raise make_validation_error((name,), value, f"{str(value).lower()} is not a number")
 
 
-def _tuples(value: Any) -> Any:
-    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
+def _lists_to_tuples(value: Any) -> Any:
+    return tuple(_lists_to_tuples(item) for item in value) if isinstance(value, list) else value
 
 
-def _first(how: Moving, field: FieldInfo) -> float:
+def _pick_static_value(how: Automation, field: FieldInfo) -> float:
     """Return the value that stands for one that moves where nobody asks for the time."""
     if isinstance(how, Curve):
         return how.points[0][1]
@@ -169,11 +174,13 @@ def _first(how: Moving, field: FieldInfo) -> float:
     return hz
 
 
-def _placed(
+def _validate_points(
     handler: ModelWrapValidatorHandler[E], data: dict[str, Any], times: dict[str, str]
 ) -> E:
     """Validate with each field at one of its points, of which complaints are said then."""
     try:
         return handler(data)
     except ValidationError as error:
-        raise moved(error, {name: (name, "at", time) for name, time in times.items()}) from None
+        raise relocate_errors(
+            error, {name: (name, "at", time) for name, time in times.items()}
+        ) from None

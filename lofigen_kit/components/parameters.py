@@ -30,7 +30,7 @@ class Parameter:
     meaning: str
 
 
-def parameters(component: type[Component]) -> list[Parameter]:
+def list_parameters(component: type[Component]) -> list[Parameter]:
     """Return all parameters of a component but its name."""
     return [
         Parameter(
@@ -44,7 +44,7 @@ def parameters(component: type[Component]) -> list[Parameter]:
     ]
 
 
-def prose(component: type[Component]) -> str:
+def read_description(component: type[Component]) -> str:
     """Return a component's docstring as it stands above its `Attributes`."""
     return _SECTION.split(inspect.cleandoc(component.__doc__ or ""))[0].strip()
 

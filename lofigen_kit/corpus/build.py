@@ -20,19 +20,19 @@ from pathlib import Path
 from typing import Any
 
 from lofigen_kit.audio.files import read_audio
-from lofigen_kit.audio.hashing import samples_sha256
+from lofigen_kit.audio.hashing import hash_samples
 from lofigen_kit.errors import AudioError, InputError, RenderError
 from lofigen_kit.plugins.loader import load_plugins
-from lofigen_kit.runtime.files import write_atomic, writing
-from lofigen_kit.runtime.workers import pool
+from lofigen_kit.runtime.files import explain_write_errors, write_atomic
+from lofigen_kit.runtime.workers import make_pool
 
 LEDGER = "unfinished.jsonl"
 MANIFEST = "manifest.json"
-AHEAD = 2
+JOBS_PER_WORKER = 2
 """Jobs in the queue for each worker: one at work and one waiting."""
 
-Songs = list[dict[str, Any]]
-Job = Callable[[Path, int], Songs]
+SongEntries = list[dict[str, Any]]
+SongJob = Callable[[Path, int], SongEntries]
 """Writes the songs of one number into a folder, and returns their entries: `file`, `sha256`, more.
 
 An entry without a file says why there is none; it is kept in the ledger as the others are."""
@@ -53,14 +53,14 @@ class Workers:
 
 def assemble(
     folder: Path,
-    job: Job,
+    job: SongJob,
     *,
     arguments: dict[str, Any],
-    is_enough: Callable[[list[Songs]], bool],
+    is_enough: Callable[[list[SongEntries]], bool],
     jobs: int | None = None,
     workers: Workers | None = None,
-    progress: Callable[[list[Songs]], None] | None = None,
-) -> list[Songs]:
+    progress: Callable[[list[SongEntries]], None] | None = None,
+) -> list[SongEntries]:
     """Do jobs in the order of their numbers until there is enough, and return what they made.
 
     Args:
@@ -78,12 +78,12 @@ def assemble(
     """
     workers = workers or Workers()
     begun = _begin(folder, arguments)
-    made: list[Songs] = []
+    made: list[SongEntries] = []
     with ExitStack() as stack:
-        do: Callable[[int], Songs] = partial(job, folder)
+        do: Callable[[int], SongEntries] = partial(job, folder)
         if workers.count > 1:
             workshop = stack.enter_context(_pool(workers, folder))
-            do = _Ahead(workshop, do, AHEAD * workers.count, jobs, begun)
+            do = _PrefetchingJob(workshop, do, JOBS_PER_WORKER * workers.count, jobs, begun)
         ledger = stack.enter_context((folder / LEDGER).open("a"))
         while not is_enough(made):
             number = len(made)
@@ -104,14 +104,14 @@ def finish(folder: Path, manifest: dict[str, Any]) -> None:
     (folder / LEDGER).unlink(missing_ok=True)
 
 
-def _begin(folder: Path, arguments: dict[str, Any]) -> dict[int, Songs]:
+def _begin(folder: Path, arguments: dict[str, Any]) -> dict[int, SongEntries]:
     """Return the jobs that are done already, by number, in a folder that now has a ledger.
 
     Raises:
         InputError: where the folder holds something else, or cannot be written to.
     """
     ledger, head = folder / LEDGER, _line({"arguments": arguments})
-    with writing(folder):
+    with explain_write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         if not ledger.exists():
             if any(folder.iterdir()):
@@ -129,7 +129,7 @@ def _begin(folder: Path, arguments: dict[str, Any]) -> dict[int, Songs]:
         done = {
             record["job"]: record["songs"]
             for line in lines
-            if (record := _parsed(line)) and _is_whole(folder, record["songs"])
+            if (record := _parse_job_record(line)) and _is_whole(folder, record["songs"])
         }
         records = (_line({"job": job, "songs": songs}) for job, songs in done.items())
         write_atomic(ledger, "".join([head, *records]).encode())
@@ -140,7 +140,7 @@ def _line(record: dict[str, Any]) -> str:
     return json.dumps(record) + "\n"
 
 
-def _parsed(line: str) -> dict[str, Any]:
+def _parse_job_record(line: str) -> dict[str, Any]:
     """Return a job's record, or nothing where a kill tore its line."""
     try:
         record = json.loads(line)
@@ -149,12 +149,12 @@ def _parsed(line: str) -> dict[str, Any]:
     return record if isinstance(record, dict) and line.endswith("\n") else {}
 
 
-def _is_whole(folder: Path, songs: Songs) -> bool:
+def _is_whole(folder: Path, songs: SongEntries) -> bool:
     """Return whether every song that a job made is there, and as it was made."""
     try:
         return all(
             (folder / song["file"]).with_suffix(".json").is_file()
-            and samples_sha256(read_audio(folder / song["file"]).samples[0]) == song["sha256"]
+            and hash_samples(read_audio(folder / song["file"]).samples[0]) == song["sha256"]
             for song in songs
             if "file" in song
         )
@@ -162,7 +162,7 @@ def _is_whole(folder: Path, songs: Songs) -> bool:
         return False
 
 
-class _Ahead:
+class _PrefetchingJob:
     """Does a job in a pool, and has the next ones begun by then.
 
     Args:
@@ -176,7 +176,7 @@ class _Ahead:
     def __init__(
         self,
         pool: ProcessPoolExecutor,
-        job: Callable[[int], Songs],
+        job: Callable[[int], SongEntries],
         ahead: int,
         jobs: int | None,
         begun: Container[int],
@@ -184,9 +184,9 @@ class _Ahead:
         self._pool, self._job = pool, job
         self._ahead, self._begun = ahead, begun
         self._jobs = float("inf") if jobs is None else jobs
-        self._waiting: dict[int, Future[Songs]] = {}
+        self._waiting: dict[int, Future[SongEntries]] = {}
 
-    def __call__(self, number: int) -> Songs:
+    def __call__(self, number: int) -> SongEntries:
         for ahead in range(number, number + self._ahead):
             if ahead not in self._begun and ahead not in self._waiting and ahead < self._jobs:
                 self._waiting[ahead] = self._pool.submit(self._job, ahead)
@@ -200,7 +200,7 @@ def _pool(workers: Workers, folder: Path) -> Iterator[ProcessPoolExecutor]:
     Raises:
         RenderError: if one of them dies.
     """
-    workshop = pool(workers.count, load_plugins, (workers.plugin_dir,))
+    workshop = make_pool(workers.count, load_plugins, (workers.plugin_dir,))
     try:
         yield workshop
     except BrokenProcessPool:
@@ -213,7 +213,7 @@ def _pool(workers: Workers, folder: Path) -> Iterator[ProcessPoolExecutor]:
         workshop.shutdown(cancel_futures=True)
 
 
-def _remove_others(folder: Path, made: list[Songs]) -> None:
+def _remove_others(folder: Path, made: list[SongEntries]) -> None:
     """Remove what workers made ahead and nobody needs."""
     kept = {Path(song["file"]).stem for songs in made for song in songs if "file" in song}
     for path in folder.iterdir():

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from lofigen_kit.corpus.songs import Song
-from lofigen_kit.music.conditioning import PLAYS, guide_channels
+from lofigen_kit.music.conditioning import INSTRUMENT_PREFIX, render_conditioning
 from lofigen_kit.nn.spec import NetworkSpec
 
 
@@ -34,42 +34,46 @@ class Crops:
 
     def __init__(self, songs: Sequence[Song], spec: NetworkSpec, *, frames: int) -> None:
         self.frames = frames
-        self.instruments = [i for i, name in enumerate(spec.guide) if name.startswith(PLAYS)]
+        self.instruments = [
+            i for i, name in enumerate(spec.guide) if name.startswith(INSTRUMENT_PREFIX)
+        ]
         self._audio = [song.samples for song in songs]
         self._played: dict[int, np.ndarray] = {}
         self._guides = [_guide(song, spec) for song in songs]
         lengths = np.array([len(samples) for samples in self._audio], dtype=np.float64)
         self._weights = lengths / lengths.sum()
 
-    def rehearse(self, played: dict[int, np.ndarray]) -> None:
+    def set_self_play(self, played: dict[int, np.ndarray]) -> None:
         """Take what the network played of some songs, by index, as the past in place of theirs."""
         self._played = played
 
-    def draw(self, rng: np.random.Generator, count: int, *, rehearsed_share: float = 0.0) -> Batch:
+    def draw_batch(
+        self, rng: np.random.Generator, count: int, *, self_play_share: float = 0.0
+    ) -> Batch:
         """Return a batch of crops; a crop that passes a song's end goes on at its beginning.
 
         Args:
             rng: Draws songs and places.
             count: How many crops.
-            rehearsed_share: How many of them, of 1, have a past that the network itself played,
+            self_play_share: How many of them, of 1, have a past that the network itself played,
                 if it has played. What comes next is the song's own: the network learns the way
                 back from where its errors lead it (DAgger: Ross, Gordon and Bagnell, 2011).
         """
         picks = rng.choice(len(self._audio), size=count, p=self._weights)
-        if rehearsed_share and self._played:
-            rehearsed = rng.random(count) < rehearsed_share
+        if self_play_share and self._played:
+            rehearsed = rng.random(count) < self_play_share
             picks = np.where(rehearsed, rng.choice(sorted(self._played), size=count), picks)
         else:
             rehearsed = np.zeros(count, dtype=bool)
         starts = [int(rng.integers(len(self._audio[pick]))) for pick in picks]
-        batch = self.crops(list(zip(picks.tolist(), starts, strict=True)))
+        batch = self.cut_crops(list(zip(picks.tolist(), starts, strict=True)))
         for row in np.flatnonzero(rehearsed):
             past = self._played[int(picks[row])]
             index = (starts[row] + np.arange(self.frames)) % len(past)
             batch.x[row, 0] = torch.from_numpy(past[index])
         return batch
 
-    def crops(self, places: Sequence[tuple[int, int]]) -> Batch:
+    def cut_crops(self, places: Sequence[tuple[int, int]]) -> Batch:
         """Return the crops at given places (song, first frame)."""
         stretch = np.arange(self.frames + 1)
         audio, guides = [], []
@@ -81,7 +85,7 @@ class Crops:
         guide = torch.from_numpy(np.stack(guides)).float() if guides[0].size else None
         return Batch(x=waves[..., :-1].clone(), target=waves[..., 1:], guide=guide)
 
-    def every(self, stride: int) -> list[tuple[int, int]]:
+    def list_crop_places(self, stride: int) -> list[tuple[int, int]]:
         """Return places at a fixed stride through every song."""
         return [
             (song, start)
@@ -91,7 +95,7 @@ class Crops:
 
 
 def _guide(song: Song, spec: NetworkSpec) -> np.ndarray:
-    guide = guide_channels(
+    guide = render_conditioning(
         song.score,
         spec.guide,
         start=0,

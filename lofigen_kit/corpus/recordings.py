@@ -20,13 +20,19 @@ import numpy as np
 
 from lofigen_kit.analysis import beat_track, extract_score
 from lofigen_kit.audio.buffer import AudioBuffer
-from lofigen_kit.audio.files import audio_blocks
+from lofigen_kit.audio.files import read_audio_blocks
 from lofigen_kit.components.base import Take
-from lofigen_kit.corpus.build import Songs, Workers, assemble, finish
-from lofigen_kit.corpus.songs import MADE_BY, SAMPLE_RATE_HZ, seconds_of, with_splits, write_song
-from lofigen_kit.dsp.resample import resampled_blocks
+from lofigen_kit.corpus.build import SongEntries, Workers, assemble, finish
+from lofigen_kit.corpus.songs import (
+    MADE_BY,
+    SAMPLE_RATE_HZ,
+    assign_splits,
+    sum_durations,
+    write_song,
+)
+from lofigen_kit.dsp.resample import resample_blocks
 from lofigen_kit.errors import InputError
-from lofigen_kit.runtime.seeding import stream
+from lofigen_kit.runtime.seeding import rng_for
 
 BARS = 8
 """Of a piece. At 55 BPM they last 35 s, which the beat tracker still takes for a loop of bars."""
@@ -54,7 +60,7 @@ class Piece:
     start_s: float
 
 
-def corpus_of_recordings(
+def make_recordings_corpus(
     folder: Path,
     recordings: Path,
     *,
@@ -82,7 +88,7 @@ def corpus_of_recordings(
             folder already holds something else.
         RenderError: if a worker dies.
     """
-    names, left_out = _distinct(recordings)
+    names, left_out = _find_distinct(recordings)
     if not names:
         raise InputError("there is no file", where=recordings, remedy="name a folder of recordings")
     facts = {"source": {"use": "recordings", "folder": recordings.resolve().name}}
@@ -91,26 +97,26 @@ def corpus_of_recordings(
         folder,
         partial(_write_recording, recordings, [name for name, _ in names], licence),
         arguments={**facts, "licence": licence, "minutes": minutes, "files": names},
-        is_enough=lambda songs: len(songs) >= len(names) or seconds_of(songs) >= limit_s,
+        is_enough=lambda songs: len(songs) >= len(names) or sum_durations(songs) >= limit_s,
         workers=workers,
         jobs=len(names),
         progress=lambda songs: (
-            progress(seconds_of(songs) / 60.0, len(songs), len(names)) if progress else None
+            progress(sum_durations(songs) / 60.0, len(songs), len(names)) if progress else None
         ),
     )
-    left_out += _failed(made)
+    left_out += _list_failures(made)
     return _close(folder, facts, [s for songs in made for s in songs if "file" in s], left_out)
 
 
 def _close(
-    folder: Path, facts: dict[str, Any], songs: Songs, left_out: list[dict[str, str]]
+    folder: Path, facts: dict[str, Any], songs: SongEntries, left_out: list[dict[str, str]]
 ) -> dict[str, Any]:
     """Write the manifest and return it."""
     for each in left_out:
         _logger.warning("left out: %s: %s", each["recording"], each["why"])
     by_recording = len({song["group"] for song in songs}) >= FEWEST_GROUPS
     if not by_recording:
-        songs = _by_stretches(songs)
+        songs = _group_by_stretch(songs)
     if len({song["group"] for song in songs}) < FEWEST_GROUPS:
         raise InputError(
             "there is too little audio for training, validation and test",
@@ -121,16 +127,16 @@ def _close(
         "made_by": MADE_BY,
         **facts,
         "split_by": "recording" if by_recording else "stretch",
-        "minutes": round(seconds_of([songs]) / 60.0, 2),
+        "minutes": round(sum_durations([songs]) / 60.0, 2),
         "sample_rate_hz": SAMPLE_RATE_HZ,
         "left_out": left_out,
-        "songs": with_splits(songs),
+        "songs": assign_splits(songs),
     }
     finish(folder, manifest)
     return manifest
 
 
-def _distinct(folder: Path) -> tuple[list[tuple[str, str]], list[dict[str, str]]]:
+def _find_distinct(folder: Path) -> tuple[list[tuple[str, str]], list[dict[str, str]]]:
     """Return the name and hash of each file below a folder, and those that are copies.
 
     Names are relative to the folder and sorted; hidden files are no recordings.
@@ -145,8 +151,8 @@ def _distinct(folder: Path) -> tuple[list[tuple[str, str]], list[dict[str, str]]
             continue
         name, sha256 = str(Path(*parts)), _hash_file(path)
         if sha256 in first:
-            why = f"the same file as {_printable(first[sha256])}"
-            copies.append({"recording": _printable(name), "why": why})
+            why = f"the same file as {_to_printable(first[sha256])}"
+            copies.append({"recording": _to_printable(name), "why": why})
         else:
             first[sha256] = name
     return [(name, sha256) for sha256, name in first.items()], copies
@@ -161,23 +167,23 @@ def _hash_file(path: Path) -> str:
         return hashlib.sha256(os.fsencode(path)).hexdigest()
 
 
-def _printable(name: str) -> str:
+def _to_printable(name: str) -> str:
     """Return a file's name, with a mark for each byte that is no text."""
     return os.fsencode(name).decode("utf-8", "replace")
 
 
 def _write_recording(
     recordings: Path, names: list[str], licence: str, folder: Path, number: int
-) -> Songs:
+) -> SongEntries:
     """Write the pieces of one recording; one without is a single entry that says why."""
-    name = _printable(names[number])
-    songs: Songs = []
+    name = _to_printable(names[number])
+    songs: SongEntries = []
     why = "it holds no whole bar of sound"
     try:
-        for piece in pieces(recordings / names[number]):
+        for piece in read_pieces(recordings / names[number]):
             path = folder / f"{number:04d}-{len(songs):03d}.flac"
-            take = _heard(piece, name, len(songs), licence)
-            entry = write_song(path, take, piece.samples, stream(0, number, "dither"))
+            take = _make_piece_take(piece, name, len(songs), licence)
+            entry = write_song(path, take, piece.samples, rng_for(0, number, "dither"))
             songs.append({**entry, "recording": name, "start_s": round(piece.start_s, 3)})
     except InputError as error:
         why = error.message
@@ -186,13 +192,13 @@ def _write_recording(
     return songs or [{"recording": name, "why": why, "frames": 0}]
 
 
-def _heard(piece: Piece, name: str, number: int, licence: str) -> Take:
+def _make_piece_take(piece: Piece, name: str, number: int, licence: str) -> Take:
     audio = AudioBuffer(piece.samples[None], SAMPLE_RATE_HZ)
     title = f"{Path(name).stem} {number + 1}"
     return Take(audio, extract_score(audio), licence=licence, title=title, group=name)
 
 
-def pieces(path: Path) -> Iterator[Piece]:
+def read_pieces(path: Path) -> Iterator[Piece]:
     """Yield a recording in pieces of at most eight bars, in constant memory.
 
     The tempo and the first beat are looked for anew in the minute before each cut, so that a
@@ -207,17 +213,17 @@ def pieces(path: Path) -> Iterator[Piece]:
     """
     rest = np.zeros(0, dtype=np.float32)
     cut = 0
-    for block in _mono_blocks(path):
+    for block in _read_mono_blocks(path):
         rest = np.concatenate([rest, block])
         while len(rest) >= HEARD_S * SAMPLE_RATE_HZ:
             first, last = _next_bars(rest)
-            yield from _unless_silent(rest[first:last], cut + first)
+            yield from _skip_silence(rest[first:last], cut + first)
             rest, cut = rest[last:], cut + last
     while len(rest) >= SHORTEST_S * SAMPLE_RATE_HZ:
         first, last = _next_bars(rest)
         if last > len(rest):
             break
-        yield from _unless_silent(rest[first:last], cut + first)
+        yield from _skip_silence(rest[first:last], cut + first)
         rest, cut = rest[last:], cut + last
 
 
@@ -237,19 +243,19 @@ def _next_bars(samples: np.ndarray) -> tuple[int, int]:
     return first, min(last, len(heard)) if bars else last
 
 
-def _unless_silent(samples: np.ndarray, start: int) -> Iterator[Piece]:
+def _skip_silence(samples: np.ndarray, start: int) -> Iterator[Piece]:
     if len(samples) and np.sqrt(np.mean(np.square(samples, dtype=np.float64))) >= SILENCE:
         yield Piece(samples.copy(), start / SAMPLE_RATE_HZ)
 
 
-def _mono_blocks(path: Path) -> Iterator[np.ndarray]:
+def _read_mono_blocks(path: Path) -> Iterator[np.ndarray]:
     """Yield a recording at the network's rate, in blocks [shape=(frames,), dtype=float32]."""
-    blocks = audio_blocks(path)
+    blocks = read_audio_blocks(path)
     first = next(blocks, None)
     if first is None:
         return
     mono = (block.mono().samples for block in _chain(first, blocks))
-    for block in resampled_blocks(mono, 1, first.sample_rate_hz, SAMPLE_RATE_HZ):
+    for block in resample_blocks(mono, 1, first.sample_rate_hz, SAMPLE_RATE_HZ):
         yield np.clip(block[0], -1.0, 1.0)
 
 
@@ -258,13 +264,13 @@ def _chain(first: AudioBuffer, others: Iterable[AudioBuffer]) -> Iterator[AudioB
     yield from others
 
 
-def _failed(made: list[Songs]) -> list[dict[str, str]]:
+def _list_failures(made: list[SongEntries]) -> list[dict[str, str]]:
     """Return the recordings that gave no piece, and why."""
     entries = (song for songs in made for song in songs)
     return [{"recording": e["recording"], "why": e["why"]} for e in entries if "why" in e]
 
 
-def _by_stretches(songs: Songs) -> Songs:
+def _group_by_stretch(songs: SongEntries) -> SongEntries:
     """Return the pieces of too few recordings in groups of neighbours, ten a recording."""
     grouped = []
     for name in dict.fromkeys(song["recording"] for song in songs):

@@ -19,15 +19,15 @@ import numpy as np
 
 from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.audio.files import read_audio, write_audio
-from lofigen_kit.audio.hashing import samples_sha256
+from lofigen_kit.audio.hashing import hash_samples
 from lofigen_kit.components.base import Context, Take
 from lofigen_kit.components.contracts import Source
-from lofigen_kit.corpus.build import Songs, Workers, assemble, finish
+from lofigen_kit.corpus.build import SongEntries, Workers, assemble, finish
 from lofigen_kit.dsp.resample import resample_piece
 from lofigen_kit.errors import InputError
 from lofigen_kit.music.score import Score
 from lofigen_kit.runtime.files import write_atomic
-from lofigen_kit.runtime.seeding import stream
+from lofigen_kit.runtime.seeding import rng_for
 
 Split = Literal["train", "valid", "test"]
 SplitOrder = Literal["groups", "reference"]
@@ -48,7 +48,7 @@ class Song:
     file: str = ""
 
 
-def at_network_rate(take: Take, rate_hz: int = SAMPLE_RATE_HZ) -> np.ndarray:
+def resample_take(take: Take, rate_hz: int = SAMPLE_RATE_HZ) -> np.ndarray:
     """Return a take's audio, mono, at the network's rate [shape=(frames,), dtype=float32]."""
     score = take.score
     mono = take.audio.mono()
@@ -86,25 +86,25 @@ def make_corpus(
         folder,
         partial(_write_take, source, seed),
         arguments={**facts, "minutes": minutes},
-        is_enough=lambda songs: seconds_of(songs) >= minutes * 60.0,
+        is_enough=lambda songs: sum_durations(songs) >= minutes * 60.0,
         workers=workers,
-        progress=lambda songs: progress(seconds_of(songs) / 60.0) if progress else None,
+        progress=lambda songs: progress(sum_durations(songs) / 60.0) if progress else None,
     )
     manifest = {
         "made_by": MADE_BY,
         **facts,
-        "minutes": round(seconds_of(made) / 60.0, 2),
+        "minutes": round(sum_durations(made) / 60.0, 2),
         "sample_rate_hz": SAMPLE_RATE_HZ,
-        "songs": with_splits(song for songs in made for song in songs),
+        "songs": assign_splits(song for songs in made for song in songs),
     }
     finish(folder, manifest)
     return manifest
 
 
-def _write_take(source: Source, seed: int, folder: Path, number: int) -> Songs:
-    take = source.make_take(Context(rng=stream(seed, number, "source")))
-    rng = stream(seed, number, "dither")
-    return [write_song(folder / f"{number:04d}.flac", take, at_network_rate(take), rng)]
+def _write_take(source: Source, seed: int, folder: Path, number: int) -> SongEntries:
+    take = source.make_take(Context(rng=rng_for(seed, number, "source")))
+    rng = rng_for(seed, number, "dither")
+    return [write_song(folder / f"{number:04d}.flac", take, resample_take(take), rng)]
 
 
 def write_song(
@@ -130,7 +130,7 @@ def write_song(
     write_atomic(path.with_suffix(".json"), json.dumps(take.score.to_json()).encode())
     return {
         "file": path.name,
-        "sha256": samples_sha256(read_audio(path).samples[0]),
+        "sha256": hash_samples(read_audio(path).samples[0]),
         "frames": len(samples),
         "title": take.title,
         "group": take.group or take.title,
@@ -138,7 +138,7 @@ def write_song(
     }
 
 
-def seconds_of(made: Iterable[Songs]) -> float:
+def sum_durations(made: Iterable[SongEntries]) -> float:
     """Return how long the songs of some jobs last."""
     seconds = 0.0
     for songs in made:
@@ -147,7 +147,7 @@ def seconds_of(made: Iterable[Songs]) -> float:
     return seconds
 
 
-def with_splits(songs: Iterable[dict[str, Any]]) -> Songs:
+def assign_splits(songs: Iterable[dict[str, Any]]) -> SongEntries:
     """Return entries with the split of their group added."""
     entries = list(songs)
     splits = split_groups(entry["group"] for entry in entries)
@@ -231,7 +231,7 @@ def read_songs(folder: Path, split: Split, *, order: SplitOrder = "groups") -> l
             continue
         path = folder / Path(entry["file"]).name
         samples = read_audio(path).samples[0]
-        if samples_sha256(samples) != entry["sha256"]:
+        if hash_samples(samples) != entry["sha256"]:
             raise InputError("the song is not the one the manifest lists", where=path)
         score = Score.model_validate_json(path.with_suffix(".json").read_bytes())
         songs.append(Song(samples, score, split, entry["title"], path.name))
@@ -252,6 +252,6 @@ def hash_songs(songs: Iterable[Song]) -> str:
     """Return the sha256 over samples and scores, in order."""
     digest = hashlib.sha256()
     for song in songs:
-        digest.update(samples_sha256(song.samples).encode())
+        digest.update(hash_samples(song.samples).encode())
         digest.update(song.score.model_dump_json().encode())
     return digest.hexdigest()

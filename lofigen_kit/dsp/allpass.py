@@ -6,7 +6,7 @@ import numba
 import numpy as np
 
 
-class Allpasses:
+class AllpassCascade:
     """All-pass filters of order 1, one after another, in a loop of feedback.
 
     Each turns the phase by a quarter of a circle at the corner; none changes a level. In the

@@ -11,7 +11,7 @@ Ends = Literal["wrap", "symmetric", "edge", "constant"]
 """What lies around a sound: itself, as it goes round; its mirror image; its ends, held; nothing."""
 
 
-def windows(pieces: Iterable[np.ndarray], size: int, margin: int) -> Iterator[np.ndarray]:
+def split_windows(pieces: Iterable[np.ndarray], size: int, margin: int) -> Iterator[np.ndarray]:
     """Yield blocks of one size with a margin of their neighbours on either side.
 
     Args:
@@ -35,7 +35,7 @@ def windows(pieces: Iterable[np.ndarray], size: int, margin: int) -> Iterator[np
         yield np.concatenate(waiting, axis=1)
 
 
-def extended(pieces: Iterable[np.ndarray], margin: int, ends: Ends) -> Iterator[np.ndarray]:
+def pad_ends(pieces: Iterable[np.ndarray], margin: int, ends: Ends) -> Iterator[np.ndarray]:
     """Yield a sound with a margin before its beginning and after its end.
 
     To go round, it has to be held as a whole; else no more than a margin is.

@@ -10,7 +10,7 @@ Texture = Callable[[int], np.ndarray]
 """From a number of frames to the next so many of an endless sound [shape=(channels, frames)]."""
 
 
-class Circular:
+class CircularTexture:
     """Lets the end of a texture lead into its beginning, with no seam.
 
     What would sound before the beginning is made first; towards the end, the texture fades over
@@ -43,7 +43,7 @@ class Circular:
         )
 
 
-class Repeated:
+class LoopedRecording:
     """A recording again and again: each time, its end fades over into its beginning.
 
     Args:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lofigen_kit.dsp.decibels import gain_of
-from lofigen_kit.dsp.grains import Scatter, damped_tone, log_uniform, onsets, panned
+from lofigen_kit.dsp.decibels import db_to_gain
+from lofigen_kit.dsp.grains import GrainScatterer, damped_tone, draw_onsets, log_uniform, pan_mono
 
 _CRACKLE_HZ, _CRACKLE_DECAY_S = (1200.0, 7000.0), (0.00006, 0.00025)
 _POP_HZ, _POP_DECAY_S = (120.0, 500.0), (0.0012, 0.004)
@@ -30,7 +30,7 @@ class Crackle:
         self._channels = channels
         self._sample_rate_hz = sample_rate_hz
         self._rng = rng
-        self._scatter = Scatter(channels)
+        self._scatter = GrainScatterer(channels)
 
     def __call__(
         self, frames: int, *, rate_hz: float, pop_rate_hz: float, room: int | None = None
@@ -62,12 +62,12 @@ class Crackle:
     ) -> Iterator[tuple[int, np.ndarray]]:
         rng, highest_hz = self._rng, _HIGHEST_OF_RATE * self._sample_rate_hz
         mean_db, deviation_db = sizes_db
-        for onset in onsets(rate_hz, frames, self._sample_rate_hz, rng):
+        for onset in draw_onsets(rate_hz, frames, self._sample_rate_hz, rng):
             frequency_hz = min(log_uniform(*frequencies_hz, rng), highest_hz)
             decay_s = log_uniform(*decays_s, rng)
             wave = damped_tone(
                 frequency_hz, decay_s, rng.uniform(0, 2 * np.pi), self._sample_rate_hz
             )
             size = np.clip(rng.standard_normal(), -_WIDEST_DEVIATIONS, _WIDEST_DEVIATIONS)
-            wave *= gain_of(mean_db + deviation_db * size)
-            yield int(onset), panned(wave, rng.uniform(-0.8, 0.8), self._channels)
+            wave *= db_to_gain(mean_db + deviation_db * size)
+            yield int(onset), pan_mono(wave, rng.uniform(-0.8, 0.8), self._channels)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 
-def gain_of(level_db: float) -> float:
+def db_to_gain(level_db: float) -> float:
     """Return the amplitude ratio of a level in decibels."""
     return float(10.0 ** (level_db / 20.0))
 
 
-def db_of(gain: float) -> float:
+def gain_to_db(gain: float) -> float:
     """Return the level in decibels of an amplitude ratio; minus infinity for 0."""
     return 20.0 * math.log10(gain) if gain > 0 else -math.inf

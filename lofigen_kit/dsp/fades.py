@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from lofigen_kit.audio.buffer import Sound
+from lofigen_kit.audio.buffer import AudioFormat
 
 
-def faded(
-    blocks: Iterable[np.ndarray], sound: Sound, *, fade_in_ms: float, fade_out_ms: float
+def apply_fades(
+    blocks: Iterable[np.ndarray], sound: AudioFormat, *, fade_in_ms: float, fade_out_ms: float
 ) -> Iterator[np.ndarray]:
     """Yield a sound that comes up from silence and goes down to it, along half a cosine.
 
@@ -23,14 +23,14 @@ def faded(
     start = 0
     for block in blocks:
         frames = start + np.arange(block.shape[1])
-        gains = _risen(frames, sound, fade_in_ms)
+        gains = _compute_fade_gain(frames, sound, fade_in_ms)
         if not sound.endless:
-            gains *= _risen(sound.frames - 1 - frames, sound, fade_out_ms)
+            gains *= _compute_fade_gain(sound.frames - 1 - frames, sound, fade_out_ms)
         yield block * gains.astype(np.float32)
         start += block.shape[1]
 
 
-def _risen(frames: np.ndarray, sound: Sound, fade_ms: float) -> np.ndarray:
+def _compute_fade_gain(frames: np.ndarray, sound: AudioFormat, fade_ms: float) -> np.ndarray:
     """Return the gain this many frames from the silent end."""
     length = max(1, round(fade_ms / 1000.0 * sound.sample_rate_hz))
     risen = np.clip(frames / length, 0.0, 1.0) if fade_ms else np.ones(len(frames))

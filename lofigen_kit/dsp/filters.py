@@ -12,7 +12,7 @@ import numba
 import numpy as np
 
 
-class Sections:
+class BiquadCascade:
     """Second-order sections that go on from block to block, from rest, in double precision.
 
     The coefficients may change between two blocks; what the filter remembers does not.
@@ -106,7 +106,7 @@ def peak(centre_hz: float, gain_db: float, q: float, rate_hz: int) -> list[float
         q: The centre over the width of the band, whose edges have half the decibels.
         rate_hz: The sample rate.
     """
-    turn = _turn(centre_hz, rate_hz)
+    turn = _corner_to_angle(centre_hz, rate_hz)
     root = 10.0 ** (gain_db / 40.0)
     alpha, cosine = math.sin(turn) / (2.0 * q), math.cos(turn)
     return _section(
@@ -115,7 +115,7 @@ def peak(centre_hz: float, gain_db: float, q: float, rate_hz: int) -> list[float
     )
 
 
-def ring_s(corner_hz: float, q: float) -> float:
+def compute_ring_s(corner_hz: float, q: float) -> float:
     """Return how long a section rings at most, until it has fallen by 80 dB.
 
     That is at 44.1 kHz; digital filters ring a little less at higher rates.
@@ -125,11 +125,11 @@ def ring_s(corner_hz: float, q: float) -> float:
         q: Its quality; below 1/2 it creeps rather than rings, and the longer the lower.
     """
     rate_hz = 44_100
-    per_frame = math.sin(_turn(corner_hz, rate_hz)) / (2.0 * max(q, 0.5 / q))
+    per_frame = math.sin(_corner_to_angle(corner_hz, rate_hz)) / (2.0 * max(q, 0.5 / q))
     return math.log(1e4) / per_frame / rate_hz
 
 
-def rounds(feedback: float) -> float:
+def count_feedback_passes(feedback: float) -> float:
     """Return how often a sound goes round with a feedback until it has fallen by 80 dB.
 
     Args:
@@ -146,7 +146,7 @@ def butterworth_q(order: int) -> float:
 
 
 def _shelf(corner_hz: float, gain_db: float, rate_hz: int, side: float) -> list[float]:
-    turn = _turn(corner_hz, rate_hz)
+    turn = _corner_to_angle(corner_hz, rate_hz)
     root = 10.0 ** (gain_db / 40.0)
     slope = math.sqrt(2.0 * root) * math.sin(turn)  # 2 sqrt(A) alpha for a slope of 1
     up, down, cosine = root + 1.0, root - 1.0, side * math.cos(turn)
@@ -164,7 +164,7 @@ def _shelf(corner_hz: float, gain_db: float, rate_hz: int, side: float) -> list[
     )
 
 
-def _turn(corner_hz: float, rate_hz: int) -> float:
+def _corner_to_angle(corner_hz: float, rate_hz: int) -> float:
     """Return a corner as an angle; one above all there is to hear is held just below Nyquist."""
     return 2.0 * math.pi * min(corner_hz / rate_hz, 0.499)
 

@@ -11,7 +11,7 @@ _DECAYS = 12.0
 """How many decays a damped tone lasts: to -74 dB of its peak."""
 
 
-class Scatter:
+class GrainScatterer:
     """Lays grains over one block after another; one may ring on into the next.
 
     Args:
@@ -38,7 +38,7 @@ class Scatter:
         return out[:, :frames]
 
 
-def onsets(
+def draw_onsets(
     rate_hz: float, frames: int, sample_rate_hz: int, rng: np.random.Generator
 ) -> np.ndarray:
     """Return when grains begin that come at random, independently of each other, in frames."""
@@ -65,7 +65,7 @@ def damped_tone(
     return np.asarray(tone / np.abs(tone).max())
 
 
-def panned(wave: np.ndarray, pan: float, channels: int) -> np.ndarray:
+def pan_mono(wave: np.ndarray, pan: float, channels: int) -> np.ndarray:
     """Return a sound between left (-1) and right (1) at equal power; in stereo only.
 
     Args:

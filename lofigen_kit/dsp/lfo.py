@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 
-class Glide:
+class SmoothedValue:
     """A parameter on its way: from where the last block left it, in a straight line.
 
     Automation sets a parameter once a block. Taken as a step, a gain or a delay would click.
@@ -28,7 +28,7 @@ class Glide:
         return start + (value - start) * np.arange(1, frames + 1) / frames
 
 
-class Oscillator:
+class Lfo:
     """The phase of what goes round slowly, from 0 on, on and on from block to block.
 
     Args:
@@ -48,13 +48,13 @@ class Oscillator:
             cycles_hz: How often a second it comes round.
             frames: The block's length.
         """
-        step = in_step(cycles_hz, self._loop_s) / self._rate_hz
+        step = loop_locked_rate(cycles_hz, self._loop_s) / self._rate_hz
         turns = self._turns + step * np.arange(frames)
         self._turns = (self._turns + step * frames) % 1.0
         return np.asarray(2.0 * np.pi * turns)
 
 
-def in_step(cycles_hz: float, loop_s: float | None) -> float:
+def loop_locked_rate(cycles_hz: float, loop_s: float | None) -> float:
     """Return the nearest rate at which a loop holds whole cycles, at least one; or the rate."""
     if loop_s is None:
         return cycles_hz

@@ -70,7 +70,7 @@ class Limiter:
         return np.asarray(smooth)
 
 
-def memory(most_db: float, rate_hz: float) -> int:
+def count_margin_points(most_db: float, rate_hz: float) -> int:
     """Return how many points before and after one have a say in its reduction.
 
     Args:

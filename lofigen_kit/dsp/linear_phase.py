@@ -7,12 +7,12 @@ from collections.abc import Callable
 import numpy as np
 from scipy import fft, signal
 
-from lofigen_kit.dsp.variable_rate import Recent
+from lofigen_kit.dsp.variable_rate import Lookback
 
 _KAISER_BETA = 6.0
 
 
-def taps_for(
+def design_linear_phase(
     response: Callable[[np.ndarray], np.ndarray], reach: int, sample_rate_hz: int
 ) -> np.ndarray:
     """Return the filter whose gain at each frequency is nearest to a response, `reach` frames late.
@@ -31,7 +31,7 @@ def taps_for(
     return np.asarray(middle * signal.windows.kaiser(2 * reach + 1, _KAISER_BETA))
 
 
-class LinearPhase:
+class LinearPhaseFilter:
     """A filter of linear phase that goes on from block to block, `reach` frames late.
 
     Its taps may change between two blocks: within the second it fades from the old to the new.
@@ -42,7 +42,7 @@ class LinearPhase:
     """
 
     def __init__(self, channels: int, reach: int) -> None:
-        self._recent = Recent(channels, 2 * reach)
+        self._recent = Lookback(channels, 2 * reach)
         self._taps: np.ndarray | None = None
 
     def __call__(self, block: np.ndarray, taps: np.ndarray) -> np.ndarray:
@@ -54,9 +54,9 @@ class LinearPhase:
         """
         heard = self._recent(block).astype(np.float64)
         before, self._taps = self._taps, taps
-        filtered = _convolved(heard, taps)
+        filtered = _convolve_taps(heard, taps)
         if before is not None and not np.array_equal(before, taps):
-            old = _convolved(heard, before)
+            old = _convolve_taps(heard, before)
             filtered = old + np.linspace(0.0, 1.0, block.shape[1]) * (filtered - old)
         return filtered.astype(np.float32)
 
@@ -66,5 +66,5 @@ class LinearPhase:
         self._taps = None
 
 
-def _convolved(heard: np.ndarray, taps: np.ndarray) -> np.ndarray:
+def _convolve_taps(heard: np.ndarray, taps: np.ndarray) -> np.ndarray:
     return np.asarray(signal.oaconvolve(heard, taps[None], mode="valid", axes=1))

@@ -9,12 +9,12 @@ from itertools import tee
 import numpy as np
 from pyloudnorm import IIRfilter
 
-from lofigen_kit.audio.blocks import Blocks, cut, in_equal_pieces
-from lofigen_kit.audio.buffer import AudioBuffer, Sound
-from lofigen_kit.dsp.blocks import extended, windows
-from lofigen_kit.dsp.decibels import db_of
+from lofigen_kit.audio.blocks import Blocks, rechunk, split_blocks
+from lofigen_kit.audio.buffer import AudioBuffer, AudioFormat
+from lofigen_kit.dsp.blocks import pad_ends, split_windows
+from lofigen_kit.dsp.decibels import gain_to_db
 from lofigen_kit.dsp.meters import MARGIN, stretch_peaks, stretch_power
-from lofigen_kit.dsp.resample import resampled_blocks
+from lofigen_kit.dsp.resample import resample_blocks
 from lofigen_kit.errors import AudioError
 
 BLOCK_S, HOP_S = 0.4, 0.1
@@ -39,55 +39,61 @@ def integrated_lufs(audio: AudioBuffer) -> float:
     Raises:
         AudioError: for more channels than the standard gives weights for.
     """
-    sound = Sound(audio.channels, audio.frames, audio.sample_rate_hz)
-    return gated_lufs(weighted_power(cut(audio.samples), sound), outline_rate_hz(sound))
+    sound = AudioFormat(audio.channels, audio.frames, audio.sample_rate_hz)
+    return gated_lufs(weighted_power(split_blocks(audio.samples), sound), outline_rate_hz(sound))
 
 
 def true_peak_dbtp(audio: AudioBuffer) -> float:
     """Return the highest true peak over all channels in dBTP; minus infinity for silence."""
-    sound = Sound(audio.channels, audio.frames, audio.sample_rate_hz)
+    sound = AudioFormat(audio.channels, audio.frames, audio.sample_rate_hz)
     highest = 0.0
-    for window in around(cut(audio.samples), sound):
-        highest = _higher(highest, window, sound)
-    return db_of(highest)
+    for window in split_peak_windows(split_blocks(audio.samples), sound):
+        highest = _update_peak(highest, window, sound)
+    return gain_to_db(highest)
 
 
-def measured(blocks: Iterable[np.ndarray], sound: Sound) -> tuple[float, float]:
+def measure_loudness(blocks: Iterable[np.ndarray], sound: AudioFormat) -> tuple[float, float]:
     """Return the integrated loudness and the true peak of a sound that comes in blocks."""
     near, far = tee(blocks)
     highest = 0.0
 
     def power() -> Blocks:
         nonlocal highest
-        for window, power in zip(around(near, sound), weighted_power(far, sound), strict=True):
-            highest = _higher(highest, window, sound)
+        for window, power in zip(
+            split_peak_windows(near, sound), weighted_power(far, sound), strict=True
+        ):
+            highest = _update_peak(highest, window, sound)
             yield power
 
     loudness_lufs = gated_lufs(power(), outline_rate_hz(sound))
-    return loudness_lufs, db_of(highest)
+    return loudness_lufs, gain_to_db(highest)
 
 
-def _higher(highest: float, window: np.ndarray, sound: Sound) -> float:
+def _update_peak(highest: float, window: np.ndarray, sound: AudioFormat) -> float:
     """Return the true peak of a block, or the highest one before it."""
-    return max(highest, float(stretch_peaks(window, stretch_of(sound), floor=highest).max()))
+    return max(
+        highest, float(stretch_peaks(window, compute_stretch_frames(sound), floor=highest).max())
+    )
 
 
-def stretch_of(sound: Sound) -> int:
+def compute_stretch_frames(sound: AudioFormat) -> int:
     """Return the frames of a stretch: about a third of a millisecond."""
     return max(1, sound.sample_rate_hz // _CONTROL_HZ)
 
 
-def outline_rate_hz(sound: Sound) -> float:
+def outline_rate_hz(sound: AudioFormat) -> float:
     """Return how many stretches a second has."""
-    return sound.sample_rate_hz / stretch_of(sound)
+    return sound.sample_rate_hz / compute_stretch_frames(sound)
 
 
-def around(blocks: Iterable[np.ndarray], sound: Sound) -> Blocks:
+def split_peak_windows(blocks: Iterable[np.ndarray], sound: AudioFormat) -> Blocks:
     """Yield a sound in blocks of `POINTS` stretches, with what true peaks need on either side."""
-    return windows(extended(blocks, MARGIN, "constant"), POINTS * stretch_of(sound), MARGIN)
+    return split_windows(
+        pad_ends(blocks, MARGIN, "constant"), POINTS * compute_stretch_frames(sound), MARGIN
+    )
 
 
-def weighted_power(blocks: Iterable[np.ndarray], sound: Sound) -> Blocks:
+def weighted_power(blocks: Iterable[np.ndarray], sound: AudioFormat) -> Blocks:
     """Yield the K-weighted power, summed over the channels, in the mean of each stretch.
 
     The shelf at 1.7 kHz comes out wrong at low sample rates (0.2 LU at 8 kHz): such sounds are
@@ -106,11 +112,11 @@ def weighted_power(blocks: Iterable[np.ndarray], sound: Sound) -> Blocks:
             remedy="mix it down to stereo first",
         )
     finer = -(-_SLOWEST_ACCURATE_HZ // sound.sample_rate_hz)
-    rate_hz, stretch = finer * sound.sample_rate_hz, finer * stretch_of(sound)
-    blocks = resampled_blocks(blocks, sound.channels, sound.sample_rate_hz, rate_hz)
+    rate_hz, stretch = finer * sound.sample_rate_hz, finer * compute_stretch_frames(sound)
+    blocks = resample_blocks(blocks, sound.channels, sound.sample_rate_hz, rate_hz)
     sections, state = _k_weighting(rate_hz), np.zeros((sound.channels, 4))
     weights = np.array(_CHANNEL_WEIGHTS[: sound.channels])
-    for block in in_equal_pieces(blocks, POINTS * stretch):
+    for block in rechunk(blocks, POINTS * stretch):
         yield weights[None] @ stretch_power(block, sections, state, stretch)
 
 
@@ -126,7 +132,7 @@ def gated_lufs(power: Iterable[np.ndarray], rate_hz: float) -> float:
     means = np.array([total / points]) if points else np.zeros(0)
     if len(hops) >= overlap:
         means = np.convolve(hops, np.ones(overlap), "valid") / (BLOCK_S * rate_hz)
-    loud = means[means > _power_of(ABSOLUTE_GATE_LUFS)]
+    loud = means[means > _lufs_to_power(ABSOLUTE_GATE_LUFS)]
     if len(loud) == 0:
         return -math.inf
     relative_gate = loud.mean() * 10.0 ** (RELATIVE_GATE_LU / 10.0)
@@ -145,7 +151,7 @@ def _hops(power: Iterable[np.ndarray], hop: float) -> tuple[np.ndarray, int, flo
     return np.diff(marks), points, total
 
 
-def _power_of(loudness_lufs: float) -> float:
+def _lufs_to_power(loudness_lufs: float) -> float:
     return float(10.0 ** ((loudness_lufs + 0.691) / 10.0))
 
 

@@ -20,19 +20,19 @@ from typing import Protocol
 
 import numpy as np
 
-from lofigen_kit.audio.blocks import Blocks, cut
-from lofigen_kit.audio.buffer import AudioBuffer, Sound
-from lofigen_kit.dsp.blocks import extended, windows
-from lofigen_kit.dsp.decibels import db_of, gain_of
+from lofigen_kit.audio.blocks import Blocks, split_blocks
+from lofigen_kit.audio.buffer import AudioBuffer, AudioFormat
+from lofigen_kit.dsp.blocks import pad_ends, split_windows
+from lofigen_kit.dsp.decibels import db_to_gain, gain_to_db
 from lofigen_kit.dsp.filters import butterworth, run_sections
-from lofigen_kit.dsp.limiter import memory, reduction_db
+from lofigen_kit.dsp.limiter import count_margin_points, reduction_db
 from lofigen_kit.dsp.loudness import (
     POINTS,
-    around,
+    compute_stretch_frames,
     gated_lufs,
-    measured,
+    measure_loudness,
     outline_rate_hz,
-    stretch_of,
+    split_peak_windows,
     weighted_power,
 )
 from lofigen_kit.dsp.meters import MARGIN, stretch_peaks
@@ -59,7 +59,7 @@ class Store(Protocol):
 
 
 @dataclass(frozen=True)
-class Mastered:
+class MasteredSound:
     """A finished sound and what was measured on it.
 
     Attributes:
@@ -97,18 +97,18 @@ class MasteredBlocks:
 
 def master(
     audio: AudioBuffer, *, loudness_lufs: float | None, true_peak_dbtp: float, loop: bool = False
-) -> Mastered:
+) -> MasteredSound:
     """Master a whole sound; see `master_blocks`."""
-    sound = Sound(audio.channels, audio.frames, audio.sample_rate_hz)
+    sound = AudioFormat(audio.channels, audio.frames, audio.sample_rate_hz)
     mastered = master_blocks(
-        cut(audio.samples),
+        split_blocks(audio.samples),
         sound,
         loudness_lufs=loudness_lufs,
         true_peak_dbtp=true_peak_dbtp,
         loop=loop,
     )
     samples = np.concatenate([audio.samples[:, :0], *mastered.blocks()], axis=1)
-    return Mastered(
+    return MasteredSound(
         audio.with_samples(samples),
         mastered.loudness_lufs,
         mastered.true_peak_dbtp,
@@ -118,7 +118,7 @@ def master(
 
 def master_blocks(
     blocks: Iterable[np.ndarray],
-    sound: Sound,
+    sound: AudioFormat,
     *,
     loudness_lufs: float | None,
     true_peak_dbtp: float,
@@ -143,22 +143,22 @@ def master_blocks(
         AudioError: for more than five channels.
     """
     kept = store()
-    outline = _Outline(sound, store(), loop=loop)
-    outline.draw(_kept(_without_dc(blocks, sound, loop=loop), kept))
+    outline = _LoudnessOutline(sound, store(), loop=loop)
+    outline.measure_blocks(_store_blocks(_remove_dc_blocks(blocks, sound, loop=loop), kept))
     ceiling_dbtp = true_peak_dbtp - _MARGIN_DB
     silent = outline.peak_db < SILENCE_DBTP
     if loudness_lufs is None or silent:
         gain_db = min(0.0, outline.most_gain_db(ceiling_dbtp))
-        mastered = _finished(kept, outline, gain_db, ceiling_dbtp)
+        mastered = _limit_at_gain(kept, outline, gain_db, ceiling_dbtp)
         reason = None if loudness_lufs is None else "the sound is silent: nothing to bring up"
     else:
-        mastered = _finished_at(kept, outline, loudness_lufs, ceiling_dbtp)
-        reason = _shortfall(loudness_lufs, mastered)
+        mastered = _reach_target(kept, outline, loudness_lufs, ceiling_dbtp)
+        reason = _explain_shortfall(loudness_lufs, mastered)
     return replace(mastered, target_unreached=reason)
 
 
-def gain_db_for(
-    blocks: Iterable[np.ndarray], sound: Sound, *, loudness_lufs: float, true_peak_dbtp: float
+def compute_master_gain_db(
+    blocks: Iterable[np.ndarray], sound: AudioFormat, *, loudness_lufs: float, true_peak_dbtp: float
 ) -> float:
     """Return the gain before the limiter that brings a sound about to its loudness.
 
@@ -170,8 +170,8 @@ def gain_db_for(
         loudness_lufs: The target.
         true_peak_dbtp: The ceiling.
     """
-    outline = _Outline(sound, [], loop=False)
-    outline.draw(iter(blocks))
+    outline = _LoudnessOutline(sound, [], loop=False)
+    outline.measure_blocks(iter(blocks))
     if outline.peak_db < SILENCE_DBTP:
         return 0.0
     return outline.gain_db(loudness_lufs, true_peak_dbtp - _MARGIN_DB)
@@ -184,12 +184,12 @@ def block_dc(audio: AudioBuffer, *, loop: bool = False) -> AudioBuffer:
     keep their height. Around a loop it hears the loop, around a piece its mirror image, long
     enough to have settled: the ends get neither a fade nor a step.
     """
-    sound = Sound(audio.channels, audio.frames, audio.sample_rate_hz)
-    blocks = _without_dc(cut(audio.samples), sound, loop=loop)
+    sound = AudioFormat(audio.channels, audio.frames, audio.sample_rate_hz)
+    blocks = _remove_dc_blocks(split_blocks(audio.samples), sound, loop=loop)
     return audio.with_samples(np.concatenate([audio.samples[:, :0], *blocks], axis=1))
 
 
-def _without_dc(blocks: Iterable[np.ndarray], sound: Sound, *, loop: bool) -> Blocks:
+def _remove_dc_blocks(blocks: Iterable[np.ndarray], sound: AudioFormat, *, loop: bool) -> Blocks:
     """Yield what `block_dc` returns, in blocks of `POINTS` stretches."""
     rate_hz = sound.sample_rate_hz
     corner_hz = DC_BLOCK_HZ * (math.sqrt(2.0) - 1.0) ** 0.25  # two passes of it make -3 dB
@@ -197,22 +197,22 @@ def _without_dc(blocks: Iterable[np.ndarray], sound: Sound, *, loop: bool) -> Bl
     settling = rate_hz // 4  # 17 time constants: -150 dB
     if not sound.frames:
         return
-    surrounded = extended(blocks, settling, "wrap" if loop else "symmetric")
-    for window in windows(surrounded, POINTS * stretch_of(sound), settling):
+    surrounded = pad_ends(blocks, settling, "wrap" if loop else "symmetric")
+    for window in split_windows(surrounded, POINTS * compute_stretch_frames(sound), settling):
         heard = window.astype(np.float64)
         run_sections(heard, sections)
         run_sections(heard, sections, backwards=True)
         yield heard[:, settling:-settling].astype(np.float32)
 
 
-def _kept(blocks: Blocks, store: Store) -> Blocks:
+def _store_blocks(blocks: Blocks, store: Store) -> Blocks:
     """Yield blocks, and keep them."""
     for block in blocks:
         store.append(block)
         yield block
 
 
-class _Outline:
+class _LoudnessOutline:
     """A sound at about 3 kHz: enough to plan its gain in a fraction of the time.
 
     Args:
@@ -222,7 +222,7 @@ class _Outline:
         loop: Whether the end leads into the beginning.
     """
 
-    def __init__(self, sound: Sound, store: Store, *, loop: bool) -> None:
+    def __init__(self, sound: AudioFormat, store: Store, *, loop: bool) -> None:
         self.sound = sound
         self.loop = loop
         self.rate_hz = outline_rate_hz(sound)
@@ -230,16 +230,18 @@ class _Outline:
         self.frames = 0
         self._store = store
 
-    def draw(self, blocks: Blocks) -> None:
+    def measure_blocks(self, blocks: Blocks) -> None:
         """Measure a sound.
 
         Far below its highest peak the limiter is never at work, and no peak is looked for.
         """
-        stretch = stretch_of(self.sound)
+        stretch = compute_stretch_frames(self.sound)
         near, far = tee(blocks)
-        pairs = zip(around(near, self.sound), weighted_power(far, self.sound), strict=True)
+        pairs = zip(
+            split_peak_windows(near, self.sound), weighted_power(far, self.sound), strict=True
+        )
         for window, power in pairs:
-            peaks = stretch_peaks(window, stretch, self.peak * gain_of(-MAX_REDUCTION_DB))
+            peaks = stretch_peaks(window, stretch, self.peak * db_to_gain(-MAX_REDUCTION_DB))
             self.peak = max(self.peak, float(peaks.max()))
             self.frames += window.shape[1] - 2 * MARGIN
             self._store.append(np.concatenate([peaks[None], power]).astype(np.float32))
@@ -247,17 +249,17 @@ class _Outline:
     @property
     def peak_db(self) -> float:
         """The highest true peak."""
-        return db_of(self.peak)
+        return gain_to_db(self.peak)
 
     def reductions_db(self, gain_db: float, ceiling_dbtp: float) -> Blocks:
         """Yield what the limiter would take away after this gain [shape=(1, points)]."""
-        margin = memory(MAX_REDUCTION_DB, self.rate_hz)
-        scale = gain_of(gain_db - ceiling_dbtp)
+        margin = count_margin_points(MAX_REDUCTION_DB, self.rate_hz)
+        scale = db_to_gain(gain_db - ceiling_dbtp)
         if self.peak * scale <= 1.0:
             yield from (np.zeros((1, block.shape[1])) for block in self._store)
             return
-        peaks = extended((b[:1] for b in self._store), margin, "wrap" if self.loop else "constant")
-        for window in windows(peaks, POINTS, margin):
+        peaks = pad_ends((b[:1] for b in self._store), margin, "wrap" if self.loop else "constant")
+        for window in split_windows(peaks, POINTS, margin):
             excess_db = 20.0 * np.log10(np.maximum(window[0] * scale, 1.0))
             yield reduction_db(excess_db, self.rate_hz)[None, margin:-margin]
 
@@ -293,12 +295,12 @@ class _Outline:
 
     def gains(self, gain_db: float, ceiling_dbtp: float) -> Blocks:
         """Yield the gain in every frame [shape=(1, frames), dtype=float32]."""
-        stretch = stretch_of(self.sound)
+        stretch = compute_stretch_frames(self.sound)
         points = -(-self.frames // stretch)
         first = 0
         reductions = self.reductions_db(gain_db, ceiling_dbtp)
-        surrounded = extended(reductions, 1, "wrap" if self.loop else "edge")
-        for window in windows(surrounded, POINTS, 1):
+        surrounded = pad_ends(reductions, 1, "wrap" if self.loop else "edge")
+        for window in split_windows(surrounded, POINTS, 1):
             curve = (10.0 ** ((gain_db - window[0]) / 20.0)).astype(np.float32)
             last = first + len(curve) - 2
             frames = np.arange(first * stretch, min(last * stretch, self.frames))
@@ -316,14 +318,14 @@ class _Outline:
         return np.asarray(laps * self.frames + (within * stretch + ends - 1) / 2)
 
 
-def _finished_at(
-    kept: Store, outline: _Outline, target_lufs: float, ceiling_dbtp: float
+def _reach_target(
+    kept: Store, outline: _LoudnessOutline, target_lufs: float, ceiling_dbtp: float
 ) -> MasteredBlocks:
     """Plan, measure, and correct the little by which the outline was wrong."""
     aim_lufs = target_lufs
     for _ in range(_MAX_ROUNDS):
         gain_db = outline.gain_db(aim_lufs, ceiling_dbtp)
-        mastered = _finished(kept, outline, gain_db, ceiling_dbtp)
+        mastered = _limit_at_gain(kept, outline, gain_db, ceiling_dbtp)
         missing_lu = target_lufs - mastered.loudness_lufs
         at_limit = gain_db == outline.most_gain_db(ceiling_dbtp)
         if abs(missing_lu) <= _FINE_LU or (at_limit and missing_lu > 0):
@@ -332,24 +334,24 @@ def _finished_at(
     return mastered
 
 
-def _finished(
-    kept: Store, outline: _Outline, gain_db: float, ceiling_dbtp: float
+def _limit_at_gain(
+    kept: Store, outline: _LoudnessOutline, gain_db: float, ceiling_dbtp: float
 ) -> MasteredBlocks:
     """Return the sound through gain and limiter, what still stands over the ceiling taken off."""
-    louder = partial(_louder, kept, outline, gain_db, ceiling_dbtp)
+    louder = partial(_apply_gains, kept, outline, gain_db, ceiling_dbtp)
     peak_dbtp = outline.peak_db + gain_db
     if peak_dbtp <= ceiling_dbtp:  # the outline knows all of it
         loudness_lufs = outline.loudness_lufs(gain_db, ceiling_dbtp)
         return MasteredBlocks(louder, outline.frames, loudness_lufs, peak_dbtp)
-    loudness_lufs, peak_dbtp = measured(louder(), outline.sound)
+    loudness_lufs, peak_dbtp = measure_loudness(louder(), outline.sound)
     trim_db = min(0.0, ceiling_dbtp - peak_dbtp)
-    trimmed = partial(louder, trim=np.float32(gain_of(trim_db)))
+    trimmed = partial(louder, trim=np.float32(db_to_gain(trim_db)))
     return MasteredBlocks(trimmed, outline.frames, loudness_lufs + trim_db, peak_dbtp + trim_db)
 
 
-def _louder(
+def _apply_gains(
     kept: Store,
-    outline: _Outline,
+    outline: _LoudnessOutline,
     gain_db: float,
     ceiling_dbtp: float,
     trim: np.float32 = np.float32(1.0),  # noqa: B008 - a number
@@ -358,7 +360,7 @@ def _louder(
         yield block * (gain * trim)
 
 
-def _shortfall(target_lufs: float, mastered: MasteredBlocks) -> str | None:
+def _explain_shortfall(target_lufs: float, mastered: MasteredBlocks) -> str | None:
     missing_lu = target_lufs - mastered.loudness_lufs
     if abs(missing_lu) <= TOLERANCE_LU:
         return None

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pedalboard
 
-from lofigen_kit.audio.buffer import MAX_CHANNELS, AudioBuffer, Sound
+from lofigen_kit.audio.buffer import MAX_CHANNELS, AudioBuffer, AudioFormat
 from lofigen_kit.errors import RenderError
 
 CHUNK_FRAMES = 8192
@@ -16,7 +16,7 @@ CHUNK_FRAMES = 8192
 _QUIETEST = 1e-9
 
 
-def run_board(plugins: Sequence[pedalboard.Plugin], audio: AudioBuffer) -> AudioBuffer:
+def run_pedalboard(plugins: Sequence[pedalboard.Plugin], audio: AudioBuffer) -> AudioBuffer:
     """Run pedalboard plugins in order, from a clean state, over a whole sound.
 
     Pedalboard guesses which axis holds the channels from the array's shape, and guesses wrong (or
@@ -43,7 +43,7 @@ def run_board(plugins: Sequence[pedalboard.Plugin], audio: AudioBuffer) -> Audio
     return audio.with_samples(samples[:, : audio.frames])
 
 
-class Board:
+class PedalboardChain:
     """Pedalboard plugins that go on from block to block, from a clean state.
 
     A block longer than the first would wipe what they remember without a word: all blocks are
@@ -57,7 +57,7 @@ class Board:
     """
 
     def __init__(
-        self, plugins: Sequence[pedalboard.Plugin], sound: Sound, latency_frames: int = 0
+        self, plugins: Sequence[pedalboard.Plugin], sound: AudioFormat, latency_frames: int = 0
     ) -> None:
         self._plugins = plugins
         self._rate_hz = sound.sample_rate_hz
@@ -91,8 +91,8 @@ class LinkedGain:
         sound: What is coming.
     """
 
-    def __init__(self, plugin: pedalboard.Plugin, sound: Sound) -> None:
-        self._board = Board([plugin], replace(sound, channels=1))
+    def __init__(self, plugin: pedalboard.Plugin, sound: AudioFormat) -> None:
+        self._board = PedalboardChain([plugin], replace(sound, channels=1))
 
     def __call__(self, block: np.ndarray) -> np.ndarray:
         """Return a block, turned down [shape=(channels, frames), dtype=float32]."""

@@ -29,8 +29,8 @@ def resample(audio: AudioBuffer, rate_hz: int) -> AudioBuffer:
     old_hz = audio.sample_rate_hz
     if rate_hz == old_hz:
         return audio
-    frames = resampled_frames(audio.frames, old_hz, rate_hz)
-    return AudioBuffer(convert(audio.samples, old_hz, rate_hz, frames), rate_hz)
+    frames = count_resampled_frames(audio.frames, old_hz, rate_hz)
+    return AudioBuffer(resample_samples(audio.samples, old_hz, rate_hz, frames), rate_hz)
 
 
 def resample_piece(
@@ -56,7 +56,7 @@ def resample_piece(
     return AudioBuffer(np.pad(piece, ((0, 0), (0, missing))), rate_hz)
 
 
-def resampled_blocks(
+def resample_blocks(
     blocks: Iterable[np.ndarray], channels: int, old_hz: int, new_hz: int
 ) -> Iterator[np.ndarray]:
     """Resample a sound as it comes, in constant memory.
@@ -81,13 +81,13 @@ def resampled_blocks(
         piece = converter.resample_chunk(np.ascontiguousarray(block.T)).T
         given += piece.shape[1]
         yield piece
-    missing = resampled_frames(heard, old_hz, new_hz) - given
+    missing = count_resampled_frames(heard, old_hz, new_hz) - given
     silence = np.zeros((old_hz // new_hz + 2, channels), np.float32)
     rest = converter.resample_chunk(silence, last=True).T[:, :missing]
     yield np.pad(rest, ((0, 0), (0, missing - rest.shape[1])))
 
 
-def resampled_frames(frames: int, old_hz: int, new_hz: int) -> int:
+def count_resampled_frames(frames: int, old_hz: int, new_hz: int) -> int:
     """Return how many frames a sound has at another rate: the nearest number, halves up."""
     return (2 * frames * new_hz + old_hz) // (2 * old_hz)
 
@@ -121,7 +121,9 @@ class Oversampler:
         """
         if not self.late:
             return shape(block.copy())
-        shaped = _each(self._down, shape(_each(self._up, np.ascontiguousarray(block))))
+        shaped = _resample_channels(
+            self._down, shape(_resample_channels(self._up, np.ascontiguousarray(block)))
+        )
         frames = block.shape[1]
         done = np.concatenate([self._waiting, shaped], axis=1)
         self._waiting = done[:, frames:]
@@ -136,7 +138,7 @@ def oversampling_latency(factor: int) -> int:
     return 2048 if factor > 1 else 0
 
 
-def convert(samples: np.ndarray, old_hz: int, new_hz: int, frames: int) -> np.ndarray:
+def resample_samples(samples: np.ndarray, old_hz: int, new_hz: int, frames: int) -> np.ndarray:
     """Resample float32 samples [shape=(channels, frames)] to exactly `frames` frames."""
     converted = np.empty((samples.shape[0], frames), dtype=np.float32)
     # soxr may round its length down: a little silence behind lets it finish the last frame.
@@ -146,7 +148,7 @@ def convert(samples: np.ndarray, old_hz: int, new_hz: int, frames: int) -> np.nd
     return converted
 
 
-def _each(streams: list[soxr.ResampleStream], block: np.ndarray) -> np.ndarray:
+def _resample_channels(streams: list[soxr.ResampleStream], block: np.ndarray) -> np.ndarray:
     """Run each channel through its stream."""
     pairs = zip(streams, block, strict=True)
     return np.stack([stream.resample_chunk(channel) for stream, channel in pairs])

@@ -35,7 +35,7 @@ _NEPERS = math.log(1e6)  # 60 dB of power
 _NOTHING = 1e-20  # denormal numbers, far below it, are slow
 
 
-class Room:
+class FeedbackDelayNetwork:
     """The sound of a room without the direct sound, on from block to block.
 
     Each channel is fed into the lines, and fed by them, with signs of its own, so that channels

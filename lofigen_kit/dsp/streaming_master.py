@@ -11,12 +11,12 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from lofigen_kit.audio.blocks import Blocks, in_equal_pieces
-from lofigen_kit.audio.buffer import Sound
-from lofigen_kit.dsp.decibels import gain_of
-from lofigen_kit.dsp.filters import Sections, butterworth
+from lofigen_kit.audio.blocks import Blocks, rechunk
+from lofigen_kit.audio.buffer import AudioFormat
+from lofigen_kit.dsp.decibels import db_to_gain
+from lofigen_kit.dsp.filters import BiquadCascade, butterworth
 from lofigen_kit.dsp.limiter import Limiter
-from lofigen_kit.dsp.loudness import outline_rate_hz, stretch_of
+from lofigen_kit.dsp.loudness import compute_stretch_frames, outline_rate_hz
 from lofigen_kit.dsp.mastering import DC_BLOCK_HZ
 from lofigen_kit.dsp.meters import MARGIN, stretch_peaks
 
@@ -26,16 +26,16 @@ _MARGIN_DB = 0.2
 """What no piece is measured for again: another meter's reading, and what the gain bends."""
 
 
-def without_dc(blocks: Iterable[np.ndarray], sound: Sound) -> Blocks:
+def remove_dc(blocks: Iterable[np.ndarray], sound: AudioFormat) -> Blocks:
     """Yield a sound without what lies below 20 Hz (-3 dB there, 24 dB an octave)."""
     sections = butterworth(4, DC_BLOCK_HZ, sound.sample_rate_hz, high=True)
-    highpass = Sections(sound.channels)
+    highpass = BiquadCascade(sound.channels)
     for block in blocks:
         yield highpass(block, sections)
 
 
-def limited(
-    blocks: Iterable[np.ndarray], sound: Sound, *, gain_db: float, true_peak_dbtp: float
+def limit_peaks(
+    blocks: Iterable[np.ndarray], sound: AudioFormat, *, gain_db: float, true_peak_dbtp: float
 ) -> Blocks:
     """Yield a sound at a gain, its true peaks held under a ceiling, all channels alike.
 
@@ -46,12 +46,12 @@ def limited(
         gain_db: The gain before the limiter.
         true_peak_dbtp: The ceiling.
     """
-    stretch = stretch_of(sound)
+    stretch = compute_stretch_frames(sound)
     curve = _GainCurve(sound, gain_db, true_peak_dbtp - _MARGIN_DB)
     late = MARGIN + curve.late
     heard = np.zeros((sound.channels, late), np.float32)
     skip = late
-    for block in in_equal_pieces(blocks, _POINTS * stretch):
+    for block in rechunk(blocks, _POINTS * stretch):
         heard = np.concatenate([heard, block], axis=1)
         count = block.shape[1] - block.shape[1] % stretch
         window = heard[:, late - 2 * MARGIN : late + count]
@@ -74,14 +74,14 @@ class _GainCurve:
         floor: Peaks lower than this need no reduction.
     """
 
-    def __init__(self, sound: Sound, gain_db: float, ceiling_dbtp: float) -> None:
-        self._stretch = stretch_of(sound)
+    def __init__(self, sound: AudioFormat, gain_db: float, ceiling_dbtp: float) -> None:
+        self._stretch = compute_stretch_frames(sound)
         self._limiter = Limiter(outline_rate_hz(sound))
         self._gain_db = gain_db
-        self.floor = gain_of(ceiling_dbtp - gain_db)
+        self.floor = db_to_gain(ceiling_dbtp - gain_db)
         # Between the middles of two stretches the gain goes in a straight line.
         self.late = (self._limiter.late + 1) * self._stretch
-        self._last = np.full(2, gain_of(gain_db))
+        self._last = np.full(2, db_to_gain(gain_db))
 
     def __call__(self, peaks: np.ndarray) -> np.ndarray:
         """Return the gain in as many stretches [shape=(frames,), dtype=float32]."""

@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from lofigen_kit.audio.buffer import Sound
+from lofigen_kit.audio.buffer import AudioFormat
 from lofigen_kit.dsp.interpolate import TAPS, read_within
 
 
-class Recent:
+class Lookback:
     """The last frames before each block, so that a filter may look back over its edge.
 
     Args:
@@ -29,7 +29,7 @@ class Recent:
         return heard
 
 
-class UnevenReader:
+class VariableRateReader:
     """Reads a sound at uneven places as it comes, as `read_at` reads a whole one.
 
     It comes out `latency_frames` late. As for `read_at`, the sound is held at its first and last
@@ -40,7 +40,7 @@ class UnevenReader:
         reach: How far from where a frame would be read evenly it may be read, in frames.
     """
 
-    def __init__(self, sound: Sound, reach: int) -> None:
+    def __init__(self, sound: AudioFormat, reach: int) -> None:
         self._frames = math.inf if sound.endless else sound.frames
         self._reach = reach
         self._late = self.latency_frames(reach)

@@ -17,7 +17,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError, core_schema
 
-from lofigen_kit.audio.buffer import AudioBuffer, Sound
+from lofigen_kit.audio.buffer import AudioBuffer, AudioFormat
 from lofigen_kit.components.base import Context
 from lofigen_kit.components.contracts import Effect
 
@@ -40,7 +40,7 @@ class BlockEffect(Effect):
 
     takes_curves = True
 
-    def latency_frames(self, sound: Sound) -> int:  # noqa: ARG002 - others need it
+    def latency_frames(self, sound: AudioFormat) -> int:  # noqa: ARG002 - others need it
         """Return how many frames later the sound comes out than it goes in.
 
         The runner takes them off again: so an effect hears a little ahead.
@@ -48,7 +48,7 @@ class BlockEffect(Effect):
         return 0
 
     @abstractmethod
-    def start(self, sound: Sound, ctx: Context) -> Process:
+    def start(self, sound: AudioFormat, ctx: Context) -> Process:
         """Return what turns one block after another into as long a block of sound.
 
         It holds what it has to remember from one block to the next; its parameters it reads from
@@ -57,19 +57,19 @@ class BlockEffect(Effect):
 
     def apply(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:
         """Return the whole sound, processed in blocks."""
-        from lofigen_kit.effects.rack import in_blocks
+        from lofigen_kit.effects.rack import apply_block_effect
 
-        return in_blocks(self, audio, ctx)
+        return apply_block_effect(self, audio, ctx)
 
 
-class _AnyInstalled:
+class _AnyEffectValidator:
     """Lets an effect within another be any that is installed, told apart by `use`."""
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> core_schema.CoreSchema:
         return core_schema.with_info_plain_validator_function(
-            _effect_within,
+            _validate_nested_effect,
             serialization=core_schema.plain_serializer_function_ser_schema(
                 lambda effect, info: effect.model_dump(mode=info.mode), info_arg=True
             ),
@@ -81,10 +81,10 @@ class _AnyInstalled:
         return dict(ANY_EFFECT_SCHEMA)
 
 
-AnyEffect = Annotated[Effect, _AnyInstalled()]
+AnyEffect = Annotated[Effect, _AnyEffectValidator()]
 
 
-def _effect_within(data: Any, info: ValidationInfo) -> Effect:
+def _validate_nested_effect(data: Any, info: ValidationInfo) -> Effect:
     if isinstance(data, Effect):
         return data
     if not isinstance(data, dict):
@@ -126,7 +126,7 @@ class BranchedEffect(Effect):
     @property
     def tail_s(self) -> float:
         """As long as the branch that sounds on the longest."""
-        return max(tail_s(branch) for branch in self.branches)
+        return max(compute_tail_s(branch) for branch in self.branches)
 
     @property
     def gains(self) -> tuple[float, ...]:
@@ -135,7 +135,7 @@ class BranchedEffect(Effect):
         return tuple(10.0 ** (level / 20.0) for level in levels)
 
     @model_validator(mode="after")
-    def _branches_fit(self) -> Self:
+    def _check_branches(self) -> Self:
         if not self.branches:
             raise ValueError("without branches nothing is heard: `branches: [[]]` has a dry one")
         if len(self.levels_db) not in (0, len(self.branches)):
@@ -143,28 +143,28 @@ class BranchedEffect(Effect):
                 f"{len(self.branches)} branches have {len(self.levels_db)} levels: give one to each"
             )
         for number, branch in enumerate(self.branches):
-            if speed_of(branch) != 1.0:
+            if compute_speed(branch) != 1.0:
                 raise ValueError(f"branch {number} changes the tempo, which the others keep")
         return self
 
     def apply(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:
         """Return the sum of the branches."""
-        from lofigen_kit.effects.rack import summed
+        from lofigen_kit.effects.rack import apply_branches
 
-        return summed(self, audio, ctx, loop=ctx.loop)
+        return apply_branches(self, audio, ctx, loop=ctx.loop)
 
 
-def speed_of(effects: Iterable[Effect]) -> float:
+def compute_speed(effects: Iterable[Effect]) -> float:
     """Return how fast a piece goes by after effects; those that cancel give 1 exactly."""
     return round(math.prod(_speed(effect) for effect in effects), 12)
 
 
-def transposition_of(effects: Iterable[Effect]) -> float:
+def compute_transposition(effects: Iterable[Effect]) -> float:
     """Return how many semitones higher a piece sounds after effects."""
     return round(sum(effect.transposition for effect in effects if effect.mix), 12)
 
 
-def tail_s(effects: Iterable[Effect]) -> float:
+def compute_tail_s(effects: Iterable[Effect]) -> float:
     """Return how long effects sound on at most, in seconds of the dry sound."""
     total_s, speed = 0.0, 1.0
     for effect in effects:

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from lofigen_kit.audio.blocks import BLOCK, Blocks, cut, in_equal_pieces
-from lofigen_kit.audio.buffer import AudioBuffer, Sound
+from lofigen_kit.audio.blocks import BLOCK, Blocks, rechunk, split_blocks
+from lofigen_kit.audio.buffer import AudioBuffer, AudioFormat
 from lofigen_kit.components.base import Context
 from lofigen_kit.components.contracts import Effect
 from lofigen_kit.effects.effect import (
@@ -29,12 +29,12 @@ from lofigen_kit.effects.effect import (
     _is_dry,
     _speed,
     _tail_s,
-    speed_of,
-    tail_s,
+    compute_speed,
+    compute_tail_s,
 )
 from lofigen_kit.errors import AudioError, LofigenError, RenderError
 from lofigen_kit.music.score import BeatGrid
-from lofigen_kit.runtime.seeding import stream_within
+from lofigen_kit.runtime.seeding import rng_for_part
 
 CONTROL = 256
 """The same for an effect that moves: this often its parameters are set anew."""
@@ -46,12 +46,12 @@ SILENT_DBFS = -80.0
 Contexts = Callable[[str], Context]
 """From a stage's name to its context, with the beats where they fall in the dry sound."""
 
-Hand = Callable[[np.ndarray, Any, Process], np.ndarray]
+LiveControl = Callable[[np.ndarray, Any, Process], np.ndarray]
 """Who moves an effect while it is heard: it is given a block, the effect as it is there, and what
 processes it, and lets that process the block as the effect is by now."""
 
 
-def stages(effects: Iterable[Effect], within: str = "effects") -> Iterator[tuple[str, Effect]]:
+def name_stages(effects: Iterable[Effect], within: str = "effects") -> Iterator[tuple[str, Effect]]:
     """Yield each effect with its stage's name, numbered among those of the same name."""
     count: Counter[str] = Counter()
     for effect in effects:
@@ -60,7 +60,7 @@ def stages(effects: Iterable[Effect], within: str = "effects") -> Iterator[tuple
 
 
 @contextmanager
-def at_stage(name: str, *, reads: bool = False) -> Iterator[None]:
+def locate_errors(name: str, *, reads: bool = False) -> Iterator[None]:
     """Name the stage in whatever goes wrong within it.
 
     An exception of a plugin's is a RenderError, and so is impossible audio, unless the stage
@@ -80,29 +80,31 @@ def at_stage(name: str, *, reads: bool = False) -> Iterator[None]:
         raise RenderError(f"{type(error).__name__}: {error}", where=name) from error
 
 
-def take_the_whole(effects: Iterable[Effect]) -> list[str]:
+def find_whole_sound_stages(effects: Iterable[Effect]) -> list[str]:
     """Return the stages of those effects that are given no block before they heard the last.
 
     What changes the speed is among them: where a block of it begins depends on where it ends.
     """
     found = []
-    for name, effect in stages(effects):
+    for name, effect in name_stages(effects):
         if _is_dry(effect) or isinstance(effect, BlockEffect):
             continue
-        if not isinstance(effect, BranchedEffect) or any(map(take_the_whole, effect.branches)):
+        if not isinstance(effect, BranchedEffect) or any(
+            map(find_whole_sound_stages, effect.branches)
+        ):
             found.append(name)
     return found
 
 
-def play(
+def process_stream(
     effects: Sequence[Effect],
-    sound: Sound,
+    sound: AudioFormat,
     contexts: Contexts,
     dry: Blocks,
     *,
     tail: bool = True,
-    hands: Mapping[str, Hand] | None = None,
-) -> tuple[Sound, Blocks]:
+    live_controls: Mapping[str, LiveControl] | None = None,
+) -> tuple[AudioFormat, Blocks]:
     """Run a sound that is no loop through effects, one after another, block by block.
 
     Args:
@@ -111,29 +113,33 @@ def play(
         contexts: What each stage is given.
         dry: The sound, in pieces of any size.
         tail: Let the effects sound on after its end, until all is silent.
-        hands: Who else moves them.
+        live_controls: Who else moves them.
 
     Returns:
         What the sound becomes, its tail not counted; and its blocks, equal bit for bit to what
         `played` gives of the whole.
     """
-    hands = hands or {}
+    live_controls = live_controls or {}
     if sound.endless:
         blocks = dry
-        for name, effect in stages(effects):
-            heard = streamed(effect, sound, contexts(name), blocks, hand=hands.get(name))
-            blocks = _named(name, heard)
+        for name, effect in name_stages(effects):
+            heard = apply_blocks(
+                effect, sound, contexts(name), blocks, live_control=live_controls.get(name)
+            )
+            blocks = _locate_block_errors(name, heard)
         return sound, blocks
     blocks, chained = dry, _Chain(effects, sound, contexts, tail=tail)
     if chained.silence:
-        blocks = chain(dry, cut(np.zeros((sound.channels, chained.silence), np.float32)))
+        blocks = chain(dry, split_blocks(np.zeros((sound.channels, chained.silence), np.float32)))
     for stage in chained.stages:
-        heard = streamed(stage.effect, stage.sound, stage.ctx, blocks, hand=hands.get(stage.name))
-        blocks = _named(stage.name, heard)
-    return chained.piece, _ended(blocks, chained.piece.frames) if chained.silence else blocks
+        heard = apply_blocks(
+            stage.effect, stage.sound, stage.ctx, blocks, live_control=live_controls.get(stage.name)
+        )
+        blocks = _locate_block_errors(stage.name, heard)
+    return chained.piece, _trim_tail(blocks, chained.piece.frames) if chained.silence else blocks
 
 
-def played(
+def process_whole(
     effects: Sequence[Effect],
     dry: AudioBuffer,
     contexts: Contexts,
@@ -145,65 +151,80 @@ def played(
 
     A loop is heard as it goes round, its tail in its beginning; for the rest see `play`.
     """
-    sound = _sound_of(dry)
+    sound = _get_format(dry)
     chained = _Chain(effects, sound, contexts, tail=tail and not loop)
     audio = dry.with_samples(np.pad(dry.samples, ((0, 0), (0, chained.silence))))
     for number, stage in enumerate(chained.stages, start=1):
-        with at_stage(stage.name):
-            audio = applied(stage.effect, audio, stage.ctx, loop=loop)
-        end = _frames_at(sound.frames, speed_of(effects[:number]))
-        pieces = _ended(cut(audio.samples), end) if chained.silence else cut(audio.samples)
-        yield stage.name, _joined(audio, pieces)
+        with locate_errors(stage.name):
+            audio = apply_effect(stage.effect, audio, stage.ctx, loop=loop)
+        end = _scale_frames(sound.frames, compute_speed(effects[:number]))
+        pieces = (
+            _trim_tail(split_blocks(audio.samples), end)
+            if chained.silence
+            else split_blocks(audio.samples)
+        )
+        yield stage.name, _concatenate_blocks(audio, pieces)
 
 
-def applied(effect: Effect, dry: AudioBuffer, ctx: Context, *, loop: bool) -> AudioBuffer:
+def apply_effect(effect: Effect, dry: AudioBuffer, ctx: Context, *, loop: bool) -> AudioBuffer:
     """Return an effect's sound, mixed with what went in; a loop is heard as it goes round.
 
     Raises:
         RenderError: where the effect gives another shape, or samples that are not numbers.
     """
-    effect = effect.on(ctx.grid)
+    effect = effect.sync_rates(ctx.grid)
     if _is_dry(effect) or not dry.frames:
         return dry
     if not loop and isinstance(effect, BlockEffect | BranchedEffect):
-        return _joined(dry, streamed(effect, _sound_of(dry), ctx, cut(dry.samples)))
+        return _concatenate_blocks(
+            dry, apply_blocks(effect, _get_format(dry), ctx, split_blocks(dry.samples))
+        )
     if isinstance(effect, BranchedEffect):
-        wet = summed(effect, dry, ctx, loop=loop)
+        wet = apply_branches(effect, dry, ctx, loop=loop)
     elif isinstance(effect, BlockEffect):
-        wet = _round_in_blocks(effect, dry, ctx)
+        wet = _process_loop_blocks(effect, dry, ctx)
     else:
-        wet = _whole(effect, dry, ctx, loop=loop)
+        wet = _apply_to_whole(effect, dry, ctx, loop=loop)
     if _speed(effect) != 1.0:
         return wet
-    return dry.with_samples(_mixed(dry.samples, wet.samples, _weights(effect, dry, ctx.grid)))
+    return dry.with_samples(_mix_wet(dry.samples, wet.samples, _weights(effect, dry, ctx.grid)))
 
 
-def crossfaded(dry: AudioBuffer, wet: AudioBuffer, mix: float) -> AudioBuffer:
+def crossfade(dry: AudioBuffer, wet: AudioBuffer, mix: float) -> AudioBuffer:
     """Mix linearly; at either end, one of the two passes bit for bit."""
-    return dry.with_samples(_mixed(dry.samples, wet.samples, mix))
+    return dry.with_samples(_mix_wet(dry.samples, wet.samples, mix))
 
 
-def in_blocks(effect: BlockEffect, audio: AudioBuffer, ctx: Context) -> AudioBuffer:
+def apply_block_effect(effect: BlockEffect, audio: AudioBuffer, ctx: Context) -> AudioBuffer:
     """Return what a block effect makes of a whole sound, as long as that and in time with it."""
-    sound = _sound_of(audio)
-    heard = _with_silence(effect, sound, cut(audio.samples))
-    clock = _Clock(ctx.grid, sound.sample_rate_hz)
-    return _joined(audio, _wet(effect.on(ctx.grid), sound, ctx, heard, clock))
+    sound = _get_format(audio)
+    heard = _append_latency(effect, sound, split_blocks(audio.samples))
+    clock = _AutomationClock(ctx.grid, sound.sample_rate_hz)
+    return _concatenate_blocks(
+        audio, _process_wet(effect.sync_rates(ctx.grid), sound, ctx, heard, clock)
+    )
 
 
-def summed(effect: BranchedEffect, audio: AudioBuffer, ctx: Context, *, loop: bool) -> AudioBuffer:
+def apply_branches(
+    effect: BranchedEffect, audio: AudioBuffer, ctx: Context, *, loop: bool
+) -> AudioBuffer:
     """Return the sum of what an effect's branches make of a whole sound."""
     heard = []
     for number, branch in enumerate(effect.branches):
         after = [audio]
-        contexts = _within(ctx, number)
-        after += [wet for _, wet in played(branch, audio, contexts, loop=loop, tail=False)]
+        contexts = _make_branch_contexts(ctx, number)
+        after += [wet for _, wet in process_whole(branch, audio, contexts, loop=loop, tail=False)]
         heard.append(after[-1].samples)
     return audio.with_samples(_sum(heard, effect.gains))
 
 
-def streamed(
-    effect: Effect, sound: Sound, ctx: Context, dry: Blocks, *, hand: Hand | None = None
+def apply_blocks(
+    effect: Effect,
+    sound: AudioFormat,
+    ctx: Context,
+    dry: Blocks,
+    *,
+    live_control: LiveControl | None = None,
 ) -> Blocks:
     """Yield what `applied` returns of a sound that is no loop, block by block.
 
@@ -214,28 +235,35 @@ def streamed(
         sound: What is coming.
         ctx: As for `apply`.
         dry: The sound, in pieces of any size.
-        hand: Who else moves a block effect.
+        live_control: Who else moves a block effect.
     """
-    effect = effect.on(ctx.grid)
+    effect = effect.sync_rates(ctx.grid)
     if _is_dry(effect):
         yield from dry
         return
     if not isinstance(effect, BlockEffect | BranchedEffect):
         whole = np.concatenate([np.zeros((sound.channels, 0), np.float32), *dry], axis=1)
         audio = AudioBuffer(whole, sound.sample_rate_hz)
-        yield from cut(applied(effect, audio, ctx, loop=False).samples)
+        yield from split_blocks(apply_effect(effect, audio, ctx, loop=False).samples)
         return
-    clock = _Clock(ctx.grid, sound.sample_rate_hz)
+    clock = _AutomationClock(ctx.grid, sound.sample_rate_hz)
     heard, kept = tee(dry)
     if isinstance(effect, BranchedEffect):
-        wet = _branches(effect, sound, ctx, heard)
+        wet = _process_branches(effect, sound, ctx, heard)
     else:
-        wet = _wet(effect, sound, ctx, _with_silence(effect, sound, heard), clock, hand=hand)
+        wet = _process_wet(
+            effect,
+            sound,
+            ctx,
+            _append_latency(effect, sound, heard),
+            clock,
+            live_control=live_control,
+        )
     frame = 0
-    for ours, theirs in zip(in_equal_pieces(kept, BLOCK), in_equal_pieces(wet, BLOCK), strict=True):
+    for ours, theirs in zip(rechunk(kept, BLOCK), rechunk(wet, BLOCK), strict=True):
         if not np.isfinite(theirs).all():
             raise RenderError("it gave samples that are not numbers")
-        yield _mixed(ours, theirs, clock.weights(effect, frame, ours.shape[1]))
+        yield _mix_wet(ours, theirs, clock.weights(effect, frame, ours.shape[1]))
         frame += ours.shape[1]
 
 
@@ -245,7 +273,7 @@ class _Stage:
 
     name: str
     effect: Effect
-    sound: Sound
+    sound: AudioFormat
     ctx: Context
 
 
@@ -262,24 +290,24 @@ class _Chain:
     """
 
     def __init__(
-        self, effects: Sequence[Effect], sound: Sound, contexts: Contexts, *, tail: bool
+        self, effects: Sequence[Effect], sound: AudioFormat, contexts: Contexts, *, tail: bool
     ) -> None:
-        self.silence = math.ceil(tail_s(effects) * sound.sample_rate_hz) if tail else 0
+        self.silence = math.ceil(compute_tail_s(effects) * sound.sample_rate_hz) if tail else 0
         self.stages: list[_Stage] = []
         done: list[Effect] = []
         frames = [sound.frames + self.silence]
-        for name, effect in stages(effects):
+        for name, effect in name_stages(effects):
             ctx = contexts(name)
-            grid = ctx.grid.at_speed(speed_of(done))
+            grid = ctx.grid.change_speed(compute_speed(done))
             done.append(effect)
             heard = replace(sound, frames=frames[-1])
-            frames.append(_frames_at(frames[0], speed_of(done)))
+            frames.append(_scale_frames(frames[0], compute_speed(done)))
             ctx = replace(ctx, grid=grid, frames=frames[-1])
             self.stages.append(_Stage(name, effect, heard, ctx))
-        self.piece = replace(sound, frames=_frames_at(sound.frames, speed_of(done)))
+        self.piece = replace(sound, frames=_scale_frames(sound.frames, compute_speed(done)))
 
 
-class _Clock:
+class _AutomationClock:
     """What time it is at each frame that an effect hears.
 
     Args:
@@ -295,12 +323,12 @@ class _Clock:
         self._before = before
         self._period = period
 
-    def at(self, effect: Effect, frame: int) -> Effect:
+    def effect_at(self, effect: Effect, frame: int) -> Effect:
         """Return an effect as it is at a frame."""
         frame -= self._before
         if self._period:
             frame %= self._period
-        return effect.at(frame / self._rate_hz, self._grid)
+        return effect.freeze_at(frame / self._rate_hz, self._grid)
 
     def weights(self, effect: Effect, first: int, frames: int) -> np.ndarray | float:
         """Return how much of the wet sound is heard from a frame on: one number, or each one's."""
@@ -311,14 +339,14 @@ class _Clock:
         return curve.values(times_s, self._grid).astype(np.float32)
 
 
-def _wet(
+def _process_wet(
     effect: BlockEffect,
-    sound: Sound,
+    sound: AudioFormat,
     ctx: Context,
     heard: Blocks,
-    clock: _Clock,
+    clock: _AutomationClock,
     *,
-    hand: Hand | None = None,
+    live_control: LiveControl | None = None,
 ) -> Blocks:
     """Yield an effect's sound, its latency taken off the beginning.
 
@@ -328,15 +356,15 @@ def _wet(
         ctx: What it knows.
         heard: The sound, and behind it as many frames as the effect is late.
         clock: What time it is.
-        hand: Who else moves it.
+        live_control: Who else moves it.
     """
     late = effect.latency_frames(sound)
     process = effect.start(sound, ctx)
     moves = bool(effect.curves)
     frame, skip = -late, late
-    for block in in_equal_pieces(heard, CONTROL if moves else BLOCK):
-        now = clock.at(effect, max(frame, 0)) if moves else effect
-        wet = hand(block, now, process) if hand else process(block, now)
+    for block in rechunk(heard, CONTROL if moves else BLOCK):
+        now = clock.effect_at(effect, max(frame, 0)) if moves else effect
+        wet = live_control(block, now, process) if live_control else process(block, now)
         if wet.shape != block.shape:
             raise RenderError(f"it gave a block of {wet.shape} for one of {block.shape}")
         yield wet[:, skip:].astype(np.float32, copy=False)
@@ -344,34 +372,34 @@ def _wet(
         frame += block.shape[1]
 
 
-def _with_silence(effect: BlockEffect, sound: Sound, dry: Blocks) -> Blocks:
+def _append_latency(effect: BlockEffect, sound: AudioFormat, dry: Blocks) -> Blocks:
     """Yield a sound, and silence for as long as an effect is late."""
     return chain(dry, [np.zeros((sound.channels, effect.latency_frames(sound)), np.float32)])
 
 
-def _round_in_blocks(effect: BlockEffect, dry: AudioBuffer, ctx: Context) -> AudioBuffer:
+def _process_loop_blocks(effect: BlockEffect, dry: AudioBuffer, ctx: Context) -> AudioBuffer:
     """Return what a block effect makes of a loop that has gone round for some time."""
-    memory, before = _around(effect, dry.sample_rate_hz)
-    late = effect.latency_frames(replace(_sound_of(dry), frames=before + dry.frames + memory))
+    memory, before = _compute_loop_margins(effect, dry.sample_rate_hz)
+    late = effect.latency_frames(replace(_get_format(dry), frames=before + dry.frames + memory))
     if before and effect.curves:  # a block begins where the loop does
         before += -(before + late) % CONTROL
-    sound = replace(_sound_of(dry), frames=before + dry.frames + memory)
+    sound = replace(_get_format(dry), frames=before + dry.frames + memory)
     heard = np.pad(dry.samples, ((0, 0), (before, late)), mode="wrap")
-    clock = _Clock(ctx.grid, dry.sample_rate_hz, before, dry.frames)
-    known = replace(_later(ctx, before / dry.sample_rate_hz), loop_s=dry.duration_s)
-    wet = _wet(effect, sound, known, cut(heard), clock)
-    return dry.with_samples(_joined(dry, wet).samples[:, before:])
+    clock = _AutomationClock(ctx.grid, dry.sample_rate_hz, before, dry.frames)
+    known = replace(_shift_beats(ctx, before / dry.sample_rate_hz), loop_s=dry.duration_s)
+    wet = _process_wet(effect, sound, known, split_blocks(heard), clock)
+    return dry.with_samples(_concatenate_blocks(dry, wet).samples[:, before:])
 
 
-def _whole(effect: Effect, dry: AudioBuffer, ctx: Context, *, loop: bool) -> AudioBuffer:
+def _apply_to_whole(effect: Effect, dry: AudioBuffer, ctx: Context, *, loop: bool) -> AudioBuffer:
     """Return what any other effect makes of a whole sound."""
-    after, before = _around(effect, dry.sample_rate_hz) if loop else (0, 0)
+    after, before = _compute_loop_margins(effect, dry.sample_rate_hz) if loop else (0, 0)
     heard = dry.with_samples(np.pad(dry.samples, ((0, 0), (before, after)), mode="wrap")
                              if before or after else dry.samples)  # fmt: skip
     same_speed = _speed(effect) == 1.0
     frames = heard.frames if same_speed else effect.frames_after(heard, ctx)
     known = replace(
-        _later(ctx, before / dry.sample_rate_hz),
+        _shift_beats(ctx, before / dry.sample_rate_hz),
         frames=frames,
         loop=loop and not before and not after,
         loop_s=dry.duration_s if loop else None,
@@ -387,7 +415,7 @@ def _whole(effect: Effect, dry: AudioBuffer, ctx: Context, *, loop: bool) -> Aud
     return wet.with_samples(wet.samples[:, before:end])
 
 
-def _around(effect: Effect, rate_hz: int) -> tuple[int, int]:
+def _compute_loop_margins(effect: Effect, rate_hz: int) -> tuple[int, int]:
     """Return how many frames of a loop an effect hears after it and before it."""
     if _speed(effect) != 1.0:
         return 0, 0
@@ -396,26 +424,28 @@ def _around(effect: Effect, rate_hz: int) -> tuple[int, int]:
     return round(memory_s * rate_hz), round(longest_s * rate_hz)
 
 
-def _later(ctx: Context, seconds: float) -> Context:
+def _shift_beats(ctx: Context, seconds: float) -> Context:
     """Return a context whose beats fall later."""
     grid = ctx.grid.model_copy(update={"start_s": ctx.grid.start_s + seconds})
     return replace(ctx, grid=grid)
 
 
-def _branches(effect: BranchedEffect, sound: Sound, ctx: Context, dry: Blocks) -> Blocks:
+def _process_branches(
+    effect: BranchedEffect, sound: AudioFormat, ctx: Context, dry: Blocks
+) -> Blocks:
     """Yield the sum of an effect's branches."""
     equal = []
     for number, heard in enumerate(tee(dry, len(effect.branches))):
-        contexts = _within(ctx, number)
-        _, wet = play(effect.branches[number], sound, contexts, heard, tail=False)
-        equal.append(in_equal_pieces(wet, BLOCK))
+        contexts = _make_branch_contexts(ctx, number)
+        _, wet = process_stream(effect.branches[number], sound, contexts, heard, tail=False)
+        equal.append(rechunk(wet, BLOCK))
     for blocks in zip(*equal, strict=True):
         yield _sum(blocks, effect.gains)
 
 
-def _within(ctx: Context, branch: int) -> Contexts:
+def _make_branch_contexts(ctx: Context, branch: int) -> Contexts:
     """Return the contexts of the stages of a branch."""
-    return lambda name: replace(ctx, rng=stream_within(ctx.rng, f"branches.{branch}.{name}"))
+    return lambda name: replace(ctx, rng=rng_for_part(ctx.rng, f"branches.{branch}.{name}"))
 
 
 def _sum(samples: Sequence[np.ndarray], gains: Sequence[float]) -> np.ndarray:
@@ -425,7 +455,7 @@ def _sum(samples: Sequence[np.ndarray], gains: Sequence[float]) -> np.ndarray:
     return total
 
 
-def _ended(blocks: Blocks, frames: int) -> Blocks:
+def _trim_tail(blocks: Blocks, frames: int) -> Blocks:
     """Yield a sound of so many frames, and its tail to where it falls silent for good."""
     left = frames
     waiting: list[np.ndarray] = []
@@ -443,28 +473,28 @@ def _ended(blocks: Blocks, frames: int) -> Blocks:
             waiting.append(tail)
 
 
-def _named(name: str, blocks: Blocks) -> Blocks:
-    with at_stage(name):
+def _locate_block_errors(name: str, blocks: Blocks) -> Blocks:
+    with locate_errors(name):
         yield from blocks
 
 
-def _sound_of(audio: AudioBuffer) -> Sound:
-    return Sound(audio.channels, audio.frames, audio.sample_rate_hz)
+def _get_format(audio: AudioBuffer) -> AudioFormat:
+    return AudioFormat(audio.channels, audio.frames, audio.sample_rate_hz)
 
 
-def _joined(like: AudioBuffer, pieces: Iterable[np.ndarray]) -> AudioBuffer:
+def _concatenate_blocks(like: AudioBuffer, pieces: Iterable[np.ndarray]) -> AudioBuffer:
     return like.with_samples(np.concatenate([like.samples[:, :0], *pieces], axis=1))
 
 
-def _frames_at(frames: int, speed: float) -> int:
+def _scale_frames(frames: int, speed: float) -> int:
     return round(frames / speed)
 
 
 def _weights(effect: Effect, dry: AudioBuffer, grid: BeatGrid) -> np.ndarray | float:
-    return _Clock(grid, dry.sample_rate_hz).weights(effect, 0, dry.frames)
+    return _AutomationClock(grid, dry.sample_rate_hz).weights(effect, 0, dry.frames)
 
 
-def _mixed(dry: np.ndarray, wet: np.ndarray, mix: np.ndarray | float) -> np.ndarray:
+def _mix_wet(dry: np.ndarray, wet: np.ndarray, mix: np.ndarray | float) -> np.ndarray:
     if isinstance(mix, float) and mix in (0.0, 1.0):
         return wet if mix else dry
     weight = np.float32(mix) if isinstance(mix, float) else mix

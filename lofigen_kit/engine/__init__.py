@@ -11,33 +11,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lofigen_kit.engine.track import EndlessTrack, Scroll, Track
-from lofigen_kit.runtime.lazy_imports import names_of
+from lofigen_kit.engine.track import EndlessTrack, GuideReader, Track
+from lofigen_kit.runtime.lazy_imports import lazy_getattr
 
 if TYPE_CHECKING:
     from lofigen_kit.engine.batch import generate
     from lofigen_kit.engine.reference import Ring
-    from lofigen_kit.engine.stream import Stream, predict
-    from lofigen_kit.engine.torch_stream import TorchStream
+    from lofigen_kit.engine.stream import CompiledDecoder, predict
+    from lofigen_kit.engine.torch_stream import TorchDecoder
 
 __all__ = [
+    "CompiledDecoder",
     "EndlessTrack",
+    "GuideReader",
     "Ring",
-    "Scroll",
-    "Stream",
-    "TorchStream",
+    "TorchDecoder",
     "Track",
     "generate",
     "predict",
 ]
 
 if not TYPE_CHECKING:  # type checkers see the imports above
-    __getattr__ = names_of(
+    __getattr__ = lazy_getattr(
         __name__,
         {
             "Ring": f"{__name__}.reference",
             "Stream": f"{__name__}.stream",
-            "TorchStream": f"{__name__}.torch_stream",
+            "TorchDecoder": f"{__name__}.torch_stream",
             "generate": f"{__name__}.batch",
             "predict": f"{__name__}.stream",
         },

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from lofigen_kit.components.contracts import Sampler
-from lofigen_kit.engine.plan import BLOCK, padded
+from lofigen_kit.engine.plan import BLOCK, round_up
 from lofigen_kit.engine.track import Track, check_finite
 from lofigen_kit.errors import InputError
 from lofigen_kit.runtime.device import choose_device
 
 if TYPE_CHECKING:
-    from lofigen_kit.engine.stream import Stream
-    from lofigen_kit.engine.torch_stream import TorchStream
+    from lofigen_kit.engine.stream import CompiledDecoder
+    from lofigen_kit.engine.torch_stream import TorchDecoder
     from lofigen_kit.nn.checkpoint import Network
 
 MAX_LANES = 8
@@ -70,12 +70,12 @@ def generate(
             f"the CPU plays in float32, not in {precision}", remedy="choose float32, or cuda"
         )
     try:
-        from lofigen_kit.engine.stream import Stream
+        from lofigen_kit.engine.stream import CompiledDecoder
     except ImportError as error:  # numba does not know this Python, numpy or machine
         _log.warning("the compiled engine is not to be had (%s): playing in slow motion", error)
-        return _generate_slowly(network, sampler, tracks, job)
-    groups, lanes = layout(len(tracks), threads)
-    streams = [Stream(network, sampler, lanes=lanes) for _ in range(groups)]
+        return _generate_in_numpy(network, sampler, tracks, job)
+    groups, lanes = plan_lanes(len(tracks), threads)
+    streams = [CompiledDecoder(network, sampler, lanes=lanes) for _ in range(groups)]
     with ThreadPoolExecutor(groups) as pool:
         try:
             list(pool.map(job.work, streams))
@@ -91,14 +91,14 @@ def _generate_on_cuda(
     precision: Literal["float32", "bfloat16", "float16"],
 ) -> list[np.ndarray]:
     """Generate every track in one group of lanes: a GPU takes as long for one as for all."""
-    from lofigen_kit.engine.torch_stream import LANES, TorchStream
+    from lofigen_kit.engine.torch_stream import LANES, TorchDecoder
 
     lanes = max(1, min(LANES, len(job.audio)))
-    job.work(TorchStream(network, sampler, lanes=lanes, device="cuda", precision=precision))
+    job.work(TorchDecoder(network, sampler, lanes=lanes, device="cuda", precision=precision))
     return job.audio
 
 
-def _generate_slowly(
+def _generate_in_numpy(
     network: Network, sampler: Sampler, tracks: Sequence[Track], job: _Job
 ) -> list[np.ndarray]:
     """Generate every track by the ring buffer in numpy, hundreds of times slower."""
@@ -110,7 +110,7 @@ def _generate_slowly(
     return job.audio
 
 
-def layout(tracks: int, threads: int) -> tuple[int, int]:
+def plan_lanes(tracks: int, threads: int) -> tuple[int, int]:
     """Return how many groups of lanes play so many tracks, and how many lanes each has."""
     groups = max(1, min(threads, tracks))
     return groups, max(1, min(MAX_LANES, -(-tracks // groups)))
@@ -133,7 +133,7 @@ class _Job:
         """Let every group end after its current chunk."""
         self._stopped = True
 
-    def work(self, stream: Stream | TorchStream) -> None:
+    def work(self, stream: CompiledDecoder | TorchDecoder) -> None:
         """Generate waiting tracks in a stream's lanes until none is left."""
         try:
             self._work(stream)
@@ -141,14 +141,14 @@ class _Job:
             self.stop()
             raise
 
-    def _work(self, stream: Stream | TorchStream) -> None:
+    def _work(self, stream: CompiledDecoder | TorchDecoder) -> None:
         blanks: dict[int, np.ndarray] = {}  # by lane, what is still to be filled
         while self._fill_lanes(stream, blanks) and not self._stopped:
             if len(blanks) < stream.lanes:
                 stream.keep(blanks)
                 blanks = dict(enumerate(blanks.values()))
             # Whole blocks, as a lane changes its track between blocks alone.
-            steps = padded(min(CHUNK, *(len(blank) for blank in blanks.values())), BLOCK)
+            steps = round_up(min(CHUNK, *(len(blank) for blank in blanks.values())), BLOCK)
             drawn = stream.run(steps)
             for lane, blank in list(blanks.items()):
                 frames = min(steps, len(blank))
@@ -158,7 +158,9 @@ class _Job:
                 if frames == len(blank):
                     del blanks[lane]
 
-    def _fill_lanes(self, stream: Stream | TorchStream, blanks: dict[int, np.ndarray]) -> bool:
+    def _fill_lanes(
+        self, stream: CompiledDecoder | TorchDecoder, blanks: dict[int, np.ndarray]
+    ) -> bool:
         """Give free lanes a track while there are any; return whether a lane is busy."""
         for lane in range(stream.lanes):
             if lane not in blanks:

@@ -75,7 +75,7 @@ TILE = record(
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class PackedNetwork:
     """A network, packed.
 
     Attributes:
@@ -99,25 +99,25 @@ class Plan:
     receptive_field: int
 
 
-_plans: weakref.WeakKeyDictionary[Network, Plan] = weakref.WeakKeyDictionary()
+_packed_networks: weakref.WeakKeyDictionary[Network, PackedNetwork] = weakref.WeakKeyDictionary()
 
 
-def plan_for(network: Network) -> Plan:
+def get_packed_network(network: Network) -> PackedNetwork:
     """Return the network's plan, packed once."""
-    plan = _plans.get(network)
+    plan = _packed_networks.get(network)
     if plan is None:
-        plan = _plans[network] = _pack(network)
+        plan = _packed_networks[network] = _pack(network)
     return plan
 
 
-def aligned(size: int) -> np.ndarray:
+def allocate_aligned(size: int) -> np.ndarray:
     """Return zeros [shape=(size,), dtype=float32] that start on a cache line."""
     raw = np.zeros(4 * size + 64, np.uint8)
     start = -raw.ctypes.data % 64
     return raw[start : start + 4 * size].view(np.float32)
 
 
-def padded(count: int, unit: int = WIDTH) -> int:
+def round_up(count: int, unit: int = WIDTH) -> int:
     """Return the count, rounded up to whole units."""
     return -(-count // unit) * unit
 
@@ -138,20 +138,20 @@ class _Pool:
         """Append an array and return where it starts."""
         start = self._size
         self._parts.append(array.astype(np.float32, order="C"))
-        self._size += padded(array.size)
+        self._size += round_up(array.size)
         return start
 
     def flat(self) -> np.ndarray:
         """Return everything that was added, in one array."""
-        whole = aligned(self._size)
+        whole = allocate_aligned(self._size)
         start = 0
         for part in self._parts:
             whole[start : start + part.size] = part.ravel()
-            start += padded(part.size)
+            start += round_up(part.size)
         return whole
 
 
-def _pack(network: Network) -> Plan:
+def _pack(network: Network) -> PackedNetwork:
     spec = network.spec
     levels = tile_sizes()
     layers = np.zeros(len(spec.layers), LAYER)
@@ -164,7 +164,7 @@ def _pack(network: Network) -> Plan:
         layer["bias"] = pool.add(_by_block(network.biases[index]))
         if index < len(network.guide_weights):
             columns = network.guide_weights[index].T
-            more = padded(len(columns), CHAINS) - len(columns)
+            more = round_up(len(columns), CHAINS) - len(columns)
             layer["guide"] = pool.add(_by_block(np.pad(columns, ((0, more), (0, 0)))))
         layer["inputs"], layer["blocks"] = lags.shape[1], lags.shape[2] // WIDTH
         layer["hidden"] = index < len(layers) - 1
@@ -174,14 +174,14 @@ def _pack(network: Network) -> Plan:
         if layer["relaxed"]:
             tiles[index] = _pack_tiles(lags, levels, pool, twiddles)
     deepest = max(tiles["reads"].max(), *(layers["taps"] * (1 - layers["relaxed"])))
-    return Plan(
+    return PackedNetwork(
         layers=layers,
         tiles=tiles,
         weights=pool.flat(),
-        channels=padded(len(spec.guide), CHAINS),
+        channels=round_up(len(spec.guide), CHAINS),
         head_kind=HEADS.index(spec.head),
         head_outputs=spec.head_outputs,
-        memory=padded(int(deepest)),
+        memory=round_up(int(deepest)),
         receptive_field=spec.receptive_field,
     )
 
@@ -199,14 +199,14 @@ def _by_lag(weights: np.ndarray) -> np.ndarray:
     """
     lags = weights.transpose(2, 1, 0)[::-1]
     kernel, inputs, outputs = lags.shape
-    inputs_more = 0 if inputs == 1 else padded(inputs) - inputs
-    lags_more = padded(kernel, CHAINS) - kernel if inputs == 1 else 0
-    return np.pad(lags, ((0, lags_more), (0, inputs_more), (0, padded(outputs) - outputs)))
+    inputs_more = 0 if inputs == 1 else round_up(inputs) - inputs
+    lags_more = round_up(kernel, CHAINS) - kernel if inputs == 1 else 0
+    return np.pad(lags, ((0, lags_more), (0, inputs_more), (0, round_up(outputs) - outputs)))
 
 
 def _by_block(array: np.ndarray) -> np.ndarray:
     """Return [shape=(blocks, ..., 16)] of [shape=(..., outputs)], zero-padded."""
-    more = padded(array.shape[-1]) - array.shape[-1]
+    more = round_up(array.shape[-1]) - array.shape[-1]
     whole = np.pad(array, [(0, 0)] * (array.ndim - 1) + [(0, more)])
     return np.moveaxis(whole.reshape(*array.shape[:-1], -1, WIDTH), -2, 0)
 
@@ -226,7 +226,7 @@ def _pack_tiles(
             tiles[level] = tiles[level - 1]
         else:
             tiles[level] = (size, size, 0, 2 * size, 0, pool.add(_spectrum(lags, 2 * size)))
-    reads = padded(reach, 2)
+    reads = round_up(reach, 2)
     length = fft_length(reads + BLOCK)
     tiles[-1] = (reads, BLOCK, 1, length, 0, pool.add(_spectrum(lags, length)))
     for tile in tiles:

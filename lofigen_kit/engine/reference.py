@@ -68,7 +68,7 @@ def generate_track(network: Network, sampler: Sampler, track: Track) -> np.ndarr
     ring = Ring(network)
     known = track.first_inputs
     steps = len(known) + track.frames - 1
-    guide = track.columns(0, steps, len(network.spec.guide))
+    guide = track.read_guide(0, steps, len(network.spec.guide))
     for sample, column in zip(known[:-1], guide, strict=False):
         ring.step(sample, column)
     audio = np.empty(track.frames + 1, np.float32)

@@ -8,11 +8,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lofigen_kit.components.contracts import LawSampler, Sampler
+from lofigen_kit.components.contracts import ParametricSampler, Sampler
 from lofigen_kit.engine import kernels
-from lofigen_kit.engine.plan import BLOCK, NEAR, Plan, aligned, padded, plan_for, record
-from lofigen_kit.engine.track import Track, draw_in_python, drives
-from lofigen_kit.nn.sampling import DrawLaw
+from lofigen_kit.engine.plan import (
+    BLOCK,
+    NEAR,
+    PackedNetwork,
+    allocate_aligned,
+    get_packed_network,
+    record,
+    round_up,
+)
+from lofigen_kit.engine.track import Track, draw_in_python, read_step_inputs
+from lofigen_kit.nn.sampling import SamplingParams
 
 if TYPE_CHECKING:
     from lofigen_kit.nn.checkpoint import Network
@@ -40,7 +48,7 @@ FORM = record(
 )
 """The measures of a state; starts and strides count floats."""
 
-LAW = np.dtype(
+SAMPLING_DTYPE = np.dtype(
     [
         ("temperature", np.float64),
         ("top_k", np.int64),
@@ -49,33 +57,40 @@ LAW = np.dtype(
         ("spread", np.float64),
     ]
 )
-"""A `DrawLaw` as the kernels read it."""
+"""A `SamplingParams` as the kernels read it."""
 
 _NO_UNIFORMS = np.zeros((0, 0, 2))
 
 
-def law_record(law: DrawLaw) -> np.ndarray:
+def pack_sampling_params(params: SamplingParams) -> np.ndarray:
     """Return a law as the kernels read it [shape=(1,), dtype=LAW]."""
-    return np.array([(law.temperature, law.top_k, law.top_p, law.tail, law.spread)], LAW)
+    return np.array(
+        [(params.temperature, params.top_k, params.top_p, params.tail, params.spread)],
+        SAMPLING_DTYPE,
+    )
 
 
-_NO_LAW = law_record(DrawLaw())
+_DEFAULT_SAMPLING = pack_sampling_params(SamplingParams())
 
 
-class Stream:
+class CompiledDecoder:
     """The state of several tracks, its lanes, which advance together.
 
     Args:
         network: The network.
-        sampler: How samples are drawn; a `LawSampler` runs compiled.
+        sampler: How samples are drawn; a `ParametricSampler` runs compiled.
         lanes: How many tracks are carried side by side.
     """
 
     def __init__(self, network: Network, sampler: Sampler, *, lanes: int = 1) -> None:
         self._network = network
         self._sampler = sampler
-        self._law = law_record(sampler.law() if isinstance(sampler, LawSampler) else DrawLaw())
-        self._state = State(plan_for(network), lanes)
+        self._law = pack_sampling_params(
+            sampler.sampling_params()
+            if isinstance(sampler, ParametricSampler)
+            else SamplingParams()
+        )
+        self._state = State(get_packed_network(network), lanes)
         self._tracks = [Track(0)] * lanes
         self._steps = [0] * lanes
 
@@ -102,12 +117,12 @@ class Stream:
         the stream must be `aligned`.
         """
         track.check(self._network.spec)
-        plan = plan_for(self._network)
+        plan = get_packed_network(self._network)
         known = track.first_inputs
         start = max(0, len(known) - plan.receptive_field)
         before = known[start:-1]
         primed = State(plan, 1, step=-len(before) % BLOCK)
-        guide = track.columns(start, len(known) - 1, plan.channels)
+        guide = track.read_guide(start, len(known) - 1, plan.channels)
         primed.force(before[:, None], guide[:, None])
         primed.newest[0] = known[-1]
         if len(self._tracks) == 1:
@@ -117,9 +132,9 @@ class Stream:
         self._tracks[lane] = track
         self._steps[lane] = 0
 
-    def draw_by(self, law: DrawLaw) -> None:
+    def set_sampling_params(self, params: SamplingParams) -> None:
         """Draw by another law from the next step on; a sampler in Python goes on as it does."""
-        self._law = law_record(law)
+        self._law = pack_sampling_params(params)
 
     def reset(self, lane: int = 0) -> None:
         """Let a lane forget its track and start from silence."""
@@ -128,22 +143,22 @@ class Stream:
     def keep(self, lanes: Iterable[int]) -> None:
         """Keep these lanes alone, numbered anew; they go on as before. Needs to be `aligned`."""
         kept = list(lanes)
-        state = State(plan_for(self._network), len(kept))
+        state = State(get_packed_network(self._network), len(kept))
         for lane, before in enumerate(kept):
             state.adopt(lane, self._state, before)
         self._state = state
         self._tracks = [self._tracks[lane] for lane in kept]
         self._steps = [self._steps[lane] for lane in kept]
 
-    def copy(self) -> Stream:
+    def copy(self) -> CompiledDecoder:
         """Return an independent stream that will go on exactly as this one would."""
-        twin: Stream = copy.copy(self)
+        twin: CompiledDecoder = copy.copy(self)
         twin._state = self._state.copy()
         twin._tracks = copy.deepcopy(self._tracks)
         twin._steps = list(self._steps)
         return twin
 
-    def left(self, lane: int) -> int:
+    def frames_left(self, lane: int) -> int:
         """Return how many of the lane's frames are still to come."""
         return max(0, self._tracks[lane].frames - self._steps[lane])
 
@@ -154,22 +169,22 @@ class Stream:
             np.ndarray [shape=(lanes, steps), dtype=float32]. What lies beyond a track's end means
             nothing.
         """
-        guide, uniforms = self._drives(steps)
-        if isinstance(self._sampler, LawSampler):
+        guide, uniforms = self._read_inputs(steps)
+        if isinstance(self._sampler, ParametricSampler):
             drawn = self._state.draw(guide, uniforms, self._law)
         else:
             drawn = self._draw_in_python(guide, uniforms)
         self._steps = [before + steps for before in self._steps]
         return drawn.T[: len(self._tracks)]
 
-    def _drives(self, steps: int) -> tuple[np.ndarray, np.ndarray]:
+    def _read_inputs(self, steps: int) -> tuple[np.ndarray, np.ndarray]:
         """Return guide [shape=(steps, lanes, channels)] and uniforms [shape=(steps, lanes, 2)]."""
-        return drives(
+        return read_step_inputs(
             self._tracks,
             self._steps,
             steps,
             lanes=len(self._state.newest),
-            channels=plan_for(self._network).channels,
+            channels=get_packed_network(self._network).channels,
         )
 
     def _draw_in_python(self, guide: np.ndarray, uniforms: np.ndarray) -> np.ndarray:
@@ -197,8 +212,8 @@ def predict(network: Network, samples: np.ndarray, guide: np.ndarray | None = No
     """
     track = Track(1, np.asarray(samples, np.float32), guide)
     track.check(network.spec)
-    plan = plan_for(network)
-    columns = track.columns(0, len(track.prime), plan.channels)
+    plan = get_packed_network(network)
+    columns = track.read_guide(0, len(track.prime), plan.channels)
     return State(plan, 1).force(track.prime[:, None], columns[:, None])[:, 0]
 
 
@@ -214,13 +229,13 @@ class State:
         newest: Each lane's newest sample, the next step's input [shape=(lanes,)].
     """
 
-    def __init__(self, plan: Plan, lanes: int, step: int = 0) -> None:
+    def __init__(self, plan: PackedNetwork, lanes: int, step: int = 0) -> None:
         kernels.announce()
-        lanes = 1 if lanes == 1 else padded(lanes, kernels.ROWS)
+        lanes = 1 if lanes == 1 else round_up(lanes, kernels.ROWS)
         self._plan = plan
         self._layers = plan.layers.copy()
         self._form = np.zeros(1, FORM)
-        self._numbers = aligned(self._lay_out(lanes))
+        self._numbers = allocate_aligned(self._lay_out(lanes))
         self._clock = np.array([plan.memory, step])
         self._scratch = np.empty((2, plan.head_outputs))
         self.newest = np.zeros(lanes, np.float32)
@@ -238,7 +253,7 @@ class State:
     def copy(self) -> State:
         """Return an independent state."""
         twin: State = copy.copy(self)
-        twin._numbers = aligned(self._numbers.size)
+        twin._numbers = allocate_aligned(self._numbers.size)
         twin._numbers[:] = self._numbers
         twin._clock, twin.newest = self._clock.copy(), self.newest.copy()
         twin._scratch = self._scratch.copy()
@@ -255,7 +270,9 @@ class State:
             np.ndarray [shape=(steps, lanes, head outputs), dtype=float32].
         """
         outputs = np.empty((*samples.shape, self._plan.head_outputs), np.float32)
-        self._run(np.vstack([samples, samples[:1]]), guide, outputs, _NO_UNIFORMS, _NO_LAW)
+        self._run(
+            np.vstack([samples, samples[:1]]), guide, outputs, _NO_UNIFORMS, _DEFAULT_SAMPLING
+        )
         return outputs
 
     def draw(self, guide: np.ndarray, uniforms: np.ndarray, law: np.ndarray) -> np.ndarray:
@@ -336,4 +353,4 @@ class State:
 
 def _lane_stride(size: int) -> int:
     """Return a stride that is no multiple of 4 KiB, at which lanes would share a cache set."""
-    return padded(size, 1024) + 144
+    return round_up(size, 1024) + 144

@@ -10,11 +10,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lofigen_kit.nn.sampling import MIN_LOG_SCALE, MULAW_LEVELS, DrawLaw, HeadKind, mulaw_decode
+from lofigen_kit.nn.sampling import (
+    MIN_LOG_SCALE,
+    MULAW_LEVELS,
+    HeadKind,
+    SamplingParams,
+    mulaw_decode,
+)
 
 
-class TorchLaw:
-    """A `DrawLaw` for one head on one device.
+class TorchSampler:
+    """A `SamplingParams` for one head on one device.
 
     Args:
         kind: The head.
@@ -22,13 +28,13 @@ class TorchLaw:
         device: Where the numbers are.
     """
 
-    def __init__(self, kind: HeadKind, law: DrawLaw, device: torch.device) -> None:
+    def __init__(self, kind: HeadKind, law: SamplingParams, device: torch.device) -> None:
         self._kind = kind
         self._law = law
         self._zero = torch.zeros((), dtype=torch.float64, device=device)
         self._levels = torch.from_numpy(mulaw_decode(np.arange(MULAW_LEVELS))).to(device)
 
-    def noise(self, uniforms: Tensor) -> Tensor:
+    def prepare_noise(self, uniforms: Tensor) -> Tensor:
         """Return uniforms [shape=(..., 2)] with the second as the standard logistic's quantile.
 
         Once for a block, as it does not depend on the network.
@@ -53,15 +59,15 @@ class TorchLaw:
         if self._kind == "mse":
             drawn = numbers[:, 0]
         elif self._kind == "mulaw":
-            weights = self._weights(numbers)
+            weights = self._compute_weights(numbers)
             # A choice among weights that are not numbers is not a number either.
             drawn = self._levels[_choose(weights, noise)[:, 0]] + 0.0 * weights[:, 0]
-            drawn = self._narrowed(drawn, weights, self._levels)
+            drawn = self._narrow_draw(drawn, weights, self._levels)
         else:
             logits, means, log_scales = numbers.chunk(3, dim=1)
-            weights = self._weights(logits)
+            weights = self._compute_weights(logits)
             drawn = self._draw_logistic(weights, means, log_scales, noise)
-            drawn = self._narrowed(drawn, weights, means)
+            drawn = self._narrow_draw(drawn, weights, means)
         # Zero times an infinity is no number, and leaves every other number as it is.
         return torch.addcmul(drawn.clamp(-1.0, 1.0), drawn, self._zero)
 
@@ -73,13 +79,13 @@ class TorchLaw:
         width = log_scale.clamp(min=MIN_LOG_SCALE).exp() * self._law.temperature
         return mean + width * noise[:, 1]
 
-    def _narrowed(self, drawn: Tensor, weights: Tensor, centres: Tensor) -> Tensor:
+    def _narrow_draw(self, drawn: Tensor, weights: Tensor, centres: Tensor) -> Tensor:
         if self._law.spread >= 1.0:
             return drawn
         mean = (weights * centres).sum(1)
         return mean + self._law.spread * (drawn - mean)
 
-    def _weights(self, logits: Tensor) -> Tensor:
+    def _compute_weights(self, logits: Tensor) -> Tensor:
         """Return the probabilities that the law leaves, each row summing to 1."""
         law = self._law
         weights = torch.softmax(logits / max(law.temperature, 1e-6), 1)

@@ -23,11 +23,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lofigen_kit.components.contracts import LawSampler, Sampler
+from lofigen_kit.components.contracts import ParametricSampler, Sampler
 from lofigen_kit.engine.plan import BLOCK, SHORT, fft_length
-from lofigen_kit.engine.torch_sampling import TorchLaw
-from lofigen_kit.engine.track import Track, draw_in_python, drives
-from lofigen_kit.nn.distribution import DrawLaw
+from lofigen_kit.engine.torch_sampling import TorchSampler
+from lofigen_kit.engine.track import Track, draw_in_python, read_step_inputs
+from lofigen_kit.nn.distribution import SamplingParams
 from lofigen_kit.nn.fftconv import causal_fft_conv1d
 
 if TYPE_CHECKING:
@@ -61,17 +61,17 @@ def plain_float32() -> Iterator[None]:
             restore(before)
 
 
-class TorchStream:
-    """The state of several tracks, its lanes, which advance together; as `Stream`, in torch.
+class TorchDecoder:
+    """Several tracks, the lanes, which advance together; as `CompiledDecoder`, in torch.
 
     It generates whole blocks and hands them out in pieces as `run` asks; a track's rng is therefore
     up to a block ahead of the frames that were handed out. On a CUDA device it always computes
     `LANES` lanes, spare ones idling, so that a track's sums do not depend on how many others there
     are.
 
-    A `LawSampler` is drawn inside the CUDA graph. Any other sampler is called in Python at each
-    step: the graph is not used, every operation is launched by itself, and the GPU waits for the
-    host once a step. For such a sampler the compiled engine on the CPU is likely the faster one.
+    A `ParametricSampler` is drawn inside the CUDA graph. Any other sampler is called in Python at
+    each step: the graph is not used, every operation is launched by itself, and the GPU waits for
+    the host once a step. For such a sampler the compiled engine is likely the faster one.
 
     Args:
         network: The network.
@@ -95,11 +95,13 @@ class TorchStream:
             raise ValueError(f"a CUDA device carries at most {LANES} lanes, not {lanes}")
         self._network = network
         self._sampler = sampler
-        self._plan = plan_for(network, device, precision)
+        self._plan = get_torch_packed_network(network, device, precision)
         self._law = None
-        if isinstance(sampler, LawSampler):
-            self._law = TorchLaw(network.spec.head, sampler.law(), self._plan.device)
-        self._state = _State(self._plan, _lanes_on(self._plan.device, lanes))
+        if isinstance(sampler, ParametricSampler):
+            self._law = TorchSampler(
+                network.spec.head, sampler.sampling_params(), self._plan.device
+            )
+        self._state = _State(self._plan, _choose_lane_count(self._plan.device, lanes))
         self._generate_block = self._prepare_block()
         self._tracks = [Track(0)] * lanes
         self._steps = [0] * lanes
@@ -124,15 +126,15 @@ class TorchStream:
         self._check_aligned()
         known = track.first_inputs
         start = max(0, len(known) - self._network.spec.receptive_field)
-        guide = track.columns(start, len(known) - 1, self._plan.channels)
+        guide = track.read_guide(start, len(known) - 1, self._plan.channels)
         self._state.prime(lane, known[start:], guide)
         self._tracks[lane] = track
         self._steps[lane] = 0
 
-    def draw_by(self, law: DrawLaw) -> None:
+    def set_sampling_params(self, params: SamplingParams) -> None:
         """Draw by another law from the next block on; a CUDA graph keeps the one it was made of."""
         if self._law and self._plan.device.type == "cpu":
-            self._law = TorchLaw(self._network.spec.head, law, self._plan.device)
+            self._law = TorchSampler(self._network.spec.head, params, self._plan.device)
             self._generate_block = self._prepare_block()
 
     def reset(self, lane: int = 0) -> None:
@@ -151,9 +153,9 @@ class TorchStream:
         self._steps = [self._steps[lane] for lane in kept]
         self._ready = self._ready[kept]
 
-    def copy(self) -> TorchStream:
+    def copy(self) -> TorchDecoder:
         """Return an independent stream that will go on exactly as this one would."""
-        twin: TorchStream = copy.copy(self)
+        twin: TorchDecoder = copy.copy(self)
         twin._state = _State(self._plan, self._state.lanes)
         twin._generate_block = twin._prepare_block()
         twin._state.adopt(self._state)
@@ -161,7 +163,7 @@ class TorchStream:
         twin._steps = list(self._steps)
         return twin
 
-    def left(self, lane: int) -> int:
+    def frames_left(self, lane: int) -> int:
         """Return how many of the lane's frames are still to be handed out."""
         handed_out = self._steps[lane] - self._ready.shape[1]
         return max(0, self._tracks[lane].frames - handed_out)
@@ -188,7 +190,7 @@ class TorchStream:
 
     def _next_block(self) -> np.ndarray:
         state = self._state
-        guide, uniforms = drives(
+        guide, uniforms = read_step_inputs(
             self._tracks, self._steps, BLOCK, lanes=state.lanes, channels=self._plan.channels
         )
         state.guide.copy_(torch.from_numpy(guide))
@@ -204,9 +206,9 @@ class TorchStream:
         if self._law is None:
             return self._draw_in_python
         block = partial(self._state.draw_block, self._law)
-        return block if self._plan.device.type == "cpu" else self._captured(block)
+        return block if self._plan.device.type == "cpu" else self._capture_graph(block)
 
-    def _captured(self, block: Callable[[], None]) -> Callable[[], None]:
+    def _capture_graph(self, block: Callable[[], None]) -> Callable[[], None]:
         """Return the replay of a block's CUDA graph. The state is zero before and after.
 
         A graph knows addresses alone: plan, law and state are kept by the stream.
@@ -254,22 +256,22 @@ def predict(
         guide: As in a `Track` that continues the audio by one frame
             [shape=(guide channels, n + 1)].
         device: `cuda` or `cpu`.
-        precision: As of a `TorchStream`.
+        precision: As of a `TorchDecoder`.
 
     Returns:
         np.ndarray [shape=(n, head outputs), dtype=float32]; row t predicts sample t + 1.
     """
     track = Track(1, np.asarray(samples, np.float32), guide)
     track.check(network.spec)
-    plan = plan_for(network, device, precision)
-    state = _State(plan, _lanes_on(plan.device, 1))
+    plan = get_torch_packed_network(network, device, precision)
+    state = _State(plan, _choose_lane_count(plan.device, 1))
     blocks = -(-len(track.prime) // BLOCK)
     inputs = torch.zeros(blocks * BLOCK + 1, device=plan.device)
     inputs[: len(track.prime)] = torch.from_numpy(track.prime)
     state.prime(0, inputs[:1].cpu().numpy(), np.zeros((0, plan.channels), np.float32))
     outputs = torch.empty(blocks * BLOCK, network.spec.head_outputs, device=plan.device)
     for start in range(0, blocks * BLOCK, BLOCK):
-        columns = track.columns(start, start + BLOCK, plan.channels)
+        columns = track.read_guide(start, start + BLOCK, plan.channels)
         state.guide[:, 0] = torch.from_numpy(columns)
 
         def follow(step: int, said: Tensor, start: int = start) -> Tensor:
@@ -280,7 +282,7 @@ def predict(
     return outputs[: len(track.prime)].cpu().numpy()
 
 
-def _lanes_on(device: torch.device, lanes: int) -> int:
+def _choose_lane_count(device: torch.device, lanes: int) -> int:
     """Return how many lanes a device carries for so many tracks."""
     return lanes if device.type == "cpu" else LANES
 
@@ -340,7 +342,7 @@ class _Layer:
 
 
 @dataclass(frozen=True, eq=False)
-class _Plan:
+class _TorchPackedNetwork:
     """A network, packed for one device in one precision."""
 
     layers: list[_Layer]
@@ -391,7 +393,7 @@ class _State:
         drawn: Samples of the last block [shape=(lanes, BLOCK)].
     """
 
-    def __init__(self, plan: _Plan, lanes: int) -> None:
+    def __init__(self, plan: _TorchPackedNetwork, lanes: int) -> None:
         zeros = partial(torch.zeros, device=plan.device)
         self._plan = plan
         self.lanes = lanes
@@ -445,9 +447,9 @@ class _State:
                 inputs = torch.where(torch.isneginf(sums), sums, sums.clamp(min=0.0))
         self._histories[0][lane, self._plan.layers[0].memory] = float(known[-1])
 
-    def draw_block(self, law: TorchLaw) -> None:
+    def draw_block(self, law: TorchSampler) -> None:
         """Generate a block by a law, without a word to the host."""
-        noise = law.noise(self.uniforms)
+        noise = law.prepare_noise(self.uniforms)
         self.run_block(lambda step, outputs: law.draw(outputs, noise[step]))
 
     def run_block(self, draw: Callable[[int, Tensor], Tensor]) -> None:
@@ -477,7 +479,7 @@ class _State:
 
     def _start_sums(self) -> None:
         """Begin the sums of the block: bias, guide, and all that lies before the block."""
-        for layer, history, sums in self._layers():
+        for layer, history, sums in self._iterate_layers():
             sums.copy_(layer.bias.expand_as(sums))
             if layer.guide is not None:
                 sums.view(-1, sums.shape[2]).addmm_(self.guide.flatten(0, 1), layer.guide)
@@ -486,7 +488,7 @@ class _State:
 
     def _take_step(self, step: int) -> Tensor:
         """Return what the head says at a step of the block [shape=(lanes, head outputs)]."""
-        for index, (layer, history, sums) in enumerate(self._layers()):
+        for index, (layer, history, sums) in enumerate(self._iterate_layers()):
             row = layer.memory + step
             if tile := layer.tile_before(step):
                 tail = self._plan.convolve(tile, history[:, row - tile.reads : row])
@@ -498,33 +500,37 @@ class _State:
                 torch.clamp(sums[step], min=0.0, out=self._histories[index + 1][:, following])
         return self._sums[-1][step]
 
-    def _layers(self) -> Iterator[tuple[_Layer, Tensor, Tensor]]:
+    def _iterate_layers(self) -> Iterator[tuple[_Layer, Tensor, Tensor]]:
         return zip(self._plan.layers, self._histories, self._sums, strict=True)
 
 
-_plans: weakref.WeakKeyDictionary[Network, dict[tuple[str, str], _Plan]]
-_plans = weakref.WeakKeyDictionary()
+_torch_packed_networks: weakref.WeakKeyDictionary[
+    Network, dict[tuple[str, str], _TorchPackedNetwork]
+]
+_torch_packed_networks = weakref.WeakKeyDictionary()
 
 
-def plan_for(network: Network, device: str, precision: Precision) -> _Plan:
+def get_torch_packed_network(
+    network: Network, device: str, precision: Precision
+) -> _TorchPackedNetwork:
     """Return the network's plan, packed once for each device and precision."""
-    plans = _plans.setdefault(network, {})
+    plans = _torch_packed_networks.setdefault(network, {})
     if (device, precision) not in plans:
         plans[device, precision] = _pack(network, torch.device(device), precision)
     return plans[device, precision]
 
 
-def _pack(network: Network, device: torch.device, precision: Precision) -> _Plan:
+def _pack(network: Network, device: torch.device, precision: Precision) -> _TorchPackedNetwork:
     dtype: torch.dtype = getattr(torch, precision)
     layers = []
     for index, weight in enumerate(network.weights):
         scaled = weight * np.float32(network.spec.input_scale) if index == 0 else weight
-        layers.append(_pack_layer(network, index, scaled, partial(_held, device, dtype)))
+        layers.append(_pack_layer(network, index, scaled, partial(_round_weights, device, dtype)))
     spec = network.spec
-    return _Plan(layers, device, dtype, len(spec.guide), spec.head_outputs)
+    return _TorchPackedNetwork(layers, device, dtype, len(spec.guide), spec.head_outputs)
 
 
-def _held(device: torch.device, dtype: torch.dtype, numbers: np.ndarray) -> Tensor:
+def _round_weights(device: torch.device, dtype: torch.dtype, numbers: np.ndarray) -> Tensor:
     """Return numbers rounded to a type, and held in it where float32 products of it are to be had.
 
     That is off the CPU, from torch 2.8 on; elsewhere float32 holds the rounded numbers.

@@ -57,7 +57,7 @@ class Track:
         """The known inputs of the first steps [shape=(max(len(prime), 1),), dtype=float32]."""
         return self.prime.astype(np.float32) if len(self.prime) else np.zeros(1, np.float32)
 
-    def columns(self, start: int, stop: int, channels: int) -> np.ndarray:
+    def read_guide(self, start: int, stop: int, channels: int) -> np.ndarray:
         """Return the guide of steps start to stop [shape=(steps, channels), dtype=float32].
 
         Step s takes the known or drawn input s and predicts the sample after it; steps beyond the
@@ -71,7 +71,7 @@ class Track:
         return rows
 
 
-class Scroll:
+class GuideReader:
     """A guide that is read from left to right while it is written; what was read is forgotten.
 
     Args:
@@ -101,23 +101,23 @@ class EndlessTrack(Track):
     """
 
     frames: int = sys.maxsize
-    scroll: Scroll | None = None
+    guide_reader: GuideReader | None = None
 
     def check(self, spec: NetworkSpec) -> None:
         """Raise InputError where the prime does not fit."""
         Track(0, self.prime).check(spec)
 
-    def columns(self, start: int, stop: int, channels: int) -> np.ndarray:
+    def read_guide(self, start: int, stop: int, channels: int) -> np.ndarray:
         """Return the guide of steps, as `Track` does; each call goes on where the last ended."""
         rows = np.zeros((stop - start, channels), np.float32)
-        if self.scroll:
+        if self.guide_reader:
             shift = 1 if len(self.prime) else 0
-            columns = self.scroll.read(start + shift, stop + shift)
+            columns = self.guide_reader.read(start + shift, stop + shift)
             rows[:, : len(columns)] = columns.T
         return rows
 
 
-def drives(
+def read_step_inputs(
     tracks: Sequence[Track], done: Sequence[int], steps: int, *, lanes: int, channels: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return what drives the next steps of tracks side by side; this takes numbers from each's rng.
@@ -137,7 +137,7 @@ def drives(
     uniforms = np.zeros((steps, lanes, 2))
     for lane, track in enumerate(tracks):
         first = len(track.first_inputs) - 1 + done[lane]
-        guide[:, lane] = track.columns(first, first + steps, channels)
+        guide[:, lane] = track.read_guide(first, first + steps, channels)
         live = min(steps, max(0, track.frames - done[lane]))
         uniforms[:live, lane] = track.rng.random((live, 2))
     return guide, uniforms

@@ -21,10 +21,10 @@ from lofigen_kit.corpus.songs import (
 )
 from lofigen_kit.errors import InputError
 from lofigen_kit.evaluation import musicnn
-from lofigen_kit.evaluation.memorisation import COPY, Likeness, Memory
-from lofigen_kit.evaluation.performance import judge, summarise
-from lofigen_kit.evaluation.prediction import predict
-from lofigen_kit.evaluation.rollout import play_in_batches
+from lofigen_kit.evaluation.memorisation import COPY_THRESHOLD, ClipMatch, SongIndex
+from lofigen_kit.evaluation.performance import measure_performance, summarise
+from lofigen_kit.evaluation.prediction import measure_prediction
+from lofigen_kit.evaluation.rollout import iterate_rollouts
 from lofigen_kit.nn.checkpoint import Network
 
 HEARD_S = 24.0
@@ -34,7 +34,7 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class Plan:
+class EvaluationPlan:
     """What is done.
 
     Attributes:
@@ -54,8 +54,8 @@ class Plan:
     threads: int = 1
 
 
-def assess(
-    network: Network, corpus: Path, plan: Plan, *, progress: Progress | None = None
+def evaluate_network(
+    network: Network, corpus: Path, plan: EvaluationPlan, *, progress: Progress | None = None
 ) -> dict[str, Any]:
     """Return every figure of a network: of its predictions, its playing and its memory.
 
@@ -83,18 +83,18 @@ def assess(
             where=corpus,
             remedy="make a larger one, so that some can be held out",
         )
-    prediction = predict(network, train, held_out)
-    ear = Ear(train, held_out, plan)
+    prediction = measure_prediction(network, train, held_out)
+    ear = TakeEvaluator(train, held_out, plan)
     rows, performances = [], []
     songs = [held_out[number % len(held_out)] for number in range(plan.takes)]
     stage = None if progress is None else lambda done, total: progress("playing", done, total)
-    for song, played in play_in_batches(
+    for song, played in iterate_rollouts(
         network, plan.sampler, songs,
         seconds=plan.seconds, seed=plan.seed, threads=plan.threads, progress=stage,
     ):  # fmt: skip
-        performance = judge(song, played, network.spec.sample_rate_hz)
+        performance = measure_performance(song, played, network.spec.sample_rate_hz)
         performances.append(performance)
-        rows.append({**asdict(performance), "file": song.file, "nearest": ear.listen(played)})
+        rows.append({**asdict(performance), "file": song.file, "nearest": ear.add_take(played)})
     return {
         "model": {"sha256": network.sha256, "licence": network.licence},
         "corpus": {"sha256": sha256, "minutes": manifest.get("minutes"), "split": plan.split},
@@ -102,13 +102,13 @@ def assess(
         "settings": {"takes": plan.takes, "seconds": plan.seconds, "seed": plan.seed},
         "prediction": asdict(prediction),
         "playing": summarise(performances),
-        "memory": ear.memory(progress),
-        "musicnn": ear.distance(),
+        "memory": ear.measure_memorisation(progress),
+        "musicnn": ear.measure_distance(),
         "songs": rows,
     }
 
 
-class Ear:
+class TakeEvaluator:
     """Hears the takes as they pass, so that none has to be kept.
 
     Args:
@@ -117,48 +117,52 @@ class Ear:
         plan: What is done.
     """
 
-    def __init__(self, train: Sequence[Song], held_out: Sequence[Song], plan: Plan) -> None:
-        folder = musicnn.installed()
+    def __init__(
+        self, train: Sequence[Song], held_out: Sequence[Song], plan: EvaluationPlan
+    ) -> None:
+        folder = musicnn.find_weights()
         self._tensors = musicnn.read_tensors(folder) if folder else None
-        self._memory = Memory(train)
+        self._memory = SongIndex(train)
         self._held_out = held_out[: plan.takes]
         self._references = held_out
-        self._likeness: list[list[Likeness]] = []
+        self._likeness: list[list[ClipMatch]] = []
         self._embeddings: list[np.ndarray] = []
 
-    def listen(self, played: np.ndarray) -> dict[str, Any] | None:
+    def add_take(self, played: np.ndarray) -> dict[str, Any] | None:
         """Take in a take, and return what of the training songs it is most like, if anything."""
         clip = played[: round(HEARD_S * SAMPLE_RATE_HZ)]
-        likeness = self._memory.nearest(clip)
+        likeness = self._memory.find_nearest(clip)
         self._likeness.append(likeness)
         if self._tensors is not None:
             self._embeddings.append(self._embed(clip))
         return asdict(max(likeness, key=_similarity)) if likeness else None
 
-    def memory(self, progress: Progress | None = None) -> dict[str, Any]:
+    def measure_memorisation(self, progress: Progress | None = None) -> dict[str, Any]:
         """Return how like the training songs the takes are, beside songs that were held out.
 
         The held-out renderings cannot be copies: what they reach is what kinship alone gives.
         """
         held_out = []
         for number, song in enumerate(self._held_out):
-            held_out.append(self._memory.nearest(song.samples[: round(HEARD_S * SAMPLE_RATE_HZ)]))
+            held_out.append(
+                self._memory.find_nearest(song.samples[: round(HEARD_S * SAMPLE_RATE_HZ)])
+            )
             if progress:
                 progress("comparing", number + 1, len(self._held_out))
         ours, theirs = _flat(self._likeness), _flat(held_out)
         return {
-            "threshold": COPY,
+            "threshold": COPY_THRESHOLD,
             "windows": len(ours),
-            "copies": int((ours >= COPY).sum()),
+            "copies": int((ours >= COPY_THRESHOLD).sum()),
             "highest": _highest(ours),
             "median": _median(ours),
             "windows_held_out": len(theirs),
-            "copies_held_out": int((theirs >= COPY).sum()),
+            "copies_held_out": int((theirs >= COPY_THRESHOLD).sum()),
             "highest_held_out": _highest(theirs),
             "median_held_out": _median(theirs),
         }
 
-    def distance(self) -> dict[str, Any] | None:
+    def measure_distance(self) -> dict[str, Any] | None:
         """Return how far the takes are from the held-out renderings; None without musicnn."""
         if self._tensors is None:
             return None
@@ -174,11 +178,11 @@ class Ear:
         return musicnn.embed(self._tensors, AudioBuffer(clip[None], SAMPLE_RATE_HZ))
 
 
-def _similarity(likeness: Likeness) -> float:
+def _similarity(likeness: ClipMatch) -> float:
     return likeness.similarity
 
 
-def _flat(found: Iterable[list[Likeness]]) -> np.ndarray:
+def _flat(found: Iterable[list[ClipMatch]]) -> np.ndarray:
     return np.array([one.similarity for likeness in found for one in likeness])
 
 

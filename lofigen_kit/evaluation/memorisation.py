@@ -25,7 +25,7 @@ WINDOW_S, HOP_S = 2.0, 1.0
 SILENCE_DB = -30.0
 """Beside its song's level: what is softer is compared with nothing, having no shape of its own."""
 
-COPY = 0.85
+COPY_THRESHOLD = 0.85
 """From here on a window is taken for a copy.
 
 Calibrated by benchmarks/memory.py on 90 minutes of the beatmaker. Of 452 windows of songs
@@ -38,7 +38,7 @@ the bass, and 1 % of speed hide all.
 
 
 @dataclass(frozen=True)
-class Likeness:
+class ClipMatch:
     """Two seconds of a clip, and those of a song that they are most like.
 
     Attributes:
@@ -58,10 +58,10 @@ class Likeness:
     @property
     def is_copy(self) -> bool:
         """Whether it passes for a copy."""
-        return self.similarity >= COPY
+        return self.similarity >= COPY_THRESHOLD
 
 
-class Memory:
+class SongIndex:
     """Songs in which a clip's like is looked for.
 
     Args:
@@ -69,11 +69,11 @@ class Memory:
     """
 
     def __init__(self, songs: Sequence[Song]) -> None:
-        self._songs = [(song.title, song.file, slow(song.samples)) for song in songs]
+        self._songs = [(song.title, song.file, extract_low_band(song.samples)) for song in songs]
 
-    def nearest(
+    def find_nearest(
         self, clip: np.ndarray, *, progress: Callable[[int, int], None] | None = None
-    ) -> list[Likeness]:
+    ) -> list[ClipMatch]:
         """Return for every two seconds of a clip, one second apart, what they are most like.
 
         Args:
@@ -85,12 +85,12 @@ class Memory:
             One for each window, in time; none for windows that are silent.
         """
         size = max(1, min(round(WINDOW_S * SAMPLE_RATE_HZ), len(clip)) * RATE_HZ // SAMPLE_RATE_HZ)
-        starts, windows = _windows(slow(clip), size)
+        starts, windows = _windows(extract_low_band(clip), size)
         songs = [song for _, _, song in self._songs]
         laid_upon = (_best_places(windows, song) for song in songs)
-        best, found = best_of_all(laid_upon, len(starts), len(songs), progress)
+        best, found = find_best_matches(laid_upon, len(starts), len(songs), progress)
         return [
-            Likeness(
+            ClipMatch(
                 clip_s=start / RATE_HZ,
                 similarity=min(float(similarity), 1.0),
                 title=self._songs[number][0],
@@ -101,7 +101,7 @@ class Memory:
         ]
 
 
-def best_of_all(
+def find_best_matches(
     laid_upon: Iterable[tuple[np.ndarray, np.ndarray]],
     windows: int,
     songs: int,
@@ -129,7 +129,7 @@ def best_of_all(
     return best, found
 
 
-def slow(samples: np.ndarray) -> np.ndarray:
+def extract_low_band(samples: np.ndarray) -> np.ndarray:
     """Return what lies below 600 Hz, at 2 kHz [dtype=float32]; the phase stays."""
     low_pass = signal.butter(8, HIGHEST_HZ, fs=SAMPLE_RATE_HZ, output="sos")
     padded = np.pad(samples.astype(np.float64), 256)

@@ -20,7 +20,7 @@ import numpy as np
 from lofigen_kit.analysis.pitch import CHROMA_LOWEST_MIDI, HOP_S, LOWEST_MIDI, constant_q
 from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.corpus.songs import SAMPLE_RATE_HZ, Song
-from lofigen_kit.evaluation.memorisation import Likeness, best_of_all
+from lofigen_kit.evaluation.memorisation import ClipMatch, find_best_matches
 
 WINDOW_S, EVERY_S = 8.0, 1.0
 SILENCE_DB = -30.0
@@ -30,7 +30,7 @@ SPEEDS = (0.9, 0.92, 0.94, 0.96, 0.98, 1.0, 1.02, 1.04, 1.06, 1.08, 1.1)
 SEMITONES = range(-6, 7)
 """Six up and six down are the same pitch classes, at another speed where a tape was sped up."""
 
-FLAG, COPY = 0.75, 0.82
+CHROMA_SUSPECT_THRESHOLD, CHROMA_COPY_THRESHOLD = 0.75, 0.82
 """From where on somebody should listen to both, and from where on a window is taken for a copy.
 
 Calibrated by benchmarks/likeness.py on an hour of the beatmaker; docs/provenance.md has all of it.
@@ -46,7 +46,7 @@ _DEPTH = 40.0
 
 
 @dataclass(frozen=True)
-class MovedLikeness(Likeness):
+class ShiftedMatch(ClipMatch):
     """Eight seconds of a clip, and those of a song that they are most like, moved.
 
     Attributes:
@@ -60,15 +60,15 @@ class MovedLikeness(Likeness):
     @property
     def is_copy(self) -> bool:
         """Whether it passes for a copy."""
-        return self.similarity >= COPY
+        return self.similarity >= CHROMA_COPY_THRESHOLD
 
     @property
     def is_suspect(self) -> bool:
         """Whether it is more alike than most that was never heard: somebody should listen."""
-        return self.similarity >= FLAG
+        return self.similarity >= CHROMA_SUSPECT_THRESHOLD
 
 
-class ChromaMemory:
+class ChromaIndex:
     """Songs in which a clip's like is looked for, wherever it was moved.
 
     Args:
@@ -76,11 +76,13 @@ class ChromaMemory:
     """
 
     def __init__(self, songs: Sequence[Song]) -> None:
-        self._songs = [(song.title, song.file, _levelled(_chroma(song.samples))) for song in songs]
+        self._songs = [
+            (song.title, song.file, _compress_chroma(_chroma(song.samples))) for song in songs
+        ]
 
-    def nearest(
+    def find_nearest(
         self, clip: np.ndarray, *, progress: Callable[[int, int], None] | None = None
-    ) -> list[MovedLikeness]:
+    ) -> list[ShiftedMatch]:
         """Return for every eight seconds of a clip, one second apart, what they are most like.
 
         Args:
@@ -93,18 +95,20 @@ class ChromaMemory:
         """
         size = round(WINDOW_S / HOP_S)
         chroma = _chroma(clip)
-        moved = [window for motion in _motions() for window in _windows(chroma, *motion, size)]
+        moved = [
+            window for motion in _iterate_shifts() for window in _windows(chroma, *motion, size)
+        ]
         if not moved:
             return []
         windows = np.stack([window.pattern for window in moved])
         songs = [song for _, _, song in self._songs]
         laid_upon = (_best_places(windows, song, size) for song in songs)
-        best, found = best_of_all(laid_upon, len(moved), len(songs), progress)
+        best, found = find_best_matches(laid_upon, len(moved), len(songs), progress)
         starts: dict[int, int] = {}
         for index in np.argsort(best, kind="stable").tolist():
             starts[moved[index].second] = index  # the best comes last, and stays
         return [
-            MovedLikeness(
+            ShiftedMatch(
                 clip_s=moved[index].second * EVERY_S,
                 similarity=min(float(best[index]), 1.0),
                 title=self._songs[found[index, 0]][0],
@@ -125,7 +129,7 @@ class _Window:
     pattern: np.ndarray
 
 
-def _motions() -> Iterator[tuple[int, float]]:
+def _iterate_shifts() -> Iterator[tuple[int, float]]:
     """Yield how a copy may have been moved: in speed alone, in pitch alone, or as a tape is."""
     yield from ((0, speed) for speed in SPEEDS)
     for semitones in SEMITONES:
@@ -141,7 +145,7 @@ def _chroma(samples: np.ndarray) -> np.ndarray:
     return np.asarray(np.sqrt(np.square(octaves).sum(axis=0)))
 
 
-def _levelled(chroma: np.ndarray) -> np.ndarray:
+def _compress_chroma(chroma: np.ndarray) -> np.ndarray:
     """Return a chroma as logarithms, above a floor that moves with its level."""
     level = max(float(np.sqrt(np.square(chroma).mean())), 1e-9)
     return np.log1p(_DEPTH * chroma / level).astype(np.float32)
@@ -154,7 +158,7 @@ def _windows(chroma: np.ndarray, semitones: int, speed: float, size: int) -> Ite
     back = np.roll(chroma, -semitones, axis=0)
     slow = np.stack([np.interp(places, np.arange(back.shape[1]), row) for row in back])
     least = max(float(np.square(chroma).mean()) * 10 ** (SILENCE_DB / 10), 1e-12)
-    features = _levelled(slow)
+    features = _compress_chroma(slow)
     seconds = math.floor((chroma.shape[1] - size) * HOP_S / EVERY_S) + 1
     for second in range(seconds):
         start = round(second * EVERY_S * speed / HOP_S)

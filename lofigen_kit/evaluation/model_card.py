@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lofigen_kit.errors import InputError
-from lofigen_kit.music.conditioning import PLAYS
+from lofigen_kit.music.conditioning import INSTRUMENT_PREFIX
 from lofigen_kit.runtime.version import installed_version
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def read_evaluation(path: Path) -> Evaluation:
 
     try:
         evaluation = json.loads(path.read_bytes())
-        if not tables.tables(evaluation):
+        if not tables.make_tables(evaluation):
             raise ValueError("it has no figures")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"no evaluation here ({error})", where=path, remedy=REMEDY) from None
@@ -67,10 +67,14 @@ def write(
     environment = Environment(  # noqa: S701
         loader=PackageLoader("lofigen_kit.evaluation", ""),
         undefined=StrictUndefined,
-        finalize=lambda value: value if isinstance(value, Markup) else plain(value),
+        finalize=lambda value: value if isinstance(value, Markup) else escape_markdown(value),
         keep_trailing_newline=True,
     )
-    instruments = [n.removeprefix(PLAYS) for n in network.spec.guide if n.startswith(PLAYS)]
+    instruments = [
+        n.removeprefix(INSTRUMENT_PREFIX)
+        for n in network.spec.guide
+        if n.startswith(INSTRUMENT_PREFIX)
+    ]
     return environment.get_template("card.md.j2").render(
         name=name,
         version=installed_version(),
@@ -82,7 +86,7 @@ def write(
         evaluation={"corpus": None, **evaluation},
         sampler=_sampler(evaluation),
         same_model=(evaluation.get("model") or {}).get("sha256") == network.sha256,
-        tables=Markup(tables.markdown(evaluation)),  # noqa: S704 - numbers, and cells made plain
+        tables=Markup(tables.format_as_markdown(evaluation)),  # noqa: S704 - numbers, and cells made plain
         collapses=_collapses(evaluation),
         memory=_memory(evaluation),
         stages=stages,
@@ -93,7 +97,7 @@ def write(
     )
 
 
-def plain(value: object) -> str:
+def escape_markdown(value: object) -> str:
     """Return any value as text of one line that Markdown leaves as it is."""
     line = re.sub(r"\s+", " ", "".join(c for c in str(value) if c.isprintable() or c.isspace()))
     return re.sub(r"([|<>\[\]\\])", r"\\\1", line) if isinstance(value, str) else line

@@ -34,7 +34,7 @@ TABLE_MAGIC = 0xDB4775248B80FB57
 Tensors = dict[str, Tensor]
 
 
-def installed() -> Path | None:
+def find_weights() -> Path | None:
     """Return the folder of the weights, or None where the wheel is not installed."""
     found = importlib.util.find_spec("musicnn")
     places = (found.submodule_search_locations if found else None) or ()
@@ -126,7 +126,7 @@ def _tensor(entry: dict[int, int | bytes], data: bytes) -> Tensor:
     return torch.from_numpy(values.reshape([int(side) for side in sides]).copy())
 
 
-def patches(audio: AudioBuffer) -> Tensor:
+def compute_patches(audio: AudioBuffer) -> Tensor:
     """Return the log mel spectrogram, three seconds a patch [shape=(patches, 187, 96)].
 
     What is left over at the end is not used; audio under three seconds gives no patch.
@@ -147,7 +147,7 @@ def patches(audio: AudioBuffer) -> Tensor:
 def embed(tensors: Tensors, audio: AudioBuffer) -> np.ndarray:
     """Return what the network makes of each three seconds [shape=(patches, 200)]."""
     with torch.no_grad():
-        found = [_penultimate(tensors, patch[None]) for patch in patches(audio)]
+        found = [_penultimate(tensors, patch[None]) for patch in compute_patches(audio)]
     return torch.cat(found).numpy() if found else np.zeros((0, 200), np.float32)
 
 
@@ -191,13 +191,13 @@ def _normalise(tensors: Tensors, x: Tensor, number: int) -> Tensor:
     return centred * gain.reshape(shape) + tensors[f"{name}/beta"].reshape(shape)
 
 
-def discrepancy(ours: np.ndarray, theirs: np.ndarray, *, width: float) -> float:
+def compute_mmd(ours: np.ndarray, theirs: np.ndarray, *, width: float) -> float:
     """Return the unbiased estimate of the squared maximum mean discrepancy.
 
     Args:
         ours: Embeddings, at least two [shape=(n, dimensions)].
         theirs: Likewise [shape=(m, dimensions)].
-        width: Of the Gaussian kernel; `typical_distance` of the references.
+        width: Of the Gaussian kernel; `compute_median_distance` of the references.
 
     Returns:
         About 0 for two draws of one distribution (it may be below), at most 2.
@@ -209,7 +209,7 @@ def discrepancy(ours: np.ndarray, theirs: np.ndarray, *, width: float) -> float:
     return float(within - 2.0 * kernels[2].mean())
 
 
-def typical_distance(embeddings: np.ndarray) -> float:
+def compute_median_distance(embeddings: np.ndarray) -> float:
     """Return the median distance of two embeddings."""
     distances = _distances(embeddings, embeddings)
     return float(np.sqrt(np.median(distances[np.triu_indices(len(embeddings), 1)])))
@@ -237,12 +237,12 @@ def compare(
         near as chance allows; and `drone`, `hum` and `white_noise`, which are far.
     """
     whole = np.concatenate(list(references))
-    width = typical_distance(whole)
-    near = discrepancy(
+    width = compute_median_distance(whole)
+    near = compute_mmd(
         np.concatenate(list(references[::2])), np.concatenate(list(references[1::2])), width=width
     )
     found = {"network": np.concatenate(list(played)), **_failures(tensors)}
-    far = {name: discrepancy(made, whole, width=width) for name, made in found.items()}
+    far = {name: compute_mmd(made, whole, width=width) for name, made in found.items()}
     return {"split_half": near, **far}
 
 

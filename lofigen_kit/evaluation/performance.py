@@ -21,7 +21,7 @@ from lofigen_kit.analysis import (
     chroma_similarity,
     drum_f_measure,
     noise_floor_dbfs,
-    written_tones,
+    render_score_tones,
 )
 from lofigen_kit.analysis.collapse import Finding, examine
 from lofigen_kit.audio.buffer import AudioBuffer
@@ -72,23 +72,23 @@ class Performance:
     findings_reference: tuple[Finding, ...]
 
 
-def judge(song: Song, played: np.ndarray, rate_hz: int) -> Performance:
+def measure_performance(song: Song, played: np.ndarray, rate_hz: int) -> Performance:
     """Return the measures of one played song."""
     reference = np.resize(song.samples, len(played))  # round and round, as the guide goes
     ours, theirs = AudioBuffer(played[None], rate_hz), AudioBuffer(reference[None], rate_hz)
-    score = repeated(song.score, ours.duration_s)
-    written = chroma(written_tones(song.score, len(played), rate_hz))
+    score = repeat_hits(song.score, ours.duration_s)
+    written = chroma(render_score_tones(song.score, len(played), rate_hz))
     return Performance(
         title=song.title,
         seconds=ours.duration_s,
-        level_db=level_db(played) - level_db(reference),
+        level_db=compute_level_db(played) - compute_level_db(reference),
         kick_f=drum_f_measure(ours, score, "kick"),
         kick_f_reference=drum_f_measure(theirs, score, "kick"),
         snare_f=drum_f_measure(ours, score, "snare"),
         snare_f_reference=drum_f_measure(theirs, score, "snare"),
         chroma=chroma_similarity(chroma(ours), written),
         chroma_reference=chroma_similarity(chroma(theirs), written),
-        mel_distance_db=mel_distance_db(ours, theirs),
+        mel_distance_db=compute_mel_distance_db(ours, theirs),
         noise_floor_dbfs=noise_floor_dbfs(ours, theirs),
         noise_floor_reference_dbfs=noise_floor_dbfs(theirs, theirs),
         findings=tuple(examine(ours)),
@@ -96,7 +96,7 @@ def judge(song: Song, played: np.ndarray, rate_hz: int) -> Performance:
     )
 
 
-def repeated(score: Score, duration_s: float) -> Score:
+def repeat_hits(score: Score, duration_s: float) -> Score:
     """Return the hits of a looped score as they come round and round, up to a duration."""
     rounds = math.ceil(duration_s / score.duration_s)
     hits = [
@@ -108,7 +108,7 @@ def repeated(score: Score, duration_s: float) -> Score:
     return score.model_copy(update={"hits": kept, "duration_s": duration_s, "loop": False})
 
 
-def mel_distance_db(ours: AudioBuffer, theirs: AudioBuffer) -> float:
+def compute_mel_distance_db(ours: AudioBuffer, theirs: AudioBuffer) -> float:
     """Return the mean absolute difference of two mel spectrograms, 64 bands, floored at -80 dB."""
     import librosa
 
@@ -121,7 +121,7 @@ def mel_distance_db(ours: AudioBuffer, theirs: AudioBuffer) -> float:
     return float(np.abs(levels[0] - levels[1]).mean())
 
 
-def level_db(samples: np.ndarray) -> float:
+def compute_level_db(samples: np.ndarray) -> float:
     """Return the mean square in decibels of full scale; silence is -120."""
     return float(10.0 * np.log10(np.mean(np.square(samples, dtype=np.float64)) + 1e-12))
 
@@ -147,12 +147,12 @@ def summarise(performances: Sequence[Performance]) -> dict[str, Any]:
         "noise_floor_reference_dbfs": _mean(rows, "noise_floor_reference_dbfs"),
         "collapsed": collapsed,
         "collapsed_reference": sum(bool(row["findings_reference"]) for row in rows),
-        "collapse_rate_at_most": round(rate_at_most(collapsed, len(rows)), 4),
+        "collapse_rate_at_most": round(bound_rate(collapsed, len(rows)), 4),
         "collapse_faults": _faults(performances),
     }
 
 
-def rate_at_most(found: int, count: int) -> float:
+def bound_rate(found: int, count: int) -> float:
     """Return the upper end of a one-sided 95 % interval for a rate, of which `found` were seen."""
     return 1.0 if found == count else float(beta.ppf(0.95, found + 1, count - found))
 

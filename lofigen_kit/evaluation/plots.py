@@ -36,7 +36,7 @@ def can_draw() -> bool:
     return True
 
 
-def picture_of_sound(audio: AudioBuffer, title: str, bars_s: Sequence[float] = ()) -> bytes:
+def plot_sound(audio: AudioBuffer, title: str, bars_s: Sequence[float] = ()) -> bytes:
     """Return waveform and spectrogram, one above the other.
 
     Args:
@@ -62,7 +62,7 @@ def picture_of_sound(audio: AudioBuffer, title: str, bars_s: Sequence[float] = (
     return _png(figure)
 
 
-def picture_of_curve(
+def plot_curve(
     curve: Sequence[tuple[float, ...]], validation: Sequence[dict[str, Any]], title: str
 ) -> bytes:
     """Return the loss over the updates.
@@ -85,7 +85,7 @@ def picture_of_curve(
     return _png(figure)
 
 
-def picture_of_takes(evaluation: Evaluation) -> bytes:
+def plot_takes(evaluation: Evaluation) -> bytes:
     """Return a picture of every take beside its reference, and of its likeness to the training."""
     rows = evaluation["songs"]
     figure = _figure(11, 9)
@@ -111,7 +111,7 @@ def picture_of_takes(evaluation: Evaluation) -> bytes:
     return _png(figure)
 
 
-def picture_of_prediction(evaluation: Evaluation) -> bytes:
+def plot_prediction(evaluation: Evaluation) -> bytes:
     """Return a picture of the errors and the bits a sample, beside their baselines."""
     facts = evaluation["prediction"]
     figure = _figure(10, 4)

@@ -18,7 +18,7 @@ from lofigen_kit.corpus.crops import Crops
 from lofigen_kit.corpus.songs import Song
 from lofigen_kit.nn import heads
 from lofigen_kit.nn.checkpoint import Network
-from lofigen_kit.nn.linear_prediction import linear_predictor, residual
+from lofigen_kit.nn.linear_prediction import compute_residual, fit_linear_predictor
 from lofigen_kit.nn.network import from_network
 
 WHITENING = 1e-6
@@ -74,7 +74,9 @@ class Prediction:
     frames: int
 
 
-def predict(network: Network, train: Sequence[Song], held_out: Sequence[Song]) -> Prediction:
+def measure_prediction(
+    network: Network, train: Sequence[Song], held_out: Sequence[Song]
+) -> Prediction:
     """Judge a network's teacher-forced predictions of held-out songs, without noise.
 
     Args:
@@ -82,9 +84,9 @@ def predict(network: Network, train: Sequence[Song], held_out: Sequence[Song]) -
         train: The songs to which the linear predictor and its residual's scale are fitted.
         held_out: The songs that are judged.
     """
-    nats, mse, mae = network_errors(network, held_out)
-    fitted, linear = linear_residuals(train, held_out)
-    gaussian, laplace = residual_nats(fitted, linear)
+    nats, mse, mae = compute_network_errors(network, held_out)
+    fitted, linear = compute_linear_residuals(train, held_out)
+    gaussian, laplace = compute_residual_nats(fitted, linear)
     steps = np.concatenate([np.diff(song.samples, prepend=song.samples[-1]) for song in held_out])
     samples = np.concatenate([song.samples for song in held_out]).astype(np.float64)
     deviation = samples - samples.mean()
@@ -92,12 +94,12 @@ def predict(network: Network, train: Sequence[Song], held_out: Sequence[Song]) -
         network_nats=nats,
         linear_gaussian_nats=gaussian,
         linear_laplace_nats=laplace,
-        network_bits=None if nats is None else bits(nats),
-        linear_gaussian_bits=bits(gaussian),
-        linear_laplace_bits=bits(laplace),
-        network_bits_16=None if nats is None else bits(nats) + 15.0,
-        linear_gaussian_bits_16=bits(gaussian) + 15.0,
-        linear_laplace_bits_16=bits(laplace) + 15.0,
+        network_bits=None if nats is None else to_bits(nats),
+        linear_gaussian_bits=to_bits(gaussian),
+        linear_laplace_bits=to_bits(laplace),
+        network_bits_16=None if nats is None else to_bits(nats) + 15.0,
+        linear_gaussian_bits_16=to_bits(gaussian) + 15.0,
+        linear_laplace_bits_16=to_bits(laplace) + 15.0,
         network_mse=mse,
         linear_mse=float(np.mean(linear**2)),
         last_sample_mse=float(np.mean(steps.astype(np.float64) ** 2)),
@@ -110,12 +112,12 @@ def predict(network: Network, train: Sequence[Song], held_out: Sequence[Song]) -
     )
 
 
-def bits(nats: float) -> float:
+def to_bits(nats: float) -> float:
     """Return nats as bits."""
     return nats / math.log(2.0)
 
 
-def network_errors(
+def compute_network_errors(
     network: Network, songs: Sequence[Song], *, window: int = 8192
 ) -> tuple[float | None, float, float]:
     """Return a network's nats a sample (None for an `mse` head), and its MSE and MAE.
@@ -131,10 +133,10 @@ def network_errors(
     nats = squares = absolutes = 0.0
     frames = 0
     with torch.no_grad():
-        for song, start in crops.every(window):
+        for song, start in crops.list_crop_places(window):
             count = min(window, len(songs[song].samples) - start)
             judged = slice(context, context + count)
-            batch = crops.crops([(song, start)])
+            batch = crops.cut_crops([(song, start)])
             outputs = stack(batch.x, batch.guide)[..., judged]
             target = batch.target[..., judged]
             error = heads.expectation(outputs, spec) - target
@@ -147,17 +149,17 @@ def network_errors(
     return mean_nats, squares / frames, absolutes / frames
 
 
-def linear_residuals(
+def compute_linear_residuals(
     train: Sequence[Song], held_out: Sequence[Song]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the errors of linear prediction, fitted to the training songs, on both splits."""
-    weights, _ = linear_predictor([song.samples for song in train], noise=WHITENING)
-    fitted = np.concatenate([_residual(song, weights) for song in train])
-    judged = np.concatenate([_residual(song, weights) for song in held_out])
+    weights, _ = fit_linear_predictor([song.samples for song in train], noise=WHITENING)
+    fitted = np.concatenate([_compute_circular_residual(song, weights) for song in train])
+    judged = np.concatenate([_compute_circular_residual(song, weights) for song in held_out])
     return fitted, judged
 
 
-def residual_nats(fitted: np.ndarray, judged: np.ndarray) -> tuple[float, float]:
+def compute_residual_nats(fitted: np.ndarray, judged: np.ndarray) -> tuple[float, float]:
     """Return nats a sample of errors as Gaussian and as Laplace, their scale that of `fitted`."""
     variance, width = np.mean(fitted**2), np.mean(np.abs(fitted))
     gaussian = 0.5 * math.log(2.0 * math.pi * variance) + np.mean(judged**2) / (2.0 * variance)
@@ -165,7 +167,7 @@ def residual_nats(fitted: np.ndarray, judged: np.ndarray) -> tuple[float, float]
     return float(gaussian), float(laplace)
 
 
-def _residual(song: Song, weights: np.ndarray) -> np.ndarray:
+def _compute_circular_residual(song: Song, weights: np.ndarray) -> np.ndarray:
     """Return the error for every sample, the song's end being the past of its beginning."""
     past = np.resize(song.samples[::-1], len(weights))[::-1]
-    return residual(np.concatenate([past, song.samples]).astype(np.float64), weights)
+    return compute_residual(np.concatenate([past, song.samples]).astype(np.float64), weights)

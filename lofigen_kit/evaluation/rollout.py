@@ -7,31 +7,31 @@ from typing import Literal
 
 import numpy as np
 
-from lofigen_kit.components.contracts import LawSampler, Sampler
+from lofigen_kit.components.contracts import ParametricSampler, Sampler
 from lofigen_kit.corpus.songs import Song
 from lofigen_kit.engine import Track, generate
-from lofigen_kit.music.conditioning import guide_channels
+from lofigen_kit.music.conditioning import render_conditioning
 from lofigen_kit.nn.checkpoint import Network
-from lofigen_kit.nn.distribution import DrawLaw
-from lofigen_kit.runtime.seeding import stream
+from lofigen_kit.nn.distribution import SamplingParams
+from lofigen_kit.runtime.seeding import rng_for
 
 PRIME_FRAMES = 8192
 BATCH = 8
 """Takes that are played at a time on each core: as many as the engine runs side by side."""
 
 
-class OwnLaw(LawSampler):
+class EvaluationSampler(ParametricSampler):
     """The network's own distribution, but for the farthest tails, as widely as it is to draw."""
 
     use: Literal["own-law"] = "own-law"
     spread: float
 
-    def law(self) -> DrawLaw:
+    def sampling_params(self) -> SamplingParams:
         """Return the law of its draws."""
-        return DrawLaw(tail=0.01, spread=self.spread)
+        return SamplingParams(tail=0.01, spread=self.spread)
 
 
-def play(
+def generate_rollouts(
     network: Network,
     sampler: Sampler,
     songs: Sequence[Song],
@@ -59,18 +59,18 @@ def play(
     for index, song in enumerate(songs):
         frames = len(song.samples) if seconds is None else round(seconds * rate)
         prime = song.samples[-PRIME_FRAMES:]
-        guide = guide_channels(
+        guide = render_conditioning(
             song.score,
             network.spec.guide,
             start=-len(prime),
             frames=len(prime) + frames,
             sample_rate_hz=rate,
         )
-        tracks.append(Track(frames, prime, guide, stream(seed, first + index, "sampler")))
+        tracks.append(Track(frames, prime, guide, rng_for(seed, first + index, "sampler")))
     return generate(network, sampler, tracks, threads=threads, progress=progress)
 
 
-def play_in_batches(
+def iterate_rollouts(
     network: Network,
     sampler: Sampler,
     songs: Sequence[Song],
@@ -95,7 +95,7 @@ def play_in_batches(
 
     for before in range(0, len(songs), size):
         batch = songs[before : before + size]
-        played = play(
+        played = generate_rollouts(
             network, sampler, batch,
             seconds=seconds, seed=seed, first=before, threads=threads, progress=report(before),
         )  # fmt: skip

@@ -47,14 +47,14 @@ class Table:
         return f"**{self.title}**\n\n{text}\n" + (f"\n{self.note}\n" if self.note else "")
 
 
-def tables(evaluation: Evaluation) -> list[Table]:
+def make_tables(evaluation: Evaluation) -> list[Table]:
     """Return the tables of an evaluation that have at least one row."""
     makers: list[Callable[[Evaluation], Table]] = [_prediction, _playing, _memory, _musicnn]
     made = [make(evaluation) for make in makers]
-    return [_without_empty_columns(table) for table in made if table.rows]
+    return [_drop_empty_columns(table) for table in made if table.rows]
 
 
-def _without_empty_columns(table: Table) -> Table:
+def _drop_empty_columns(table: Table) -> Table:
     """Return the table without the columns in which no row says anything."""
     kept = [n for n in range(len(table.head)) if any(row[n] for row in table.rows)]
     head, *rows = (tuple(row[n] for n in kept) for row in (table.head, *table.rows))
@@ -181,28 +181,28 @@ def _number(value: float | None) -> str:
     return f"{value:.2e}" if 0 < abs(value) < 0.01 else f"{value:.3f}"
 
 
-def text(evaluation: Evaluation) -> list[str]:
+def format_as_text(evaluation: Evaluation) -> list[str]:
     """Return all tables as lines, an empty one between two."""
-    return _joined([table.lines() for table in tables(evaluation)])
+    return _join_blocks([table.lines() for table in make_tables(evaluation)])
 
 
-def _joined(blocks: Sequence[list[str]]) -> list[str]:
+def _join_blocks(blocks: Sequence[list[str]]) -> list[str]:
     return [
         line for number, block in enumerate(blocks) for line in ([""] if number else []) + block
     ]
 
 
-def markdown(evaluation: Evaluation) -> str:
+def format_as_markdown(evaluation: Evaluation) -> str:
     """Return all tables as Markdown."""
-    return "\n".join(table.markdown() for table in tables(evaluation))
+    return "\n".join(table.markdown() for table in make_tables(evaluation))
 
 
-def csv(evaluation: Evaluation) -> str:
+def format_as_csv(evaluation: Evaluation) -> str:
     """Return the takes as comma-separated values, a row each, with heads."""
     import csv as writer
     from io import StringIO
 
-    rows = [_flat(row) for row in evaluation.get("songs", [])]
+    rows = [_flatten_row(row) for row in evaluation.get("songs", [])]
     out = StringIO()
     if rows:
         table = writer.DictWriter(out, list(rows[0]), lineterminator="\n")
@@ -211,7 +211,7 @@ def csv(evaluation: Evaluation) -> str:
     return out.getvalue()
 
 
-def _flat(row: Evaluation) -> Evaluation:
+def _flatten_row(row: Evaluation) -> Evaluation:
     """Return a take's figures with its findings as faults and its likeness in columns."""
     nearest = row.get("nearest") or {}
     plain = {key: value for key, value in row.items() if not isinstance(value, list | tuple | dict)}

@@ -16,10 +16,10 @@ from lofigen_kit.corpus.songs import Song
 from lofigen_kit.errors import RenderError
 from lofigen_kit.nn.network import CausalStack
 from lofigen_kit.nn.spec import NetworkSpec
-from lofigen_kit.runtime.seeding import stream
-from lofigen_kit.training.config import Recipe, learning_rate
-from lofigen_kit.training.loop import Progress
-from lofigen_kit.training.update import judged_loss
+from lofigen_kit.runtime.seeding import rng_for
+from lofigen_kit.training.config import TrainingConfig, compute_learning_rate
+from lofigen_kit.training.loop import TrainingProgress
+from lofigen_kit.training.update import compute_loss
 
 Defect = Literal["mse-average", "double-shift", "one-model"]
 EXPLAINED: dict[Defect, str] = {
@@ -45,7 +45,7 @@ SHIFT = 2
 """Frames from an input to its target, where it ought to be 1."""
 
 
-def averaged_over_all(trained_errors: Sequence[float], *, one_in: int = ONE_IN) -> float:
+def average_over_all(trained_errors: Sequence[float], *, one_in: int = ONE_IN) -> float:
     """Return a mean error as the reference reports it.
 
     Args:
@@ -58,7 +58,7 @@ def averaged_over_all(trained_errors: Sequence[float], *, one_in: int = ONE_IN) 
     return sum(trained_errors) / (len(trained_errors) * one_in)
 
 
-def shifted(batch: Batch, shift: int) -> Batch:
+def shift_target(batch: Batch, shift: int) -> Batch:
     """Return a batch whose target lies `shift` frames behind its input; it is shorter by the rest.
 
     Args:
@@ -81,7 +81,7 @@ class ReferenceTrainer:
         recipe: How, for each corpus; errors on the input and rehearsals are left out.
     """
 
-    def __init__(self, spec: NetworkSpec, recipe: Recipe) -> None:
+    def __init__(self, spec: NetworkSpec, recipe: TrainingConfig) -> None:
         self.spec, self.recipe = spec, recipe
         self._stack = CausalStack(spec, seed=recipe.seed)
         self._optimiser = torch.optim.Adam(
@@ -94,7 +94,7 @@ class ReferenceTrainer:
         songs: Sequence[Song],
         *,
         shift: int = 1,
-        progress: Callable[[Progress], None] | None = None,
+        progress: Callable[[TrainingProgress], None] | None = None,
     ) -> CausalStack:
         """Take the recipe's steps on a corpus, and return the averaged network, which goes on.
 
@@ -110,26 +110,30 @@ class ReferenceTrainer:
         crops = Crops(songs, self.spec, frames=frames + shift - 1)
         smooth = math.nan
         for step in range(self.recipe.steps):
-            rng = stream(self.recipe.seed, step, "crops")
-            value = self._update(shifted(crops.draw(rng, self.recipe.batch), shift), step)
+            rng = rng_for(self.recipe.seed, step, "crops")
+            value = self._update(
+                shift_target(crops.draw_batch(rng, self.recipe.batch), shift), step
+            )
             if not math.isfinite(value):
                 raise RenderError(
                     f"the loss is not a number at step {step}", remedy="lower the learning rate"
                 )
             smooth = value if step == 0 else 0.99 * smooth + 0.01 * value
             if progress:
-                progress(Progress("training", step + 1, self.recipe.steps, smooth, 0.0, 0.0))
+                progress(
+                    TrainingProgress("training", step + 1, self.recipe.steps, smooth, 0.0, 0.0)
+                )
         return self._averaged
 
     def _update(self, batch: Batch, step: int) -> float:
         for group in self._optimiser.param_groups:
-            group["lr"] = learning_rate(self.recipe, step)
-        loss = judged_loss(self._stack, batch, self.spec)
+            group["lr"] = compute_learning_rate(self.recipe, step)
+        loss = compute_loss(self._stack, batch, self.spec)
         self._optimiser.zero_grad()
         torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_(self._stack.parameters(), self.recipe.clip)
+        torch.nn.utils.clip_grad_norm_(self._stack.parameters(), self.recipe.max_grad_norm)
         self._optimiser.step()
-        decay = min(self.recipe.average, (1 + step) / (10 + step))
+        decay = min(self.recipe.ema_decay, (1 + step) / (10 + step))
         current = self._stack.state_dict()
         with torch.no_grad():
             for name, tensor in self._averaged.state_dict().items():

@@ -9,7 +9,7 @@ from typing import Any
 
 from lofigen_kit.components.contracts import Source
 from lofigen_kit.corpus.build import MANIFEST, Workers
-from lofigen_kit.corpus.recordings import corpus_of_recordings
+from lofigen_kit.corpus.recordings import make_recordings_corpus
 from lofigen_kit.corpus.songs import make_corpus
 
 
@@ -63,7 +63,7 @@ def prepare(
     if (corpus / MANIFEST).exists():
         return corpus
     if isinstance(material.origin, Path):
-        corpus_of_recordings(
+        make_recordings_corpus(
             corpus,
             material.origin,
             licence=material.licence,

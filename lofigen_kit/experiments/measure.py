@@ -12,18 +12,18 @@ from scipy import signal
 
 from lofigen_kit.analysis.collapse import examine
 from lofigen_kit.audio.buffer import AudioBuffer
-from lofigen_kit.components.contracts import LawSampler
+from lofigen_kit.components.contracts import ParametricSampler
 from lofigen_kit.corpus.crops import Crops
 from lofigen_kit.corpus.songs import Song
-from lofigen_kit.evaluation.performance import level_db
-from lofigen_kit.evaluation.rollout import play
+from lofigen_kit.evaluation.performance import compute_level_db
+from lofigen_kit.evaluation.rollout import generate_rollouts
 from lofigen_kit.nn.checkpoint import Network
-from lofigen_kit.nn.distribution import DrawLaw, HeadKind
-from lofigen_kit.nn.linear_prediction import ORDER, linear_predictor
+from lofigen_kit.nn.distribution import HeadKind, SamplingParams
+from lofigen_kit.nn.linear_prediction import ORDER, fit_linear_predictor
 from lofigen_kit.nn.network import from_network
 
 WINDOW = 8192
-MOST_WINDOWS = 40
+MAX_WINDOWS = 40
 """How many windows are judged at most, spread evenly over the songs."""
 
 
@@ -51,7 +51,7 @@ class Accuracy:
 
 
 @dataclass(frozen=True)
-class Sound:
+class Rollout:
     """What a network plays by itself.
 
     Attributes:
@@ -67,17 +67,17 @@ class Sound:
     verdict: str
 
 
-class _Expectation(LawSampler):
+class _ConditionalMeanSampler(ParametricSampler):
     """The conditional mean, as the reference appends it."""
 
     use: Literal["expectation"] = "expectation"
     heads: ClassVar[tuple[HeadKind, ...]] = ("mse",)
 
-    def law(self) -> DrawLaw:
-        return DrawLaw(spread=0.0)
+    def sampling_params(self) -> SamplingParams:
+        return SamplingParams(spread=0.0)
 
 
-def accuracy(network: Network, train: Sequence[Song], held_out: Sequence[Song]) -> Accuracy:
+def measure_accuracy(network: Network, train: Sequence[Song], held_out: Sequence[Song]) -> Accuracy:
     """Return a regression's errors beside those of three baselines.
 
     Args:
@@ -87,12 +87,12 @@ def accuracy(network: Network, train: Sequence[Song], held_out: Sequence[Song]) 
     """
     context = max(network.spec.receptive_field - 1, ORDER)
     crops = Crops(held_out, network.spec, frames=WINDOW + context + 1)
-    weights, _ = linear_predictor([song.samples for song in train], noise=1e-6)
+    weights, _ = fit_linear_predictor([song.samples for song in train], noise=1e-6)
     stack = from_network(network).eval()
     rows = []
     with torch.no_grad():
-        for place in _spread(crops.every(WINDOW)):
-            batch = crops.crops([place])
+        for place in _spread(crops.list_crop_places(WINDOW)):
+            batch = crops.cut_crops([place])
             heard = batch.x[0, 0, :-1].numpy()
             said = stack(batch.x[..., :-1])[0, 0].numpy()
             linear = signal.lfilter(weights, [1.0], heard)
@@ -111,7 +111,7 @@ def accuracy(network: Network, train: Sequence[Song], held_out: Sequence[Song]) 
 
 
 def _spread(places: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    picks = np.linspace(0, len(places) - 1, min(len(places), MOST_WINDOWS)).round().astype(int)
+    picks = np.linspace(0, len(places) - 1, min(len(places), MAX_WINDOWS)).round().astype(int)
     return [places[pick] for pick in picks]
 
 
@@ -119,7 +119,7 @@ def _mean_square(errors: np.ndarray) -> float:
     return float(np.mean(np.square(errors)))
 
 
-def listen(network: Network, song: Song, seconds: float, *, threads: int = 1) -> Sound:
+def measure_rollout(network: Network, song: Song, seconds: float, *, threads: int = 1) -> Rollout:
     """Let a network play on by itself from the end of a song, as the reference does.
 
     Args:
@@ -128,11 +128,13 @@ def listen(network: Network, song: Song, seconds: float, *, threads: int = 1) ->
         seconds: How long.
         threads: Cores to use.
     """
-    (samples,) = play(network, _Expectation(), [song], seconds=seconds, seed=0, threads=threads)
+    (samples,) = generate_rollouts(
+        network, _ConditionalMeanSampler(), [song], seconds=seconds, seed=0, threads=threads
+    )
     reference = np.resize(song.samples, len(samples))
     rate_hz = network.spec.sample_rate_hz
-    level = level_db(samples[-rate_hz:]) - level_db(reference)
-    return Sound(samples, reference, level, _verdict(samples, rate_hz))
+    level = compute_level_db(samples[-rate_hz:]) - compute_level_db(reference)
+    return Rollout(samples, reference, level, _verdict(samples, rate_hz))
 
 
 def _verdict(samples: np.ndarray, rate_hz: int) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lofigen_kit.experiments.defects import EXPLAINED, ONE_IN
-from lofigen_kit.experiments.runs import Kind, Result, Settings
+from lofigen_kit.experiments.runs import ExperimentSettings, Kind, RunResult
 from lofigen_kit.runtime.files import write_atomic
 
 TITLES: dict[Kind, str] = {
@@ -46,7 +46,9 @@ class _Block:
     html: str
 
 
-def write(folder: Path, kind: Kind, settings: Settings, results: Sequence[Result]) -> None:
+def write(
+    folder: Path, kind: Kind, settings: ExperimentSettings, results: Sequence[RunResult]
+) -> None:
     """Write table.csv, curves.csv, curves.png, report.md and report.html into a folder.
 
     The picture needs matplotlib; without it the page has none, and the log says so.
@@ -63,7 +65,7 @@ def write(folder: Path, kind: Kind, settings: Settings, results: Sequence[Result
     write_atomic(folder / "report.html", _HTML.format(title=TITLES[kind], body=body).encode())
 
 
-def table(results: Sequence[Result]) -> list[list[str]]:
+def table(results: Sequence[RunResult]) -> list[list[str]]:
     """Return the cells of each row, in the order of `COLUMNS`."""
     return [
         [
@@ -97,14 +99,14 @@ def _csv(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     return text.getvalue()
 
 
-def _curve(folder: Path, row: Result) -> list[tuple[int, float]]:
+def _curve(folder: Path, row: RunResult) -> list[tuple[int, float]]:
     lines = (folder / row.folder / "curve.csv").read_text().splitlines()[1:]
     pairs = (line.split(",") for line in lines)
     return [(int(step), float(loss)) for step, loss in pairs]
 
 
 def _draw(
-    path: Path, curves: dict[str, list[tuple[int, float]]], results: Sequence[Result]
+    path: Path, curves: dict[str, list[tuple[int, float]]], results: Sequence[RunResult]
 ) -> bool:
     """Write the training curves as PNG, if matplotlib is there."""
     try:
@@ -129,7 +131,7 @@ def _draw(
 
 
 def _page(
-    kind: Kind, settings: Settings, results: Sequence[Result], *, has_picture: bool
+    kind: Kind, settings: ExperimentSettings, results: Sequence[RunResult], *, has_picture: bool
 ) -> list[_Block]:
     first = results[0].accuracy
     settled = ", ".join(f"{key} {value:g}" for key, value in asdict(settings).items())
@@ -193,7 +195,7 @@ def _picture(path: str, text: str) -> _Block:
     return _Block(f"![{text}]({path})", f'<img src="{path}" alt="{escape(text)}">')
 
 
-def _audio(row: Result) -> _Block:
+def _audio(row: RunResult) -> _Block:
     free, reference = (f"{row.folder}/{name}.flac" for name in ("free", "reference"))
     said = f"{row.label}: {row.verdict}"
     players = (

@@ -21,23 +21,23 @@ from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.audio.files import write_audio
 from lofigen_kit.corpus.songs import read_manifest, read_songs
 from lofigen_kit.errors import InputError
-from lofigen_kit.experiments.defects import SHIFT, Defect, ReferenceTrainer, averaged_over_all
-from lofigen_kit.experiments.measure import Accuracy, accuracy, listen
+from lofigen_kit.experiments.defects import SHIFT, Defect, ReferenceTrainer, average_over_all
+from lofigen_kit.experiments.measure import Accuracy, measure_accuracy, measure_rollout
 from lofigen_kit.nn.checkpoint import load, save
 from lofigen_kit.nn.network import to_tensors
-from lofigen_kit.nn.spec import Layers, NetworkSpec, stack
+from lofigen_kit.nn.spec import Layers, NetworkSpec, make_stack_spec
 from lofigen_kit.provenance.recipe import MADE
-from lofigen_kit.runtime.files import write_atomic, writing
-from lofigen_kit.runtime.seeding import stream
-from lofigen_kit.training.config import Recipe
-from lofigen_kit.training.loop import Progress, Watchers, train
+from lofigen_kit.runtime.files import explain_write_errors, write_atomic
+from lofigen_kit.runtime.seeding import rng_for
+from lofigen_kit.training.config import TrainingConfig
+from lofigen_kit.training.loop import Callbacks, TrainingProgress, train
 
 Kind = Literal["layers", "genres"]
 Curve = list[tuple[int, float]]
 
 
 @dataclass(frozen=True)
-class Settings:
+class ExperimentSettings:
     """How each network is trained and heard.
 
     Attributes:
@@ -59,16 +59,16 @@ class Settings:
     threads: int = 1
 
     @property
-    def recipe(self) -> Recipe:
+    def training_config(self) -> TrainingConfig:
         """The same for the training loop."""
-        return Recipe(
+        return TrainingConfig(
             steps=self.steps,
             batch=self.batch,
             window=self.window,
             learning_rate=self.learning_rate,
             warm_up=max(self.steps // 5, 1),
-            least_error=0.0,
-            most_error=0.0,
+            noise_min=0.0,
+            noise_max=0.0,
             validate_every=0,
             seed=self.seed,
         )
@@ -85,11 +85,11 @@ class Subject:
     @property
     def spec(self) -> NetworkSpec:
         """The network: unguided, its one output the conditional mean."""
-        return stack(self.layers, head="mse")
+        return make_stack_spec(self.layers, head="mse")
 
 
 @dataclass(frozen=True)
-class Result:
+class RunResult:
     """One row of the table.
 
     Attributes:
@@ -123,7 +123,7 @@ class Result:
     train_s: float
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Result:
+    def from_json(cls, data: dict[str, Any]) -> RunResult:
         """Read what `asdict` gave."""
         return cls(**{**data, "accuracy": Accuracy(**data["accuracy"])})
 
@@ -142,7 +142,7 @@ class _Run:
     subjects: tuple[Subject, ...]
 
 
-Report = Callable[[str, Progress], None]
+Report = Callable[[str, TrainingProgress], None]
 
 
 def begin(folder: Path, arguments: dict[str, Any]) -> None:
@@ -153,7 +153,7 @@ def begin(folder: Path, arguments: dict[str, Any]) -> None:
     """
     path = folder / "experiment.json"
     text = json.dumps(arguments, indent=1, sort_keys=True)
-    with writing(folder):
+    with explain_write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             if any(folder.iterdir()):
@@ -172,11 +172,11 @@ def run_all(
     folder: Path,
     kind: Kind,
     subjects: Sequence[Subject],
-    settings: Settings,
+    settings: ExperimentSettings,
     *,
     defects: Sequence[Defect] = (),
     report: Report | None = None,
-) -> list[Result]:
+) -> list[RunResult]:
     """Do what is not done yet, and return all results: each subject's, then with each defect.
 
     Args:
@@ -196,7 +196,7 @@ def run_all(
         _check_splits(subject.corpus)
     rows = []
     for run in _plan(subjects, defects):
-        rows += _done(folder, run) or _Bench(folder, settings, report).do(run)
+        rows += _read_run_results(folder, run) or _RunExecutor(folder, settings, report).do(run)
     if "mse-average" in defects:
         rows += [as_reported(row) for row in rows if not row.defect]
     return rows
@@ -223,9 +223,9 @@ def _check_splits(corpus: Path) -> None:
             )
 
 
-def as_reported(row: Result) -> Result:
+def as_reported(row: RunResult) -> RunResult:
     """Return a result with its error averaged as the reference does it; nothing else changes."""
-    reported = averaged_over_all([row.accuracy.mse])
+    reported = average_over_all([row.accuracy.mse])
     return replace(row, defect="mse-average", reported_mse=reported)
 
 
@@ -239,7 +239,7 @@ def _plan(subjects: Sequence[Subject], defects: Sequence[Defect]) -> Iterator[_R
         yield _Run("one-model", "one-model", tuple(subjects))
 
 
-def _done(folder: Path, run: _Run) -> list[Result]:
+def _read_run_results(folder: Path, run: _Run) -> list[RunResult]:
     """Return a finished run's results, or none.
 
     Raises:
@@ -248,7 +248,7 @@ def _done(folder: Path, run: _Run) -> list[Result]:
     path = folder / "runs" / run.name / "result.json"
     if not path.exists():
         return []
-    rows = [Result.from_json(row) for row in json.loads(path.read_text())]
+    rows = [RunResult.from_json(row) for row in json.loads(path.read_text())]
     for row, subject in zip(rows, run.subjects, strict=True):
         if read_manifest(subject.corpus)[1] != row.corpus_sha256:
             raise InputError(
@@ -260,17 +260,17 @@ def _done(folder: Path, run: _Run) -> list[Result]:
 
 
 @dataclass(frozen=True)
-class _Bench:
+class _RunExecutor:
     """Where runs are done, how, and who is told."""
 
     folder: Path
-    settings: Settings
+    settings: ExperimentSettings
     report: Report | None
 
-    def do(self, run: _Run) -> list[Result]:
+    def do(self, run: _Run) -> list[RunResult]:
         """Train, measure and listen to a run's networks, and keep their results."""
         place = self.folder / "runs" / run.name
-        recipe = self.settings.recipe
+        recipe = self.settings.training_config
         trainer = ReferenceTrainer(run.subjects[0].spec, recipe) if run.defect else None
         rows = []
         for subject in run.subjects:
@@ -295,14 +295,16 @@ class _Bench:
         songs, path = read_songs(subject.corpus, "train"), own / "model.safetensors"
         curve: Curve = []
 
-        def note(now: Progress) -> None:
+        def note(now: TrainingProgress) -> None:
             curve.append((now.step, now.loss))
             if self.report:
                 self.report(run.name, now)
 
-        recipe = self.settings.recipe
+        recipe = self.settings.training_config
         if trainer is None:
-            train(subject.spec, songs, recipe, path, facts=facts, watchers=Watchers(progress=note))
+            train(
+                subject.spec, songs, recipe, path, facts=facts, callbacks=Callbacks(progress=note)
+            )
         else:
             shift = SHIFT if run.defect == "double-shift" else 1
             trained = trainer.train(songs, shift=shift, progress=note)
@@ -312,15 +314,15 @@ class _Bench:
         write_atomic(own / "curve.csv", "".join(lines).encode())
         return curve
 
-    def _measure(self, own: Path, subject: Subject, curve: Curve, trained_s: float) -> Result:
+    def _measure(self, own: Path, subject: Subject, curve: Curve, trained_s: float) -> RunResult:
         """Measure a trained network, and write what it plays."""
         network, settings = load(own / "model.safetensors"), self.settings
         held_out = read_songs(subject.corpus, "test")
-        found = accuracy(network, read_songs(subject.corpus, "train"), held_out)
-        sound = listen(network, held_out[0], settings.seconds, threads=settings.threads)
+        found = measure_accuracy(network, read_songs(subject.corpus, "train"), held_out)
+        sound = measure_rollout(network, held_out[0], settings.seconds, threads=settings.threads)
         _write(own / "free.flac", sound.samples, MADE)
         _write(own / "reference.flac", sound.reference, "")
-        return Result(
+        return RunResult(
             name=subject.name,
             defect="",
             folder=own.relative_to(self.folder).as_posix(),
@@ -337,7 +339,7 @@ class _Bench:
         )
 
 
-def _as_defective(row: Result, defect: Defect | None) -> dict[str, Any]:
+def _as_defective(row: RunResult, defect: Defect | None) -> dict[str, Any]:
     """Return what a defect changes of a result: a shifted run is judged by its own target."""
     if defect is None:
         return {}
@@ -347,5 +349,5 @@ def _as_defective(row: Result, defect: Defect | None) -> dict[str, Any]:
 
 def _write(path: Path, samples: np.ndarray, comment: str) -> None:
     audio = AudioBuffer(samples[None], 8000)
-    rng = stream(0, 0, "dither")
+    rng = rng_for(0, 0, "dither")
     write_audio(path, audio, format="flac", bit_depth=24, comment=comment, rng=rng, force=True)

@@ -49,10 +49,10 @@ CHANNELS = (
 )
 """What is played, in the order in which shipped networks take it."""
 
-PLAYS = "plays."
+INSTRUMENT_PREFIX = "plays."
 """How the channels of instruments begin: `plays.kit:jazz`."""
 
-PLAYS_LEVEL = 0.25
+INSTRUMENT_LEVEL = 0.25
 """Small: a constant at full level works as a second bias and unsettles the first updates."""
 
 _WAVES: dict[str, tuple[Callable[[np.ndarray], np.ndarray], int]] = {
@@ -67,7 +67,7 @@ _WAVES: dict[str, tuple[Callable[[np.ndarray], np.ndarray], int]] = {
 def channel_names(scores: Iterable[Score]) -> tuple[str, ...]:
     """Return the channels for a corpus: what is played, and every instrument that plays in it."""
     instruments = {name for score in scores for name in score.instruments}
-    return (*CHANNELS, *(PLAYS + name for name in sorted(instruments)))
+    return (*CHANNELS, *(INSTRUMENT_PREFIX + name for name in sorted(instruments)))
 
 
 def envelope(elapsed_s: np.ndarray, duration_s: float, decay_s: float) -> np.ndarray:
@@ -83,7 +83,7 @@ def envelope(elapsed_s: np.ndarray, duration_s: float, decay_s: float) -> np.nda
     return np.asarray(attack * release * np.exp(-elapsed_s / decay_s))
 
 
-def guide_channels(
+def render_conditioning(
     score: Score, names: tuple[str, ...], *, start: int, frames: int, sample_rate_hz: int
 ) -> np.ndarray:
     """Return the guide of a stretch of a score.
@@ -101,7 +101,7 @@ def guide_channels(
     Raises:
         CheckpointError: for a channel that this version does not know.
     """
-    if unknown := [n for n in names if n not in CHANNELS and not n.startswith(PLAYS)]:
+    if unknown := [n for n in names if n not in CHANNELS and not n.startswith(INSTRUMENT_PREFIX)]:
         raise CheckpointError(
             f"the network wants the guide channel {unknown[0]!r}, which is not known here",
             remedy="install the version of lofigen-kit that trained it",
@@ -109,11 +109,13 @@ def guide_channels(
     length = round(score.duration_s * sample_rate_hz) if score.loop else max(start + frames, 0)
     canvas = np.zeros((len(names), length), dtype=np.float64)
     for row, name in enumerate(names):
-        if name.startswith(PLAYS):
-            canvas[row] = PLAYS_LEVEL * (name.removeprefix(PLAYS) in score.instruments)
+        if name.startswith(INSTRUMENT_PREFIX):
+            canvas[row] = INSTRUMENT_LEVEL * (
+                name.removeprefix(INSTRUMENT_PREFIX) in score.instruments
+            )
             continue
         instrument, shape = name.split(".")
-        for first, wave in _events(score, instrument, shape, sample_rate_hz):
+        for first, wave in _iterate_waves(score, instrument, shape, sample_rate_hz):
             _add(canvas[row], wave, first, wrap=score.loop)
     index = np.arange(start, start + frames)
     if score.loop:
@@ -123,7 +125,7 @@ def guide_channels(
     return out
 
 
-class GuideRoll:
+class StreamingConditioning:
     """The guide of a piece that is written as it is played, bar after bar.
 
     What rings past the end of a bar rings into the next, whatever is played there. Nothing is kept
@@ -139,28 +141,28 @@ class GuideRoll:
         self._rate_hz = sample_rate_hz
         self._ringing = np.zeros((len(names), 0), np.float32)
 
-    def ring(self, score: Score) -> None:
+    def carry_tail(self, score: Score) -> None:
         """Let what rings past the end of a score ring into the first bar."""
         frames = round(score.duration_s * self._rate_hz)
-        self._ringing = self._drawn(score, _ending_s(score))[:, frames:].copy()
-        self._ringing[_held(self._names)] = 0.0
+        self._ringing = self._render_score(score, _compute_end_s(score))[:, frames:].copy()
+        self._ringing[_find_instrument_rows(self._names)] = 0.0
 
-    def bar(self, score: Score, frames: int) -> np.ndarray:
+    def render_bar(self, score: Score, frames: int) -> np.ndarray:
         """Return the guide of the next bar [shape=(len(names), frames), dtype=float32].
 
         Args:
             score: What begins in it, in seconds from its first sample.
             frames: How long it is.
         """
-        seconds = max(_ending_s(score), frames / self._rate_hz)
-        drawn = self._drawn(score, max(seconds, self._ringing.shape[1] / self._rate_hz))
-        drawn[_held(self._names), frames:] = 0.0
+        seconds = max(_compute_end_s(score), frames / self._rate_hz)
+        drawn = self._render_score(score, max(seconds, self._ringing.shape[1] / self._rate_hz))
+        drawn[_find_instrument_rows(self._names), frames:] = 0.0
         drawn[:, : self._ringing.shape[1]] += self._ringing
         self._ringing = drawn[:, frames:].copy()
         return drawn[:, :frames]
 
-    def _drawn(self, score: Score, seconds: float) -> np.ndarray:
-        return guide_channels(
+    def _render_score(self, score: Score, seconds: float) -> np.ndarray:
+        return render_conditioning(
             score.model_copy(update={"loop": False}),
             self._names,
             start=0,
@@ -169,19 +171,19 @@ class GuideRoll:
         )
 
 
-def _ending_s(score: Score) -> float:
+def _compute_end_s(score: Score) -> float:
     """Return when the last event of a score has died away."""
     notes = (note.onset_s + note.duration_s + RELEASE_S for note in score.notes)
     hits = (hit.onset_s + DRUM_RING * max(DRUM_DECAYS_S[hit.drum]) for hit in score.hits)
     return max((score.duration_s, *notes, *hits))
 
 
-def _held(names: tuple[str, ...]) -> list[int]:
+def _find_instrument_rows(names: tuple[str, ...]) -> list[int]:
     """Return the rows that say who plays, and not what."""
-    return [row for row, name in enumerate(names) if name.startswith(PLAYS)]
+    return [row for row, name in enumerate(names) if name.startswith(INSTRUMENT_PREFIX)]
 
 
-def _events(
+def _iterate_waves(
     score: Score, instrument: str, shape: str, rate: int
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Yield the first sample of each event and its waveform on the channel."""

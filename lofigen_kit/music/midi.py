@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lofigen_kit.music.keys import short_key
+from lofigen_kit.music.keys import abbreviate_key
 from lofigen_kit.music.score import Drum, Part, Score
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ DRUM_CHANNEL = 9
 DRUM_NOTES: dict[Drum, int] = {"kick": 36, "snare": 38, "hat": 42}
 DRUM_S = 0.05
 
-_Played = tuple[float, float, int, float]
+_TimedNote = tuple[float, float, int, float]
 """Onset and end in seconds, note and velocity."""
 
 
@@ -34,7 +34,7 @@ def to_midi(score: Score) -> bytes:
     """
     from mido import Message, MidiFile
 
-    clock = _Clock(min(round(60e6 / score.tempo_bpm), MAX_TEMPO_US), score.duration_s)
+    clock = _TickClock(min(round(60e6 / score.tempo_bpm), MAX_TEMPO_US), score.duration_s)
     file = MidiFile(type=1, ticks_per_beat=TICKS_PER_BEAT)
     file.tracks.append(_conductor(score, clock))
     for part, channel in CHANNELS.items():
@@ -51,7 +51,7 @@ def to_midi(score: Score) -> bytes:
 
 
 @dataclass(frozen=True)
-class _Clock:
+class _TickClock:
     """From seconds to ticks, by the tempo that the file gives in whole microseconds."""
 
     beat_us: int
@@ -65,24 +65,26 @@ class _Clock:
         return round(time_s * 1e6 / self.beat_us * TICKS_PER_BEAT)
 
 
-def _conductor(score: Score, clock: _Clock) -> MidiTrack:
+def _conductor(score: Score, clock: _TickClock) -> MidiTrack:
     from mido import MetaMessage, MidiTrack
 
     track = MidiTrack()
     track.append(MetaMessage("set_tempo", tempo=clock.beat_us))
     track.append(MetaMessage("time_signature", numerator=4, denominator=4))
-    if key := short_key(score.key):
+    if key := abbreviate_key(score.key):
         track.append(MetaMessage("key_signature", key=key))
     track.append(MetaMessage("end_of_track", time=clock.end))
     return track
 
 
-def _track(name: str, program: Message, played: Iterable[_Played], clock: _Clock) -> MidiTrack:
+def _track(
+    name: str, program: Message, played: Iterable[_TimedNote], clock: _TickClock
+) -> MidiTrack:
     from mido import Message, MetaMessage, MidiTrack
 
     track = MidiTrack([MetaMessage("track_name", name=name), program])
     now = 0
-    for tick, velocity, note in _events(played, clock):
+    for tick, velocity, note in _make_note_events(played, clock):
         kind = "note_on" if velocity else "note_off"
         message = Message(kind, channel=program.channel, note=note, velocity=velocity)
         track.append(message.copy(time=tick - now))
@@ -91,7 +93,9 @@ def _track(name: str, program: Message, played: Iterable[_Played], clock: _Clock
     return track
 
 
-def _events(played: Iterable[_Played], clock: _Clock) -> list[tuple[int, int, int]]:
+def _make_note_events(
+    played: Iterable[_TimedNote], clock: _TickClock
+) -> list[tuple[int, int, int]]:
     """Return (tick, velocity, note) in order; a velocity of 0 is the end of a note."""
     events = []
     next_onset: dict[int, int] = {}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from lofigen_kit.music.keys import transposed_key
+from lofigen_kit.music.keys import transpose_key
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,7 +75,7 @@ class Score(_Event):
         """The beat grid that tempo-locked effects follow."""
         return BeatGrid(tempo_bpm=self.tempo_bpm, start_s=self.start_s)
 
-    def at_speed(self, speed: float) -> Score:
+    def change_speed(self, speed: float) -> Score:
         """Return the score as it is heard at another speed: tempo, times and length."""
 
         def moved(event: Note | Hit) -> dict[str, float]:
@@ -98,7 +98,7 @@ class Score(_Event):
             }
         )
 
-    def transposed(self, semitones: float) -> Score:
+    def shift_pitch(self, semitones: float) -> Score:
         """Return the score as it sounds some semitones higher.
 
         Where it comes to lie between two keys, it has none.
@@ -110,7 +110,7 @@ class Score(_Event):
             for note in self.notes
         )
         return self.model_copy(
-            update={"key": transposed_key(self.key, semitones), "notes": tuple(notes)}
+            update={"key": transpose_key(self.key, semitones), "notes": tuple(notes)}
         )
 
     def onsets_s(self, drum: Drum, *, min_velocity: float = 0.0) -> np.ndarray:
@@ -153,7 +153,7 @@ class BeatGrid(_Event):
         """The length of one quarter note in seconds."""
         return 60.0 / self.tempo_bpm
 
-    def at_speed(self, speed: float) -> BeatGrid:
+    def change_speed(self, speed: float) -> BeatGrid:
         """Return where the beats fall at another speed."""
         return self.model_copy(
             update={"tempo_bpm": self.tempo_bpm * speed, "start_s": self.start_s / speed}

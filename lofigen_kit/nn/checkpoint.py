@@ -12,11 +12,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from lofigen_kit.errors import CheckpointError
-from lofigen_kit.nn.spec import Layers, NetworkSpec
-from lofigen_kit.runtime.resources import inside, package_dir
-
-CHECKPOINT_SUFFIX = ".safetensors"
-
+from lofigen_kit.nn.spec import NetworkSpec
 
 MAX_BYTES = 1 << 30
 FORMAT = "lofigen-kit checkpoint 1"
@@ -135,10 +131,12 @@ def load(path: Path) -> Network:
     for name, tensor in full.items():
         if not np.isfinite(tensor).all():
             raise CheckpointError(f"tensor {name!r} holds numbers that are not finite", where=path)
-    return _assembled(spec, full, dict(header.get("facts") or {}), found)
+    return _build_network(spec, full, dict(header.get("facts") or {}), found)
 
 
-def network_of(spec: NetworkSpec, tensors: dict[str, np.ndarray], facts: dict[str, Any]) -> Network:
+def assemble_network(
+    spec: NetworkSpec, tensors: dict[str, np.ndarray], facts: dict[str, Any]
+) -> Network:
     """Return the network of tensors that stand in no file.
 
     Args:
@@ -151,10 +149,10 @@ def network_of(spec: NetworkSpec, tensors: dict[str, np.ndarray], facts: dict[st
     """
     full = {name: np.ascontiguousarray(t, dtype=np.float32) for name, t in tensors.items()}
     _check_shapes(full, spec)
-    return _assembled(spec, full, facts, hash_tensors(full))
+    return _build_network(spec, full, facts, hash_tensors(full))
 
 
-def _assembled(
+def _build_network(
     spec: NetworkSpec, tensors: dict[str, np.ndarray], facts: dict[str, Any], sha256: str
 ) -> Network:
     layers = range(len(spec.layers))
@@ -226,60 +224,3 @@ def _check_shapes(
             )
     if extra := sorted(set(tensors) - set(expected)):
         raise CheckpointError(f"tensor {extra[0]!r} belongs to no layer", where=path)
-
-
-def checkpoints() -> dict[str, Path]:
-    """Return the bundled checkpoints by name, `conv4-lofi-guided` for instance."""
-    folder = package_dir() / "checkpoints"
-    return {path.stem: path for path in sorted(folder.glob(f"*{CHECKPOINT_SUFFIX}"))}
-
-
-def load_network(variant: str, checkpoint: str, layers: Layers, *, root: Path | None) -> Network:
-    """Return a checkpoint's network, if it is of the variant's shape.
-
-    Args:
-        variant: `conv4`, for instance.
-        checkpoint: A bundled name, or a path ending in `.safetensors`.
-        layers: The variant's table; its last layer's outputs are the head's.
-        root: The preset's folder, which a path may not leave; None lets it.
-
-    Raises:
-        CheckpointError: if there is none of that name, it is damaged, or of another shape.
-    """
-    path = _find(variant, checkpoint, root)
-    network = load(path)
-    spec = network.spec
-    table = [*layers[:-1], (layers[-1][0], spec.head_outputs, layers[-1][2])]
-    shapes = [(taps.in_channels, taps.out_channels, taps.kernel) for taps in spec.layers]
-    if len(shapes) != len(table):
-        raise CheckpointError(
-            f"it has {len(shapes)} layers, {variant} has {len(table)}", where=path
-        )
-    for index, (found, declared) in enumerate(zip(shapes, table, strict=True)):
-        if found != declared:
-            raise CheckpointError(
-                f"tensor 'layers.{index}.weight' is {_shape(found)}, {variant} has "
-                f"{_shape(declared)}",
-                where=path,
-                remedy=f"name a checkpoint of {variant}: see `lofigen-kit models list`",
-            )
-    return network
-
-
-def _find(variant: str, checkpoint: str, root: Path | None) -> Path:
-    if checkpoint.endswith(CHECKPOINT_SUFFIX):
-        return inside(root, checkpoint)
-    bundled = checkpoints()
-    name = f"{variant}-{checkpoint}"
-    if name not in bundled:
-        ours = [n.removeprefix(f"{variant}-") for n in bundled if n.startswith(f"{variant}-")]
-        raise CheckpointError(
-            f"there is no checkpoint {checkpoint!r} of {variant}",
-            remedy=f"there is {', '.join(ours)}" if ours else "train one, or name a .safetensors",
-        )
-    return bundled[name]
-
-
-def _shape(layer: tuple[int, int, int]) -> tuple[int, int, int]:
-    """Return a weight's shape as it is stored: (out, in, taps)."""
-    return layer[1], layer[0], layer[2]

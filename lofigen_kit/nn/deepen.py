@@ -27,7 +27,7 @@ def deepen(network: Network, spec: NetworkSpec, *, seed: int = 0) -> Network:
     Raises:
         CheckpointError: where the shape is no such thing.
     """
-    before, after = _around(network.spec, spec)
+    before, after = _count_outer_layers(network.spec, spec)
     inserted = range(before, len(spec.layers) - after)
     width = network.spec.layers[before - 1].out_channels
     source, stack = from_network(network), CausalStack(spec, seed=seed)
@@ -47,7 +47,7 @@ def deepen(network: Network, spec: NetworkSpec, *, seed: int = 0) -> Network:
     return to_network(stack)
 
 
-def _around(shallow: NetworkSpec, deep: NetworkSpec) -> tuple[int, int]:
+def _count_outer_layers(shallow: NetworkSpec, deep: NetworkSpec) -> tuple[int, int]:
     """Return how many layers stand before and behind those that are new."""
     same = {"layers": deep.layers}
     before = 0

@@ -2,8 +2,8 @@
 
 A distribution head gives, for every sample, either a mixture of logistics over the amplitude
 (`mol`: 3*M numbers: log-weights, means, log-scales), 256 log-probabilities of mu-law levels
-(`mulaw`) or the bare conditional mean (`mse`). A `DrawLaw` says what to do with it, so that the
-compiled engine can follow it; `sampling.draw` is the same law in plain numpy.
+(`mulaw`) or the bare conditional mean (`mse`). `SamplingParams` say what to do with it, so that
+the compiled engine can follow them; `sampling.draw` does the same in plain numpy.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MIN_LOG_SCALE = -7.5
 
 
 @dataclass(frozen=True)
-class DrawLaw:
+class SamplingParams:
     """How to draw, in the order in which it applies.
 
     Attributes:

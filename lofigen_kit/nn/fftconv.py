@@ -4,8 +4,8 @@ A layer of 256 taps costs a direct convolution 256 multiplications a sample and 
 blocks of N = 768 samples, each of which yields N - K + 1 outputs, it costs a few (Stockham's
 overlap-save). The gradients are convolutions too and reuse the spectra.
 
-Which way is sooner depends on the layer and the machine. `usual_method` knows from the shape; and
-`measured_methods` tries both at a training's start. The two round differently, so what was chosen
+Which way is sooner depends on the layer and the machine. `choose_method` knows from the shape; and
+`measure_methods` tries both at a training's start. The two round differently, so what was chosen
 is part of what a training's bits depend on.
 """
 
@@ -28,8 +28,8 @@ BLOCK = 768
 MARGIN = 3.0
 """How many times sooner the unusual method must be to be chosen: less is a busy machine's noise,
 and bits that differ between two machines without need."""
-TRIED_FRAMES = 2048
-MOST_TRIED_WEIGHTS = 1 << 22
+TRIAL_FRAMES = 2048
+MAX_TRIAL_WEIGHTS = 1 << 22
 """Above it a direct convolution on a CPU takes too long to try."""
 
 
@@ -97,7 +97,7 @@ def causal_conv1d(
         [shape=(batch, out, frames)].
     """
     outputs, channels, taps = weight.shape
-    if (method or usual_method(channels, outputs, taps, x.device.type)) == "fft":
+    if (method or choose_method(channels, outputs, taps, x.device.type)) == "fft":
         # Under autocast x may be of half precision, for which there is no FFT.
         return causal_fft_conv1d(x.to(weight.dtype), weight, block=block)
     return functional.conv1d(functional.pad(x, (taps - 1, 0)), weight)
@@ -109,12 +109,12 @@ def causal_fft_conv1d(x: Tensor, weight: Tensor, *, block: int = BLOCK) -> Tenso
     return apply(x, weight, max(block, 2 * weight.shape[2]))
 
 
-def usual_method(channels: int, outputs: int, taps: int, device: str) -> Method:
+def choose_method(channels: int, outputs: int, taps: int, device: str) -> Method:
     """Return `fft` for wide layers on a CPU, `direct` for narrow ones and on every GPU."""
     return "fft" if device == "cpu" and outputs * channels >= 256 and taps >= 32 else "direct"
 
 
-def measured_methods(
+def measure_methods(
     spec: NetworkSpec, *, batch: int, frames: int, device: str
 ) -> tuple[Method, ...]:
     """Return the method for each layer: the usual one, unless the other is much sooner here.
@@ -128,10 +128,10 @@ def measured_methods(
 
     @cache
     def method(channels: int, outputs: int, taps: int) -> Method:
-        usual = usual_method(channels, outputs, taps, device)
-        if device == "cpu" and channels * outputs * taps > MOST_TRIED_WEIGHTS:
+        usual = choose_method(channels, outputs, taps, device)
+        if device == "cpu" and channels * outputs * taps > MAX_TRIAL_WEIGHTS:
             return usual
-        rows, length = (min(batch, 2), min(frames, TRIED_FRAMES)) if device == "cpu" else (
+        rows, length = (min(batch, 2), min(frames, TRIAL_FRAMES)) if device == "cpu" else (
             batch, frames
         )  # fmt: skip
         x = torch.ones(rows, channels, length, device=device, requires_grad=True)

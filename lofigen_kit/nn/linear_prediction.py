@@ -12,7 +12,7 @@ NOISE = 1.5e-2
 """The deviation of the noise that a predictor is made to bear: it keeps its own gain small."""
 
 
-def linear_predictor(
+def fit_linear_predictor(
     songs: Sequence[np.ndarray], *, order: int = ORDER, noise: float = NOISE
 ) -> tuple[np.ndarray, float]:
     """Fit a linear predictor by the autocorrelation method (Makhoul, 1975).
@@ -33,11 +33,11 @@ def linear_predictor(
     row = moments[:order].copy()
     row[0] += noise**2
     coefficients = linalg.solve_toeplitz(row, moments[1:])
-    errors = [residual(song, coefficients) for song in songs]
+    errors = [compute_residual(song, coefficients) for song in songs]
     return np.asarray(coefficients), float(np.concatenate(errors).std())
 
 
-def residual(song: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
+def compute_residual(song: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
     """Return the error of each prediction that has its whole past [shape=(frames - order,)]."""
     whitening = np.concatenate([[1.0], -coefficients])
     return np.asarray(signal.lfilter(whitening, [1.0], song)[len(coefficients) :])

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from lofigen_kit.nn.checkpoint import Network
-from lofigen_kit.nn.fftconv import Method, causal_conv1d, usual_method
+from lofigen_kit.nn.fftconv import Method, causal_conv1d, choose_method
 from lofigen_kit.nn.heads import initial_bias
 from lofigen_kit.nn.spec import Layer, NetworkSpec
 
@@ -71,10 +71,10 @@ class CausalStack(nn.Module):
         """The trunk's layers, the head last."""
         return cast("list[CausalConv]", list(self.layers))
 
-    def convolve_by(self, methods: Sequence[Method] | None) -> tuple[Method, ...]:
+    def set_conv_methods(self, methods: Sequence[Method] | None) -> tuple[Method, ...]:
         """Set how each layer convolves, None being as usual, and return it."""
         device = self.convolutions[0].weight.device.type
-        usual = [usual_method(n.in_channels, n.out_channels, n.kernel, device)
+        usual = [choose_method(n.in_channels, n.out_channels, n.kernel, device)
                  for n in self.spec.layers]  # fmt: skip
         chosen = tuple(usual if methods is None else methods)
         for layer, method in zip(self.convolutions, chosen, strict=True):
@@ -106,7 +106,7 @@ class CausalStack(nn.Module):
         return cast("Tensor", head(x))
 
 
-def start_linear(stack: CausalStack, coefficients: np.ndarray, deviation: float) -> None:
+def initialize_linear(stack: CausalStack, coefficients: np.ndarray, deviation: float) -> None:
     """Make an untrained network a linear predictor, from which training departs.
 
     The waveform passes every hidden layer in a pair of channels, relu(x) and relu(-x), whose

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from lofigen_kit.nn.distribution import MIN_LOG_SCALE, MULAW_LEVELS, DrawLaw, HeadKind
+from lofigen_kit.nn.distribution import MIN_LOG_SCALE, MULAW_LEVELS, HeadKind, SamplingParams
 
 __all__ = [
     "MIN_LOG_SCALE",
     "MULAW_LEVELS",
-    "DrawLaw",
     "HeadKind",
+    "SamplingParams",
     "draw",
     "mulaw_decode",
     "mulaw_encode",
@@ -31,13 +31,15 @@ def mulaw_encode(samples: np.ndarray) -> np.ndarray:
     return np.asarray(np.clip(levels, 0, MULAW_LEVELS - 1), dtype=np.int64)
 
 
-def draw(outputs: np.ndarray, kind: HeadKind, law: DrawLaw, uniforms: np.ndarray) -> np.ndarray:
+def draw(
+    outputs: np.ndarray, kind: HeadKind, params: SamplingParams, uniforms: np.ndarray
+) -> np.ndarray:
     """Draw the next sample of each track.
 
     Args:
         outputs: The head's numbers [shape=(tracks, head outputs)].
         kind: Which head they come from.
-        law: How to draw.
+        params: How to draw.
         uniforms: Random numbers in [0, 1) [shape=(tracks, 2)]: which component, where within it.
 
     Returns:
@@ -47,18 +49,20 @@ def draw(outputs: np.ndarray, kind: HeadKind, law: DrawLaw, uniforms: np.ndarray
     """
     rows = np.asarray(outputs, dtype=np.float64)
     with np.errstate(all="ignore"):  # a row that is not finite is refused below, whatever it gives
-        drawn = _draw(rows, kind, law, uniforms)
+        drawn = _draw(rows, kind, params, uniforms)
     finite = np.isfinite(rows).all(axis=1) & np.isfinite(drawn)
     return np.where(finite, np.clip(drawn, -1.0, 1.0), np.nan).astype(np.float32)
 
 
-def _draw(rows: np.ndarray, kind: HeadKind, law: DrawLaw, uniforms: np.ndarray) -> np.ndarray:
+def _draw(
+    rows: np.ndarray, kind: HeadKind, law: SamplingParams, uniforms: np.ndarray
+) -> np.ndarray:
     """Return what the law draws of each row, wherever it lies."""
     if kind == "mse":
         return rows[:, 0]
     parts = 1 if kind == "mulaw" else 3
     logits = rows[:, : rows.shape[1] // parts]
-    weights = _weights(logits, law)
+    weights = _compute_weights(logits, law)
     if kind == "mulaw":
         levels = mulaw_decode(np.arange(logits.shape[1]))
         drawn, centre = levels[_choose(weights, uniforms[:, 0])], weights @ levels
@@ -71,18 +75,18 @@ def _draw(rows: np.ndarray, kind: HeadKind, law: DrawLaw, uniforms: np.ndarray) 
     return np.asarray(drawn)
 
 
-def _weights(logits: np.ndarray, law: DrawLaw) -> np.ndarray:
+def _compute_weights(logits: np.ndarray, params: SamplingParams) -> np.ndarray:
     """Return the probabilities that the law leaves, each row summing to 1."""
-    scaled = (logits - logits.max(axis=1, keepdims=True)) / max(law.temperature, 1e-6)
+    scaled = (logits - logits.max(axis=1, keepdims=True)) / max(params.temperature, 1e-6)
     weights = np.asarray(np.exp(scaled))
     weights /= weights.sum(axis=1, keepdims=True)
-    if law.top_k or law.top_p < 1.0:
+    if params.top_k or params.top_p < 1.0:
         order = np.argsort(-weights, axis=1, kind="stable")
         ranked = np.take_along_axis(weights, order, axis=1)
         # A component stays while those before it have not reached top_p: the heaviest always does.
-        keep = ranked.cumsum(axis=1) - ranked < law.top_p
-        if law.top_k:
-            keep[:, law.top_k :] = False
+        keep = ranked.cumsum(axis=1) - ranked < params.top_p
+        if params.top_k:
+            keep[:, params.top_k :] = False
         np.put_along_axis(weights, order, np.where(keep, ranked, 0.0), axis=1)
         weights /= weights.sum(axis=1, keepdims=True)
     return weights
@@ -99,12 +103,12 @@ def _draw_logistic(
     weights: np.ndarray,
     means: np.ndarray,
     log_scales: np.ndarray,
-    law: DrawLaw,
+    params: SamplingParams,
     uniforms: np.ndarray,
 ) -> np.ndarray:
     rows = np.arange(len(weights))
     chosen = _choose(weights, uniforms[:, 0])
-    edge = max(law.tail, 1e-7)
+    edge = max(params.tail, 1e-7)
     quantile = np.clip(uniforms[:, 1], edge, 1.0 - edge)
-    width = np.exp(np.maximum(log_scales[rows, chosen], MIN_LOG_SCALE)) * law.temperature
+    width = np.exp(np.maximum(log_scales[rows, chosen], MIN_LOG_SCALE)) * params.temperature
     return np.asarray(means[rows, chosen] + width * (np.log(quantile) - np.log1p(-quantile)))

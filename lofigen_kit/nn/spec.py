@@ -55,7 +55,7 @@ class NetworkSpec(_Shape):
         return 1 + sum(layer.kernel - 1 for layer in self.layers)
 
     @model_validator(mode="after")
-    def _layers_fit(self) -> Self:
+    def _check_layers(self) -> Self:
         widths = [1] + [layer.out_channels for layer in self.layers]
         for index, layer in enumerate(self.layers):
             if layer.in_channels != widths[index]:
@@ -70,7 +70,7 @@ class NetworkSpec(_Shape):
         return self
 
 
-def stack(
+def make_stack_spec(
     shapes: Sequence[tuple[int, int, int]],
     *,
     head: HeadKind = "mol",

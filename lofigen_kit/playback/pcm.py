@@ -15,7 +15,7 @@ PCM_NAMES = {16: "s16le", 24: "s24le", 32: "f32le"}
 """What ffmpeg calls raw samples of each depth."""
 
 
-def as_bytes(blocks: Blocks, bit_depth: int, rng: np.random.Generator) -> Iterator[bytes]:
+def encode_pcm(blocks: Blocks, bit_depth: int, rng: np.random.Generator) -> Iterator[bytes]:
     """Yield blocks as little-endian frames, 16 bits dithered, 32 as float.
 
     Args:
@@ -35,7 +35,7 @@ def as_bytes(blocks: Blocks, bit_depth: int, rng: np.random.Generator) -> Iterat
             yield block.T.astype("<f4").tobytes()
 
 
-def paced(
+def pace_pieces(
     pieces: Iterator[bytes],
     bytes_per_s: float,
     clock: Callable[[], float],

@@ -15,13 +15,13 @@ from typing import Any, Self
 
 import numpy as np
 
-from lofigen_kit.audio.buffer import Sound
+from lofigen_kit.audio.buffer import AudioFormat
 from lofigen_kit.errors import InputError, RenderError
 
-AHEAD_S = 2.0
+BUFFER_S = 2.0
 """How much is made ahead where the machine is fast enough: what a hand turns is heard so late."""
 
-COMFORTABLE = 1.1
+MIN_REALTIME_FACTOR = 1.1
 """Times real time that are enough to play without an end."""
 
 Fill = Callable[[np.ndarray], None]
@@ -46,9 +46,9 @@ class Player:
     def __init__(
         self,
         blocks: Generator[np.ndarray],
-        sound: Sound,
+        sound: AudioFormat,
         *,
-        ahead_s: float = AHEAD_S,
+        ahead_s: float = BUFFER_S,
         clock: Callable[[], float] = perf_counter,
     ) -> None:
         self.played = self.gaps = 0
@@ -63,7 +63,7 @@ class Player:
         self._level, self._wanted = 1.0, 1.0
         self._stopped = self._over = False
         self._changed = Condition()
-        self._thread = Thread(target=self._make, name="player", daemon=True)
+        self._thread = Thread(target=self._fill_queue, name="player", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -81,7 +81,7 @@ class Player:
         return self.played / self._sound.sample_rate_hz
 
     @property
-    def ahead_s(self) -> float:
+    def queued_s(self) -> float:
         """How much waits in the queue."""
         return self._queued / self._sound.sample_rate_hz
 
@@ -92,16 +92,16 @@ class Player:
         return made_s / self._busy_s if self._busy_s else 0.0
 
     @property
-    def over(self) -> bool:
+    def is_finished(self) -> bool:
         """Whether all there is has been played."""
         return self._over and not self._queued
 
     @property
-    def paused(self) -> bool:
+    def is_paused(self) -> bool:
         """Whether it holds still."""
         return self._wanted == 0.0
 
-    def pause(self) -> None:
+    def toggle_pause(self) -> None:
         """Hold still, or go on."""
         self._wanted = 1.0 - self._wanted
 
@@ -136,7 +136,7 @@ class Player:
             out *= np.linspace(self._level, self._wanted, len(out), dtype=np.float32)[:, None]
             self._level = self._wanted
 
-    def _make(self) -> None:
+    def _fill_queue(self) -> None:
         try:
             begun_s = self._clock()
             for block in self._blocks:
@@ -159,7 +159,7 @@ class Player:
                 self._changed.notify_all()
 
 
-def ahead_s(speed: float, minutes: float | None) -> float:
+def compute_buffer_s(speed: float, minutes: float | None) -> float:
     """Return how much has to be made ahead, so that no gap is heard.
 
     Args:
@@ -169,26 +169,26 @@ def ahead_s(speed: float, minutes: float | None) -> float:
     Raises:
         RenderError: where no length would be enough.
     """
-    if speed >= COMFORTABLE:
-        return AHEAD_S
+    if speed >= MIN_REALTIME_FACTOR:
+        return BUFFER_S
     if minutes is None:
         raise RenderError(
-            f"this machine makes {speed:.2f} seconds of sound in a second, and {COMFORTABLE} are "
-            "needed to play without an end",
+            f"this machine makes {speed:.2f} seconds of sound in a second, and "
+            f"{MIN_REALTIME_FACTOR} are needed to play without an end",
             remedy="make enough ahead with --minutes 5, take the fastest network with "
             "--set model.use=conv4, or leave effects out with --set effects.NAME.mix=0",
         )
-    return max(AHEAD_S, 60.0 * minutes * (1.0 - speed / COMFORTABLE))
+    return max(BUFFER_S, 60.0 * minutes * (1.0 - speed / MIN_REALTIME_FACTOR))
 
 
-def speakers(sound: Sound, fill: Fill) -> AbstractContextManager[Any]:
+def open_output(sound: AudioFormat, fill: Fill) -> AbstractContextManager[Any]:
     """Return the system's own output, through PortAudio.
 
     Raises:
         InputError: where sounddevice or PortAudio is not installed.
         RenderError: where there is no output that plays this.
     """
-    sounddevice = _sounddevice()
+    sounddevice = _import_sounddevice()
 
     def callback(out: np.ndarray, *_: object) -> None:
         fill(out)
@@ -201,29 +201,29 @@ def speakers(sound: Sound, fill: Fill) -> AbstractContextManager[Any]:
             callback=callback,
         )
     except (sounddevice.PortAudioError, ValueError) as error:
-        raise _no_output(error) from None
+        raise _make_output_error(error) from None
     return stream
 
 
-def check_speakers(sound: Sound) -> None:
+def check_output(sound: AudioFormat) -> None:
     """Refuse to make a sound that nothing here could play; see `speakers`."""
-    sounddevice = _sounddevice()
+    sounddevice = _import_sounddevice()
     try:
         sounddevice.check_output_settings(
             samplerate=sound.sample_rate_hz, channels=sound.channels, dtype="float32"
         )
     except (sounddevice.PortAudioError, ValueError) as error:
-        raise _no_output(error) from None
+        raise _make_output_error(error) from None
 
 
-def _no_output(error: Exception) -> RenderError:
+def _make_output_error(error: Exception) -> RenderError:
     return RenderError(
         f"no sound output answers ({error})",
         remedy="plug one in, or write the sound with `lofigen-kit stream PRESET > beat.wav`",
     )
 
 
-def _sounddevice() -> Any:
+def _import_sounddevice() -> Any:
     try:
         import sounddevice
     except ImportError:

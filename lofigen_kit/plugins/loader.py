@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from lofigen_kit.components.base import Component
-from lofigen_kit.errors import LofigenError, PluginError, one_line, shortened
+from lofigen_kit.errors import LofigenError, PluginError, shorten, to_one_line
 from lofigen_kit.plugins import hookspecs
 from lofigen_kit.plugins.registry import KINDS, Origin, Plugin, Registry
 
@@ -72,7 +72,7 @@ def load_plugins(
     if directory is None and (variable := os.environ.get(PLUGIN_DIR_VARIABLE)):
         directory = Path(variable)
     registry = Registry()
-    for candidate in [*_entry_points(builtin=builtin), *_files(directory)]:
+    for candidate in [*_entry_points(builtin=builtin), *_find_plugin_files(directory)]:
         record = (
             _record(candidate, "disabled")
             if candidate.name in disabled
@@ -100,7 +100,7 @@ def _entry_points(*, builtin: bool) -> list[_Candidate]:
     return sorted(found, key=lambda c: (c.origin != "builtin", c.distribution, c.name))
 
 
-def _files(directory: Path | None) -> Iterator[_Candidate]:
+def _find_plugin_files(directory: Path | None) -> Iterator[_Candidate]:
     if directory is None:
         return
     if not os.path.isdir(directory):  # noqa: PTH112 - pathlib raises for too long a name
@@ -132,8 +132,8 @@ def _load(candidate: _Candidate, registry: Registry, *, strict: bool) -> Plugin:
     try:
         if any(p.name == candidate.name and p.status == "loaded" for p in registry.plugins):
             raise PluginError(f"a plugin named {candidate.name!r} is already loaded")
-        with _watched(candidate):
-            components, commands = _provided(candidate.load(), candidate.name)
+        with _guard_import(candidate):
+            components, commands = _collect_provided(candidate.load(), candidate.name)
             if candidate.origin != "builtin":  # a test builds those; here it would take its time
                 for cls in components:
                     cls.model_json_schema()
@@ -143,7 +143,7 @@ def _load(candidate: _Candidate, registry: Registry, *, strict: bool) -> Plugin:
     except BaseException as error:
         text = str(error).strip() or type(error).__name__
         reason = text if isinstance(error, LofigenError) else f"{type(error).__name__}: {text}"
-        line = one_line(shortened(reason))
+        line = to_one_line(shorten(reason))
         if strict:
             raise PluginError(
                 f"plugin {candidate.name!r} does not load: {line}", where=candidate.distribution
@@ -152,7 +152,7 @@ def _load(candidate: _Candidate, registry: Registry, *, strict: bool) -> Plugin:
             candidate,
             "failed",
             error=line,
-            remedy=_remedy(error, candidate),
+            remedy=_suggest_remedy(error, candidate),
             traceback=traceback.format_exc(),
         )
     provides: dict[str, tuple[str, ...]] = {}
@@ -164,7 +164,7 @@ def _load(candidate: _Candidate, registry: Registry, *, strict: bool) -> Plugin:
 
 
 @contextmanager
-def _watched(candidate: _Candidate) -> Iterator[None]:
+def _guard_import(candidate: _Candidate) -> Iterator[None]:
     """Give a plugin nothing to read, keep its words out of stdout, and name it if it is slow."""
     if candidate.origin == "builtin":
         yield
@@ -187,7 +187,7 @@ def _watched(candidate: _Candidate) -> Iterator[None]:
         slow.cancel()
 
 
-def _remedy(error: BaseException, candidate: _Candidate) -> str:
+def _suggest_remedy(error: BaseException, candidate: _Candidate) -> str:
     """Return what to do about a plugin that fails."""
     disable = f"leave it out by {DISABLE_VARIABLE}={candidate.name}"
     match error:
@@ -220,7 +220,9 @@ def _record(candidate: _Candidate, status: Any, **facts: Any) -> Plugin:
     )
 
 
-def _provided(plugin: object, name: str) -> tuple[list[type[Component]], dict[str, typer.Typer]]:
+def _collect_provided(
+    plugin: object, name: str
+) -> tuple[list[type[Component]], dict[str, typer.Typer]]:
     """Call a plugin's hooks and return its components and commands.
 
     The manager is thrown away: it is here to find the marked functions and to refuse a misspelt
@@ -238,21 +240,21 @@ def _provided(plugin: object, name: str) -> tuple[list[type[Component]], dict[st
     if not manager.get_hookcallers(plugin):
         raise PluginError("it provides nothing", remedy="mark its hook functions with @hookimpl")
     components = [
-        _checked(cls, kind)
+        _check_component(cls, kind)
         for kind in KINDS
-        for result in _results(manager, f"lofigen_{kind.kind}s", list)
+        for result in _call_hook(manager, f"lofigen_{kind.kind}s", list)
         for cls in result
     ]
     commands = {
         group: app
-        for result in _results(manager, "lofigen_commands", dict)
+        for result in _call_hook(manager, "lofigen_commands", dict)
         for group, app in result.items()
         if _is_group(group, app)
     }
     return components, commands
 
 
-def _results(manager: pluggy.PluginManager, hook: str, shape: type) -> list[Any]:
+def _call_hook(manager: pluggy.PluginManager, hook: str, shape: type) -> list[Any]:
     results = [impl.function() for impl in getattr(manager.hook, hook).get_hookimpls()]
     for result in results:
         if not isinstance(result, shape):
@@ -279,7 +281,7 @@ def _is_group(name: object, app: object) -> bool:
     return True
 
 
-def _checked(cls: Any, kind: type[Component]) -> type[Component]:
+def _check_component(cls: Any, kind: type[Component]) -> type[Component]:
     """Return a class that a hook gave, if it is a component of the hook's kind."""
     if not (isinstance(cls, type) and issubclass(cls, kind)):
         raise PluginError(f"lofigen_{kind.kind}s gives {cls!r}, which is no {kind.__name__}")

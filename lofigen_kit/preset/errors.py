@@ -55,8 +55,10 @@ def explain(
     unknown = first["type"] == "extra_forbidden"
     at = (*keys, "use") if first["type"] == "union_tag_invalid" else keys
     field = owner.model_fields.get(name) if owner else None
-    message, remedy = _about_name(first, keys, owner, registry) or _about_value(first, keys, field)
-    subject = _dotted(keys)
+    message, remedy = _explain_name(first, keys, owner, registry) or _explain_value(
+        first, keys, field
+    )
+    subject = _format_keys(keys)
     if len(errors) > 1:
         message += f" (and {len(errors) - 1} more)"
     return PresetError(
@@ -93,17 +95,17 @@ def _locate(
         if isinstance(place, dict) and number > depth and "use" in place:
             component = registry.classes("effect").get(str(place["use"]))
             field = str(key)
-        place = place[key] if _holds(place, key) else None
+        place = place[key] if _contains_key(place, key) else None
     return keys, component, field
 
 
-def _holds(place: Any, key: str | int) -> bool:
+def _contains_key(place: Any, key: str | int) -> bool:
     if isinstance(place, dict):
         return key in place
     return isinstance(place, list) and isinstance(key, int) and key < len(place)
 
 
-def _about_name(
+def _explain_name(
     error: ErrorDetails, keys: Keys, owner: type[BaseModel] | None, registry: Registry
 ) -> Advice | None:
     """Return what is wrong with the name of a field or component, if that is the trouble."""
@@ -113,7 +115,7 @@ def _about_name(
     if kind == "union_tag_not_found":
         return "names no component", "add `use: NAME`"
     if kind == "union_tag_invalid":
-        return _unknown_component(keys, str(error["ctx"]["tag"]), registry)
+        return _explain_unknown_component(keys, str(error["ctx"]["tag"]), registry)
     if kind == "extra_forbidden":
         fields = sorted(owner.model_fields) if owner else []
         listed = f"its fields are {', '.join(fields)}" if fields else None
@@ -121,9 +123,9 @@ def _about_name(
     return None
 
 
-def _about_value(error: ErrorDetails, keys: Keys, field: FieldInfo | None) -> Advice:
+def _explain_value(error: ErrorDetails, keys: Keys, field: FieldInfo | None) -> Advice:
     """Return what is wrong with a value, and which ones are right."""
-    kind, given, ctx = error["type"], _shown(error["input"]), error.get("ctx", {})
+    kind, given, ctx = error["type"], _format_value(error["input"]), error.get("ctx", {})
     advice: Advice = f"{given}: {error['msg'].lower()}", None
     if keys == ("version",):
         advice = f"version {given} is not known", "this lofigen-kit reads version 1"
@@ -142,7 +144,7 @@ def _about_value(error: ErrorDetails, keys: Keys, field: FieldInfo | None) -> Ad
     return advice
 
 
-def _unknown_component(keys: Keys, name: str, registry: Registry) -> Advice:
+def _explain_unknown_component(keys: Keys, name: str, registry: Registry) -> Advice:
     kind = "effect" if keys[0] == "effects" else str(keys[0])
     try:
         registry.find(kind, name)
@@ -168,13 +170,13 @@ def _number(value: float) -> str:
     return str(int(value)) if value == int(value) else str(value)
 
 
-def _dotted(keys: Keys) -> str:
+def _format_keys(keys: Keys) -> str:
     """Return `effects[1].wow_depth_pct`."""
     text = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
     return text.removeprefix(".")
 
 
-def _shown(value: Any) -> str:
+def _format_value(value: Any) -> str:
     """Return a value as it was written, shortened."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]

@@ -57,7 +57,7 @@ class Master(_Part):
     fade_out_ms: float = Field(default=0.0, ge=0, le=60_000)
 
     @property
-    def fades(self) -> bool:
+    def has_fades(self) -> bool:
         """Whether there is any fade."""
         return self.fade_in_ms > 0 or self.fade_out_ms > 0
 
@@ -83,7 +83,7 @@ class Output(_Part):
     tail: Literal["auto", "none"] = "auto"
 
     @validator(mode="after")
-    def _depth_fits(self) -> Self:
+    def _check_bit_depth(self) -> Self:
         if self.format == "flac" and self.bit_depth == 32:
             raise ValueError("FLAC holds 16 or 24 bits, not 32")
         return self
@@ -147,7 +147,7 @@ class Preset(_Part):
         return self.model_copy(update={"model": None, "sampler": None})
 
     @validator(mode="after")
-    def _model_has_sampler(self) -> Self:
+    def _check_sampler_given(self) -> Self:
         if self.model is not None and self.sampler is None:
             raise ValueError("a model needs a sampler: add `sampler: {use: narrowed}`")
         if self.sampler is not None and self.model is None:
@@ -155,7 +155,7 @@ class Preset(_Part):
         return self
 
 
-class _OneOf:
+class _ComponentChoice:
     """Any component of a kind that a plugin provides, told apart by `use`."""
 
     def __init__(self, registry: Registry, kind: str) -> None:
@@ -170,9 +170,11 @@ class _OneOf:
         return core_schema.tagged_union_schema(choices, discriminator="use")
 
 
-def preset_type(registry: Registry) -> type[Preset]:
+def make_preset_type(registry: Registry) -> type[Preset]:
     """Return `Preset` narrowed to the components that are installed."""
-    one_of = {kind: _OneOf(registry, kind) for kind in ("source", "model", "sampler", "effect")}
+    one_of = {
+        kind: _ComponentChoice(registry, kind) for kind in ("source", "model", "sampler", "effect")
+    }
     effects = tuple[Annotated[Effect, one_of["effect"]], ...]
     narrowed: dict[str, Any] = {
         "source": (Annotated[Source, one_of["source"]], ...),
@@ -183,22 +185,24 @@ def preset_type(registry: Registry) -> type[Preset]:
     return create_model("Preset", __base__=Preset, __doc__=Preset.__doc__, **narrowed)
 
 
-def json_schema(registry: Registry) -> dict[str, Any]:
+def make_json_schema(registry: Registry) -> dict[str, Any]:
     """Return the JSON Schema of a chain file, for editors that complete and check as one types."""
-    schema = preset_type(registry).model_json_schema(mode="validation")
+    schema = make_preset_type(registry).model_json_schema(mode="validation")
     # Effects within an effect are again any effect: JSON Schema says so by pointing there.
-    again = partial(_replaced, old=ANY_EFFECT_SCHEMA, new={"$ref": "#/properties/effects/items"})
+    again = partial(
+        _replace_everywhere, old=ANY_EFFECT_SCHEMA, new={"$ref": "#/properties/effects/items"}
+    )
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **again(schema)}
 
 
-def _replaced(data: Any, *, old: Any, new: Any) -> Any:
+def _replace_everywhere(data: Any, *, old: Any, new: Any) -> Any:
     """Return data with one thing in it replaced wherever it stands."""
     if data == old:
         return new
     if isinstance(data, dict):
-        return {key: _replaced(value, old=old, new=new) for key, value in data.items()}
+        return {key: _replace_everywhere(value, old=old, new=new) for key, value in data.items()}
     if isinstance(data, list):
-        return [_replaced(item, old=old, new=new) for item in data]
+        return [_replace_everywhere(item, old=old, new=new) for item in data]
     return data
 
 
@@ -255,10 +259,10 @@ def load_preset(
     except OSError as error:
         raise PresetError(f"cannot be read ({error.strerror})", where=path) from None
     document = yaml_loader.load(blob, str(path))
-    return parse(document, root=path.parent, registry=registry, overrides=overrides)
+    return parse_preset(document, root=path.parent, registry=registry, overrides=overrides)
 
 
-def parse(
+def parse_preset(
     document: Document,
     *,
     root: Path | None,
@@ -284,12 +288,12 @@ def parse(
             remedy="begin with `version: 1`",
         )
     for override in overrides:
-        document = _overridden(document, override)
+        document = _apply_override(document, override)
     try:
         # As JSON, pydantic's strict mode refuses "5" for 5 and still takes 5 for 5.0.
         text = json.dumps(document.data, ensure_ascii=False).encode()
         context = {"root": root, "registry": registry}
-        return preset_type(registry).model_validate_json(text, strict=True, context=context)
+        return make_preset_type(registry).model_validate_json(text, strict=True, context=context)
     except UnicodeEncodeError:  # of a recipe, or of an override
         raise PresetError("it holds a text that is not Unicode", where=document.name) from None
     except ValidationError as error:
@@ -300,7 +304,7 @@ def _preset_folders() -> list[Path]:
     return [resources.user_presets_dir(), resources.presets_dir()]
 
 
-def _overridden(document: Document, override: str) -> Document:
+def _apply_override(document: Document, override: str) -> Document:
     """Return the document with one `KEY=VALUE` applied; errors there are placed at `--set`."""
     place = f"--set {override}"
     name, equals, text = override.partition("=")
@@ -308,7 +312,7 @@ def _overridden(document: Document, override: str) -> Document:
     if not equals or not all(steps):
         raise PresetError("not of the form KEY=VALUE", where=place, remedy=OVERRIDE_EXAMPLE)
     try:
-        value = yaml_loader.scalar(text.strip())
+        value = yaml_loader.parse_scalar(text.strip())
     except ValueError as error:
         raise PresetError(str(error), where=place) from None
     data = copy.deepcopy(document.data)

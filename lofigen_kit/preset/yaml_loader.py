@@ -29,7 +29,7 @@ _TRUE = re.compile(r"true|True|TRUE")
 _FALSE = re.compile(r"false|False|FALSE")
 _INT = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_HALF_A_PAIR = re.compile("[\ud800-\udfff]")
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 
@@ -79,9 +79,9 @@ def load(blob: bytes, name: str) -> Document:
             f"byte {error.start} is not UTF-8", where=name, remedy="save the file as UTF-8"
         ) from None
     try:
-        return _Builder(text, name).document()
+        return _Builder(text, name).build_document()
     except yaml.MarkedYAMLError as error:
-        where = _spot(name, error.problem_mark)
+        where = _format_place(name, error.problem_mark)
         remedy = "indent with spaces" if "'\\t'" in str(error.problem) else None
         raise PresetError(f"not YAML: {error.problem}", where=where, remedy=remedy) from None
     except yaml.YAMLError as error:  # a character that YAML does not allow, NUL among them
@@ -91,7 +91,7 @@ def load(blob: bytes, name: str) -> Document:
         raise PresetError("not YAML: a control character", where=where) from None
 
 
-def scalar(text: str) -> str | int | float | bool | None:
+def parse_scalar(text: str) -> str | int | float | bool | None:
     """Return what an unquoted scalar means.
 
     Raises:
@@ -122,7 +122,7 @@ class _Builder:
         self._document = Document(data=None, name=name)
         self._parser = yaml.SafeLoader(text)
 
-    def document(self) -> Document:
+    def build_document(self) -> Document:
         self._next()  # the stream's start
         if isinstance(self._next(), yaml.StreamEndEvent):
             raise PresetError("the file is empty", where=self._document.name)
@@ -136,7 +136,7 @@ class _Builder:
         try:
             return cast("yaml.Event", self._parser.get_event())  # type: ignore[no-untyped-call]
         except (ValueError, OverflowError):  # PyYAML believes `\Uffffffff` and `%YAML 99999...`
-            where = _spot(self._document.name, self._parser.get_mark())
+            where = _format_place(self._document.name, self._parser.get_mark())
             raise PresetError("not YAML: a number beyond all bounds", where=where) from None
 
     def _value(self, event: yaml.Event, keys: Keys) -> Any:
@@ -155,12 +155,12 @@ class _Builder:
         if event.style is not None:
             return text
         try:
-            return scalar(text)
+            return parse_scalar(text)
         except ValueError as error:
             raise self._error(str(error), event) from None
 
     def _text(self, event: yaml.ScalarEvent) -> str:
-        if half := _HALF_A_PAIR.search(event.value):
+        if half := _LONE_SURROGATE.search(event.value):
             raise self._error(f"{half[0]!r} is no character", event, "write the character itself")
         return str(event.value)
 
@@ -198,8 +198,8 @@ class _Builder:
         return PresetError(message, where=self._place(event), remedy=remedy)
 
     def _place(self, event: yaml.Event) -> str:
-        return _spot(self._document.name, event.start_mark)
+        return _format_place(self._document.name, event.start_mark)
 
 
-def _spot(name: str, mark: Any) -> str:
+def _format_place(name: str, mark: Any) -> str:
     return f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name

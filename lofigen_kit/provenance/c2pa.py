@@ -22,7 +22,7 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from lofigen_kit.audio import riff, tags
-from lofigen_kit.audio.files import Format, format_of
+from lofigen_kit.audio.files import Format, detect_format
 from lofigen_kit.errors import InputError, RenderError
 from lofigen_kit.provenance.recipe import is_generated
 from lofigen_kit.runtime.files import write_atomic
@@ -31,18 +31,18 @@ from lofigen_kit.runtime.version import installed_version
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate, CertificateBuilder
 
-State = Literal["none", "trusted", "untrusted", "broken"]
+CredentialsState = Literal["none", "trusted", "untrusted", "broken"]
 
 REMEDY = "pip install 'lofigen-kit[c2pa]'"
 MEDIA: dict[Format, str] = {"wav": "audio/wav", "flac": "audio/flac", "mp3": "audio/mpeg"}
-MOST_BYTES = 1 << 20
+MAX_CREDENTIALS_BYTES = 1 << 20
 """Of credentials; ours are of 4 kB. The library takes a chunk's size at its word, up to 4 GB."""
-MOST_PEM_BYTES = 1 << 20
-MOST_DEEDS = 20
+MAX_PEM_BYTES = 1 << 20
+MAX_ACTIONS = 20
 
 _SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 _RECIPE = "lofigen-kit.recipe"
-_TOLD = (
+_SIGNED_FACTS = (
     "format", "disclosure", "audio_sha256", "audio_sha256_of", "network_sha256", "seed", "take",
     "licences",
 )  # fmt: skip
@@ -77,7 +77,7 @@ class Credentials:
         faults: What does not hold.
     """
 
-    state: State
+    state: CredentialsState
     signer: str = ""
     says: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
@@ -117,7 +117,7 @@ class Identity:
                 remedy="give a certificate for Content Credentials, and those that vouch for it",
             ) from None
 
-    def seal(self, file: BinaryIO, *, path: Path, format: Format, comment: str) -> None:  # noqa: A002
+    def sign_file(self, file: BinaryIO, *, path: Path, format: Format, comment: str) -> None:  # noqa: A002
         """Sign a finished file; credentials that it has are replaced.
 
         Args:
@@ -180,14 +180,14 @@ def sign(path: Path, identity: Identity, comment: str) -> None:
     """
     from lofigen_kit.runtime.files import rewrite
 
-    kind = format_of(path)
+    kind = detect_format(path)
     if kind not in MEDIA:
         raise InputError(
             "only WAV, FLAC and MP3 hold Content Credentials",
             where=path,
             remedy="render it into one of these",
         )
-    rewrite(path, lambda file: identity.seal(file, path=path, format=kind, comment=comment))
+    rewrite(path, lambda file: identity.sign_file(file, path=path, format=kind, comment=comment))
 
 
 def read(path: Path, *, anchors: Path | None = None) -> Credentials:
@@ -202,29 +202,29 @@ def read(path: Path, *, anchors: Path | None = None) -> Credentials:
         InputError: if there is something to check and the library is not there, or the anchors
             are none.
     """
-    kind = format_of(path)
+    kind = detect_format(path)
     if kind not in MEDIA:
         return Credentials("none")
     with path.open("rb") as file:
         try:
-            size = _bytes_of_credentials(file, kind)
+            size = _count_credentials_bytes(file, kind)
         except ValueError:
             return Credentials("broken", faults=("the file is damaged around them",))
         if not size:
             return Credentials("none")
-        if size > MOST_BYTES:
+        if size > MAX_CREDENTIALS_BYTES:
             return Credentials("broken", faults=(f"{size} bytes are more than a signature takes",))
         file.seek(0)
-        return _checked(file, MEDIA[kind], anchors)
+        return _validate_credentials(file, MEDIA[kind], anchors)
 
 
-def _bytes_of_credentials(file: BinaryIO, kind: Format) -> int:
+def _count_credentials_bytes(file: BinaryIO, kind: Format) -> int:
     if kind == "wav":
-        return riff.bytes_of(file, b"C2PA")
-    return tags.bytes_of_object(file, b"application/c2pa")
+        return riff.count_chunk_bytes(file, b"C2PA")
+    return tags.count_object_bytes(file, b"application/c2pa")
 
 
-def _checked(file: BinaryIO, media: str, anchors: Path | None) -> Credentials:
+def _validate_credentials(file: BinaryIO, media: str, anchors: Path | None) -> Credentials:
     c2pa = _library()
     settings: dict[str, Any] = {"verify": _OFFLINE}
     if anchors:
@@ -238,29 +238,29 @@ def _checked(file: BinaryIO, media: str, anchors: Path | None) -> Credentials:
             told = json.loads(reader.json())
     except (c2pa.C2paError, ValueError) as error:
         return Credentials("broken", faults=(f"they cannot be read ({error})",))
-    return _judged(told)
+    return _interpret_report(told)
 
 
-def _judged(told: dict[str, Any]) -> Credentials:
+def _interpret_report(told: dict[str, Any]) -> Credentials:
     """Return what the library's report comes to."""
     manifest = told.get("manifests", {}).get(told.get("active_manifest"), {})
     results = told.get("validation_results", {}).get("activeManifest", {})
     codes = [entry["code"] for entry in results.get("failure", [])]
     codes += [e["code"] for e in results.get("informational", []) if e["code"] == _LEFT_OUT]
     faults = tuple(_FAULTS.get(code, code) for code in codes if code != _UNVOUCHED)
-    states: dict[object, State] = {"Trusted": "trusted", "Valid": "untrusted"}
+    states: dict[object, CredentialsState] = {"Trusted": "trusted", "Valid": "untrusted"}
     state = states.get(told.get("validation_state"), "broken")
     who = manifest.get("signature_info", {})
     names = [str(who[key]) for key in ("common_name", "issuer") if who.get(key)]
     return Credentials(
         "broken" if faults else state,
         ", ".join(names) or "nobody by name",
-        tuple(islice(_deeds(manifest), MOST_DEEDS)),
+        tuple(islice(_describe_actions(manifest), MAX_ACTIONS)),
         faults or (("they do not hold",) if state == "broken" else ()),
     )
 
 
-def _deeds(manifest: dict[str, Any]) -> Iterator[str]:
+def _describe_actions(manifest: dict[str, Any]) -> Iterator[str]:
     """Yield what a manifest says was done: `created, trainedAlgorithmicMedia, lofigen-kit 0.1`."""
     for action in _actions(manifest):
         agent = action.get("softwareAgent", "")
@@ -285,7 +285,7 @@ def _manifest(name: str, kind: Format, comment: str) -> dict[str, Any]:
     """Return what is signed: how the file came to be, and its recipe's hash and main facts."""
     facts = json.loads(comment)
     agent = {"name": "lofigen-kit", "version": installed_version()}
-    told = {key: facts[key] for key in _TOLD if facts.get(key) is not None}
+    told = {key: facts[key] for key in _SIGNED_FACTS if facts.get(key) is not None}
     told["recipe_sha256"] = hashlib.sha256(comment.encode()).hexdigest()
     actions, ingredients = _history(facts, agent)
     return {
@@ -349,9 +349,9 @@ def make_identity(folder: Path, name: str, *, force: bool = False) -> Identity:
     Raises:
         InputError: if files are there, the name is none, or the library is not there.
     """
-    from lofigen_kit.runtime.files import check_free, writing
+    from lofigen_kit.runtime.files import check_free, explain_write_errors
 
-    with _needed():
+    with _require_c2pa():
         from cryptography.hazmat.primitives import serialization
         from cryptography.hazmat.primitives.asymmetric import ec
     if not 1 <= len(name) <= 64:
@@ -363,7 +363,7 @@ def make_identity(folder: Path, name: str, *, force: bool = False) -> Identity:
     certificate = _certificate(name, own, f"{name} (anchor)", authority, ca=False)
     pem = serialization.Encoding.PEM
     secret = own.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    with writing(folder):
+    with explain_write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         places[1].unlink(missing_ok=True)
         # No moment in which others may read it.
@@ -460,7 +460,7 @@ def _algorithm(certificates: list[Certificate], key: bytes, place: Path) -> str:
 
 
 def _certificates(pem: bytes, place: Path) -> list[Certificate]:
-    with _needed():
+    with _require_c2pa():
         from cryptography import x509
     try:
         return x509.load_pem_x509_certificates(pem)
@@ -471,13 +471,13 @@ def _certificates(pem: bytes, place: Path) -> list[Certificate]:
 def _pem(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            return file.read(MOST_PEM_BYTES)
+            return file.read(MAX_PEM_BYTES)
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror})", where=path) from None
 
 
 @contextmanager
-def _needed() -> Iterator[None]:
+def _require_c2pa() -> Iterator[None]:
     try:
         yield
     except ImportError:
@@ -485,6 +485,6 @@ def _needed() -> Iterator[None]:
 
 
 def _library() -> Any:
-    with _needed():
+    with _require_c2pa():
         import c2pa
     return c2pa

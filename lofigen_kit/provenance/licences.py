@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from lofigen_kit.errors import InputError, one_line
+from lofigen_kit.errors import InputError, to_one_line
 
 COMMERCIAL = frozenset({
     "0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC-BY-3.0", "CC-BY-4.0",
@@ -40,20 +40,20 @@ def check_commercial(licences: Mapping[str, str]) -> None:
             )
 
 
-def made_with(facts: Mapping[str, Any]) -> dict[str, str]:
+def list_components(facts: Mapping[str, Any]) -> dict[str, str]:
     """Return the names of a recipe's source and network; a stranger may have written it."""
     preset = facts.get("preset")
     named = {}
     for part in ("source", "model"):
         component = preset.get(part) if isinstance(preset, dict) else None
         if isinstance(component, dict):
-            named[part] = one_line(str(component.get("use")))
+            named[part] = to_one_line(str(component.get("use")))
     if "model" in named:
-        named["model"] += f" {one_line(str(facts.get('network_sha256')))}"
+        named["model"] += f" {to_one_line(str(facts.get('network_sha256')))}"
     return named
 
 
-def credits_of(records: Iterable[Mapping[str, Any]]) -> str:
+def format_credits(records: Iterable[Mapping[str, Any]]) -> str:
     """Return the text of CREDITS.txt for what was rendered."""
     found: Counter[tuple[str, str, str]] = Counter()
     for record in records:

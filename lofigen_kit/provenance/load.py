@@ -9,7 +9,7 @@ from typing import Any
 from lofigen_kit.audio.metadata import AUDIO_SUFFIXES
 from lofigen_kit.errors import PresetError
 from lofigen_kit.plugins.registry import Registry
-from lofigen_kit.preset.schema import Preset, load_preset, parse
+from lofigen_kit.preset.schema import Preset, load_preset, parse_preset
 from lofigen_kit.preset.yaml_loader import Document
 from lofigen_kit.provenance.recipe import all_effects, read
 
@@ -54,7 +54,7 @@ def load(
         )
     document = Document(facts.get("preset"), str(path))
     try:
-        preset = parse(document, root=path.parent, registry=registry, overrides=overrides)
+        preset = parse_preset(document, root=path.parent, registry=registry, overrides=overrides)
     except PresetError:
         _check_components(path, facts, registry)
         raise

@@ -17,7 +17,7 @@ from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.preset.schema import Preset
 from lofigen_kit.preset.yaml_loader import MAX_DEPTH
 from lofigen_kit.render.result import Result
-from lofigen_kit.render.stream import Endless
+from lofigen_kit.render.stream import StreamRenderer
 from lofigen_kit.runtime.device import device_name
 
 FORMAT = "lofigen-kit recipe 1"
@@ -30,7 +30,7 @@ AS_DECODED, BEFORE_ENCODING = "the samples in the file", "the samples before enc
 _logger = logging.getLogger(__name__)
 
 
-def recipe(rendering: Result, registry: Registry, audio_sha256: str) -> dict[str, Any]:
+def make_recipe(rendering: Result, registry: Registry, audio_sha256: str) -> dict[str, Any]:
     """Return everything it takes to render the same again, and under which terms.
 
     Bits are the same on one kind of CPU or GPU with one set of versions, so these are recorded.
@@ -46,7 +46,7 @@ def recipe(rendering: Result, registry: Registry, audio_sha256: str) -> dict[str
     score, output = rendering.score, rendering.preset.output
     return {
         "format": FORMAT,
-        "disclosure": disclosure(rendering.network_sha256),
+        "disclosure": make_disclosure(rendering.network_sha256),
         "command": rendering.command,
         "preset": _portable(rendering.preset),
         "seed": rendering.preset.seed,
@@ -66,11 +66,13 @@ def recipe(rendering: Result, registry: Registry, audio_sha256: str) -> dict[str
         "network_sha256": rendering.network_sha256,
         "audio_sha256": audio_sha256,
         "audio_sha256_of": BEFORE_ENCODING if output.format in LOSSY else AS_DECODED,
-        **_surroundings(rendering.preset, registry, rendering.device),
+        **_describe_environment(rendering.preset, registry, rendering.device),
     }
 
 
-def of_stream(endless: Endless, gain_db: float, registry: Registry) -> dict[str, Any]:
+def make_stream_recipe(
+    endless: StreamRenderer, gain_db: float, registry: Registry
+) -> dict[str, Any]:
     """Return what is known of a stream as it begins; how long it will be, nobody knows.
 
     Args:
@@ -82,7 +84,7 @@ def of_stream(endless: Endless, gain_db: float, registry: Registry) -> dict[str,
     network_sha256 = endless.network.sha256 if endless.network else None
     return {
         "format": FORMAT,
-        "disclosure": disclosure(network_sha256),
+        "disclosure": make_disclosure(network_sha256),
         "command": STREAM,
         "preset": _portable(preset),
         "seed": preset.seed,
@@ -90,11 +92,11 @@ def of_stream(endless: Endless, gain_db: float, registry: Registry) -> dict[str,
         "gain_db": gain_db,
         "licences": endless.licences,
         "network_sha256": network_sha256,
-        **_surroundings(preset, registry, endless.device),
+        **_describe_environment(preset, registry, endless.device),
     }
 
 
-def disclosure(network_sha256: str | None) -> str:
+def make_disclosure(network_sha256: str | None) -> str:
     """Return what a file says of how it was made."""
     return MADE if network_sha256 else PROCESSED
 
@@ -124,7 +126,7 @@ def is_generated(facts: dict[str, Any] | None) -> bool:
     return facts is not None and str(facts.get("disclosure", "")).startswith(MADE)
 
 
-def attempt_of(facts: dict[str, Any]) -> int:
+def read_attempt(facts: dict[str, Any]) -> int:
     """Return which attempt at its take a recipe tells of."""
     attempt = facts.get("attempt")
     return attempt if isinstance(attempt, int) and attempt >= 0 else 0
@@ -138,7 +140,7 @@ def _is_deep(data: Any, limit: int) -> bool:
     return limit == 0 or any(_is_deep(value, limit - 1) for value in inner)
 
 
-def cpu() -> str:
+def describe_cpu() -> str:
     """Return what kind of CPU this is, as exactly as the system says."""
     try:
         with Path("/proc/cpuinfo").open(encoding="utf-8") as file:
@@ -160,12 +162,12 @@ def _portable(preset: Preset) -> dict[str, Any]:
     return data
 
 
-def _surroundings(preset: Preset, registry: Registry, device: str) -> dict[str, Any]:
+def _describe_environment(preset: Preset, registry: Registry, device: str) -> dict[str, Any]:
     """Return what else the bits depend on."""
     return {
         "versions": {"python": platform.python_version(), **_versions()},
         "plugins": _plugins(preset, registry),
-        "cpu": cpu(),
+        "cpu": describe_cpu(),
         "device": device_name(device),
     }
 

@@ -11,25 +11,25 @@ from typing import Any
 
 import numpy as np
 
-from lofigen_kit.audio.blocks import Blocks, cut
-from lofigen_kit.audio.buffer import AudioBuffer, Sound
-from lofigen_kit.audio.files import Format, file_sha256, read_audio, write_blocks
-from lofigen_kit.audio.hashing import audio_sha256
-from lofigen_kit.dsp.decibels import db_of
+from lofigen_kit.audio.blocks import Blocks, split_blocks
+from lofigen_kit.audio.buffer import AudioBuffer, AudioFormat
+from lofigen_kit.audio.files import Format, hash_audio_file, read_audio, write_blocks
+from lofigen_kit.audio.hashing import hash_audio
+from lofigen_kit.dsp.decibels import gain_to_db
 from lofigen_kit.errors import InputError
 from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.preset.schema import Preset
 from lofigen_kit.provenance import recipe
 from lofigen_kit.provenance.load import load
-from lofigen_kit.provenance.save import recipe_of_processed, stored
-from lofigen_kit.render.recording import Processed, examine, processed
+from lofigen_kit.provenance.save import quantise_rendering, recipe_of_processed
+from lofigen_kit.render.recording import ProcessedRecording, examine, process_recording
 from lofigen_kit.render.result import Progress, Rendering
 from lofigen_kit.render.take import render_takes
-from lofigen_kit.runtime.resources import inside
+from lofigen_kit.runtime.resources import resolve_inside
 
 
 @dataclass(frozen=True)
-class Replay:
+class ReplayResult:
     """What came of it.
 
     Attributes:
@@ -63,7 +63,7 @@ def replay(
     threads: int = 1,
     native: bool = False,
     progress: Progress | None = None,
-) -> Replay:
+) -> ReplayResult:
     """Render a file's recipe again and compare.
 
     Of a lossless file, its samples are compared with those that would be written now, rounding
@@ -89,20 +89,20 @@ def replay(
             where=path,
             remedy="stream its preset again: lofigen-kit stream FILE",
         )
-    preset = _with_recording(preset, path.parent, recording)
+    preset = _locate_recording(preset, path.parent, recording)
     if then.get("command") == "process":
-        recorded = inside(preset.source_root, getattr(preset.source, "path", ""))
-        with _processed(preset, recorded) as again:
+        recorded = resolve_inside(preset.source_root, getattr(preset.source, "path", ""))
+        with _process_again(preset, recorded) as again:
             now = recipe_of_processed(again, recorded, registry)
-            return _compared(path, then, now, again.blocks, again.sound)
-    rendering = rendered_again(preset, take, then, threads=threads, progress=progress)
-    audio = stored(rendering)
-    now = recipe.recipe(rendering, registry, audio_sha256(audio))
-    sound = Sound(audio.channels, audio.frames, audio.sample_rate_hz)
-    return _compared(path, then, now, lambda: cut(audio.samples), sound)
+            return _compare_file(path, then, now, again.blocks, again.sound)
+    rendering = render_again(preset, take, then, threads=threads, progress=progress)
+    audio = quantise_rendering(rendering)
+    now = recipe.make_recipe(rendering, registry, hash_audio(audio))
+    sound = AudioFormat(audio.channels, audio.frames, audio.sample_rate_hz)
+    return _compare_file(path, then, now, lambda: split_blocks(audio.samples), sound)
 
 
-def rendered_again(
+def render_again(
     preset: Preset,
     take: int,
     then: dict[str, Any],
@@ -126,7 +126,7 @@ def rendered_again(
         [take],
         device="cpu" if then.get("device") == "cpu" else "auto",
         threads=threads,
-        attempt=recipe.attempt_of(then),
+        attempt=recipe.read_attempt(then),
         stems=stems,
         progress=progress,
     )
@@ -134,20 +134,20 @@ def rendered_again(
 
 
 @contextmanager
-def _processed(preset: Preset, recording: Path) -> Iterator[Processed]:
+def _process_again(preset: Preset, recording: Path) -> Iterator[ProcessedRecording]:
     """Process a recording again; temporary files go where the system has them."""
     found = examine(recording, salvage=True)
-    with TemporaryDirectory() as folder, processed(found, preset, Path(folder)) as again:
+    with TemporaryDirectory() as folder, process_recording(found, preset, Path(folder)) as again:
         yield again
 
 
-def _compared(
+def _compare_file(
     path: Path,
     then: dict[str, Any],
     now: dict[str, Any],
     blocks: Callable[[], Blocks],
-    sound: Sound,
-) -> Replay:
+    sound: AudioFormat,
+) -> ReplayResult:
     """Compare a file with what its recipe gives now."""
     differences = tuple(_differences(then, now))
     if now["audio_sha256_of"] == recipe.BEFORE_ENCODING:
@@ -155,28 +155,32 @@ def _compared(
         changed = None
         if same and not differences:
             output = now["preset"]["output"]
-            changed = file_sha256(path) != _encoded(blocks(), sound, output["format"])
-        return Replay(same, recipe.BEFORE_ENCODING, changed, None, None, differences)
+            changed = hash_audio_file(path) != _hash_encoded(blocks(), sound, output["format"])
+        return ReplayResult(same, recipe.BEFORE_ENCODING, changed, None, None, differences)
     written = read_audio(path)
-    same = audio_sha256(written) == now["audio_sha256"]
-    return Replay(
+    same = hash_audio(written) == now["audio_sha256"]
+    return ReplayResult(
         same,
         recipe.AS_DECODED,
-        audio_sha256(written) != then.get("audio_sha256"),
-        *((None, None) if same else _apart(written, np.concatenate([*blocks()], axis=1))),
+        hash_audio(written) != then.get("audio_sha256"),
+        *(
+            (None, None)
+            if same
+            else _measure_difference(written, np.concatenate([*blocks()], axis=1))
+        ),
         differences,
     )
 
 
-def _encoded(blocks: Blocks, sound: Sound, lossy: Format) -> str:
+def _hash_encoded(blocks: Blocks, sound: AudioFormat, lossy: Format) -> str:
     """Return the hash of what a lossy format makes of a sound."""
     with TemporaryDirectory() as folder:
         again = Path(folder) / f"again.{lossy}"
         write_blocks(again, blocks, sound, format=lossy, bit_depth=16, comment="", rng=None)
-        return file_sha256(again)
+        return hash_audio_file(again)
 
 
-def _with_recording(preset: Preset, folder: Path, recording: Path | None) -> Preset:
+def _locate_recording(preset: Preset, folder: Path, recording: Path | None) -> Preset:
     """Return the preset with its recording found, wherever that lies now."""
     name = getattr(preset.source, "path", None)
     if not isinstance(name, str):
@@ -186,7 +190,7 @@ def _with_recording(preset: Preset, folder: Path, recording: Path | None) -> Pre
     if recording:
         path = str(recording.absolute())
         return preset.with_source(preset.source.model_copy(update={"path": path}))
-    if not inside(folder, name).exists():
+    if not resolve_inside(folder, name).exists():
         raise InputError(
             "the recording that the file was made from is not here",
             where=folder / name,
@@ -195,7 +199,9 @@ def _with_recording(preset: Preset, folder: Path, recording: Path | None) -> Pre
     return preset
 
 
-def _apart(written: AudioBuffer, again: np.ndarray) -> tuple[float | None, float | None]:
+def _measure_difference(
+    written: AudioBuffer, again: np.ndarray
+) -> tuple[float | None, float | None]:
     """Return where two sounds part, in seconds, and by how much at most, in dBFS.
 
     Neither can be said of sounds of another length.
@@ -206,7 +212,7 @@ def _apart(written: AudioBuffer, again: np.ndarray) -> tuple[float | None, float
     parts = np.flatnonzero(distance)
     if not len(parts):
         return None, None
-    return float(parts[0]) / written.sample_rate_hz, db_of(float(distance.max()))
+    return float(parts[0]) / written.sample_rate_hz, gain_to_db(float(distance.max()))
 
 
 def _differences(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:

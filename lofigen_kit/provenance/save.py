@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lofigen_kit.audio.blocks import cut
-from lofigen_kit.audio.buffer import AudioBuffer, Sound
-from lofigen_kit.audio.metadata import MAX_CUES, Cue, Labels, Loop
+from lofigen_kit.audio.blocks import split_blocks
+from lofigen_kit.audio.buffer import AudioBuffer, AudioFormat
+from lofigen_kit.audio.metadata import MAX_CUES, AudioMetadata, Cue, Loop
 from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.preset.schema import Preset
-from lofigen_kit.provenance.recipe import MADE, PROCESSED, finite, is_generated, read, recipe
-from lofigen_kit.render.recording import Processed, Progress, examine, processed
+from lofigen_kit.provenance.recipe import MADE, PROCESSED, finite, is_generated, make_recipe, read
+from lofigen_kit.render.recording import ProcessedRecording, Progress, examine, process_recording
 from lofigen_kit.render.result import Rendering, Result
-from lofigen_kit.runtime.files import check_free, safe_name, writing
-from lofigen_kit.runtime.seeding import stream
+from lofigen_kit.runtime.files import check_free, explain_write_errors, make_safe_name
+from lofigen_kit.runtime.seeding import rng_for
 
 if TYPE_CHECKING:
     from lofigen_kit.provenance.c2pa import Identity
@@ -32,11 +32,11 @@ STEMS = ".stems"
 """What the name of a folder of stems ends in."""
 
 
-def recipe_of(rendering: Rendering, registry: Registry) -> dict[str, Any]:
+def make_file_recipe(rendering: Rendering, registry: Registry) -> dict[str, Any]:
     """Return the recipe of a take as its file will hold it."""
-    from lofigen_kit.audio.hashing import audio_sha256
+    from lofigen_kit.audio.hashing import hash_audio
 
-    return recipe(rendering, registry, audio_sha256(stored(rendering)))
+    return make_recipe(rendering, registry, hash_audio(quantise_rendering(rendering)))
 
 
 def save(
@@ -63,15 +63,19 @@ def save(
         InputError: if a file is there already, or the place cannot be written to.
         RenderError: if the system fails while writing; nothing half-written stays.
     """
-    from lofigen_kit.audio.hashing import audio_sha256
+    from lofigen_kit.audio.hashing import hash_audio
 
     midi = rendering.preset.output.midi
-    check_free(*files_of(path, midi=midi), *stem_files(path, rendering.stems), force=force)
-    audio = stored(rendering)
-    facts = recipe(rendering, registry, audio_sha256(audio))
-    sound = Sound(audio.channels, audio.frames, audio.sample_rate_hz)
-    write(rendering, path, facts, cut(audio.samples), sound, identity=identity, force=force)
-    with writing(path):
+    check_free(
+        *list_output_files(path, midi=midi), *list_stem_files(path, rendering.stems), force=force
+    )
+    audio = quantise_rendering(rendering)
+    facts = make_recipe(rendering, registry, hash_audio(audio))
+    sound = AudioFormat(audio.channels, audio.frames, audio.sample_rate_hz)
+    write(
+        rendering, path, facts, split_blocks(audio.samples), sound, identity=identity, force=force
+    )
+    with explain_write_errors(path):
         save_stems(rendering, path, force=force)
     return facts
 
@@ -81,7 +85,7 @@ def write(
     path: Path,
     facts: dict[str, Any],
     blocks: Iterable[np.ndarray],
-    sound: Sound,
+    sound: AudioFormat,
     *,
     identity: Identity | None = None,
     force: bool = False,
@@ -109,7 +113,7 @@ def write(
     comment = json.dumps(facts, ensure_ascii=False, separators=(",", ":"))
     seal = None
     if identity:
-        seal = partial(identity.seal, path=path, format=output.format, comment=comment)
+        seal = partial(identity.sign_file, path=path, format=output.format, comment=comment)
     beside = {path.with_suffix(".json"): text.encode()}
     if output.midi:
         from lofigen_kit.music.midi import to_midi
@@ -119,7 +123,7 @@ def write(
         _logger.warning(
             "%s: players add a gap to an MP3: for a seamless loop write WAV or FLAC", path
         )
-    with writing(path):
+    with explain_write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             for sidecar, blob in beside.items():
@@ -132,7 +136,7 @@ def write(
                 bit_depth=output.bit_depth,
                 comment=comment,
                 rng=None,
-                labels=labels_of(result, sound),
+                metadata=make_metadata(result, sound),
                 seal=seal,
                 force=force,
             )
@@ -142,7 +146,7 @@ def write(
             raise
 
 
-def stored(rendering: Rendering) -> AudioBuffer:
+def quantise_rendering(rendering: Rendering) -> AudioBuffer:
     """Return a rendering's sound as its file will hold it, dithered if it is of 16 bits."""
     from lofigen_kit.audio.files import as_stored
 
@@ -151,18 +155,18 @@ def stored(rendering: Rendering) -> AudioBuffer:
         rendering.audio,
         format=preset.output.format,
         bit_depth=preset.output.bit_depth,
-        rng=stream(preset.seed, rendering.take, "output"),
+        rng=rng_for(preset.seed, rendering.take, "output"),
     )
 
 
-def labels_of(rendering: Result, sound: Sound) -> Labels:
+def make_metadata(rendering: Result, sound: AudioFormat) -> AudioMetadata:
     """Return what other programs are told of a finished sound."""
     score = rendering.score
     facts = (rendering.preset.name, f"{score.tempo_bpm:.6g} BPM", score.key, rendering.title)
     bar_s = 4.0 * score.grid.beat_s
     starts = (score.start_s + n * bar_s for n in range(min(score.bars, MAX_CUES)))
     frames = [round(start_s * sound.sample_rate_hz) for start_s in starts]
-    return Labels(
+    return AudioMetadata(
         title=f"{rendering.title} ({rendering.preset.name})",
         description=", ".join(fact for fact in facts if fact),
         tempo_bpm=score.tempo_bpm,
@@ -179,29 +183,29 @@ def labels_of(rendering: Result, sound: Sound) -> Labels:
     )
 
 
-def files_of(path: Path, *, midi: bool = False) -> tuple[Path, ...]:
+def list_output_files(path: Path, *, midi: bool = False) -> tuple[Path, ...]:
     """Return what `save` writes: the audio file, and beside it the recipe and the score."""
     suffixes = (".json", ".mid") if midi else (".json",)
     return path, *(path.with_suffix(suffix) for suffix in suffixes)
 
 
-def stems_folder(path: Path) -> Path:
+def get_stems_folder(path: Path) -> Path:
     """Return the folder beside `path` that holds its stems."""
     return path.with_name(f"{path.stem}{STEMS}")
 
 
-def stem_files(path: Path, stages: Iterable[str]) -> list[Path]:
+def list_stem_files(path: Path, stages: Iterable[str]) -> list[Path]:
     """Return the files beside `path` for the sound after each stage, in order."""
-    folder = stems_folder(path)
+    folder = get_stems_folder(path)
     names = [stage.removeprefix("effects.").partition("#")[0] for stage in stages]
-    return [folder / f"{number:02}-{safe_name(name)}.wav" for number, name in enumerate(names)]
+    return [folder / f"{number:02}-{make_safe_name(name)}.wav" for number, name in enumerate(names)]
 
 
 def save_stems(rendering: Rendering, path: Path, *, force: bool) -> None:
     """Write the sound after each stage, as 32-bit float, into the folder beside the file."""
     from lofigen_kit.audio.files import write_audio
 
-    files = stem_files(path, rendering.stems)
+    files = list_stem_files(path, rendering.stems)
     for file, (stage, audio) in zip(files, rendering.stems.items(), strict=True):
         file.parent.mkdir(exist_ok=True)
         write_audio(
@@ -210,22 +214,24 @@ def save_stems(rendering: Rendering, path: Path, *, force: bool) -> None:
             format="wav",
             bit_depth=32,
             comment="",
-            rng=stream(rendering.preset.seed, rendering.take, f"output.{stage}"),
+            rng=rng_for(rendering.preset.seed, rendering.take, f"output.{stage}"),
             force=force,
         )
 
 
-def file_stem(rendering: Rendering) -> str:
+def name_rendering(rendering: Rendering) -> str:
     """Return a file name without suffix: `lofi-tape_78bpm_Dmin_seed3_take0`."""
-    return stem(rendering.preset, rendering.take, rendering.score.tempo_bpm, rendering.score.key)
+    return name_take(
+        rendering.preset, rendering.take, rendering.score.tempo_bpm, rendering.score.key
+    )
 
 
-def stem(preset: Preset, take: int, tempo_bpm: float, key: str) -> str:
+def name_take(preset: Preset, take: int, tempo_bpm: float, key: str) -> str:
     """Return a file name without suffix, safe on every system."""
     tonic, _, mode = key.partition(" ")
-    parts = [safe_name(preset.name), f"{tempo_bpm:.6g}bpm"]
+    parts = [make_safe_name(preset.name), f"{tempo_bpm:.6g}bpm"]
     if tonic:
-        parts.append(safe_name(tonic.replace("#", "s") + mode[:3]))
+        parts.append(make_safe_name(tonic.replace("#", "s") + mode[:3]))
     return "_".join([*parts, f"seed{preset.seed}", f"take{take}"])
 
 
@@ -258,17 +264,17 @@ def process(
         InputError: if the file is no audio or damaged, or the place cannot be written to.
         RenderError: naming the stage that broke; nothing half-written stays.
     """
-    check_free(*files_of(target), force=force)
+    check_free(*list_output_files(target), force=force)
     # Where the result will lie there is room for it: the folder, or the nearest that is there.
     folder = next(p for p in target.absolute().parents if p.is_dir())
     recording = examine(path, salvage=salvage)
-    with processed(recording, preset, folder, target=target, progress=progress) as done:
+    with process_recording(recording, preset, folder, target=target, progress=progress) as done:
         facts = recipe_of_processed(done, path, registry)
         write(done.result, target, facts, done.blocks(), done.sound, identity=identity, force=force)
     return facts
 
 
-def recipe_of_processed(done: Processed, path: Path, registry: Registry) -> dict[str, Any]:
+def recipe_of_processed(done: ProcessedRecording, path: Path, registry: Registry) -> dict[str, Any]:
     """Return the recipe of a recording that was processed.
 
     Args:
@@ -276,7 +282,7 @@ def recipe_of_processed(done: Processed, path: Path, registry: Registry) -> dict
         path: The recording, which may say that it was generated: effects do not change that.
         registry: The plugins that the preset's components came from.
     """
-    facts = recipe(done.result, registry, done.audio_sha256)
+    facts = make_recipe(done.result, registry, done.audio_sha256)
     if is_generated(read(path)):
         facts["disclosure"] = f"{MADE}, {PROCESSED}"
     return facts

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from lofigen_kit.audio.files import file_sha256
+from lofigen_kit.audio.files import hash_audio_file
 from lofigen_kit.errors import InputError
 from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.provenance import c2pa, recipe
 from lofigen_kit.provenance.c2pa import Credentials
-from lofigen_kit.provenance.replay import Replay, replay
+from lofigen_kit.provenance.replay import ReplayResult, replay
 from lofigen_kit.render.result import Progress
 
-Sound = Literal["unknown", "as recorded", "changed", "encoded"]
+SoundState = Literal["unknown", "as recorded", "changed", "encoded"]
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Verdict:
     """
 
     recipe: dict[str, Any] | None
-    sound: Sound
+    sound: SoundState
     credentials: Credentials
-    replay: Replay | None = None
+    replay: ReplayResult | None = None
     not_replayed: str = ""
     missing: tuple[str, ...] = ()
 
@@ -90,13 +90,13 @@ def verify(
     return Verdict(facts, sound, signed, again, why_not, missing)
 
 
-def compare(path: Path, facts: dict[str, Any] | None) -> Sound:
+def compare(path: Path, facts: dict[str, Any] | None) -> SoundState:
     """Compare a file's samples with the hash in its recipe, in constant memory.
 
     Raises:
         AudioError: if the file is not readable audio.
     """
-    digest = file_sha256(path)
+    digest = hash_audio_file(path)
     if facts is None or facts.get("command") == recipe.STREAM:  # whose header is written before it
         return "unknown"
     if facts.get("audio_sha256_of") == recipe.BEFORE_ENCODING:

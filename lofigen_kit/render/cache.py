@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
-MOST_BYTES = 2 << 30
+MAX_CACHE_BYTES = 2 << 30
 _KEPT_OF_MOST = 0.9
 """How full the folder stays after it was full, so that it is not tidied at every file."""
 
 
-def cache_dir() -> Path:
+def get_cache_dir() -> Path:
     """Return the user's folder for it, which need not exist."""
     import platformdirs
 
@@ -35,7 +35,7 @@ class Cache:
         most_bytes: How large they may grow together.
     """
 
-    def __init__(self, folder: Path, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, folder: Path, most_bytes: int = MAX_CACHE_BYTES) -> None:
         self.folder = folder
         self._most_bytes = most_bytes
 

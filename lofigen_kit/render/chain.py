@@ -11,12 +11,12 @@ import numpy as np
 from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.components.base import Context, Take
 from lofigen_kit.effects import rack
-from lofigen_kit.effects.effect import speed_of, transposition_of
-from lofigen_kit.effects.rack import at_stage
+from lofigen_kit.effects.effect import compute_speed, compute_transposition
+from lofigen_kit.effects.rack import locate_errors
 from lofigen_kit.errors import PresetError
 from lofigen_kit.music.score import BeatGrid, Score
 from lofigen_kit.preset.schema import Preset
-from lofigen_kit.runtime.seeding import stream
+from lofigen_kit.runtime.seeding import rng_for
 
 if TYPE_CHECKING:
     from lofigen_kit.nn.checkpoint import Network
@@ -26,7 +26,7 @@ PRIME_FRAMES = 8192
 """How much of the past the network hears before it plays, unless its receptive field is longer."""
 
 
-def context(
+def make_stage_context(
     preset: Preset,
     take: int,
     stage: str,
@@ -36,7 +36,7 @@ def context(
     root: Path | None = None,
 ) -> Context:
     """Return what a stage of a take is given: its own stream of randomness, and the beats."""
-    rng = stream(preset.seed, take, stage)
+    rng = rng_for(preset.seed, take, stage)
     return Context(rng=rng, grid=grid, device=device, root=root)
 
 
@@ -48,8 +48,8 @@ def load_network(preset: Preset, device: str = "cpu") -> Network | None:
     """
     if preset.model is None or preset.sampler is None:
         return None
-    with at_stage(f"model {preset.model.use}", reads=True):
-        known = context(preset, 0, "model", BeatGrid(), device=device, root=preset.root)
+    with locate_errors(f"model {preset.model.use}", reads=True):
+        known = make_stage_context(preset, 0, "model", BeatGrid(), device=device, root=preset.root)
         network = preset.model.load(known)
     if network.spec.head not in preset.sampler.heads:
         raise PresetError(
@@ -60,38 +60,40 @@ def load_network(preset: Preset, device: str = "cpu") -> Network | None:
     return network
 
 
-def stage_names(preset: Preset) -> list[str]:
+def list_stage_names(preset: Preset) -> list[str]:
     """Return the names of the stages whose sounds are the stems, in order."""
     first = "source" if preset.model is None else "model"
-    return [first, *(name for name, _ in rack.stages(preset.effects))]
+    return [first, *(name for name, _ in rack.name_stages(preset.effects))]
 
 
-def heard_score(preset: Preset, score: Score) -> Score:
+def transform_score(preset: Preset, score: Score) -> Score:
     """Return a score as it is heard after a preset's effects: their tempo, their pitch."""
-    moved = score.at_speed(speed_of(preset.effects))
-    return moved.transposed(transposition_of(preset.effects))
+    moved = score.change_speed(compute_speed(preset.effects))
+    return moved.shift_pitch(compute_transposition(preset.effects))
 
 
-def _resampled(audio: AudioBuffer, rate_hz: int, score: Score) -> AudioBuffer:
+def _resample_to_score(audio: AudioBuffer, rate_hz: int, score: Score) -> AudioBuffer:
     from lofigen_kit.dsp.resample import resample_piece
 
     return resample_piece(audio, rate_hz, duration_s=score.duration_s, loop=score.loop)
 
 
-def prime_of(take: Take, network: Network) -> np.ndarray:
+def make_prime(take: Take, network: Network) -> np.ndarray:
     """Return what the network hears first: what would sound before bar 1 as the loop repeats."""
     rate_hz = network.spec.sample_rate_hz
-    past: np.ndarray = _resampled(take.audio.mono(), rate_hz, take.score).samples[0]
+    past: np.ndarray = _resample_to_score(take.audio.mono(), rate_hz, take.score).samples[0]
     return past[-max(PRIME_FRAMES, network.spec.receptive_field) :]
 
 
-def _guide(score: Score, network: Network, before: int, frames: int) -> np.ndarray | None:
+def _make_conditioning(
+    score: Score, network: Network, before: int, frames: int
+) -> np.ndarray | None:
     """Return the guide of the prime and of what is to be played."""
-    from lofigen_kit.music.conditioning import guide_channels
+    from lofigen_kit.music.conditioning import render_conditioning
 
     if not network.spec.guide:
         return None
-    return guide_channels(
+    return render_conditioning(
         score,
         network.spec.guide,
         start=-before,

@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from lofigen_kit.audio.blocks import cut
-from lofigen_kit.components.contracts import Effect, LawSampler
+from lofigen_kit.audio.blocks import split_blocks
+from lofigen_kit.components.contracts import Effect, ParametricSampler
 from lofigen_kit.effects import rack
 from lofigen_kit.effects.effect import BlockEffect, Process
-from lofigen_kit.nn.distribution import DrawLaw
+from lofigen_kit.nn.distribution import SamplingParams
 from lofigen_kit.preset.schema import Preset
 
-MOST_TEMPERATURE = 2.0
+MAX_TEMPERATURE = 2.0
 
 
 class Knob:
@@ -64,7 +64,7 @@ class Knob:
             return self.value
 
 
-class Turned:
+class KnobControl:
     """The hand on one number of an effect: it goes where its knob stands over one block.
 
     Args:
@@ -85,22 +85,22 @@ class Turned:
         start = getattr(now, self._field) if self._last is None else self._last
         self._last = target
         if start == target:
-            return process(block, self._at(now, target))
-        pieces = list(cut(block, rack.CONTROL))
+            return process(block, self._set_field(now, target))
+        pieces = list(split_blocks(block, rack.CONTROL))
         way = np.linspace(start, target, len(pieces) + 1)[1:].tolist()
         return np.concatenate(
             [
-                process(piece, self._at(now, value))
+                process(piece, self._set_field(now, value))
                 for piece, value in zip(pieces, way, strict=True)
             ],
             axis=1,
         )
 
-    def _at(self, now: Any, value: float) -> Any:
+    def _set_field(self, now: Any, value: float) -> Any:
         return now.model_copy(update={self._field: value})
 
 
-class Controls:
+class LiveControls:
     """What can be changed of a preset while it plays.
 
     Args:
@@ -115,36 +115,36 @@ class Controls:
 
     def __init__(self, preset: Preset, device: str = "cpu") -> None:
         self.knobs: dict[str, Knob] = {}
-        self.hands: dict[str, rack.Hand] = {}
-        self._law: DrawLaw | None = None
+        self.stage_controls: dict[str, rack.LiveControl] = {}
+        self._law: SamplingParams | None = None
         self._skip = Event()
-        if isinstance(preset.sampler, LawSampler) and device == "cpu":
-            self._law = preset.sampler.law()
+        if isinstance(preset.sampler, ParametricSampler) and device == "cpu":
+            self._law = preset.sampler.sampling_params()
             self.knobs["temperature"] = Knob(
-                "temperature", self._law.temperature, least=0.0, most=MOST_TEMPERATURE, add=0.05
+                "temperature", self._law.temperature, least=0.0, most=MAX_TEMPERATURE, add=0.05
             )
-        self._add(preset, "drive", "tape-saturation", "drive_db", add=1.0)
-        self._add(preset, "cutoff", "lowpass", "cutoff_hz", ratio=2.0 ** (1 / 6))
+        self._add_knob(preset, "drive", "tape-saturation", "drive_db", add=1.0)
+        self._add_knob(preset, "cutoff", "lowpass", "cutoff_hz", ratio=2.0 ** (1 / 6))
 
     @property
-    def law(self) -> DrawLaw | None:
+    def sampling_params(self) -> SamplingParams | None:
         """How the network is to draw; None where it draws as its sampler says."""
         knob = self.knobs.get("temperature")
         if self._law is None or knob is None or not knob.touched:
             return None
         return replace(self._law, temperature=knob.value)
 
-    def skip(self) -> None:
+    def request_next_section(self) -> None:
         """Let the next bar begin another section."""
         self._skip.set()
 
-    def next_section(self) -> bool:
+    def take_section_request(self) -> bool:
         """Return whether another section is asked for, once."""
         asked = self._skip.is_set()
         self._skip.clear()
         return asked
 
-    def _add(
+    def _add_knob(
         self,
         preset: Preset,
         name: str,
@@ -154,18 +154,18 @@ class Controls:
         add: float = 0.0,
         ratio: float = 1.0,
     ) -> None:
-        for stage, effect in rack.stages(preset.effects):
+        for stage, effect in rack.name_stages(preset.effects):
             if effect.use == use and isinstance(effect, BlockEffect) and effect.mix:
-                least, most = _bounds(effect, field)
+                least, most = _find_bounds(effect, field)
                 knob = Knob(
                     name, getattr(effect, field), least=least, most=most, add=add, ratio=ratio
                 )
                 self.knobs[name] = knob
-                self.hands[stage] = Turned(knob, field)
+                self.stage_controls[stage] = KnobControl(knob, field)
                 return
 
 
-def _bounds(effect: Effect, field: str) -> tuple[float, float]:
+def _find_bounds(effect: Effect, field: str) -> tuple[float, float]:
     """Return the least and the most that a number of an effect may be."""
     facts = type(effect).model_json_schema()["properties"][field]
     number = facts.get("anyOf", [facts])[0]

@@ -14,29 +14,29 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lofigen_kit.audio.block_file import Spool
+from lofigen_kit.audio.block_file import BlockFile
 from lofigen_kit.audio.blocks import Blocks
-from lofigen_kit.audio.buffer import AudioBuffer, Sound
-from lofigen_kit.audio.files import audio_blocks, blocks_as_stored, check_fits
+from lofigen_kit.audio.buffer import AudioBuffer, AudioFormat
+from lofigen_kit.audio.files import check_fits, quantise_blocks, read_audio_blocks
 from lofigen_kit.audio.hashing import SoundHash
 from lofigen_kit.components.base import Context
 from lofigen_kit.effects import rack
-from lofigen_kit.effects.rack import at_stage
+from lofigen_kit.effects.rack import locate_errors
 from lofigen_kit.errors import AudioError, PresetError
 from lofigen_kit.music.score import BeatGrid, Score
 from lofigen_kit.preset.schema import Master, Preset
-from lofigen_kit.render.chain import heard_score
+from lofigen_kit.render.chain import transform_score
 from lofigen_kit.render.result import Result
-from lofigen_kit.runtime.seeding import stream
+from lofigen_kit.runtime.seeding import rng_for
 
 if TYPE_CHECKING:
     from lofigen_kit.dsp.mastering import MasteredBlocks
 
-HEARD_S = 60.0
+ANALYSIS_S = 60.0
 """How much of a file is heard to find its beat."""
-HEARD_HZ = 8000
+ANALYSIS_RATE_HZ = 8000
 
-MOST_BARS = 10_000
+MAX_BARS = 10_000
 FRAMES_AT_ONCE = 1 << 15
 
 Progress = Callable[[str, int, int], None]
@@ -55,13 +55,13 @@ class Recording:
     """
 
     path: Path
-    sound: Sound
+    sound: AudioFormat
     grid: BeatGrid
     sha256: str
 
 
 @dataclass(frozen=True)
-class Processed:
+class ProcessedRecording:
     """A file that went through the effects and the master.
 
     Attributes:
@@ -72,20 +72,20 @@ class Processed:
     """
 
     result: Result
-    sound: Sound
+    sound: AudioFormat
     blocks: Callable[[], Blocks]
     audio_sha256: str
 
 
 @contextmanager
-def processed(
+def process_recording(
     recording: Recording,
     preset: Preset,
     folder: Path,
     *,
     target: Path | None = None,
     progress: Progress | None = None,
-) -> Iterator[Processed]:
+) -> Iterator[ProcessedRecording]:
     """Process a file without writing it; what it becomes can be read while the context lasts.
 
     Args:
@@ -103,28 +103,30 @@ def processed(
     if output.midi:
         raise PresetError("a recording has no score to write", where="output.midi",
                           remedy="set output.midi=false")  # fmt: skip
-    piece, blocks = _played(recording, preset)
+    piece, blocks = _apply_rack(recording, preset)
     if target:
         check_fits(target, piece, format=output.format, bit_depth=output.bit_depth)
     with ExitStack() as spools:
 
-        def store() -> Spool:
-            return spools.enter_context(Spool(folder))
+        def store() -> BlockFile:
+            return spools.enter_context(BlockFile(folder))
 
-        heard = _watched(blocks, piece, progress)
-        mastered = _mastered(_faded(heard, piece, preset.master, store), preset, piece, store)
+        heard = _report_progress(blocks, piece, progress)
+        mastered = _master_recording(
+            _fade_blocks(heard, piece, preset.master, store), preset, piece, store
+        )
         sound = replace(piece, frames=mastered.frames)
 
         def stored() -> Blocks:
-            return blocks_as_stored(
+            return quantise_blocks(
                 mastered.blocks(),
                 format=output.format,
                 bit_depth=output.bit_depth,
-                rng=stream(preset.seed, 0, "output"),
+                rng=rng_for(preset.seed, 0, "output"),
             )
 
         result = _result(recording, preset, sound, mastered)
-        yield Processed(result, sound, stored, _hash(stored(), sound))
+        yield ProcessedRecording(result, sound, stored, _hash(stored(), sound))
 
 
 def examine(path: Path, *, salvage: bool = False) -> Recording:
@@ -146,62 +148,64 @@ def examine(path: Path, *, salvage: bool = False) -> Recording:
     heard: list[np.ndarray] = []
     channels = frames = rate_hz = 0
     digest: SoundHash | None = None
-    for block in audio_blocks(path, frames=FRAMES_AT_ONCE, strict=not salvage):
+    for block in read_audio_blocks(path, frames=FRAMES_AT_ONCE, strict=not salvage):
         channels, rate_hz = block.channels, block.sample_rate_hz
         digest = digest or SoundHash(channels, rate_hz)
         digest.update(block.samples)
-        if frames < HEARD_S * rate_hz:
+        if frames < ANALYSIS_S * rate_hz:
             heard.append(block.mono().samples)
         frames += block.frames
     assert digest is not None  # noqa: S101 - a file without samples was refused
     opening = AudioBuffer(np.concatenate(heard, axis=1), rate_hz)
-    tempo_bpm, start_s = beat_track(resample(opening, HEARD_HZ))
+    tempo_bpm, start_s = beat_track(resample(opening, ANALYSIS_RATE_HZ))
     return Recording(
         path,
-        Sound(min(channels, 2), frames, rate_hz),
+        AudioFormat(min(channels, 2), frames, rate_hz),
         BeatGrid(tempo_bpm=tempo_bpm, start_s=start_s),
         digest.hexdigest(),
     )
 
 
-def _at_rate(recording: Recording, rate_hz: int) -> Sound:
-    from lofigen_kit.dsp.resample import resampled_frames
+def _compute_output_format(recording: Recording, rate_hz: int) -> AudioFormat:
+    from lofigen_kit.dsp.resample import count_resampled_frames
 
     sound = recording.sound
-    frames = resampled_frames(sound.frames, sound.sample_rate_hz, rate_hz)
+    frames = count_resampled_frames(sound.frames, sound.sample_rate_hz, rate_hz)
     if not frames:
         raise AudioError(
             "the file holds no sound", where=recording.path, remedy="choose another one"
         )
-    return Sound(sound.channels, frames, rate_hz)
+    return AudioFormat(sound.channels, frames, rate_hz)
 
 
-def _played(recording: Recording, preset: Preset) -> tuple[Sound, Blocks]:
+def _apply_rack(recording: Recording, preset: Preset) -> tuple[AudioFormat, Blocks]:
     """Return what a file becomes at the output's rate, through all effects, and its blocks."""
-    from lofigen_kit.dsp.resample import resampled_blocks
+    from lofigen_kit.dsp.resample import resample_blocks
 
     def context(stage: str) -> Context:
-        return Context(rng=stream(preset.seed, 0, stage), grid=recording.grid, root=preset.root)
+        return Context(rng=rng_for(preset.seed, 0, stage), grid=recording.grid, root=preset.root)
 
-    sound = _at_rate(recording, preset.output.sample_rate_hz)
+    sound = _compute_output_format(recording, preset.output.sample_rate_hz)
     old_hz = recording.sound.sample_rate_hz
-    dry = resampled_blocks(_read(recording), sound.channels, old_hz, sound.sample_rate_hz)
+    dry = resample_blocks(_read(recording), sound.channels, old_hz, sound.sample_rate_hz)
     tail = preset.output.tail == "auto"
-    return rack.play(preset.effects, sound, context, dry, tail=tail)
+    return rack.process_stream(preset.effects, sound, context, dry, tail=tail)
 
 
-def _faded(blocks: Blocks, piece: Sound, chosen: Master, store: Callable[[], Spool]) -> Blocks:
+def _fade_blocks(
+    blocks: Blocks, piece: AudioFormat, chosen: Master, store: Callable[[], BlockFile]
+) -> Blocks:
     """Yield a sound with its fades; where it ends, with its tail, is known at its end alone."""
-    from lofigen_kit.dsp.fades import faded
+    from lofigen_kit.dsp.fades import apply_fades
 
-    if not chosen.fades:
+    if not chosen.has_fades:
         yield from blocks
         return
     kept, frames = store(), 0
     for block in blocks:
         kept.append(block)
         frames += block.shape[1]
-    yield from faded(
+    yield from apply_fades(
         kept,
         replace(piece, frames=frames),
         fade_in_ms=chosen.fade_in_ms,
@@ -212,7 +216,7 @@ def _faded(blocks: Blocks, piece: Sound, chosen: Master, store: Callable[[], Spo
 def _read(recording: Recording) -> Blocks:
     """Yield a file's samples, as they were when it was examined."""
     left = recording.sound.frames
-    for block in audio_blocks(recording.path, frames=FRAMES_AT_ONCE, again=True):
+    for block in read_audio_blocks(recording.path, frames=FRAMES_AT_ONCE, again=True):
         samples = (block if block.channels < 3 else block.stereo()).samples
         yield samples[:, :left]
         left -= block.frames
@@ -220,7 +224,7 @@ def _read(recording: Recording) -> Blocks:
         raise AudioError("the file has changed", where=recording.path, remedy="process it again")
 
 
-def _watched(blocks: Blocks, sound: Sound, progress: Progress | None) -> Blocks:
+def _report_progress(blocks: Blocks, sound: AudioFormat, progress: Progress | None) -> Blocks:
     """Yield blocks, and tell how far they are."""
     frames = 0
     for block in blocks:
@@ -231,12 +235,12 @@ def _watched(blocks: Blocks, sound: Sound, progress: Progress | None) -> Blocks:
         yield block
 
 
-def _mastered(
-    blocks: Blocks, preset: Preset, sound: Sound, store: Callable[[], Spool]
+def _master_recording(
+    blocks: Blocks, preset: Preset, sound: AudioFormat, store: Callable[[], BlockFile]
 ) -> MasteredBlocks:
     from lofigen_kit.dsp.mastering import master_blocks
 
-    with at_stage("master"):
+    with locate_errors("master"):
         return master_blocks(
             blocks,
             sound,
@@ -246,16 +250,18 @@ def _mastered(
         )
 
 
-def _result(recording: Recording, preset: Preset, sound: Sound, mastered: MasteredBlocks) -> Result:
+def _result(
+    recording: Recording, preset: Preset, sound: AudioFormat, mastered: MasteredBlocks
+) -> Result:
     grid = recording.grid
     bars = round(max(recording.sound.duration_s - grid.start_s, 0.0) / (4 * grid.beat_s))
     score = Score(
         tempo_bpm=grid.tempo_bpm,
-        bars=min(bars, MOST_BARS),
+        bars=min(bars, MAX_BARS),
         start_s=grid.start_s,
         duration_s=recording.sound.duration_s,
     )
-    heard = heard_score(preset, score).model_copy(update={"duration_s": sound.duration_s})
+    heard = transform_score(preset, score).model_copy(update={"duration_s": sound.duration_s})
     return Result(
         preset=preset,
         take=0,
@@ -271,7 +277,7 @@ def _result(recording: Recording, preset: Preset, sound: Sound, mastered: Master
     )
 
 
-def _hash(blocks: Blocks, sound: Sound) -> str:
+def _hash(blocks: Blocks, sound: AudioFormat) -> str:
     digest = SoundHash(sound.channels, sound.sample_rate_hz)
     for block in blocks:
         digest.update(block)

@@ -50,7 +50,7 @@ class Result:
     @property
     def loop(self) -> bool:
         """Whether its end leads into its beginning."""
-        return _goes_round(self.preset, self.score)
+        return _is_loop(self.preset, self.score)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,5 +71,5 @@ class Rendering(Result):
     stems: dict[str, AudioBuffer] = field(default_factory=dict)
 
 
-def _goes_round(preset: Preset, score: Score) -> bool:
+def _is_loop(preset: Preset, score: Score) -> bool:
     return score.loop and preset.output.loop

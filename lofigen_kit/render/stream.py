@@ -17,31 +17,31 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from lofigen_kit.audio.blocks import BLOCK, Blocks, in_equal_pieces
+from lofigen_kit.audio.blocks import BLOCK, Blocks, rechunk
 from lofigen_kit.audio.buffer import AudioBuffer, EndlessSound
 from lofigen_kit.components.base import Context, Take
 from lofigen_kit.components.contracts import Sampler
 from lofigen_kit.effects import rack
-from lofigen_kit.effects.rack import at_stage
+from lofigen_kit.effects.rack import locate_errors
 from lofigen_kit.errors import PresetError
 from lofigen_kit.music.score import BeatGrid, Hit, Note, Score
 from lofigen_kit.preset.schema import Preset
-from lofigen_kit.render.chain import context, load_network, prime_of
+from lofigen_kit.render.chain import load_network, make_prime, make_stage_context
 from lofigen_kit.runtime.device import choose_device
-from lofigen_kit.runtime.prefetch import one_ahead
-from lofigen_kit.runtime.seeding import stream
+from lofigen_kit.runtime.prefetch import prefetch
+from lofigen_kit.runtime.seeding import rng_for
 
 if TYPE_CHECKING:
-    from lofigen_kit.engine import Stream, TorchStream
+    from lofigen_kit.engine import CompiledDecoder, TorchDecoder
     from lofigen_kit.nn.checkpoint import Network
-    from lofigen_kit.render.live_controls import Controls
+    from lofigen_kit.render.live_controls import LiveControls
 
-Written = TypeVar("Written", Note, Hit)
+TimedEvent = TypeVar("TimedEvent", Note, Hit)
 
 STEPS = 2048
 """How much the network plays at once: a quarter of a second."""
 
-SEAM_S = 0.02
+CROSSFADE_S = 0.02
 """How long one section of a source's own audio fades over into the next."""
 
 BEATS_PER_BAR = 4
@@ -63,7 +63,7 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Rehearsal:
+class GainMeasurement:
     """What was found out before anything is heard.
 
     Attributes:
@@ -75,7 +75,7 @@ class Rehearsal:
     speed: float
 
 
-class Endless:
+class StreamRenderer:
     """A preset that plays on and on.
 
     Args:
@@ -97,8 +97,8 @@ class Endless:
         self._preset = preset
         self._device = choose_device(device)
         self._network = load_network(preset, self._device)
-        self.first = self._drawn(0)
-        self._preset = _in_tempo(preset, self.first.score)
+        self.first = self._make_section(0)
+        self._preset = _hold_tempo(preset, self.first.score)
         self.sound = EndlessSound(2, preset.output.sample_rate_hz)
         self.grid = self.first.score.grid
         _check_section(self.first.score, self.grid, number=0)
@@ -124,143 +124,157 @@ class Endless:
         network = {"model": self._network.licence} if self._network else {}
         return {"source": self.first.licence, **network}
 
-    def rehearse(self, clock: Callable[[], float]) -> Rehearsal:
+    def measure_gain(self, clock: Callable[[], float]) -> GainMeasurement:
         """Play the first section to nobody, as no hand changes it, and find out what is needed.
 
         Args:
             clock: Tells the time in seconds, to measure how fast it goes.
         """
-        from lofigen_kit.dsp.mastering import gain_db_for
-        from lofigen_kit.dsp.streaming_master import without_dc
+        from lofigen_kit.dsp.mastering import compute_master_gain_db
+        from lofigen_kit.dsp.streaming_master import remove_dc
 
         master, frames = self._preset.master, self._frames(self.first.score.bars)
         told: list[tuple[float, int]] = []
-        blocks = without_dc(self._heard(), self.sound)
-        with at_stage("master"):
-            gain_db = gain_db_for(
-                _timed(begun(blocks, frames), clock, told),
+        blocks = remove_dc(self._run_effects(), self.sound)
+        with locate_errors("master"):
+            gain_db = compute_master_gain_db(
+                _record_times(truncate_blocks(blocks, frames), clock, told),
                 self.sound,
                 loudness_lufs=master.loudness_lufs,
                 true_peak_dbtp=master.true_peak_dbtp,
             )
-        return Rehearsal(gain_db, _speed(told) / self.sound.sample_rate_hz)
+        return GainMeasurement(gain_db, _speed(told) / self.sound.sample_rate_hz)
 
-    def blocks(self, gain_db: float, controls: Controls | None = None) -> Generator[np.ndarray]:
+    def render_blocks(
+        self, gain_db: float, controls: LiveControls | None = None
+    ) -> Generator[np.ndarray]:
         """Yield the finished sound, without an end [shape=(2, frames), dtype=float32].
 
         Args:
             gain_db: Before the limiter, as a rehearsal found it.
             controls: What a hand changes while it plays.
         """
-        from lofigen_kit.dsp.fades import faded
-        from lofigen_kit.dsp.streaming_master import limited, without_dc
+        from lofigen_kit.dsp.fades import apply_fades
+        from lofigen_kit.dsp.streaming_master import limit_peaks, remove_dc
 
         master = self._preset.master
-        heard = without_dc(self._heard(controls), self.sound)
+        heard = remove_dc(self._run_effects(controls), self.sound)
         if master.fade_in_ms:
-            heard = faded(heard, self.sound, fade_in_ms=master.fade_in_ms, fade_out_ms=0.0)
-        yield from limited(heard, self.sound, gain_db=gain_db, true_peak_dbtp=master.true_peak_dbtp)
+            heard = apply_fades(heard, self.sound, fade_in_ms=master.fade_in_ms, fade_out_ms=0.0)
+        yield from limit_peaks(
+            heard, self.sound, gain_db=gain_db, true_peak_dbtp=master.true_peak_dbtp
+        )
 
-    def _heard(self, controls: Controls | None = None) -> Blocks:
+    def _run_effects(self, controls: LiveControls | None = None) -> Blocks:
         """Yield what is heard after the effects."""
         preset = self._preset
 
         def known(stage: str) -> Context:
-            return context(preset, 0, stage, self.grid, device=self._device, root=preset.root)
+            return make_stage_context(
+                preset, 0, stage, self.grid, device=self._device, root=preset.root
+            )
 
-        _, blocks = rack.play(
+        _, blocks = rack.process_stream(
             preset.effects,
             self.sound,
             known,
-            self.dry(controls),
+            self.render_dry(controls),
             tail=False,
-            hands=controls.hands if controls else None,
+            live_controls=controls.stage_controls if controls else None,
         )
         return blocks
 
-    def dry(self, controls: Controls | None = None) -> Blocks:
+    def render_dry(self, controls: LiveControls | None = None) -> Blocks:
         """Yield what is heard before the effects; the network plays in a thread of its own.
 
         Args:
             controls: What a hand changes.
         """
-        pieces = self._sounding(controls)
-        yield from one_ahead(lambda _: next(pieces), count(), Event())
+        pieces = self._mix_dry_sound(controls)
+        yield from prefetch(lambda _: next(pieces), count(), Event())
 
-    def _sounding(self, controls: Controls | None) -> Blocks:
+    def _mix_dry_sound(self, controls: LiveControls | None) -> Blocks:
         """Yield the network's sound at the output's rate, the source's, or both."""
-        bars, network = self.bars(controls), self._network
+        bars, network = self.iterate_bars(controls), self._network
         if network is None:
             yield from self._source(bars)
             return
         dry_mix, rate_hz = self._preset.dry_mix, self.sound.sample_rate_hz
         if not dry_mix:
-            yield from self._resampled(self.played(bars, controls), network)
+            yield from self._resample_to_output(self.generate_blocks(bars, controls), network)
             return
         # What nothing guides reads no bars, and would leave all of them to be kept for it.
         read, sounding = tee(bars) if network.spec.guide else (iter(()), bars)
-        played = self._resampled(self.played(read, controls), network)
+        played = self._resample_to_output(self.generate_blocks(read, controls), network)
         pairs = zip(
-            in_equal_pieces(played, BLOCK),
-            in_equal_pieces(self._source(sounding), BLOCK),
+            rechunk(played, BLOCK),
+            rechunk(self._source(sounding), BLOCK),
             strict=True,
         )
         for ours, theirs in pairs:
             audio, source = (AudioBuffer(samples, rate_hz) for samples in (ours, theirs))
-            yield rack.crossfaded(audio, source, dry_mix).samples
+            yield rack.crossfade(audio, source, dry_mix).samples
 
-    def _resampled(self, played: Blocks, network: Network) -> Blocks:
-        from lofigen_kit.dsp.resample import resampled_blocks
+    def _resample_to_output(self, played: Blocks, network: Network) -> Blocks:
+        from lofigen_kit.dsp.resample import resample_blocks
 
         rates_hz = network.spec.sample_rate_hz, self.sound.sample_rate_hz
-        for block in resampled_blocks(played, 1, *rates_hz):
+        for block in resample_blocks(played, 1, *rates_hz):
             yield np.repeat(block, 2, axis=0)
 
-    def bars(self, controls: Controls | None = None) -> Iterator[Bar]:
+    def iterate_bars(self, controls: LiveControls | None = None) -> Iterator[Bar]:
         """Yield the bars of all sections; nothing is kept of those that are over."""
         place = count()
         for section in count():
-            take = self._take(section)
+            take = self._get_section(section)
             for number in range(take.score.bars):
                 yield Bar(take, number, next(place))
-                if controls and controls.next_section():
+                if controls and controls.take_section_request():
                     break
 
-    def played(self, bars: Iterator[Bar], controls: Controls | None = None) -> Blocks:
+    def generate_blocks(self, bars: Iterator[Bar], controls: LiveControls | None = None) -> Blocks:
         """Yield what the network plays [shape=(1, STEPS), dtype=float32]."""
-        from lofigen_kit.engine import EndlessTrack, Scroll
+        from lofigen_kit.engine import EndlessTrack, GuideReader
         from lofigen_kit.engine.track import check_finite
 
         network, sampler = self._network, self._preset.sampler
         assert network is not None  # noqa: S101 - whoever calls knows
         assert sampler is not None  # noqa: S101 - there is one where there is a network
-        prime = prime_of(self.first, network)
-        guide = Scroll(self._guide(bars, network, len(prime))) if network.spec.guide else None
-        rng = stream(self._preset.seed, 0, "sampler")
-        with at_stage(f"sampler {sampler.use}"):
-            engine = _engine(network, sampler, self._device)
-            engine.prime(EndlessTrack(prime=prime, scroll=guide, rng=rng))
+        prime = make_prime(self.first, network)
+        guide = (
+            GuideReader(self._iterate_conditioning(bars, network, len(prime)))
+            if network.spec.guide
+            else None
+        )
+        rng = rng_for(self._preset.seed, 0, "sampler")
+        with locate_errors(f"sampler {sampler.use}"):
+            engine = _make_decoder(network, sampler, self._device)
+            engine.prime(EndlessTrack(prime=prime, guide_reader=guide, rng=rng))
         while True:
-            with at_stage(f"sampler {sampler.use}"):
-                if controls and controls.law:
-                    engine.draw_by(controls.law)
+            with locate_errors(f"sampler {sampler.use}"):
+                if controls and controls.sampling_params:
+                    engine.set_sampling_params(controls.sampling_params)
                 drawn = engine.run(STEPS)
                 check_finite(drawn)
             yield drawn
 
-    def _guide(self, bars: Iterator[Bar], network: Network, before: int) -> Iterator[np.ndarray]:
+    def _iterate_conditioning(
+        self, bars: Iterator[Bar], network: Network, before: int
+    ) -> Iterator[np.ndarray]:
         """Yield the guide of the prime, and of each bar."""
-        from lofigen_kit.music.conditioning import GuideRoll, guide_channels
+        from lofigen_kit.music.conditioning import StreamingConditioning, render_conditioning
 
         names, rate_hz = network.spec.guide, network.spec.sample_rate_hz
         score = self.first.score
-        yield guide_channels(score, names, start=-before, frames=before, sample_rate_hz=rate_hz)
-        roll = GuideRoll(names, rate_hz)
-        roll.ring(score)
+        yield render_conditioning(
+            score, names, start=-before, frames=before, sample_rate_hz=rate_hz
+        )
+        roll = StreamingConditioning(names, rate_hz)
+        roll.carry_tail(score)
         for bar in bars:
-            first, end = self._span(bar.place, rate_hz)
+            first, end = self._find_bar_span(bar.place, rate_hz)
             offset_s = bar.place * self._bar_s - first / rate_hz
-            yield roll.bar(_written(bar, self._bar_s, offset_s), end - first)
+            yield roll.render_bar(_extract_bar(bar, self._bar_s, offset_s), end - first)
 
     def _source(self, bars: Iterator[Bar]) -> Blocks:
         """Yield the source's own audio, which fades from the end of a section into the next.
@@ -270,7 +284,7 @@ class Endless:
         from lofigen_kit.dsp.resample import resample_piece
 
         rate_hz = self.sound.sample_rate_hz
-        seam = round(SEAM_S * rate_hz)
+        seam = round(CROSSFADE_S * rate_hz)
         place, waiting = 0, np.zeros((2, 0), np.float32)
         samples = waiting
         for bar in bars:
@@ -280,9 +294,9 @@ class Endless:
                     bar.take.audio, rate_hz, duration_s=score.duration_s, loop=True
                 )
                 samples, place = whole.stereo().samples, 0
-                waiting = _faded_over(waiting, samples)
+                waiting = _crossfade_sections(waiting, samples)
             yield waiting
-            first, end = self._span(bar.place, rate_hz)
+            first, end = self._find_bar_span(bar.place, rate_hz)
             block = samples.take(np.arange(place, place + end - first), axis=1, mode="wrap")
             place += end - first
             yield block[:, :-seam]
@@ -293,41 +307,43 @@ class Endless:
         return BEATS_PER_BAR * self.grid.beat_s
 
     def _frames(self, bars: int) -> int:
-        return self._span(bars, self.sound.sample_rate_hz)[0]
+        return self._find_bar_span(bars, self.sound.sample_rate_hz)[0]
 
-    def _span(self, place: int, rate_hz: int) -> tuple[int, int]:
+    def _find_bar_span(self, place: int, rate_hz: int) -> tuple[int, int]:
         """Return the first sample of a bar and that of the next: roundings do not add up."""
         first, end = (math.floor(bar * self._bar_s * rate_hz) for bar in (place, place + 1))
         return first, end
 
-    def _take(self, number: int) -> Take:
+    def _get_section(self, number: int) -> Take:
         if number == 0:
             return self.first
-        take = self._drawn(number)
+        take = self._make_section(number)
         _check_section(take.score, self.grid, number=number)
         return take
 
-    def _drawn(self, number: int) -> Take:
+    def _make_section(self, number: int) -> Take:
         preset = self._preset
-        with at_stage(f"source {preset.source.use}", reads=True):
-            known = context(
+        with locate_errors(f"source {preset.source.use}", reads=True):
+            known = make_stage_context(
                 preset, number, "source", BeatGrid(), device=self._device, root=preset.source_root
             )
             return preset.source.make_take(known)
 
 
-def _engine(network: Network, sampler: Sampler, device: str) -> Stream | TorchStream:
+def _make_decoder(
+    network: Network, sampler: Sampler, device: str
+) -> CompiledDecoder | TorchDecoder:
     """Return what generates: on a CPU the compiled engine, where it is to be had."""
     if device == "cpu":
         try:
-            from lofigen_kit.engine import Stream
+            from lofigen_kit.engine import CompiledDecoder
 
-            return Stream(network, sampler)
+            return CompiledDecoder(network, sampler)
         except ImportError:  # numba does not know this Python, numpy or machine
             pass
-    from lofigen_kit.engine import TorchStream
+    from lofigen_kit.engine import TorchDecoder
 
-    return TorchStream(network, sampler, lanes=1, device=device)
+    return TorchDecoder(network, sampler, lanes=1, device=device)
 
 
 def _check(preset: Preset) -> None:
@@ -336,8 +352,8 @@ def _check(preset: Preset) -> None:
     Raises:
         PresetError: naming all of it.
     """
-    if names := rack.take_the_whole(preset.effects):
-        numbers = dict(zip((n for n, _ in rack.stages(preset.effects)), count(), strict=False))
+    if names := rack.find_whole_sound_stages(preset.effects):
+        numbers = dict(zip((n for n, _ in rack.name_stages(preset.effects)), count(), strict=False))
         without = " ".join(f"--set effects.{numbers[name]}.mix=0" for name in names)
         uses = ", ".join(name.removeprefix("effects.").partition("#")[0] for name in names)
         raise PresetError(
@@ -353,7 +369,7 @@ def _check(preset: Preset) -> None:
         )
 
 
-def _in_tempo(preset: Preset, score: Score) -> Preset:
+def _hold_tempo(preset: Preset, score: Score) -> Preset:
     """Return a preset whose source keeps to a tempo, if it would draw one for each take."""
     source = preset.source
     if getattr(source, "tempo_bpm", score.tempo_bpm) is not None:
@@ -387,13 +403,13 @@ def _check_section(score: Score, grid: BeatGrid, *, number: int) -> None:
         )
 
 
-def _written(bar: Bar, bar_s: float, offset_s: float) -> Score:
+def _extract_bar(bar: Bar, bar_s: float, offset_s: float) -> Score:
     """Return what begins in a bar, in seconds from the sample in which it begins."""
     score = bar.take.score
     since_s = bar.number * bar_s
     last = bar.number == score.bars - 1
 
-    def moved(events: tuple[Written, ...]) -> tuple[Written, ...]:
+    def moved(events: tuple[TimedEvent, ...]) -> tuple[TimedEvent, ...]:
         return tuple(
             event.model_copy(update={"onset_s": event.onset_s - since_s + offset_s})
             for event in events
@@ -411,7 +427,7 @@ def _written(bar: Bar, bar_s: float, offset_s: float) -> Score:
     )
 
 
-def _faded_over(ending: np.ndarray, following: np.ndarray) -> np.ndarray:
+def _crossfade_sections(ending: np.ndarray, following: np.ndarray) -> np.ndarray:
     """Return the end of a section, faded at equal power into what sounds before the next."""
     frames = ending.shape[1]
     if not frames:
@@ -421,7 +437,7 @@ def _faded_over(ending: np.ndarray, following: np.ndarray) -> np.ndarray:
     return np.asarray(leaving * ending + coming * following[:, -frames:])
 
 
-def begun(blocks: Blocks, frames: int) -> Generator[np.ndarray]:
+def truncate_blocks(blocks: Blocks, frames: int) -> Generator[np.ndarray]:
     """Yield the beginning of a sound."""
     for block in blocks:
         yield block[:, :frames]
@@ -430,10 +446,12 @@ def begun(blocks: Blocks, frames: int) -> Generator[np.ndarray]:
             return
 
 
-def _timed(blocks: Blocks, clock: Callable[[], float], told: list[tuple[float, int]]) -> Blocks:
+def _record_times(
+    blocks: Blocks, clock: Callable[[], float], times: list[tuple[float, int]]
+) -> Blocks:
     """Yield blocks, and tell when each came and how long it is."""
     for block in blocks:
-        told.append((clock(), block.shape[1]))
+        times.append((clock(), block.shape[1]))
         yield block
 
 

@@ -17,28 +17,28 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lofigen_kit.audio.blocks import cut
-from lofigen_kit.audio.buffer import AudioBuffer, Sound
+from lofigen_kit.audio.blocks import split_blocks
+from lofigen_kit.audio.buffer import AudioBuffer, AudioFormat
 from lofigen_kit.components.base import Context, Take
 from lofigen_kit.components.contracts import Sampler
 from lofigen_kit.effects import rack
-from lofigen_kit.effects.rack import at_stage
+from lofigen_kit.effects.rack import locate_errors
 from lofigen_kit.errors import PresetError, RenderError
 from lofigen_kit.music.score import BeatGrid, Score
 from lofigen_kit.preset.schema import Master, Preset
 from lofigen_kit.render.chain import (
-    _guide,
-    _resampled,
-    context,
-    heard_score,
+    _make_conditioning,
+    _resample_to_score,
+    list_stage_names,
     load_network,
-    prime_of,
-    stage_names,
+    make_prime,
+    make_stage_context,
+    transform_score,
 )
-from lofigen_kit.render.result import Progress, Rendering, _goes_round
+from lofigen_kit.render.result import Progress, Rendering, _is_loop
 from lofigen_kit.runtime.device import choose_device
-from lofigen_kit.runtime.prefetch import one_ahead
-from lofigen_kit.runtime.seeding import stream
+from lofigen_kit.runtime.prefetch import prefetch
+from lofigen_kit.runtime.seeding import rng_for
 
 if TYPE_CHECKING:
     from lofigen_kit.nn.checkpoint import Network
@@ -110,16 +110,19 @@ def render_takes(
             if on_take:
                 on_take(number, take)
             batch.append((number, take))
-        return [(*begun, audio) for begun, audio in zip(batch, runner.play(batch), strict=True)]
+        return [
+            (*begun, audio)
+            for begun, audio in zip(batch, runner.generate_audio(batch), strict=True)
+        ]
 
     batches = _batches(takes, TAKES_AT_ONCE[device])
-    begun = one_ahead(begin, batches, stopped) if threads > 1 else map(begin, batches)
+    begun = prefetch(begin, batches, stopped) if threads > 1 else map(begin, batches)
     for batch in begun:
         for number, take, played in batch:
             yield runner.finish(number, take, played)
 
 
-def licences_of(preset: Preset) -> dict[str, str]:
+def find_licences(preset: Preset) -> dict[str, str]:
     """Return the terms of what a preset's first take would be made from, without playing it."""
     runner = _Runner(
         preset,
@@ -163,15 +166,15 @@ class _Runner:
         self._network = load_network(preset, device)
 
     def _context(self, take: int, stage: str, grid: BeatGrid, root: Path | None = None) -> Context:
-        return context(self._preset, take, stage, grid, device=self._device, root=root)
+        return make_stage_context(self._preset, take, stage, grid, device=self._device, root=root)
 
     def make_take(self, number: int) -> Take:
         preset = self._preset
-        with at_stage(f"source {preset.source.use}", reads=True):
+        with locate_errors(f"source {preset.source.use}", reads=True):
             take = preset.source.make_take(
                 self._context(number, "source", BeatGrid(), preset.source_root)
             )
-        if preset.master.fades and _goes_round(preset, take.score):
+        if preset.master.has_fades and _is_loop(preset, take.score):
             raise PresetError("a loop cannot fade", where="master", remedy="set output.loop=false")
         return take
 
@@ -180,7 +183,7 @@ class _Runner:
         network = {"model": self._network.licence} if self._network else {}
         return {"source": take.licence, **network}
 
-    def play(self, batch: list[tuple[int, Take]]) -> list[AudioBuffer | None]:
+    def generate_audio(self, batch: list[tuple[int, Take]]) -> list[AudioBuffer | None]:
         """Return what the network plays of each take; None where there is none."""
         network, sampler = self._network, self._preset.sampler
         if network is None or sampler is None:
@@ -201,28 +204,28 @@ class _Runner:
 
     def _key(self, network: Network, number: int, take: Take) -> str:
         """Return what the network's performance of a take depends on, as a hash."""
-        from lofigen_kit.audio.hashing import audio_sha256
+        from lofigen_kit.audio.hashing import hash_audio
 
         preset = self._preset
         facts = {
             "network": network.sha256,
             "sampler": preset.sampler and preset.sampler.model_dump(mode="json"),
             "stream": [preset.seed, number, self._attempt],
-            "source": audio_sha256(take.audio),
+            "source": hash_audio(take.audio),
             "score": take.score.to_json(),
             "device": self._device,
         }
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
-    def _heard(self, take: Take, played: AudioBuffer | None) -> AudioBuffer:
+    def _mix_with_source(self, take: Take, played: AudioBuffer | None) -> AudioBuffer:
         """Return what is heard before the effects: the network's audio, the source's, or both."""
         rate_hz, dry_mix = self._preset.output.sample_rate_hz, self._preset.dry_mix
         if played is None:
-            return _resampled(take.audio, rate_hz, take.score).stereo()
-        audio = _resampled(played, rate_hz, take.score).stereo()
+            return _resample_to_score(take.audio, rate_hz, take.score).stereo()
+        audio = _resample_to_score(played, rate_hz, take.score).stereo()
         if dry_mix:
-            source = _resampled(take.audio, rate_hz, take.score).stereo()
-            audio = rack.crossfaded(audio, source, dry_mix)
+            source = _resample_to_score(take.audio, rate_hz, take.score).stereo()
+            audio = rack.crossfade(audio, source, dry_mix)
         return audio
 
     def _generate(
@@ -235,12 +238,12 @@ class _Runner:
         stage = f"sampler.attempt{self._attempt}" if self._attempt else "sampler"
         tracks = []
         for number, take in batch:
-            prime = prime_of(take, network)
+            prime = make_prime(take, network)
             frames = round(take.score.duration_s * network.spec.sample_rate_hz)
-            guide = _guide(take.score, network, len(prime), frames)
-            rng = stream(self._preset.seed, number, stage)
+            guide = _make_conditioning(take.score, network, len(prime), frames)
+            rng = rng_for(self._preset.seed, number, stage)
             tracks.append(Track(frames=frames, prime=prime, guide=guide, rng=rng))
-        with at_stage(f"sampler {sampler.use}"):
+        with locate_errors(f"sampler {sampler.use}"):
             return generate(
                 network,
                 sampler,
@@ -252,24 +255,24 @@ class _Runner:
 
     def finish(self, number: int, take: Take, played: AudioBuffer | None) -> Rendering:
         """Run the effects and the master."""
-        from lofigen_kit.audio.hashing import audio_sha256
+        from lofigen_kit.audio.hashing import hash_audio
         from lofigen_kit.dsp.mastering import master
 
         preset, network = self._preset, self._network
-        loop = _goes_round(preset, take.score)
-        first, *_ = stage_names(preset)
-        audio = self._heard(take, played)
+        loop = _is_loop(preset, take.score)
+        first, *_ = list_stage_names(preset)
+        audio = self._mix_with_source(take, played)
         stems = {first: audio}
 
         def known(stage: str) -> Context:
             return self._context(number, stage, take.score.grid, preset.root)
 
         tail = preset.output.tail == "auto"
-        for stage, heard in rack.played(preset.effects, audio, known, loop=loop, tail=tail):
+        for stage, heard in rack.process_whole(preset.effects, audio, known, loop=loop, tail=tail):
             audio = stems[stage] = heard
-        with at_stage("master"):
+        with locate_errors("master"):
             mastered = master(
-                _faded(audio, preset.master),
+                _apply_fades(audio, preset.master),
                 loudness_lufs=preset.master.loudness_lufs,
                 true_peak_dbtp=preset.master.true_peak_dbtp,
                 loop=loop,
@@ -281,11 +284,11 @@ class _Runner:
             preset=preset,
             take=number,
             title=take.title,
-            score=_lasting(heard_score(preset, take.score), audio),
+            score=_extend_score(transform_score(preset, take.score), audio),
             loudness_lufs=mastered.loudness_lufs,
             true_peak_dbtp=mastered.true_peak_dbtp,
             target_unreached=mastered.target_unreached,
-            source_sha256=audio_sha256(take.audio),
+            source_sha256=hash_audio(take.audio),
             network_sha256=network.sha256 if network else None,
             licences=self.licences(take),
             device=self._device,
@@ -294,22 +297,22 @@ class _Runner:
         )
 
 
-def _lasting(score: Score, audio: AudioBuffer) -> Score:
+def _extend_score(score: Score, audio: AudioBuffer) -> Score:
     """Return a score as long as the sound, which may sound on after the last bar."""
     if audio.frames <= round(score.duration_s * audio.sample_rate_hz):
         return score
     return score.model_copy(update={"duration_s": audio.duration_s})
 
 
-def _faded(audio: AudioBuffer, master: Master) -> AudioBuffer:
+def _apply_fades(audio: AudioBuffer, master: Master) -> AudioBuffer:
     """Return the sound with its fades, which count in its loudness as all the rest does."""
-    from lofigen_kit.dsp.fades import faded
+    from lofigen_kit.dsp.fades import apply_fades
 
-    if not master.fades:
+    if not master.has_fades:
         return audio
-    pieces = faded(
-        cut(audio.samples),
-        Sound(audio.channels, audio.frames, audio.sample_rate_hz),
+    pieces = apply_fades(
+        split_blocks(audio.samples),
+        AudioFormat(audio.channels, audio.frames, audio.sample_rate_hz),
         fade_in_ms=master.fade_in_ms,
         fade_out_ms=master.fade_out_ms,
     )

@@ -25,7 +25,7 @@ def write_atomic(path: Path, data: bytes | memoryview) -> None:
     Raises:
         OSError: as the system says it; the temporary file is gone by then.
     """
-    with atomic(path) as file:
+    with open_atomic(path) as file:
         file.write(data)
 
 
@@ -35,7 +35,7 @@ def copy_atomic(source: Path, target: Path) -> None:
     Raises:
         OSError: as the system says it; the temporary file is gone by then.
     """
-    with source.open("rb") as whole, atomic(target) as file:
+    with source.open("rb") as whole, open_atomic(target) as file:
         shutil.copyfileobj(whole, file, 1 << 20)
 
 
@@ -45,7 +45,7 @@ def rewrite(path: Path, change: Callable[[BinaryIO], None]) -> None:
     Raises:
         OSError: as the system says it; the file is as it was.
     """
-    with path.open("rb") as old, atomic(path) as file:
+    with path.open("rb") as old, open_atomic(path) as file:
         if hasattr(os, "fchmod"):  # not everywhere on Windows
             os.fchmod(file.fileno(), path.stat().st_mode)
         shutil.copyfileobj(old, file)
@@ -53,13 +53,13 @@ def rewrite(path: Path, change: Callable[[BinaryIO], None]) -> None:
 
 
 @contextmanager
-def atomic(path: Path) -> Iterator[_ForWriting]:
+def open_atomic(path: Path) -> Iterator[_CallbackWriter]:
     """Give a file to write, which takes its name when all is well and else leaves no trace."""
     # Its own name and not the file's, which may be as long as names can be; and opened plainly,
     # since `tempfile` makes files that nobody else may read.
     temporary = path.with_name(f".lofigen-{secrets.token_hex(8)}")
     try:
-        with _ForWriting(temporary, "x+") as file:
+        with _CallbackWriter(temporary, "x+") as file:
             try:
                 yield file
             finally:  # what broke for want of room, broke for that
@@ -71,7 +71,7 @@ def atomic(path: Path) -> Iterator[_ForWriting]:
         raise
 
 
-class _ForWriting(io.FileIO):
+class _CallbackWriter(io.FileIO):
     """A file that libsndfile writes through soundfile's callbacks, which must not raise."""
 
     name = ""
@@ -104,7 +104,7 @@ def check_free(*files: Path, force: bool) -> None:
             nothing can be written.
     """
     for file in files:
-        with writing(file):
+        with explain_write_errors(file):
             folder = next(p for p in file.absolute().parents if p.exists())
             if not folder.is_dir():
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
@@ -121,7 +121,7 @@ def check_free(*files: Path, force: bool) -> None:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
+def explain_write_errors(path: Path) -> Iterator[None]:
     """Say in one line why the system will not write.
 
     Raises:
@@ -140,7 +140,7 @@ def writing(path: Path) -> Iterator[None]:
         raise RenderError(f"writing failed ({error.strerror or error})", where=path) from error
 
 
-def safe_name(text: str) -> str:
+def make_safe_name(text: str) -> str:
     """Return a text as part of a file name: letters, digits, dots, dashes and underscores."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", text)[:MAX_NAME].strip(".-_")
     return name or "untitled"

@@ -12,7 +12,7 @@ Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 
-def one_ahead(work: Callable[[Job], Result], jobs: Iterable[Job], stop: Event) -> Generator[Result]:
+def prefetch(work: Callable[[Job], Result], jobs: Iterable[Job], stop: Event) -> Generator[Result]:
     """Yield what comes of each job, in order, while the next one is under way.
 
     What a job raises is raised where its result would be, and no job after it is begun that was

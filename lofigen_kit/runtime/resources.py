@@ -28,7 +28,7 @@ def user_presets_dir() -> Path:
     return Path(platformdirs.user_config_dir("lofigen-kit", appauthor=False)) / "presets"
 
 
-def evaluation(name: str) -> Path | None:
+def find_evaluation(name: str) -> Path | None:
     """Return what `evaluate` wrote of a bundled checkpoint, or None: it is kept with the docs."""
     installed = package_dir() / "evaluations"
     folder = installed if installed.is_dir() else package_dir().parent / "docs" / "checkpoints"
@@ -36,7 +36,7 @@ def evaluation(name: str) -> Path | None:
     return path if path.is_file() else None
 
 
-def inside(root: Path | None, path: str) -> Path:
+def resolve_inside(root: Path | None, path: str) -> Path:
     """Return a file named in a preset; it may not lie outside the preset's folder.
 
     Args:
@@ -59,15 +59,15 @@ def inside(root: Path | None, path: str) -> Path:
     return resolved
 
 
-def _stays_inside(path: str, info: ValidationInfo) -> str:
+def _validate_inside(path: str, info: ValidationInfo) -> str:
     try:
-        inside((info.context or {}).get("root"), path)
+        resolve_inside((info.context or {}).get("root"), path)
     except InputError as error:
         raise ValueError(f"{error.message}; {error.remedy}") from None
     return path
 
 
-PresetPath = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_stays_inside)]
+PresetPath = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_validate_inside)]
 """A file that a preset names: refused where it is written if it leaves the preset's folder.
 
 Open it by `inside(ctx.root, path)`, which holds where no preset was read as well.

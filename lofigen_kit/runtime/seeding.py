@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 MAX_SEED = 2**64 - 1
 
 
-def stream(seed: int, take: int, stage: str) -> np.random.Generator:
+def rng_for(seed: int, take: int, stage: str) -> np.random.Generator:
     """Return the random generator of one stage of one take.
 
     The stage is named (`effects.tape-hiss#0`), not numbered, so that adding an effect leaves the
@@ -29,7 +29,7 @@ def stream(seed: int, take: int, stage: str) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(sequence))
 
 
-def stream_within(rng: np.random.Generator, part: str) -> np.random.Generator:
+def rng_for_part(rng: np.random.Generator, part: str) -> np.random.Generator:
     """Return the random generator of a part of a stage, whatever the stage has drawn so far.
 
     Args:

@@ -10,6 +10,6 @@ def installed_version() -> str:
     return version("lofigen-kit")
 
 
-def program() -> str:
+def get_program_name() -> str:
     """Return what files say that they were made by."""
     return f"lofigen-kit {installed_version()}"

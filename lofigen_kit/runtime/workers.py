@@ -14,7 +14,7 @@ from threading import Thread, current_thread, main_thread
 from typing import Any
 
 
-def pool(
+def make_pool(
     count: int, begin: Callable[..., object], arguments: tuple[Any, ...] = ()
 ) -> ProcessPoolExecutor:
     """Return a pool of processes that hold no locks or threads of this one.
@@ -27,12 +27,12 @@ def pool(
     return ProcessPoolExecutor(
         count,
         mp_context=multiprocessing.get_context("spawn"),
-        initializer=_begin,
+        initializer=_initialize_worker,
         initargs=(begin, arguments),
     )
 
 
-def one_thread() -> None:
+def limit_threads() -> None:
     """Leave the other cores to the other workers."""
     from threadpoolctl import threadpool_limits
 
@@ -40,7 +40,7 @@ def one_thread() -> None:
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
+def allow_interrupts() -> Iterator[None]:
     """Let Ctrl-C end a job, so that it can clean up; between jobs a worker waits to be told.
 
     Other threads than the first, in which Dask works, hear of no signal.
@@ -56,9 +56,9 @@ def interruptible() -> Iterator[None]:
 
 
 @contextmanager
-def heard_warnings() -> Iterator[list[str]]:
+def collect_warnings() -> Iterator[list[str]]:
     """Give what the toolkit warns of."""
-    logger, handler = logging.getLogger("lofigen_kit"), _Listener(logging.WARNING)
+    logger, handler = logging.getLogger("lofigen_kit"), _WarningCollector(logging.WARNING)
     logger.addHandler(handler)
     try:
         yield handler.heard
@@ -66,7 +66,7 @@ def heard_warnings() -> Iterator[list[str]]:
         logger.removeHandler(handler)
 
 
-class _Listener(logging.Handler):
+class _WarningCollector(logging.Handler):
     def __init__(self, level: int) -> None:
         super().__init__(level)
         self.heard: list[str] = []
@@ -75,10 +75,10 @@ class _Listener(logging.Handler):
         self.heard.append(record.getMessage())
 
 
-def _begin(begin: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+def _initialize_worker(begin: Callable[..., object], arguments: tuple[Any, ...]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_leave_with_parent, name="leave with parent", daemon=True).start()
-    one_thread()
+    limit_threads()
     begin(*arguments)
 
 

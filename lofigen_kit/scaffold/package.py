@@ -34,12 +34,12 @@ _SHORT_LICENCES = ("0BSD", "ISC")
 _SPDX = re.compile(r"[A-Za-z0-9]+([.+-][A-Za-z0-9]+)*\+?")
 
 
-def distribution_of(name: str) -> str:
+def name_distribution(name: str) -> str:
     """Return the distribution that brings a component, `lofigen-tremolo` for `tremolo`."""
     return PREFIX + name.removeprefix(PREFIX)
 
 
-def package(name: str, kind: ComponentKind, *, licence: str = "0BSD") -> dict[str, str]:
+def make_package(name: str, kind: ComponentKind, *, licence: str = "0BSD") -> dict[str, str]:
     """Return the files of a package that provides one component, by their paths.
 
     Args:
@@ -59,7 +59,7 @@ def package(name: str, kind: ComponentKind, *, licence: str = "0BSD") -> dict[st
             f"{licence!r} is no SPDX identifier",
             remedy="give one, such as 0BSD or GPL-3.0-or-later",
         )
-    distribution = distribution_of(name)
+    distribution = name_distribution(name)
     name = name.removeprefix(PREFIX)
     facts = {
         "name": name,
@@ -106,10 +106,10 @@ def check_name(name: str, kind: ComponentKind, registry: Registry) -> None:
         if plugin.name == own:
             raise PluginError(f"{plugin.distribution} has a plugin {own!r} already", remedy=remedy)
     try:
-        version(distribution_of(name))
+        version(name_distribution(name))
     except PackageNotFoundError:
         return
-    raise PluginError(f"{distribution_of(name)} is installed already", remedy=remedy)
+    raise PluginError(f"{name_distribution(name)} is installed already", remedy=remedy)
 
 
 def write(folder: Path, files: Mapping[str, str]) -> list[Path]:

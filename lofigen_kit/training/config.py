@@ -20,7 +20,7 @@ NotNegative = Annotated[float, Field(ge=0)]
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
-class Recipe:
+class TrainingConfig:
     """How to train. The defaults are what trains a guided mixture well.
 
     Bounds hold for what a file says as well.
@@ -63,19 +63,19 @@ class Recipe:
     learning_rate: NotNegative = 1e-3
     warm_up: Every = 300
     schedule: Literal["cosine", "constant"] = "cosine"
-    second_moment: Annotated[float, Field(ge=0, lt=1)] = 0.99
-    least_error: NotNegative = 3e-4
-    most_error: NotNegative = 0.15
-    last_error: NotNegative = 0.005
-    anonymous: Share = 0.15
+    beta2: Annotated[float, Field(ge=0, lt=1)] = 0.99
+    noise_min: NotNegative = 3e-4
+    noise_max: NotNegative = 0.15
+    noise_final: NotNegative = 0.005
+    instrument_dropout: Share = 0.15
     guide_dropout: Share = 0.0
-    clip: NotNegative = 1.0
-    average: Annotated[float, Field(ge=0, lt=1)] = 0.999
-    rehearse_every: Every = 250
-    rehearse_from: Share = 0.5
-    rehearsed_songs: Count = 24
-    rehearsed_share: Share = 0.5
-    rehearsal_spread: Annotated[float, Field(gt=0, le=1)] = 0.1
+    max_grad_norm: NotNegative = 1.0
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    self_play_every: Every = 250
+    self_play_from: Share = 0.5
+    self_play_songs: Count = 24
+    self_play_share: Share = 0.5
+    self_play_spread: Annotated[float, Field(gt=0, le=1)] = 0.1
     validate_every: Every = 1000
     validated_songs: Count = 4
     validated_seconds: Annotated[float, Field(gt=0, le=600)] = 8.0
@@ -100,28 +100,28 @@ REFERENCE: dict[str, Any] = {
 """What LofiGen's published code does: Adam as PyTorch has it, on plain squared error."""
 
 
-def for_head(head: HeadKind) -> Recipe:
+def make_default_config(head: HeadKind) -> TrainingConfig:
     """Return the recipe that a head is trained by unless something else is asked for."""
-    return Recipe(**REFERENCE) if head == "mse" else Recipe()
+    return TrainingConfig(**REFERENCE) if head == "mse" else TrainingConfig()
 
 
-def with_changes(recipe: Recipe, given: Mapping[str, Any]) -> Recipe:
+def override_config(config: TrainingConfig, given: Mapping[str, Any]) -> TrainingConfig:
     """Return a recipe with other values.
 
     Raises:
         InputError: naming the field that is out of its bounds.
     """
-    return from_json({**asdict(recipe), **given})
+    return from_json({**asdict(config), **given})
 
 
-def from_json(data: Mapping[str, Any]) -> Recipe:
+def from_json(data: Mapping[str, Any]) -> TrainingConfig:
     """Return the recipe that `asdict` made plain data of.
 
     Raises:
         InputError: naming the field that is unknown or out of its bounds.
     """
     try:
-        return Recipe(**data)
+        return TrainingConfig(**data)
     except (ValidationError, TypeError) as error:
         if isinstance(error, TypeError):
             raise InputError(f"not a recipe ({error})") from None
@@ -129,31 +129,31 @@ def from_json(data: Mapping[str, Any]) -> Recipe:
         raise InputError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
-def learning_rate(recipe: Recipe, step: int) -> float:
+def compute_learning_rate(config: TrainingConfig, step: int) -> float:
     """Return the rate of an update: a linear warm-up, then the schedule."""
-    warm = min(1.0, (step + 1) / max(1, recipe.warm_up))
-    if recipe.schedule == "constant":
-        return recipe.learning_rate * warm
-    cosine = 0.5 * (1.0 + math.cos(math.pi * step / recipe.steps))
-    return recipe.learning_rate * warm * (0.01 + 0.99 * cosine)
+    warm = min(1.0, (step + 1) / max(1, config.warm_up))
+    if config.schedule == "constant":
+        return config.learning_rate * warm
+    cosine = 0.5 * (1.0 + math.cos(math.pi * step / config.steps))
+    return config.learning_rate * warm * (0.01 + 0.99 * cosine)
 
 
-def rehearses(recipe: Recipe, step: int) -> bool:
+def is_self_play_step(config: TrainingConfig, step: int) -> bool:
     """Return whether the network is to play some songs before an update."""
-    every, first = recipe.rehearse_every, recipe.rehearse_from * recipe.steps
-    return every > 0 and first <= step < recipe.steps and step % every == 0
+    every, first = config.self_play_every, config.self_play_from * config.steps
+    return every > 0 and first <= step < config.steps and step % every == 0
 
 
-def most_error(recipe: Recipe, step: int) -> float:
+def compute_noise_max(config: TrainingConfig, step: int) -> float:
     """Return the largest level of the errors that are laid upon the input of an update."""
-    last = min(recipe.last_error, recipe.most_error)
-    done = _rehearsed(recipe, step)
-    return float(recipe.most_error ** (1.0 - done) * last**done) if done else recipe.most_error
+    last = min(config.noise_final, config.noise_max)
+    done = _compute_self_play_progress(config, step)
+    return float(config.noise_max ** (1.0 - done) * last**done) if done else config.noise_max
 
 
-def _rehearsed(recipe: Recipe, step: int) -> float:
+def _compute_self_play_progress(config: TrainingConfig, step: int) -> float:
     """Return the share that is over of the updates among which it rehearses."""
-    first = recipe.rehearse_from * recipe.steps
-    if not recipe.rehearse_every or step <= first:
+    first = config.self_play_from * config.steps
+    if not config.self_play_every or step <= first:
         return 0.0
-    return min(1.0, (step - first) / (recipe.steps - first))
+    return min(1.0, (step - first) / (config.steps - first))

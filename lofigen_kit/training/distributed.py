@@ -18,12 +18,12 @@ from torch import Tensor, distributed, nn
 from lofigen_kit.corpus.crops import Batch
 from lofigen_kit.errors import InputError
 
-PATIENCE = timedelta(hours=2)
+TIMEOUT = timedelta(hours=2)
 """How long one process waits for another, which may be judging the network meanwhile."""
 
 
 @dataclass(frozen=True)
-class Ranks:
+class DistributedContext:
     """Which of how many processes this is. The first alone writes files and speaks."""
 
     rank: int = 0
@@ -53,7 +53,7 @@ class Ranks:
             return network
         return nn.parallel.DistributedDataParallel(network)
 
-    def share(self, batch: Batch, device: str) -> Batch:
+    def shard_batch(self, batch: Batch, device: str) -> Batch:
         """Return this process's rows of a batch, on its device."""
         rows = len(batch.x) // self.count
         mine = slice(self.rank * rows, (self.rank + 1) * rows)
@@ -64,7 +64,7 @@ class Ranks:
         guide = None if batch.guide is None else take(batch.guide)
         return Batch(take(batch.x), take(batch.target), guide)
 
-    def agree(self, loss: Tensor, stop: int) -> tuple[float, int]:
+    def reduce_loss(self, loss: Tensor, stop: int) -> tuple[float, int]:
         """Return the loss over all processes, and the signal that any of them got, or 0."""
         if self.count == 1:
             return float(loss.detach()), stop
@@ -77,7 +77,7 @@ class Ranks:
         signal = round(float(told[1]) / max(1.0, float(getters)))
         return float(told[0]) / self.count, signal
 
-    def tell(self, numbers: list[int], device: str) -> list[int]:
+    def broadcast_numbers(self, numbers: list[int], device: str) -> list[int]:
         """Return the numbers that the first process has."""
         if self.count == 1:
             return numbers
@@ -92,19 +92,19 @@ class Ranks:
 
 
 @contextmanager
-def joined(device: str) -> Iterator[Ranks]:
+def join_processes(device: str) -> Iterator[DistributedContext]:
     """Join the processes that `torchrun` started; without it, be the only one.
 
     Args:
         device: `cpu` joins over gloo, `cuda` over NCCL, a device for each process of a machine.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield Ranks()
+        yield DistributedContext()
         return
     if device == "cuda":
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-    distributed.init_process_group("nccl" if device == "cuda" else "gloo", timeout=PATIENCE)
+    distributed.init_process_group("nccl" if device == "cuda" else "gloo", timeout=TIMEOUT)
     try:
-        yield Ranks(distributed.get_rank(), distributed.get_world_size())
+        yield DistributedContext(distributed.get_rank(), distributed.get_world_size())
     finally:
         distributed.destroy_process_group()

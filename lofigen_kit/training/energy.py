@@ -8,7 +8,7 @@ from typing import Any
 from lofigen_kit.errors import InputError
 
 
-def meter(country: str) -> Callable[[], dict[str, Any]]:
+def start_meter(country: str) -> Callable[[], dict[str, Any]]:
     """Begin to measure this process, and return what tells its use since then.
 
     Args:

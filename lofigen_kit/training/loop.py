@@ -18,26 +18,26 @@ from torch import Tensor
 from lofigen_kit.corpus.crops import Crops
 from lofigen_kit.corpus.songs import Song, hash_songs
 from lofigen_kit.errors import InputError, RenderError, StoppedError
-from lofigen_kit.evaluation.rollout import OwnLaw, play
+from lofigen_kit.evaluation.rollout import EvaluationSampler, generate_rollouts
 from lofigen_kit.nn.checkpoint import Network, save
-from lofigen_kit.nn.fftconv import METHODS, Method, measured_methods
-from lofigen_kit.nn.linear_prediction import ORDER, linear_predictor
+from lofigen_kit.nn.fftconv import METHODS, Method, measure_methods
+from lofigen_kit.nn.linear_prediction import ORDER, fit_linear_predictor
 from lofigen_kit.nn.network import (
     CausalStack,
     from_network,
-    start_linear,
+    initialize_linear,
     to_network,
     to_tensors,
 )
 from lofigen_kit.nn.spec import NetworkSpec
 from lofigen_kit.runtime.files import write_atomic
-from lofigen_kit.runtime.seeding import stream
+from lofigen_kit.runtime.seeding import rng_for
 from lofigen_kit.training import state as states
-from lofigen_kit.training.config import Recipe, learning_rate, rehearses
-from lofigen_kit.training.distributed import Ranks
-from lofigen_kit.training.signals import StopWish
-from lofigen_kit.training.state import State
-from lofigen_kit.training.update import judged_loss, noisy_batch
+from lofigen_kit.training.config import TrainingConfig, compute_learning_rate, is_self_play_step
+from lofigen_kit.training.distributed import DistributedContext
+from lofigen_kit.training.signals import StopSignal
+from lofigen_kit.training.state import TrainingState
+from lofigen_kit.training.update import augment_batch, compute_loss
 from lofigen_kit.training.validation import Validation
 
 CURVE_EVERY = 100
@@ -45,7 +45,7 @@ Precision = Literal["float32", "bf16"]
 
 
 @dataclass(frozen=True)
-class Progress:
+class TrainingProgress:
     """Where the training stands.
 
     Attributes:
@@ -80,11 +80,11 @@ class Hardware:
     device: str = "cpu"
     precision: Precision = "float32"
     convolution: Sequence[Method] | Literal["auto"] | None = None
-    ranks: Ranks = Ranks()  # noqa: RUF009 - frozen
+    ranks: DistributedContext = DistributedContext()  # noqa: RUF009 - frozen
 
 
 @dataclass(frozen=True)
-class Watchers:
+class Callbacks:
     """Who is told what while it runs; the first process alone tells.
 
     Attributes:
@@ -93,7 +93,7 @@ class Watchers:
         energy: Returns what was used since the start, to be kept in the facts.
     """
 
-    progress: Callable[[Progress], None] | None = None
+    progress: Callable[[TrainingProgress], None] | None = None
     scalars: Callable[[int, dict[str, float]], None] | None = None
     energy: Callable[[], dict[str, Any]] | None = None
 
@@ -101,7 +101,7 @@ class Watchers:
 def train(
     spec: NetworkSpec,
     songs: Sequence[Song],
-    recipe: Recipe,
+    config: TrainingConfig,
     path: Path,
     *,
     facts: dict[str, Any],
@@ -110,7 +110,7 @@ def train(
     resume: bool = False,
     save_every_s: float = 300.0,
     hardware: Hardware | None = None,
-    watchers: Watchers | None = None,
+    callbacks: Callbacks | None = None,
 ) -> dict[str, Any]:
     """Train a network and write its averaged weights, also on a timer while it runs.
 
@@ -120,7 +120,7 @@ def train(
     Args:
         spec: The network's shape.
         songs: The training split.
-        recipe: How.
+        config: How.
         path: The checkpoint to write.
         facts: What the caller knows of the data and the licence; kept in the checkpoint.
         valid: Songs held out, on which it is judged now and then.
@@ -129,7 +129,7 @@ def train(
             what it was; `start` may be left out, and so may facts.
         save_every_s: The timer's period.
         hardware: By default one process on the CPU.
-        watchers: Who is told.
+        callbacks: Who is told.
 
     Returns:
         The facts as they stand in the checkpoint.
@@ -139,36 +139,38 @@ def train(
         InputError: when the state is of another training, naming what differs.
         StoppedError: after Ctrl-C or SIGTERM; the state and the checkpoint are kept.
     """
-    hardware, watchers = hardware or Hardware(), watchers or Watchers()
-    hardware.ranks.check(recipe.batch)
+    hardware, callbacks = hardware or Hardware(), callbacks or Callbacks()
+    hardware.ranks.check(config.batch)
     path.parent.mkdir(parents=True, exist_ok=True)
-    about = _about(spec, songs, recipe, start, hardware)
+    about = _describe_training(spec, songs, config, start, hardware)
     state = (
-        _resumed(path, about, facts, hardware) if resume else State(about=about, facts=dict(facts))
+        _read_resumed_state(path, about, facts, hardware)
+        if resume
+        else TrainingState(about=about, facts=dict(facts))
     )
     hardware.ranks.wait()  # until every process has read the state
-    training = Training(
-        spec=spec, songs=songs, recipe=recipe, path=path, state=state,
-        validation=Validation(valid, recipe, path), hardware=hardware, watchers=watchers,
+    training = Trainer(
+        spec=spec, songs=songs, config=config, path=path, state=state,
+        validation=Validation(valid, config, path), hardware=hardware, callbacks=callbacks,
     )  # fmt: skip
     if resume:
-        training.take_up()
+        training.restore()
     else:
         training.begin(start)
-    with StopWish() as wish:
+    with StopSignal() as wish:
         return training.run(wish, save_every_s)
 
 
-def _about(
+def _describe_training(
     spec: NetworkSpec,
     songs: Sequence[Song],
-    recipe: Recipe,
+    config: TrainingConfig,
     start: Network | None,
     hardware: Hardware,
 ) -> dict[str, Any]:
     """Return what a training's bits depend on, besides its state and its machine."""
     return {
-        "recipe": asdict(recipe),
+        "recipe": asdict(config),
         "spec": spec.model_dump(mode="json"),
         "songs": hash_songs(songs),
         "precision": hardware.precision,
@@ -176,9 +178,11 @@ def _about(
     }
 
 
-def _resumed(path: Path, about: dict[str, Any], facts: dict[str, Any], hardware: Hardware) -> State:
+def _read_resumed_state(
+    path: Path, about: dict[str, Any], facts: dict[str, Any], hardware: Hardware
+) -> TrainingState:
     """Read the state beside a checkpoint, and check that it is of this training."""
-    place = states.beside(path)
+    place = states.get_state_path(path)
     state = states.read(place)
     states.check_same(place, state.about, about)
     states.check_same(place, state.facts, json.loads(json.dumps(facts)))
@@ -188,18 +192,18 @@ def _resumed(path: Path, about: dict[str, Any], facts: dict[str, Any], hardware:
     return state
 
 
-class Training:
+class Trainer:
     """One training, between its first update and its last.
 
     Args:
         spec: The network's shape.
         songs: The training split.
-        recipe: How.
+        config: How.
         path: The checkpoint.
         state: Where it stands; kept up to date here, but for its arrays, until it is saved.
         validation: How it is judged meanwhile.
         hardware: Where.
-        watchers: Who is told.
+        callbacks: Who is told.
     """
 
     def __init__(
@@ -207,19 +211,19 @@ class Training:
         *,
         spec: NetworkSpec,
         songs: Sequence[Song],
-        recipe: Recipe,
+        config: TrainingConfig,
         path: Path,
-        state: State,
+        state: TrainingState,
         validation: Validation,
         hardware: Hardware,
-        watchers: Watchers,
+        callbacks: Callbacks,
     ) -> None:
-        self.spec, self.songs, self.recipe, self.path = spec, songs, recipe, path
+        self.spec, self.songs, self.recipe, self.path = spec, songs, config, path
         self.state, self.validation = state, validation
-        self.hardware, self.watchers = hardware, watchers
-        self.crops = Crops(songs, spec, frames=recipe.window + spec.receptive_field - 1)
+        self.hardware, self.watchers = hardware, callbacks
+        self.crops = Crops(songs, spec, frames=config.window + spec.receptive_field - 1)
         self.curve_file = path.with_suffix(".csv")
-        self.wish = StopWish()
+        self.wish = StopSignal()
 
     def begin(self, start: Network | None) -> None:
         """Make the network that the first update finds."""
@@ -227,14 +231,14 @@ class Training:
         if self.spec.head == "mol" and not start:
             order = min(ORDER, self.spec.layers[-1].kernel)
             songs = [song.samples for song in self.songs]
-            start_linear(stack, *linear_predictor(songs, order=order))
+            initialize_linear(stack, *fit_linear_predictor(songs, order=order))
         self.average = {name: t.detach().clone() for name, t in stack.state_dict().items()}
         self._place(stack, self._methods())
         if self.hardware.ranks.is_first:
-            states.beside(self.path).unlink(missing_ok=True)
+            states.get_state_path(self.path).unlink(missing_ok=True)
             self._write_files()
 
-    def take_up(self) -> None:
+    def restore(self) -> None:
         """Make everything what the state says it was.
 
         Raises:
@@ -257,11 +261,11 @@ class Training:
                     "exp_avg": tensors["first"][name].to(parameter.device),
                     "exp_avg_sq": tensors["second"][name].to(parameter.device),
                 }
-        self.crops.rehearse(state.played)
+        self.crops.set_self_play(state.played)
         if self.hardware.ranks.is_first:
             self._write_files()
 
-    def run(self, wish: StopWish, save_every_s: float) -> dict[str, Any]:
+    def run(self, wish: StopSignal, save_every_s: float) -> dict[str, Any]:
         """Make the updates that are left, and return the checkpoint's facts.
 
         Raises:
@@ -274,28 +278,28 @@ class Training:
         if not self.state.step:
             self._save()
         while self.state.step < self.recipe.steps:
-            if self._pause():
+            if self._do_due_work():
                 saved = time.monotonic()
             if stop := self._advance():
                 self._stop(stop)
             if time.monotonic() - saved > save_every_s:
                 self._save()
                 saved = time.monotonic()
-        self._pause()
+        self._do_due_work()
         facts = self._save()
         if self.hardware.ranks.is_first:
-            states.beside(self.path).unlink(missing_ok=True)
+            states.get_state_path(self.path).unlink(missing_ok=True)
         return facts
 
-    def _pause(self) -> bool:
+    def _do_due_work(self) -> bool:
         """Do what is due between two updates, and return whether there was something."""
         step = self.state.step
         validates = self.validation.is_due(step) and self.state.validated != step
-        plays = rehearses(self.recipe, step) and self.state.rehearsed != step
+        plays = is_self_play_step(self.recipe, step) and self.state.rehearsed != step
         if validates:
             self._validate()
         if plays:
-            self._rehearse()
+            self._update_self_play()
         if validates or plays:
             self._save()
         return validates or plays
@@ -304,12 +308,14 @@ class Training:
         """Make one update; return the signal to stop that any process got, or 0."""
         recipe, state, step = self.recipe, self.state, self.state.step
         for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(recipe, step)
-        value, stop = self._descend(step)
+            group["lr"] = compute_learning_rate(recipe, step)
+        value, stop = self._take_gradient_step(step)
         if not math.isfinite(value):
-            raise self._no_number(step)
+            raise self._make_nan_error(step)
         state.loss = value if step == 0 else 0.99 * state.loss + 0.01 * value
-        _blend(self.average, self.stack.state_dict(), min(recipe.average, (1 + step) / (10 + step)))
+        _update_ema(
+            self.average, self.stack.state_dict(), min(recipe.ema_decay, (1 + step) / (10 + step))
+        )
         state.step = step + 1
         state.seconds = self.seconds_before + time.monotonic() - self.began
         if state.step == recipe.steps or state.step % CURVE_EVERY == 0:
@@ -317,49 +323,49 @@ class Training:
         self._tell("training", state.step, recipe.steps)
         return stop
 
-    def _descend(self, step: int) -> tuple[float, int]:
+    def _take_gradient_step(self, step: int) -> tuple[float, int]:
         """Take one step down the gradient; return the loss before it, and the wish to stop."""
         hardware = self.hardware
-        drawn = noisy_batch(self.crops, self.recipe, step, self.spec.sample_rate_hz)
-        batch = hardware.ranks.share(drawn, hardware.device)
+        drawn = augment_batch(self.crops, self.recipe, step, self.spec.sample_rate_hz)
+        batch = hardware.ranks.shard_batch(drawn, hardware.device)
         half = hardware.precision == "bf16"
         with torch.autocast(hardware.device, torch.bfloat16) if half else nullcontext():
-            loss = judged_loss(self.module, batch, self.spec)
+            loss = compute_loss(self.module, batch, self.spec)
         self.optimiser.zero_grad()
         torch.autograd.backward(loss)
-        if self.recipe.clip:
-            torch.nn.utils.clip_grad_norm_(self.stack.parameters(), self.recipe.clip)
+        if self.recipe.max_grad_norm:
+            torch.nn.utils.clip_grad_norm_(self.stack.parameters(), self.recipe.max_grad_norm)
         self.optimiser.step()
-        return hardware.ranks.agree(loss, self.wish.signal)
+        return hardware.ranks.reduce_loss(loss, self.wish.signal)
 
-    def _rehearse(self) -> None:
+    def _update_self_play(self) -> None:
         """Let the averaged network play some of the songs, as a past to train on."""
         recipe, step = self.recipe, self.state.step
-        rng = stream(recipe.seed, step, "rehearsal")
-        count = min(recipe.rehearsed_songs, len(self.songs))
+        rng = rng_for(recipe.seed, step, "rehearsal")
+        count = min(recipe.self_play_songs, len(self.songs))
         picks = rng.choice(len(self.songs), size=count, replace=False).tolist()
-        played = play(
-            to_network(self._averaged()),
-            OwnLaw(spread=recipe.rehearsal_spread),
+        played = generate_rollouts(
+            to_network(self._make_ema_network()),
+            EvaluationSampler(spread=recipe.self_play_spread),
             [self.songs[pick] for pick in picks],
             seconds=None,
             seed=int(rng.integers(2**32)),
             threads=torch.get_num_threads(),
-            progress=lambda done, total: self._playing("rehearsing", done, total),
+            progress=lambda done, total: self._report_playing("rehearsing", done, total),
         )
         self.state.played = dict(zip(picks, played, strict=True))
         self.state.rehearsed = step
-        self.crops.rehearse(self.state.played)
+        self.crops.set_self_play(self.state.played)
 
     def _validate(self) -> None:
         """Judge the averaged network on songs held out; the first process does."""
         state = self.state
         if self.hardware.ranks.is_first:
             row, sound = self.validation.run(
-                self._averaged(),
+                self._make_ema_network(),
                 state.step,
                 threads=torch.get_num_threads(),
-                progress=lambda done, total: self._playing("validating", done, total),
+                progress=lambda done, total: self._report_playing("validating", done, total),
             )
             state.validation.append(row)
             self.validation.write(state.validation, state.curve, sound, self.spec.sample_rate_hz)
@@ -368,7 +374,7 @@ class Training:
                 self.watchers.scalars(state.step, numbers)
         state.validated = state.step
 
-    def _playing(self, stage: str, done: int, total: int) -> None:
+    def _report_playing(self, stage: str, done: int, total: int) -> None:
         """Tell how far the playing is; give it up where that leaves nobody waiting."""
         if self.wish.signal and self.hardware.ranks.count == 1:
             self._stop(self.wish.signal)
@@ -380,7 +386,7 @@ class Training:
         updates = self.state.step - self.step_before
         samples = updates * self.recipe.batch * self.recipe.window
         elapsed_s = max(time.monotonic() - self.began, 1e-9)
-        now = Progress(
+        now = TrainingProgress(
             stage, done, total, self.state.loss, self.state.seconds, samples / elapsed_s
         )  # fmt: skip
         self.watchers.progress(now)
@@ -410,11 +416,11 @@ class Training:
         if not hardware.ranks.is_first:
             return facts
         if not all(bool(torch.isfinite(t).all()) for t in self.stack.state_dict().values()):
-            raise self._no_number(state.step)
+            raise self._make_nan_error(state.step)
         state.parts = self._parts()
-        states.write(states.beside(self.path), state)
+        states.write(states.get_state_path(self.path), state)
         if state.step:
-            averaged = self._averaged()
+            averaged = self._make_ema_network()
             save(self.path, self.spec, to_tensors(averaged), facts, half=True)
         return facts
 
@@ -452,7 +458,7 @@ class Training:
             for part, tensors in parts.items()
         }
 
-    def _averaged(self) -> CausalStack:
+    def _make_ema_network(self) -> CausalStack:
         """Return the network with its averaged weights, on the CPU."""
         averaged = CausalStack(self.spec)
         averaged.load_state_dict(self.average)
@@ -463,9 +469,9 @@ class Training:
         hardware = self.hardware
         self.stack = stack.to(hardware.device)
         self.average = {name: t.to(hardware.device) for name, t in self.average.items()}
-        self.state.about["convolution"] = list(self.stack.convolve_by(methods))
+        self.state.about["convolution"] = list(self.stack.set_conv_methods(methods))
         self.module = hardware.ranks.wrap(self.stack)
-        betas = (0.9, self.recipe.second_moment)
+        betas = (0.9, self.recipe.beta2)
         self.optimiser = torch.optim.Adam(
             self.stack.parameters(), lr=self.recipe.learning_rate, betas=betas
         )
@@ -478,8 +484,10 @@ class Training:
             return asked
         ranks = self.hardware.ranks
         count = max(1, self.recipe.batch // ranks.count)
-        chosen = measured_methods(self.spec, batch=count, frames=self.crops.frames, device=device)
-        return [METHODS[i] for i in ranks.tell([METHODS.index(m) for m in chosen], device)]
+        chosen = measure_methods(self.spec, batch=count, frames=self.crops.frames, device=device)
+        return [
+            METHODS[i] for i in ranks.broadcast_numbers([METHODS.index(m) for m in chosen], device)
+        ]
 
     def _check_shapes(self, stack: CausalStack) -> None:
         """Refuse a state whose arrays do not fit the network or the songs."""
@@ -505,7 +513,7 @@ class Training:
         with self.curve_file.open("a") as file:
             file.write(_curve_line(state.curve[-1]))
         if self.watchers.scalars:
-            rate = learning_rate(self.recipe, state.step - 1)
+            rate = compute_learning_rate(self.recipe, state.step - 1)
             self.watchers.scalars(state.step, {"loss": state.loss, "learning_rate": rate})
 
     def _write_files(self) -> None:
@@ -514,7 +522,7 @@ class Training:
         write_atomic(self.curve_file, f"{','.join(states.CURVE_COLUMNS)}\n{lines}".encode())
         self.validation.write_table(self.state.validation)
 
-    def _no_number(self, step: int) -> RenderError:
+    def _make_nan_error(self, step: int) -> RenderError:
         return RenderError(
             f"the loss is not a number at step {step}",
             where=self.path,
@@ -522,7 +530,7 @@ class Training:
         )
 
 
-def _blend(average: dict[str, Tensor], current: dict[str, Tensor], decay: float) -> None:
+def _update_ema(average: dict[str, Tensor], current: dict[str, Tensor], decay: float) -> None:
     with torch.no_grad():
         for name, tensor in current.items():
             average[name].lerp_(tensor, 1.0 - decay)

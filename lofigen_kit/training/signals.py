@@ -8,7 +8,7 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 
 
-class StopWish:
+class StopSignal:
     """Notes the first signal to stop; a second one stops at once, as ever.
 
         with StopWish() as wish:

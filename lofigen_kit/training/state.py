@@ -29,7 +29,7 @@ CURVE_COLUMNS = ("step", "loss", "seconds")
 
 
 @dataclass(eq=False)
-class State:
+class TrainingState:
     """Where a training stands, between two updates.
 
     Attributes:
@@ -59,12 +59,12 @@ class State:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-def beside(checkpoint: Path) -> Path:
+def get_state_path(checkpoint: Path) -> Path:
     """Return where the state of a checkpoint's training stands."""
     return checkpoint.with_suffix(".state")
 
 
-def write(path: Path, state: State) -> None:
+def write(path: Path, state: TrainingState) -> None:
     """Write a state whole or not at all.
 
     Raises:
@@ -95,7 +95,7 @@ def write(path: Path, state: State) -> None:
     write_atomic(path, to_bytes(tensors, {"lofigen": json.dumps(header)}))
 
 
-def read(path: Path) -> State:
+def read(path: Path) -> TrainingState:
     """Read a state and check it: format, hash, names and types of its tensors.
 
     Raises:
@@ -103,7 +103,7 @@ def read(path: Path) -> State:
     """
     tensors, header = _parse(path)
     if hash_tensors(tensors) != header.get("sha256"):
-        raise _damaged(path, "its hash is another than it says")
+        raise _make_damaged_error(path, "its hash is another than it says")
     try:
         state = _from_tensors(tensors)
         for name in ("step", "rehearsed", "validated"):
@@ -113,7 +113,7 @@ def read(path: Path) -> State:
         state.validation = [dict(row) for row in header["validation"]]
         state.about, state.facts = dict(header["about"]), dict(header["facts"])
     except (KeyError, ValueError, TypeError) as error:
-        raise _damaged(path, str(error)) from None
+        raise _make_damaged_error(path, str(error)) from None
     return state
 
 
@@ -145,7 +145,7 @@ def check_same(path: Path, found: Mapping[str, Any], asked: Mapping[str, Any]) -
             )
 
 
-def _to_tensors(state: State) -> dict[str, np.ndarray]:
+def _to_tensors(state: TrainingState) -> dict[str, np.ndarray]:
     tensors = {
         f"{part}.{name}": np.ascontiguousarray(tensor, dtype=np.float32)
         for part, named in state.parts.items()
@@ -157,8 +157,8 @@ def _to_tensors(state: State) -> dict[str, np.ndarray]:
     return {**tensors, "curve": curve}
 
 
-def _from_tensors(tensors: dict[str, np.ndarray]) -> State:
-    state = State(parts={part: {} for part in PARTS})
+def _from_tensors(tensors: dict[str, np.ndarray]) -> TrainingState:
+    state = TrainingState(parts={part: {} for part in PARTS})
     for name, tensor in tensors.items():
         kind, _, rest = name.partition(".")
         if kind == "curve" and tensor.dtype == np.float64 and tensor.ndim == 2:
@@ -182,7 +182,7 @@ def _parse(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
     try:
         if path.stat().st_size > MAX_BYTES + (1 << 24):
-            raise _damaged(path, "it is over 4 GiB")
+            raise _make_damaged_error(path, "it is over 4 GiB")
         blob = path.read_bytes()
         tensors = from_bytes(blob)
         length = int.from_bytes(blob[:8], "little")
@@ -196,11 +196,11 @@ def _parse(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     except OSError as error:
         raise CheckpointError(f"cannot be read ({error.strerror})", where=path) from None
     except (SafetensorError, ValueError, TypeError, KeyError, RecursionError) as error:
-        raise _damaged(path, str(error)) from None
+        raise _make_damaged_error(path, str(error)) from None
     return tensors, header
 
 
-def _damaged(path: Path, why: str) -> CheckpointError:
+def _make_damaged_error(path: Path, why: str) -> CheckpointError:
     return CheckpointError(
         f"not a training's state ({why})",
         where=path,

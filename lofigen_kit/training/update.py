@@ -12,30 +12,30 @@ from torch import Tensor
 from lofigen_kit.corpus.crops import Batch, Crops
 from lofigen_kit.nn import heads
 from lofigen_kit.nn.spec import NetworkSpec
-from lofigen_kit.runtime.seeding import stream
-from lofigen_kit.training.config import Recipe, most_error
+from lofigen_kit.runtime.seeding import rng_for
+from lofigen_kit.training.config import TrainingConfig, compute_noise_max
 
-STRAY_TONES = 2
-STRAY_HZ = (40.0, 1600.0)
+NOISE_TONES = 2
+NOISE_TONES_HZ = (40.0, 1600.0)
 """Where the notes are that a network might let ring."""
 
 
-def noisy_batch(crops: Crops, recipe: Recipe, step: int, rate_hz: int) -> Batch:
+def augment_batch(crops: Crops, config: TrainingConfig, step: int, rate_hz: int) -> Batch:
     """Return the batch of an update, of which everything is drawn by the seed and the step."""
-    rng = stream(recipe.seed, step, "crops")
-    batch = crops.draw(rng, recipe.batch, rehearsed_share=recipe.rehearsed_share)
+    rng = rng_for(config.seed, step, "crops")
+    batch = crops.draw_batch(rng, config.batch, self_play_share=config.self_play_share)
     x = batch.x
-    if most := most_error(recipe, step):
-        x = x + torch.from_numpy(_errors(rng, recipe, most, x.shape[-1], rate_hz))
+    if most := compute_noise_max(config, step):
+        x = x + torch.from_numpy(_draw_noise(rng, config, most, x.shape[-1], rate_hz))
     if batch.guide is not None:
-        told = torch.from_numpy(rng.random((recipe.batch, 1, 1)) >= recipe.anonymous)
+        told = torch.from_numpy(rng.random((config.batch, 1, 1)) >= config.instrument_dropout)
         batch.guide[:, crops.instruments] *= told
-        if recipe.guide_dropout:
-            batch.guide[torch.from_numpy(rng.random(recipe.batch) < recipe.guide_dropout)] = 0.0
+        if config.guide_dropout:
+            batch.guide[torch.from_numpy(rng.random(config.batch) < config.guide_dropout)] = 0.0
     return Batch(x, batch.target, batch.guide)
 
 
-def judged_loss(
+def compute_loss(
     network: Callable[[Tensor, Tensor | None], Tensor], batch: Batch, spec: NetworkSpec
 ) -> Tensor:
     """Return the loss over the frames whose whole receptive field lies within the crop."""
@@ -46,24 +46,24 @@ def judged_loss(
     return heads.loss(outputs[..., first:], batch.target[..., first:], spec)
 
 
-def _errors(
-    rng: np.random.Generator, recipe: Recipe, most: float, frames: int, rate_hz: int
+def _draw_noise(
+    rng: np.random.Generator, config: TrainingConfig, most: float, frames: int, rate_hz: int
 ) -> np.ndarray:
     """Return errors such as a network makes [shape=(batch, 1, frames), dtype=float32]."""
-    least = min(recipe.least_error, most) or 1e-3 * most
+    least = min(config.noise_min, most) or 1e-3 * most
 
     def levels() -> np.ndarray:
-        return _even_in_octaves(rng, least, most, recipe.batch)
+        return _draw_log_uniform(rng, least, most, config.batch)
 
-    noise = levels() * rng.standard_normal((recipe.batch, 1, frames))
+    noise = levels() * rng.standard_normal((config.batch, 1, frames))
     time_s = np.arange(frames) / rate_hz
-    for _ in range(STRAY_TONES):
-        pitch_hz = _even_in_octaves(rng, *STRAY_HZ, recipe.batch)
-        phase = rng.uniform(0.0, 2.0 * np.pi, size=(recipe.batch, 1, 1))
+    for _ in range(NOISE_TONES):
+        pitch_hz = _draw_log_uniform(rng, *NOISE_TONES_HZ, config.batch)
+        phase = rng.uniform(0.0, 2.0 * np.pi, size=(config.batch, 1, 1))
         noise += levels() * np.sin(2.0 * np.pi * pitch_hz * time_s + phase)
     return noise.astype(np.float32)
 
 
-def _even_in_octaves(rng: np.random.Generator, low: float, high: float, count: int) -> np.ndarray:
+def _draw_log_uniform(rng: np.random.Generator, low: float, high: float, count: int) -> np.ndarray:
     """Draw numbers whose logarithm is uniform [shape=(count, 1, 1)]."""
     return np.asarray(np.exp(rng.uniform(math.log(low), math.log(high), size=(count, 1, 1))))

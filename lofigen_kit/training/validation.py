@@ -20,14 +20,14 @@ from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.audio.files import write_audio
 from lofigen_kit.corpus.crops import Crops
 from lofigen_kit.corpus.songs import Song
-from lofigen_kit.evaluation.performance import judge, summarise
-from lofigen_kit.evaluation.plots import can_draw, picture_of_curve, picture_of_sound
-from lofigen_kit.evaluation.rollout import OwnLaw, play
+from lofigen_kit.evaluation.performance import measure_performance, summarise
+from lofigen_kit.evaluation.plots import can_draw, plot_curve, plot_sound
+from lofigen_kit.evaluation.rollout import EvaluationSampler, generate_rollouts
 from lofigen_kit.nn.network import CausalStack, to_network
 from lofigen_kit.runtime.files import write_atomic
-from lofigen_kit.runtime.seeding import stream
-from lofigen_kit.training.config import Recipe
-from lofigen_kit.training.update import judged_loss
+from lofigen_kit.runtime.seeding import rng_for
+from lofigen_kit.training.config import TrainingConfig
+from lofigen_kit.training.update import compute_loss
 
 WINDOWS, WINDOW_FRAMES = 32, 4096
 _logger = logging.getLogger(__name__)
@@ -38,19 +38,19 @@ class Validation:
 
     Args:
         songs: The validation split; some of them are taken, evenly spread.
-        recipe: Says how many, how long to play each, and how widely to draw.
+        config: Says how many, how long to play each, and how widely to draw.
         checkpoint: Beside which the files stand.
     """
 
-    def __init__(self, songs: Sequence[Song], recipe: Recipe, checkpoint: Path) -> None:
-        count = min(recipe.validated_songs, len(songs))
+    def __init__(self, songs: Sequence[Song], config: TrainingConfig, checkpoint: Path) -> None:
+        count = min(config.validated_songs, len(songs))
         self.songs = [songs[i * len(songs) // count] for i in range(count)]
-        self.recipe = recipe
+        self.recipe = config
         self.folder = checkpoint.with_name(f"{checkpoint.stem}_training")
         self.table = checkpoint.with_suffix(".validation.csv")
         self.title = checkpoint.stem
         self._crops: Crops | None = None
-        if songs and recipe.validate_every and not can_draw():
+        if songs and config.validate_every and not can_draw():
             _logger.info("no pictures without matplotlib: pip install 'lofigen-kit[plots]'")
 
     def is_due(self, step: int) -> bool:
@@ -63,17 +63,17 @@ class Validation:
         self, stack: CausalStack, step: int, *, threads: int, progress: Callable[[int, int], None]
     ) -> tuple[dict[str, Any], np.ndarray]:
         """Return what there is to say, as a row of plain data, and the first song as played."""
-        played = play(
+        played = generate_rollouts(
             network := to_network(stack),
-            OwnLaw(spread=self.recipe.rehearsal_spread),
+            EvaluationSampler(spread=self.recipe.self_play_spread),
             self.songs,
             seconds=self.recipe.validated_seconds,
-            seed=int(stream(self.recipe.seed, step, "validation").integers(2**32)),
+            seed=int(rng_for(self.recipe.seed, step, "validation").integers(2**32)),
             threads=threads,
             progress=progress,
         )
         judged = [
-            judge(song, sound, network.spec.sample_rate_hz)
+            measure_performance(song, sound, network.spec.sample_rate_hz)
             for song, sound in zip(self.songs, played, strict=True)
         ]
         figures = summarise(judged)
@@ -94,7 +94,7 @@ class Validation:
         if sound is not None:
             self._write_sound(AudioBuffer(sound[None], rate_hz), rows[-1]["step"])
         if can_draw():
-            png = picture_of_curve(curve, rows, self.title)
+            png = plot_curve(curve, rows, self.title)
             write_atomic(self.folder / "curve.png", png)
 
     def write_table(self, rows: Sequence[dict[str, Any]]) -> None:
@@ -112,12 +112,12 @@ class Validation:
         if self._crops is None:
             frames = WINDOW_FRAMES + spec.receptive_field - 1
             self._crops = Crops(self.songs, spec, frames=frames)
-        places = self._crops.every(WINDOW_FRAMES)
+        places = self._crops.list_crop_places(WINDOW_FRAMES)
         count = min(WINDOWS, len(places))
         chosen = [places[i * len(places) // count] for i in range(count)]
         with torch.no_grad():
             losses = [
-                float(judged_loss(stack, self._crops.crops([place]), spec)) for place in chosen
+                float(compute_loss(stack, self._crops.cut_crops([place]), spec)) for place in chosen
             ]
         return float(np.mean(losses))
 
@@ -129,9 +129,9 @@ class Validation:
             format="flac",
             bit_depth=16,
             comment=f"played by {self.title} after {step} updates",
-            rng=stream(self.recipe.seed, step, "dither"),
+            rng=rng_for(self.recipe.seed, step, "dither"),
             force=True,
         )
         if can_draw():
-            png = picture_of_sound(audio, f"{self.title}, {step} updates")
+            png = plot_sound(audio, f"{self.title}, {step} updates")
             write_atomic(path.with_suffix(".png"), png)

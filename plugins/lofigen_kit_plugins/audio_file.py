@@ -13,7 +13,7 @@ from lofigen_kit.api import (
     Source,
     Take,
     hookimpl,
-    inside,
+    resolve_inside,
 )
 
 
@@ -37,7 +37,7 @@ class AudioFile(Source):
         """Read the recording, in all its channels, and extract its score."""
         from lofigen_kit.api import extract_score, read_audio
 
-        path = inside(ctx.root, self.path)
+        path = resolve_inside(ctx.root, self.path)
         audio = self._excerpt(read_audio(path))
         return Take(audio=audio, score=extract_score(audio), licence=self.licence, title=path.stem)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound, hookimpl
+from lofigen_kit.api import AudioFormat, BlockEffect, Context, Effect, Field, Process, hookimpl
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,22 +42,22 @@ class Chorus(BlockEffect):
         """The longest delay."""
         return (self.delay_ms + 2.0 * self.depth_ms) / 1000.0
 
-    def latency_frames(self, sound: Sound) -> int:
+    def latency_frames(self, sound: AudioFormat) -> int:
         """Return what reading between frames looks ahead."""
         from lofigen_kit.api.dsp import SHORTEST_FRAMES
 
         return SHORTEST_FRAMES
 
-    def start(self, sound: Sound, ctx: Context) -> Process:
+    def start(self, sound: AudioFormat, ctx: Context) -> Process:
         """Return the voices, all at the middle of their way."""
         import numpy as np
 
-        from lofigen_kit.api.dsp import SHORTEST_FRAMES, Glide, MovingDelay, Oscillator
+        from lofigen_kit.api.dsp import SHORTEST_FRAMES, Lfo, MovingDelay, SmoothedValue
 
         rate_hz = sound.sample_rate_hz
         delay = MovingDelay(sound.channels, _LONGEST_S * rate_hz + SHORTEST_FRAMES)
-        sway = Oscillator(rate_hz, ctx.loop_s)
-        shortest_ms, depth_ms = Glide(), Glide()
+        sway = Lfo(rate_hz, ctx.loop_s)
+        shortest_ms, depth_ms = SmoothedValue(), SmoothedValue()
         apart = 2.0 * np.pi * _STEREO_TURNS * np.arange(sound.channels)[:, None]
 
         def process(block: np.ndarray, now: Chorus) -> np.ndarray:

@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import ClassVar, Literal
 
 from lofigen_kit.api import (
+    AudioFormat,
     BlockEffect,
     Context,
     Effect,
     Field,
     Process,
-    Sound,
     hookimpl,
 )
 
@@ -39,17 +39,17 @@ class Codec(BlockEffect):
         """Two frames of either, but for the hum of the line."""
         return 0.072
 
-    def latency_frames(self, sound: Sound) -> int:
+    def latency_frames(self, sound: AudioFormat) -> int:
         """Return a bound of what the codecs hold back: a block of the rack's, and 50 ms."""
         from lofigen_kit.api.dsp import CHUNK_FRAMES
 
         return CHUNK_FRAMES + sound.sample_rate_hz // 20
 
-    def start(self, sound: Sound, ctx: Context) -> Process:
+    def start(self, sound: AudioFormat, ctx: Context) -> Process:
         """Return encoder and decoder; a rate that mp3 does not know is taken for the nearest."""
         import pedalboard
 
-        from lofigen_kit.api.dsp import Board
+        from lofigen_kit.api.dsp import PedalboardChain
 
         plugin: pedalboard.Plugin = pedalboard.GSMFullRateCompressor()
         taken_for = sound
@@ -57,7 +57,7 @@ class Codec(BlockEffect):
             plugin = pedalboard.MP3Compressor(self.mp3_quality)
             nearest_hz = min(_MP3_RATES_HZ, key=lambda hz: abs(hz - sound.sample_rate_hz))
             taken_for = replace(sound, sample_rate_hz=nearest_hz)
-        board = Board([plugin], taken_for, self.latency_frames(sound))
+        board = PedalboardChain([plugin], taken_for, self.latency_frames(sound))
         return lambda block, _: board(block / _HEADROOM) * _HEADROOM
 
 

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Literal
 
 from lofigen_kit.api import (
     AudioBuffer,
+    AudioFormat,
     BlockEffect,
     Context,
     Effect,
     Field,
     PresetPath,
     Process,
-    Sound,
     hookimpl,
-    inside,
+    resolve_inside,
 )
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Convolution(BlockEffect):
         """As long as the response may be."""
         return self.length_s
 
-    def start(self, sound: Sound, ctx: Context) -> Process:
+    def start(self, sound: AudioFormat, ctx: Context) -> Process:
         """Return the convolution.
 
         Raises:
@@ -56,11 +56,11 @@ class Convolution(BlockEffect):
         from lofigen_kit.api import read_audio
         from lofigen_kit.api.dsp import Convolver, resample
 
-        audio = read_audio(inside(ctx.root, self.path), max_duration_s=_LONGEST_FILE_S)
+        audio = read_audio(resolve_inside(ctx.root, self.path), max_duration_s=_LONGEST_FILE_S)
         convolve = Convolver(self._response(resample(audio, sound.sample_rate_hz), sound))
         return lambda block, _: convolve(block)
 
-    def _response(self, audio: AudioBuffer, sound: Sound) -> np.ndarray:
+    def _response(self, audio: AudioBuffer, sound: AudioFormat) -> np.ndarray:
         """Return the response of each channel, cut to its length and brought to its level."""
         import numpy as np
 

@@ -6,13 +6,13 @@ import math
 from typing import TYPE_CHECKING, Literal
 
 from lofigen_kit.api import (
+    AudioFormat,
     BlockEffect,
     Context,
     Effect,
     Field,
     Process,
     RenderError,
-    Sound,
     hookimpl,
 )
 
@@ -55,15 +55,15 @@ class Delay(BlockEffect):
     @property
     def tail_s(self) -> float:
         """How long the echoes go on, 80 dB down; on a beat grid, at the slowest tempo."""
-        from lofigen_kit.api.dsp import ring_s, rounds
+        from lofigen_kit.api.dsp import compute_ring_s, count_feedback_passes
 
-        echoes = 1 + math.ceil(rounds(self.feedback_pct / 100.0))
+        echoes = 1 + math.ceil(count_feedback_passes(self.feedback_pct / 100.0))
         longest_s = self.time_ms / 1000.0
         if self.division:
             longest_s = min(_BEATS[self.division] * 60.0 / _SLOWEST_BPM, _LONGEST_S)
-        return echoes * (longest_s + ring_s(self.high_cut_hz, 0.5))
+        return echoes * (longest_s + compute_ring_s(self.high_cut_hz, 0.5))
 
-    def start(self, sound: Sound, ctx: Context) -> Process:
+    def start(self, sound: AudioFormat, ctx: Context) -> Process:
         """Return the tape, empty.
 
         Raises:
@@ -71,11 +71,11 @@ class Delay(BlockEffect):
         """
         import numpy as np
 
-        from lofigen_kit.api.dsp import Sections
+        from lofigen_kit.api.dsp import BiquadCascade
 
         rate_hz = sound.sample_rate_hz
         tape = np.zeros((sound.channels, math.ceil(_LONGEST_S * rate_hz)), np.float32)
-        head = Sections(sound.channels)
+        head = BiquadCascade(sound.channels)
         last_frames = self._frames(rate_hz, ctx)
 
         def process(block: np.ndarray, now: Delay) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound, hookimpl
+from lofigen_kit.api import AudioFormat, BlockEffect, Context, Effect, Field, Process, hookimpl
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,17 +40,17 @@ class Downsample(BlockEffect):
         width_hz = math.pi * _TRANSITION * self.rate_hz
         return (_STOPBAND_DB - 7.95) / (2.285 * width_hz) / 2.0  # Kaiser's estimate
 
-    def latency_frames(self, sound: Sound) -> int:
+    def latency_frames(self, sound: AudioFormat) -> int:
         """Return half the filter's length."""
         if not self.anti_alias or self.rate_hz >= sound.sample_rate_hz:
             return 0
         return math.ceil(self.tail_s * sound.sample_rate_hz)
 
-    def start(self, sound: Sound, ctx: Context) -> Process:
+    def start(self, sound: AudioFormat, ctx: Context) -> Process:
         """Return the sampler, at rest."""
-        return self._filtered(sound) if self.anti_alias else self._held(sound)
+        return self._start_filter(sound) if self.anti_alias else self._start_sample_hold(sound)
 
-    def _held(self, sound: Sound) -> Process:
+    def _start_sample_hold(self, sound: AudioFormat) -> Process:
         """Return the sample and hold.
 
         The time of the next sample is counted in whole parts of a hertz, so that none is early or
@@ -75,7 +75,7 @@ class Downsample(BlockEffect):
 
         return process
 
-    def _filtered(self, sound: Sound) -> Process:
+    def _start_filter(self, sound: AudioFormat) -> Process:
         """Return the filter between two perfect converters, a windowed sinc."""
         import numpy as np
         from scipy import signal

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound, hookimpl
+from lofigen_kit.api import AudioFormat, BlockEffect, Context, Effect, Field, Process, hookimpl
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,39 +40,46 @@ class Dropout(BlockEffect):
     treble_loss_db: float = Field(default=12.0, ge=0, le=60)
     length_ms: float = Field(default=120.0, ge=10, le=2000)
 
-    def latency_frames(self, sound: Sound) -> int:
+    def latency_frames(self, sound: AudioFormat) -> int:
         """Return how far the treble's filter looks ahead."""
         return round(_REACH_S * sound.sample_rate_hz)
 
-    def start(self, sound: Sound, ctx: Context) -> Process:
+    def start(self, sound: AudioFormat, ctx: Context) -> Process:
         """Draw when they come, and return what plays the sound with them."""
         import numpy as np
 
-        from lofigen_kit.api.dsp import Glide, LinearPhase, Recent, taps_for
+        from lofigen_kit.api.dsp import (
+            LinearPhaseFilter,
+            Lookback,
+            SmoothedValue,
+            design_linear_phase,
+        )
 
         late = self.latency_frames(sound)
-        recent, lifted = Recent(sound.channels, late), LinearPhase(sound.channels, late)
-        depth = Glide()
-        coming = _Coming(self._events(sound, ctx.rng))
+        recent, lifted = Lookback(sound.channels, late), LinearPhaseFilter(sound.channels, late)
+        depth = SmoothedValue()
+        coming = _EventWindow(self._events(sound, ctx.rng))
         frame = -late
 
         def process(block: np.ndarray, now: Dropout) -> np.ndarray:
             nonlocal frame
             count = block.shape[1]
-            lift = _lift(coming.within(frame, frame + count), np.arange(frame, frame + count))
+            lift = _lift(coming.advance_to(frame, frame + count), np.arange(frame, frame + count))
             frame += count
             dry = recent(block)[:, :count]
             depth_db = depth(now.depth_db, count)
             if not lift.any():
                 lifted.skip(block)
                 return dry
-            dull = lifted(block, taps_for(partial(_gain, now), late, sound.sample_rate_hz))
+            dull = lifted(
+                block, design_linear_phase(partial(_gain, now), late, sound.sample_rate_hz)
+            )
             level = 10.0 ** (-lift * depth_db / 20.0)
             return np.asarray(level * (dry + lift * (dull - dry)))
 
         return process
 
-    def _events(self, sound: Sound, rng: np.random.Generator) -> Iterator[_Event]:
+    def _events(self, sound: AudioFormat, rng: np.random.Generator) -> Iterator[_Event]:
         """Return the dropouts in order."""
         import numpy as np
 
@@ -93,7 +100,7 @@ class Dropout(BlockEffect):
             yield onset, self.length_ms / 1000.0 * sample_rate_hz * rng.uniform(0.5, 1.5)
 
 
-class _Coming:
+class _EventWindow:
     """The dropouts of a sound as it goes by; no more of them are kept than are under way.
 
     Args:
@@ -105,7 +112,7 @@ class _Coming:
         self._known: list[_Event] = []
         self._next = next(events, None)
 
-    def within(self, first: int, end: int) -> list[_Event]:
+    def advance_to(self, first: int, end: int) -> list[_Event]:
         """Return those that have a part in a stretch of frames, which follows on the last one."""
         self._known = [event for event in self._known if sum(event) > first]
         while self._next and self._next[0] < end:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound, hookimpl
+from lofigen_kit.api import AudioFormat, BlockEffect, Context, Effect, Field, Process, hookimpl
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,22 +38,22 @@ class Eq(BlockEffect):
     @property
     def tail_s(self) -> float:
         """How long its sections ring, one after another."""
-        from lofigen_kit.api.dsp import gain_of, ring_s
+        from lofigen_kit.api.dsp import compute_ring_s, db_to_gain
 
         # Gain sharpens the resonance of a band and moves the poles of a shelf.
-        band_s = ring_s(self.peak_hz, self.peak_q * gain_of(self.peak_db / 2.0))
-        low_s = ring_s(self.low_hz / gain_of(self.low_db / 4.0), _SHELF_Q)
-        high_s = ring_s(self.high_hz * gain_of(self.high_db / 4.0), _SHELF_Q)
+        band_s = compute_ring_s(self.peak_hz, self.peak_q * db_to_gain(self.peak_db / 2.0))
+        low_s = compute_ring_s(self.low_hz / db_to_gain(self.low_db / 4.0), _SHELF_Q)
+        high_s = compute_ring_s(self.high_hz * db_to_gain(self.high_db / 4.0), _SHELF_Q)
         return low_s + band_s + high_s
 
-    def start(self, sound: Sound, ctx: Context) -> Process:
+    def start(self, sound: AudioFormat, ctx: Context) -> Process:
         """Return the filters, at rest."""
         import numpy as np
 
-        from lofigen_kit.api.dsp import Sections, high_shelf, low_shelf, peak
+        from lofigen_kit.api.dsp import BiquadCascade, high_shelf, low_shelf, peak
 
         rate_hz = sound.sample_rate_hz
-        sections = Sections(sound.channels)
+        sections = BiquadCascade(sound.channels)
 
         def process(block: np.ndarray, now: Eq) -> np.ndarray:
             low = low_shelf(now.low_hz, now.low_db, rate_hz)

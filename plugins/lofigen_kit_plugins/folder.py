@@ -15,7 +15,7 @@ from lofigen_kit.api import (
     Source,
     Take,
     hookimpl,
-    inside,
+    resolve_inside,
 )
 
 _logger = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class Folder(Source):
         """Draw a file; one that is no audio is noted in the log, and another is drawn."""
         from lofigen_kit_plugins.audio_file import AudioFile
 
-        names = _names(inside(ctx.root, self.path))
+        names = _names(resolve_inside(ctx.root, self.path))
         # The first that reads, of all in a drawn order, is a fair draw among those that read.
         for index in ctx.rng.permutation(len(names)):
             path = Path(self.path) / names[index]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound, hookimpl
+from lofigen_kit.api import AudioFormat, BlockEffect, Context, Effect, Field, Process, hookimpl
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,16 +20,16 @@ class Gain(BlockEffect):
     use: Literal["gain"] = "gain"
     gain_db: float = Field(default=0.0, ge=-60, le=24)
 
-    def start(self, sound: Sound, ctx: Context) -> Process:
+    def start(self, sound: AudioFormat, ctx: Context) -> Process:
         """Return the amplifier."""
         import numpy as np
 
-        from lofigen_kit.api.dsp import Glide, gain_of
+        from lofigen_kit.api.dsp import SmoothedValue, db_to_gain
 
-        gain = Glide()
+        gain = SmoothedValue()
 
         def process(block: np.ndarray, now: Gain) -> np.ndarray:
-            return np.asarray(block * gain(gain_of(now.gain_db), block.shape[1]), np.float32)
+            return np.asarray(block * gain(db_to_gain(now.gain_db), block.shape[1]), np.float32)
 
         return process
 

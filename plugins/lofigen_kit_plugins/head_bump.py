@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound, hookimpl
+from lofigen_kit.api import AudioFormat, BlockEffect, Context, Effect, Field, Process, hookimpl
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,13 +25,13 @@ class HeadBump(BlockEffect):
     bump_hz: float = Field(default=80.0, ge=40, le=150)
     bump_db: float = Field(default=2.5, ge=0, le=6)
 
-    def start(self, sound: Sound, ctx: Context) -> Process:
+    def start(self, sound: AudioFormat, ctx: Context) -> Process:
         """Return the resonance, at rest."""
         import numpy as np
 
-        from lofigen_kit.api.dsp import Sections, peak
+        from lofigen_kit.api.dsp import BiquadCascade, peak
 
-        resonance = Sections(sound.channels)
+        resonance = BiquadCascade(sound.channels)
 
         def process(block: np.ndarray, now: HeadBump) -> np.ndarray:
             bump = peak(now.bump_hz, now.bump_db, _Q, sound.sample_rate_hz)

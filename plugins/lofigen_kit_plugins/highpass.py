@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound, hookimpl
+from lofigen_kit.api import AudioFormat, BlockEffect, Context, Effect, Field, Process, hookimpl
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,18 +27,18 @@ class Highpass(BlockEffect):
     @property
     def tail_s(self) -> float:
         """How long it rings."""
-        from lofigen_kit.api.dsp import butterworth_q, ring_s
+        from lofigen_kit.api.dsp import butterworth_q, compute_ring_s
 
-        return ring_s(self.cutoff_hz, butterworth_q(self.order))
+        return compute_ring_s(self.cutoff_hz, butterworth_q(self.order))
 
-    def start(self, sound: Sound, ctx: Context) -> Process:
+    def start(self, sound: AudioFormat, ctx: Context) -> Process:
         """Return the filter, at rest."""
         import numpy as np
 
-        from lofigen_kit.api.dsp import Sections, butterworth
+        from lofigen_kit.api.dsp import BiquadCascade, butterworth
 
         rate_hz = sound.sample_rate_hz
-        sections = Sections(sound.channels)
+        sections = BiquadCascade(sound.channels)
 
         def process(block: np.ndarray, now: Highpass) -> np.ndarray:
             if 2 * now.cutoff_hz >= rate_hz:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from lofigen_kit.api import DrawLaw, HeadKind, LawSampler, hookimpl
+from lofigen_kit.api import HeadKind, ParametricSampler, SamplingParams, hookimpl
 
 
-class Mean(LawSampler):
+class Mean(ParametricSampler):
     """The expected next sample, with no chance in it; free-running, it fades or hums."""
 
     use: Literal["mean"] = "mean"
     heads: ClassVar[tuple[HeadKind, ...]] = ("mse", "mol", "mulaw")
 
-    def law(self) -> DrawLaw:
+    def sampling_params(self) -> SamplingParams:
         """Take the expectation."""
-        return DrawLaw(spread=0.0)
+        return SamplingParams(spread=0.0)
 
 
 @hookimpl

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from lofigen_kit.api import DrawLaw, Field, LawSampler, hookimpl
+from lofigen_kit.api import Field, ParametricSampler, SamplingParams, hookimpl
 
 
-class Narrowed(LawSampler):
+class Narrowed(ParametricSampler):
     """Draws from the whole distribution, and moves every draw towards its mean.
 
     Where `temperature` makes a mixture choose its likeliest part, which changes from sample to
@@ -22,9 +22,9 @@ class Narrowed(LawSampler):
     spread: float = Field(default=0.1, ge=0, le=1)
     tail: float = Field(default=0.01, ge=0, le=0.49)
 
-    def law(self) -> DrawLaw:
+    def sampling_params(self) -> SamplingParams:
         """Draw, and narrow."""
-        return DrawLaw(tail=self.tail, spread=self.spread)
+        return SamplingParams(tail=self.tail, spread=self.spread)
 
 
 @hookimpl

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound, hookimpl
+from lofigen_kit.api import AudioFormat, BlockEffect, Context, Effect, Field, Process, hookimpl
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,7 +29,7 @@ class NoiseGate(BlockEffect):
     attack_ms: float = Field(default=1.0, ge=0.1, le=500)
     release_ms: float = Field(default=100.0, ge=5, le=2000)
 
-    def start(self, sound: Sound, ctx: Context) -> Process:
+    def start(self, sound: AudioFormat, ctx: Context) -> Process:
         """Return the gate, closed."""
         import pedalboard
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Literal
 
-from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound, hookimpl
+from lofigen_kit.api import AudioFormat, BlockEffect, Context, Effect, Field, Process, hookimpl
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,22 +38,22 @@ class Phaser(BlockEffect):
     @property
     def tail_s(self) -> float:
         """How long the feedback rings, 80 dB down, where the filters are lowest and slowest."""
-        from lofigen_kit.api.dsp import ring_s, rounds
+        from lofigen_kit.api.dsp import compute_ring_s, count_feedback_passes
 
-        passes = 1.0 + rounds(self.feedback_pct / 100.0)
+        passes = 1.0 + count_feedback_passes(self.feedback_pct / 100.0)
         lowest_hz = max(self.centre_hz / math.pow(2.0, self.depth_octaves), _LOWEST_HZ)
-        return passes * _STAGES / (math.pi * lowest_hz) + ring_s(lowest_hz, 0.5)
+        return passes * _STAGES / (math.pi * lowest_hz) + compute_ring_s(lowest_hz, 0.5)
 
-    def start(self, sound: Sound, ctx: Context) -> Process:
+    def start(self, sound: AudioFormat, ctx: Context) -> Process:
         """Return the filters, at rest."""
         import numpy as np
 
-        from lofigen_kit.api.dsp import Allpasses, Glide, Oscillator
+        from lofigen_kit.api.dsp import AllpassCascade, Lfo, SmoothedValue
 
         rate_hz = sound.sample_rate_hz
-        filters = Allpasses(sound.channels, _STAGES)
-        wander = Oscillator(rate_hz, ctx.loop_s)
-        centre_octaves, depth_octaves, feedback = Glide(), Glide(), Glide()
+        filters = AllpassCascade(sound.channels, _STAGES)
+        wander = Lfo(rate_hz, ctx.loop_s)
+        centre_octaves, depth_octaves, feedback = SmoothedValue(), SmoothedValue(), SmoothedValue()
         apart = 2.0 * np.pi * _STEREO_TURNS * np.arange(sound.channels)[:, None]
 
         def process(block: np.ndarray, now: Phaser) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound, hookimpl
+from lofigen_kit.api import AudioFormat, BlockEffect, Context, Effect, Field, Process, hookimpl
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,13 +41,13 @@ class Reverb(BlockEffect):
         slower = 1.0 + 1.25 * MIDDLE_HZ / self.damping_hz  # at most, in large rooms of short decay
         return answer_s + 80.0 / 60.0 * slower * self.decay_s
 
-    def start(self, sound: Sound, ctx: Context) -> Process:
+    def start(self, sound: AudioFormat, ctx: Context) -> Process:
         """Return the room, silent."""
         import numpy as np
 
-        from lofigen_kit.api.dsp import Room
+        from lofigen_kit.api.dsp import FeedbackDelayNetwork
 
-        room = Room(sound.channels, sound.sample_rate_hz, self.size_pct / 100.0)
+        room = FeedbackDelayNetwork(sound.channels, sound.sample_rate_hz, self.size_pct / 100.0)
         late = round(self.predelay_ms / 1000.0 * sound.sample_rate_hz)
         held = np.zeros((sound.channels, late), np.float32)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound, hookimpl
+from lofigen_kit.api import AudioFormat, BlockEffect, Context, Effect, Field, Process, hookimpl
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,13 +31,13 @@ class SidechainPump(BlockEffect):
     attack_ms: float = Field(default=5.0, ge=1, le=100)
     release_beats: float = Field(default=0.5, ge=0.05, le=4)
 
-    def start(self, sound: Sound, ctx: Context) -> Process:
+    def start(self, sound: AudioFormat, ctx: Context) -> Process:
         """Return what ducks the sound."""
         import numpy as np
 
-        from lofigen_kit.api.dsp import Glide
+        from lofigen_kit.api.dsp import SmoothedValue
 
-        depth = Glide()
+        depth = SmoothedValue()
         frame = 0
 
         def process(block: np.ndarray, now: SidechainPump) -> np.ndarray:

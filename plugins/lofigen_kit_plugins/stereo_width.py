@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound, hookimpl
+from lofigen_kit.api import AudioFormat, BlockEffect, Context, Effect, Field, Process, hookimpl
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,20 +31,20 @@ class StereoWidth(BlockEffect):
     @property
     def tail_s(self) -> float:
         """How long the filter of the difference rings."""
-        from lofigen_kit.api.dsp import butterworth_q, ring_s
+        from lofigen_kit.api.dsp import butterworth_q, compute_ring_s
 
-        return ring_s(max(self.mono_below_hz, 20.0), butterworth_q(2))
+        return compute_ring_s(max(self.mono_below_hz, 20.0), butterworth_q(2))
 
-    def start(self, sound: Sound, ctx: Context) -> Process:
+    def start(self, sound: AudioFormat, ctx: Context) -> Process:
         """Return the matrix, its filter at rest."""
         import numpy as np
 
-        from lofigen_kit.api.dsp import Glide, Sections, butterworth
+        from lofigen_kit.api.dsp import BiquadCascade, SmoothedValue, butterworth
 
         if sound.channels != 2:
             return lambda block, _: block
-        width = Glide()
-        highpass = Sections(1)
+        width = SmoothedValue()
+        highpass = BiquadCascade(1)
 
         def process(block: np.ndarray, now: StereoWidth) -> np.ndarray:
             left, right = block.astype(np.float64)

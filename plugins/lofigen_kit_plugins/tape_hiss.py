@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Literal
 
-from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound, hookimpl
+from lofigen_kit.api import AudioFormat, BlockEffect, Context, Effect, Field, Process, hookimpl
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,11 +27,11 @@ class TapeHiss(BlockEffect):
     level_dbfs: float = Field(default=-60.0, ge=-120, le=-12)
     slope_db_oct: float = Field(default=0.0, ge=-12, le=12)
 
-    def start(self, sound: Sound, ctx: Context) -> Process:
+    def start(self, sound: AudioFormat, ctx: Context) -> Process:
         """Return what lays noise over each block."""
         import numpy as np
 
-        from lofigen_kit.api.dsp import gain_of
+        from lofigen_kit.api.dsp import db_to_gain
 
         tilted: _TiltedNoise | None = None
 
@@ -43,7 +43,7 @@ class TapeHiss(BlockEffect):
                 noise = tilted(block.shape[1], now.slope_db_oct)
             else:
                 noise = ctx.rng.standard_normal(block.shape, dtype=np.float32)
-            noise *= np.float32(gain_of(now.level_dbfs))
+            noise *= np.float32(db_to_gain(now.level_dbfs))
             noise += block
             return noise
 
@@ -57,7 +57,7 @@ class _TiltedNoise:
     it is their powers that add up, and those of a sine and a cosine to one.
     """
 
-    def __init__(self, sound: Sound, rng: np.random.Generator, slope_db_oct: float) -> None:
+    def __init__(self, sound: AudioFormat, rng: np.random.Generator, slope_db_oct: float) -> None:
         import numpy as np
         from scipy import fft
 

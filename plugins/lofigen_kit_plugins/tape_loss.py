@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound, hookimpl
+from lofigen_kit.api import AudioFormat, BlockEffect, Context, Effect, Field, Process, hookimpl
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,19 +33,21 @@ class TapeLoss(BlockEffect):
     gap_um: float = Field(default=3.0, ge=0, le=20)
     spacing_um: float = Field(default=1.0, ge=0, le=10)
 
-    def latency_frames(self, sound: Sound) -> int:
+    def latency_frames(self, sound: AudioFormat) -> int:
         """Return how far the filter looks ahead."""
         return round(_REACH_S * sound.sample_rate_hz)
 
-    def start(self, sound: Sound, ctx: Context) -> Process:
+    def start(self, sound: AudioFormat, ctx: Context) -> Process:
         """Return the head, at rest."""
-        from lofigen_kit.api.dsp import LinearPhase, taps_for
+        from lofigen_kit.api.dsp import LinearPhaseFilter, design_linear_phase
 
         reach = self.latency_frames(sound)
-        head = LinearPhase(sound.channels, reach)
+        head = LinearPhaseFilter(sound.channels, reach)
 
         def process(block: np.ndarray, now: TapeLoss) -> np.ndarray:
-            return head(block, taps_for(partial(_gain, now), reach, sound.sample_rate_hz))
+            return head(
+                block, design_linear_phase(partial(_gain, now), reach, sound.sample_rate_hz)
+            )
 
         return process
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound, hookimpl
+from lofigen_kit.api import AudioFormat, BlockEffect, Context, Effect, Field, Process, hookimpl
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,20 +35,20 @@ class TapeSaturation(BlockEffect):
     bias: float = Field(default=0.1, ge=0, le=0.5)
     oversample: Literal[1, 2, 4, 8] = 4
 
-    def latency_frames(self, sound: Sound) -> int:
+    def latency_frames(self, sound: AudioFormat) -> int:
         """Return how late oversampling makes the sound."""
         from lofigen_kit.api.dsp import oversampling_latency
 
         return oversampling_latency(self.oversample)
 
-    def start(self, sound: Sound, ctx: Context) -> Process:
+    def start(self, sound: AudioFormat, ctx: Context) -> Process:
         """Return the machine, its tape at rest."""
-        from lofigen_kit.api.dsp import Oversampler, Sections, butterworth
+        from lofigen_kit.api.dsp import BiquadCascade, Oversampler, butterworth
 
         oversampled = Oversampler(sound.channels, self.oversample)
-        tape = self._tape(sound.channels)
+        tape = self._start_tape(sound.channels)
         head = butterworth(2, _HEAD_HZ, sound.sample_rate_hz, high=True)
-        playback = Sections(sound.channels)
+        playback = BiquadCascade(sound.channels)
         settings, gain = self, self._alignment()
 
         def process(block: np.ndarray, now: TapeSaturation) -> np.ndarray:
@@ -60,16 +60,16 @@ class TapeSaturation(BlockEffect):
 
         return process
 
-    def _tape(self, channels: int) -> Callable[[np.ndarray, TapeSaturation], np.ndarray]:
+    def _start_tape(self, channels: int) -> Callable[[np.ndarray, TapeSaturation], np.ndarray]:
         """Return what stays on tape of samples [shape=(channels, frames)]; silence of silence."""
         import numpy as np
 
-        from lofigen_kit.api.dsp import Tape, gain_of
+        from lofigen_kit.api.dsp import Tape, db_to_gain
 
         magnetise = Tape(channels, self.bias)
 
         def tape(samples: np.ndarray, now: TapeSaturation) -> np.ndarray:
-            field = samples * np.float32(gain_of(now.drive_db))
+            field = samples * np.float32(db_to_gain(now.drive_db))
             if now.mode == "tanh":
                 field += np.float32(now.bias)
                 taped = np.tanh(field, out=field)
@@ -86,12 +86,12 @@ class TapeSaturation(BlockEffect):
         """Return the gain that brings the reference sine back to its level."""
         import numpy as np
 
-        from lofigen_kit.api.dsp import gain_of
+        from lofigen_kit.api.dsp import db_to_gain
 
         cycles, frames = 8, 256
         phase = 2.0 * np.pi * np.arange(cycles * frames) / frames
-        sine = (gain_of(_REFERENCE_DBFS) * np.sin(phase)).astype(np.float32)[None]
-        settled = self._tape(1)(sine, self)[0, -frames:]
+        sine = (db_to_gain(_REFERENCE_DBFS) * np.sin(phase)).astype(np.float32)[None]
+        settled = self._start_tape(1)(sine, self)[0, -frames:]
         return np.float32(np.std(sine) / np.std(settled))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound, hookimpl
+from lofigen_kit.api import AudioFormat, BlockEffect, Context, Effect, Field, Process, hookimpl
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,18 +30,18 @@ class Telephone(BlockEffect):
     @property
     def tail_s(self) -> float:
         """How long its lower edge rings."""
-        from lofigen_kit.api.dsp import butterworth_q, ring_s
+        from lofigen_kit.api.dsp import butterworth_q, compute_ring_s
 
-        return ring_s(self.low_hz, butterworth_q(4))
+        return compute_ring_s(self.low_hz, butterworth_q(4))
 
-    def start(self, sound: Sound, ctx: Context) -> Process:
+    def start(self, sound: AudioFormat, ctx: Context) -> Process:
         """Return the line, at rest."""
         import numpy as np
 
-        from lofigen_kit.api.dsp import Sections, butterworth, peak
+        from lofigen_kit.api.dsp import BiquadCascade, butterworth, peak
 
         rate_hz = sound.sample_rate_hz
-        sections = Sections(sound.channels)
+        sections = BiquadCascade(sound.channels)
 
         def process(block: np.ndarray, now: Telephone) -> np.ndarray:
             low = butterworth(4, now.low_hz, rate_hz, high=True)

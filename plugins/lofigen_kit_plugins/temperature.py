@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from lofigen_kit.api import DrawLaw, Field, LawSampler, hookimpl
+from lofigen_kit.api import Field, ParametricSampler, SamplingParams, hookimpl
 
 
-class Temperature(LawSampler):
+class Temperature(ParametricSampler):
     """Draws from the whole distribution, sharpened below 1 and widened above.
 
     Attributes:
@@ -17,9 +17,9 @@ class Temperature(LawSampler):
     use: Literal["temperature"] = "temperature"
     temperature: float = Field(default=0.8, ge=0, le=2)
 
-    def law(self) -> DrawLaw:
+    def sampling_params(self) -> SamplingParams:
         """Scale the spread."""
-        return DrawLaw(temperature=self.temperature)
+        return SamplingParams(temperature=self.temperature)
 
 
 @hookimpl

@@ -37,11 +37,11 @@ class TimeStretch(Effect):
         if frames in (0, audio.frames):
             return audio.with_samples(audio.samples[:, :frames])
         if not ctx.loop:
-            return audio.with_samples(_stretched(audio.samples, audio.sample_rate_hz, frames))
+            return audio.with_samples(_stretch_samples(audio.samples, audio.sample_rate_hz, frames))
         around = round(self.memory_s * audio.sample_rate_hz)
         before = round(around * frames / audio.frames)
         padded = np.pad(audio.samples, ((0, 0), (around, around)), mode="wrap")
-        whole = _stretched(padded, audio.sample_rate_hz, frames + 2 * before)
+        whole = _stretch_samples(padded, audio.sample_rate_hz, frames + 2 * before)
         loop = whole[:, before : before + frames].copy()
         size = min(round(_CROSSFADE_S * audio.sample_rate_hz), frames)
         fade = np.linspace(0.0, 1.0, size, dtype=np.float32)
@@ -50,7 +50,7 @@ class TimeStretch(Effect):
         return audio.with_samples(loop)
 
 
-def _stretched(samples: np.ndarray, rate_hz: int, frames: int) -> np.ndarray:
+def _stretch_samples(samples: np.ndarray, rate_hz: int, frames: int) -> np.ndarray:
     """Return a sound stretched to exactly so many frames."""
     import numpy as np
     import pedalboard

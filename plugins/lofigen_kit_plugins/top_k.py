@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from lofigen_kit.api import DrawLaw, Field, LawSampler, hookimpl
+from lofigen_kit.api import Field, ParametricSampler, SamplingParams, hookimpl
 
 
-class TopK(LawSampler):
+class TopK(ParametricSampler):
     """Draws from the `k` likeliest components of a mixture, or levels of a mu-law head.
 
     Attributes:
@@ -19,9 +19,9 @@ class TopK(LawSampler):
     k: int = Field(default=4, ge=1, le=256)
     temperature: float = Field(default=1.0, ge=0, le=2)
 
-    def law(self) -> DrawLaw:
+    def sampling_params(self) -> SamplingParams:
         """Keep the heaviest k."""
-        return DrawLaw(top_k=self.k, temperature=self.temperature)
+        return SamplingParams(top_k=self.k, temperature=self.temperature)
 
 
 @hookimpl

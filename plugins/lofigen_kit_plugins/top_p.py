@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from lofigen_kit.api import DrawLaw, Field, LawSampler, hookimpl
+from lofigen_kit.api import Field, ParametricSampler, SamplingParams, hookimpl
 
 
-class TopP(LawSampler):
+class TopP(ParametricSampler):
     """Draws from the fewest components or levels whose probabilities sum to `p`.
 
     Attributes:
@@ -19,9 +19,9 @@ class TopP(LawSampler):
     p: float = Field(default=0.9, gt=0, le=1)
     temperature: float = Field(default=1.0, ge=0, le=2)
 
-    def law(self) -> DrawLaw:
+    def sampling_params(self) -> SamplingParams:
         """Keep the nucleus."""
-        return DrawLaw(top_p=self.p, temperature=self.temperature)
+        return SamplingParams(top_p=self.p, temperature=self.temperature)
 
 
 @hookimpl

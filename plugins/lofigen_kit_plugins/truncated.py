@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from lofigen_kit.api import DrawLaw, Field, LawSampler, hookimpl
+from lofigen_kit.api import Field, ParametricSampler, SamplingParams, hookimpl
 
 
-class Truncated(LawSampler):
+class Truncated(ParametricSampler):
     """Draws with each logistic's far tails cut, where single samples would spike.
 
     Attributes:
@@ -19,9 +19,9 @@ class Truncated(LawSampler):
     temperature: float = Field(default=0.8, ge=0, le=2)
     tail: float = Field(default=0.01, ge=0, le=0.49)
 
-    def law(self) -> DrawLaw:
+    def sampling_params(self) -> SamplingParams:
         """Scale the spread and clamp the quantile."""
-        return DrawLaw(temperature=self.temperature, tail=self.tail)
+        return SamplingParams(temperature=self.temperature, tail=self.tail)
 
 
 @hookimpl

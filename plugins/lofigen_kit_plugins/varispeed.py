@@ -31,7 +31,7 @@ class Varispeed(Effect):
         """Return the sound at another speed; a loop is read as it goes round."""
         from scipy import signal
 
-        from lofigen_kit.api.dsp import convert
+        from lofigen_kit.api.dsp import resample_samples
 
         frames = self.frames_after(audio, ctx)
         if frames in (0, audio.frames):
@@ -39,7 +39,7 @@ class Varispeed(Effect):
         if ctx.loop:
             # What goes round has a spectrum of lines: resampled so, the seam is as any other place.
             return audio.with_samples(signal.resample(audio.samples, frames, axis=1))
-        return audio.with_samples(convert(audio.samples, audio.frames, frames, frames))
+        return audio.with_samples(resample_samples(audio.samples, audio.frames, frames, frames))
 
 
 @hookimpl

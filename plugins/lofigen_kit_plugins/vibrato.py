@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound, hookimpl
+from lofigen_kit.api import AudioFormat, BlockEffect, Context, Effect, Field, Process, hookimpl
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,27 +36,27 @@ class Vibrato(BlockEffect):
         """As late as the sound is at the latest."""
         return _CENT * self.depth_cents / (2.0 * math.pi * self.rate_hz)
 
-    def latency_frames(self, sound: Sound) -> int:
+    def latency_frames(self, sound: AudioFormat) -> int:
         """Return as far ahead as the sound is read at the earliest."""
         from lofigen_kit.api.dsp import SHORTEST_FRAMES
 
         return SHORTEST_FRAMES + math.ceil(_FARTHEST_S * sound.sample_rate_hz)
 
-    def start(self, sound: Sound, ctx: Context) -> Process:
+    def start(self, sound: AudioFormat, ctx: Context) -> Process:
         """Return the moving delay, on time."""
         import numpy as np
 
-        from lofigen_kit.api.dsp import Glide, MovingDelay, Oscillator, in_step
+        from lofigen_kit.api.dsp import Lfo, MovingDelay, SmoothedValue, loop_locked_rate
 
         rate_hz, late = sound.sample_rate_hz, self.latency_frames(sound)
         delay = MovingDelay(sound.channels, 2 * late)
-        tremble = Oscillator(rate_hz, ctx.loop_s)
-        reach_frames = Glide()
+        tremble = Lfo(rate_hz, ctx.loop_s)
+        reach_frames = SmoothedValue()
 
         def process(block: np.ndarray, now: Vibrato) -> np.ndarray:
             frames = block.shape[1]
             # A short loop may make it slower than that; then it goes less far.
-            trembles_hz = max(in_step(now.rate_hz, ctx.loop_s), _SLOWEST_HZ)
+            trembles_hz = max(loop_locked_rate(now.rate_hz, ctx.loop_s), _SLOWEST_HZ)
             per_frame = 2.0 * np.pi * trembles_hz / rate_hz
             reach = reach_frames(_CENT * now.depth_cents / per_frame, frames)
             delays = late + reach * np.sin(tremble(now.rate_hz, frames))

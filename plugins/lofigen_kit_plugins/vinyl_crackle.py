@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound, hookimpl
+from lofigen_kit.api import AudioFormat, BlockEffect, Context, Effect, Field, Process, hookimpl
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,12 +26,12 @@ class VinylCrackle(BlockEffect):
     pop_rate_hz: float = Field(default=0.15, ge=0, le=5)
     level_dbfs: float = Field(default=-34.0, ge=-80, le=-12)
 
-    def start(self, sound: Sound, ctx: Context) -> Process:
+    def start(self, sound: AudioFormat, ctx: Context) -> Process:
         """Return what lays crackle over a sound."""
-        from lofigen_kit.api.dsp import Crackle, Glide
+        from lofigen_kit.api.dsp import Crackle, SmoothedValue
 
         crackle = Crackle(sound.channels, sound.sample_rate_hz, ctx.rng)
-        level_db = Glide()
+        level_db = SmoothedValue()
         left = None if sound.endless else sound.frames
 
         def process(block: np.ndarray, now: VinylCrackle) -> np.ndarray:

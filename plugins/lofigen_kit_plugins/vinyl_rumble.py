@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound, hookimpl
+from lofigen_kit.api import AudioFormat, BlockEffect, Context, Effect, Field, Process, hookimpl
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,9 +28,9 @@ class VinylRumble(BlockEffect):
     use: Literal["vinyl-rumble"] = "vinyl-rumble"
     level_dbfs: float = Field(default=-50.0, ge=-120, le=-12)
 
-    def start(self, sound: Sound, ctx: Context) -> Process:
+    def start(self, sound: AudioFormat, ctx: Context) -> Process:
         """Return what lays rumble under a sound."""
-        from lofigen_kit.api.dsp import Circular, Glide, NoiseBand
+        from lofigen_kit.api.dsp import CircularTexture, NoiseBand, SmoothedValue
 
         endless = NoiseBand(
             _LOWEST_HZ,
@@ -43,8 +43,8 @@ class VinylRumble(BlockEffect):
         )
         rumble: Texture = endless
         if not sound.endless:
-            rumble = Circular(endless, sound.frames, fade=sound.sample_rate_hz)
-        level_db = Glide()
+            rumble = CircularTexture(endless, sound.frames, fade=sound.sample_rate_hz)
+        level_db = SmoothedValue()
 
         def process(block: np.ndarray, now: VinylRumble) -> np.ndarray:
             count = block.shape[1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Literal
 
-from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound, hookimpl
+from lofigen_kit.api import AudioFormat, BlockEffect, Context, Effect, Field, Process, hookimpl
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,20 +30,20 @@ class VinylWarp(BlockEffect):
     rate_hz: float = Field(default=0.5556, ge=0.2, le=2)
     depth_pct: float = Field(default=0.25, ge=0, le=_DEEPEST_PCT)
 
-    def latency_frames(self, sound: Sound) -> int:
+    def latency_frames(self, sound: AudioFormat) -> int:
         """Return how far ahead the needle may be."""
-        from lofigen_kit.api.dsp import UnevenReader
+        from lofigen_kit.api.dsp import VariableRateReader
 
-        return UnevenReader.latency_frames(self._reach(sound))
+        return VariableRateReader.latency_frames(self._reach(sound))
 
-    def start(self, sound: Sound, ctx: Context) -> Process:
+    def start(self, sound: AudioFormat, ctx: Context) -> Process:
         """Return the needle, on a record that turns for as long as the sound."""
         import numpy as np
 
-        from lofigen_kit.api.dsp import Glide, UnevenReader
+        from lofigen_kit.api.dsp import SmoothedValue, VariableRateReader
 
-        read = UnevenReader(sound, self._reach(sound))
-        depth = Glide()
+        read = VariableRateReader(sound, self._reach(sound))
+        depth = SmoothedValue()
         turn = 2.0 * math.pi * self._whole_turns_hz(sound) / sound.sample_rate_hz
         phase = ctx.rng.uniform(0.0, 2.0 * math.pi)
         begin, slope = math.sin(phase), 0.0
@@ -62,12 +62,12 @@ class VinylWarp(BlockEffect):
 
         return process
 
-    def _reach(self, sound: Sound) -> int:
+    def _reach(self, sound: AudioFormat) -> int:
         """Return how far from an even turn the needle may be at the greatest depth, in frames."""
         swing_s = _DEEPEST_PCT / 100.0 / (2.0 * math.pi * self._whole_turns_hz(sound))
         return math.ceil(2.0 * swing_s * sound.sample_rate_hz) + 1
 
-    def _whole_turns_hz(self, sound: Sound) -> float:
+    def _whole_turns_hz(self, sound: AudioFormat) -> float:
         if sound.endless:
             return self.rate_hz
         turns = round(self.rate_hz * sound.duration_s)

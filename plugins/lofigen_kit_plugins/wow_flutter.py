@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Literal
 
-from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound, hookimpl
+from lofigen_kit.api import AudioFormat, BlockEffect, Context, Effect, Field, Process, hookimpl
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,18 +45,18 @@ class WowFlutter(BlockEffect):
     flutter_depth_pct: float = Field(default=0.1, ge=0, le=1)
     drift_pct: float = Field(default=0.05, ge=0, le=1)
 
-    def latency_frames(self, sound: Sound) -> int:
+    def latency_frames(self, sound: AudioFormat) -> int:
         """Return how far ahead the head may find itself, at the widest settings."""
-        from lofigen_kit.api.dsp import UnevenReader
+        from lofigen_kit.api.dsp import VariableRateReader
 
-        return UnevenReader.latency_frames(_reach(sound))
+        return VariableRateReader.latency_frames(_reach(sound))
 
-    def start(self, sound: Sound, ctx: Context) -> Process:
+    def start(self, sound: AudioFormat, ctx: Context) -> Process:
         """Return the machine with its tape at the first frame."""
-        from lofigen_kit.api.dsp import UnevenReader
+        from lofigen_kit.api.dsp import VariableRateReader
 
-        reader = UnevenReader(sound, _reach(sound))
-        motion = _Motion(sound, ctx.rng)
+        reader = VariableRateReader(sound, _reach(sound))
+        motion = _TapeTransport(sound, ctx.rng)
 
         def process(block: np.ndarray, now: WowFlutter) -> np.ndarray:
             return reader(block, lambda frames: motion.positions(frames, now))
@@ -64,14 +64,14 @@ class WowFlutter(BlockEffect):
         return process
 
 
-class _Motion:
+class _TapeTransport:
     """Where on the tape the head is at each frame: the integral of the speed.
 
     How far it leads is a sum of sines and a straight line, which brings the lead to nothing at the
     sound's last frame. Where automation moves the sines, a new line begins where the head is.
     """
 
-    def __init__(self, sound: Sound, rng: np.random.Generator) -> None:
+    def __init__(self, sound: AudioFormat, rng: np.random.Generator) -> None:
         import numpy as np
 
         self._sound = sound
@@ -98,7 +98,7 @@ class _Motion:
         if ahead <= 0:
             return positions
         if now != self._settings:
-            self._turn_to(now)
+            self._apply_settings(now)
         heard = positions[begin : begin + ahead]
         heard += self._sines(self._phases, ahead)
         heard += self._lead + self._slope * np.arange(ahead)
@@ -107,7 +107,7 @@ class _Motion:
         self._phases = (self._phases + self._turns * ahead) % (2.0 * math.pi)
         return positions
 
-    def _turn_to(self, now: WowFlutter) -> None:
+    def _apply_settings(self, now: WowFlutter) -> None:
         """Move at other rates and depths from here on, without a jump."""
         import numpy as np
 
@@ -115,7 +115,10 @@ class _Motion:
         if self._settings:
             before += float(self._depths @ np.sin(self._phases))
         self._settings = now
-        rates_hz = [self._whole(now.wow_rate_hz), self._whole(now.flutter_rate_hz)]
+        rates_hz = [
+            self._round_to_whole_cycles(now.wow_rate_hz),
+            self._round_to_whole_cycles(now.flutter_rate_hz),
+        ]
         deviations = [now.wow_depth_pct, now.flutter_depth_pct, *(self._drifts * now.drift_pct)]
         self._turns = (
             2.0 * math.pi / self._sound.sample_rate_hz * np.array([*rates_hz, *self._drift_hz])
@@ -129,7 +132,7 @@ class _Motion:
         at_the_end = float(self._depths @ np.sin(self._phases + self._turns * left))
         self._slope = -(self._lead + at_the_end) / max(left, 1)
 
-    def _whole(self, rate_hz: float) -> float:
+    def _round_to_whole_cycles(self, rate_hz: float) -> float:
         """Return the nearest rate that comes round a whole number of times in what has an end."""
         if self._sound.endless:
             return rate_hz
@@ -137,12 +140,12 @@ class _Motion:
         return cycles / self._sound.duration_s if cycles >= _FEWEST_WHOLE_CYCLES else rate_hz
 
 
-def _reach(sound: Sound) -> int:
+def _reach(sound: AudioFormat) -> int:
     reach = math.ceil(_FURTHEST_S * sound.sample_rate_hz)
     return reach if sound.endless else min(reach, sound.frames)
 
 
-def _drift_hz(sound: Sound, rng: np.random.Generator) -> np.ndarray:
+def _drift_hz(sound: AudioFormat, rng: np.random.Generator) -> np.ndarray:
     """Return the rates of the drift: whole cycles in a sound, so that it comes round with it.
 
     Without an end there is one in each of many bands, so that their sum never comes round.

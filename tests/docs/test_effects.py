@@ -14,7 +14,7 @@ import yaml
 
 from lofigen_kit.audio.files import read_audio
 from lofigen_kit.plugins.loader import load_plugins
-from lofigen_kit.preset.schema import parse
+from lofigen_kit.preset.schema import parse_preset
 from lofigen_kit.preset.yaml_loader import load
 from lofigen_kit.runtime.resources import presets_dir
 
@@ -87,7 +87,7 @@ def test_every_file_is_shown() -> None:
 def test_the_line_to_copy_is_valid(name: str) -> None:
     (lines,) = re.findall(r"```yaml\n(.*?)```", (EFFECTS / f"{name}.md").read_text(), re.DOTALL)
     preset = "version: 1\nname: copied\nsource: {use: beatmaker}\n" + lines
-    (effect,) = parse(load(preset.encode(), "copied"), root=None, registry=REGISTRY).effects
+    (effect,) = parse_preset(load(preset.encode(), "copied"), root=None, registry=REGISTRY).effects
     assert effect.use == name
     (told,) = yaml.safe_load(lines)["effects"]
     assert len(told) > 1

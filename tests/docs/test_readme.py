@@ -15,7 +15,7 @@ from lofigen_kit.audio.files import read_audio, write_audio
 from lofigen_kit.audition.decisions import Decision, Decisions
 from lofigen_kit.components.base import Context
 from lofigen_kit.plugins.loader import load_plugins
-from lofigen_kit.runtime.seeding import stream
+from lofigen_kit.runtime.seeding import rng_for
 from lofigen_kit.testing import check_component
 from lofigen_kit_plugins.beatmaker import Beatmaker
 
@@ -35,14 +35,14 @@ COMMANDS = [line for block in blocks("sh") for line in block.splitlines()]
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with all that the README's commands name."""
     folder = tmp_path_factory.mktemp("readme")
-    take = Beatmaker(bars=2).make_take(Context(stream(4, 0, "source")))
+    take = Beatmaker(bars=2).make_take(Context(rng_for(4, 0, "source")))
     write_audio(
         folder / "take.wav",
         AudioBuffer(take.audio.samples, take.audio.sample_rate_hz),
         format="wav",
         bit_depth=16,
         comment="",
-        rng=stream(4, 0, "dither"),
+        rng=rng_for(4, 0, "dither"),
     )
     (folder / "my-tape.yaml").write_text(blocks("yaml")[0])
     (folder / "plugins-of-mine").mkdir()

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from lofigen_kit.nn import checkpoint
-from lofigen_kit.nn.spec import stack
+from lofigen_kit.nn.spec import make_stack_spec
 
 Run = Callable[..., tuple[int, str, str]]
 Refused = Callable[..., str]
@@ -278,7 +278,7 @@ def model_preset(tmp_path: Path) -> Path:
 
 
 def write_checkpoint(path: Path) -> None:
-    spec = stack([(1, 16, 128), (16, 64, 256), (64, 16, 256), (16, 1, 128)], mixtures=2)
+    spec = make_stack_spec([(1, 16, 128), (16, 64, 256), (64, 16, 256), (16, 1, 128)], mixtures=2)
     tensors = {n: np.zeros(s, np.float32) for n, s in checkpoint.expected_shapes(spec).items()}
     checkpoint.save(path, spec, tensors, {"licence": "CC0-1.0"})
 
@@ -308,7 +308,7 @@ def test_a_checkpoint_of_another_shape(
     refused: Refused, model_preset: Path, tmp_path: Path
 ) -> None:
     """Case 39."""
-    spec = stack([(1, 16, 128), (16, 64, 200), (64, 16, 256), (16, 1, 128)], mixtures=2)
+    spec = make_stack_spec([(1, 16, 128), (16, 64, 200), (64, 16, 256), (16, 1, 128)], mixtures=2)
     tensors = {n: np.zeros(s, np.float32) for n, s in checkpoint.expected_shapes(spec).items()}
     checkpoint.save(tmp_path / "m.safetensors", spec, tensors, {})
     line = refused("chain", "preset", model_preset)

@@ -20,10 +20,10 @@ import pytest
 import soundfile
 
 from lofigen_kit.audio.files import read_audio
-from lofigen_kit.audio.hashing import audio_sha256
+from lofigen_kit.audio.hashing import hash_audio
 from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.preset.schema import Preset, load_preset
-from lofigen_kit.provenance.save import stored
+from lofigen_kit.provenance.save import quantise_rendering
 from lofigen_kit.render.take import render, render_takes
 
 Run = Callable[..., tuple[int, str, str]]
@@ -112,7 +112,7 @@ def hashes(folder: Path) -> dict[int, str]:
     found: dict[int, str] = {}
     for record in records(folder):
         if record["status"] == "done":
-            assert record["audio_sha256"] == audio_sha256(read_audio(folder / record["path"]))
+            assert record["audio_sha256"] == hash_audio(read_audio(folder / record["path"]))
             found[record["take"]] = record["audio_sha256"]
     return found
 
@@ -128,7 +128,7 @@ def in_sequence(registry: Registry, tmp_path: Path) -> dict[int, str]:
     path.write_text(NAPPING.replace(", {use: naps}, {use: exits}", ""))
     preset = load_preset(path, registry=registry)
     return {
-        rendering.take: audio_sha256(stored(rendering))
+        rendering.take: hash_audio(quantise_rendering(rendering))
         for rendering in render_takes(preset, range(TAKES))
     }
 
@@ -211,7 +211,7 @@ def test_take_37_is_the_same_in_any_company(
     engine, workers, size = company
     if engine == "dask":
         pytest.importorskip("distributed")
-    alone = audio_sha256(stored(render(_sequential(napping, registry), 37)))
+    alone = hash_audio(quantise_rendering(render(_sequential(napping, registry), 37)))
     ran = go(napping, "-n", TAKES, "--engine", engine, "--workers", workers, "--batch-size", size,
              "-q", "--set", "effects.naps.seconds=0")  # fmt: skip
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")

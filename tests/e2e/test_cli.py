@@ -17,7 +17,7 @@ import pytest
 
 from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.audio.files import read_audio, write_audio
-from lofigen_kit.audio.hashing import audio_sha256
+from lofigen_kit.audio.hashing import hash_audio
 from lofigen_kit.runtime.device import device_name
 
 Run = Callable[..., tuple[int, str, str]]
@@ -46,7 +46,7 @@ def test_a_rendered_file_renders_itself_again(run: Run, preset_file: Path) -> No
     code, *_ = run("chain", "preset", "first.wav", "-o", "second.wav")
     assert code == 0
     first, second = (read_audio(Path(n)) for n in ("first.wav", "second.wav"))
-    assert audio_sha256(first) == audio_sha256(second)
+    assert hash_audio(first) == hash_audio(second)
 
 
 def test_takes_differ_and_json_lists_them(run: Run, preset_file: Path, tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_stems_are_written_in_order(run: Run, preset_file: Path) -> None:
     assert run("chain", "preset", preset_file, "--stems", "-o", "x.wav")[0] == 0
     stems = sorted(Path("x.stems").iterdir())
     assert [p.name for p in stems] == ["00-model.wav", "01-fake-noise.wav", "02-fake-noise.wav"]
-    assert len({audio_sha256(read_audio(stem)) for stem in stems}) == 3
+    assert len({hash_audio(read_audio(stem)) for stem in stems}) == 3
 
 
 def test_stems_that_are_there_are_kept(run: Run, preset_file: Path) -> None:
@@ -246,9 +246,9 @@ def test_a_broken_plugin_is_one_line_and_the_rest_works(
 
 def test_checkpoints_are_shown(run: Run, tmp_path: Path) -> None:
     from lofigen_kit.nn import checkpoint
-    from lofigen_kit.nn.spec import stack
+    from lofigen_kit.nn.spec import make_stack_spec
 
-    spec = stack([(1, 4, 8), (4, 1, 8)], mixtures=2)
+    spec = make_stack_spec([(1, 4, 8), (4, 1, 8)], mixtures=2)
     tensors = {n: np.zeros(s, np.float32) for n, s in checkpoint.expected_shapes(spec).items()}
     path = tmp_path / "mine.safetensors"
     checkpoint.save(path, spec, tensors, {"licence": "CC0-1.0"})
@@ -273,9 +273,9 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def small_model(tmp_path: Path) -> Path:
     from lofigen_kit.nn import checkpoint
     from lofigen_kit.nn.network import CausalStack, to_tensors
-    from lofigen_kit.nn.spec import stack
+    from lofigen_kit.nn.spec import make_stack_spec
 
-    spec, path = stack([(1, 4, 8), (4, 1, 8)], mixtures=2), tmp_path / "small.safetensors"
+    spec, path = make_stack_spec([(1, 4, 8), (4, 1, 8)], mixtures=2), tmp_path / "small.safetensors"
     checkpoint.save(path, spec, to_tensors(CausalStack(spec)), {"licence": "CC0-1.0"})
     return path
 

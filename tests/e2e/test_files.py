@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from lofigen_kit.audio.buffer import AudioBuffer
-from lofigen_kit.audio.files import read_audio, read_labels, write_audio
-from lofigen_kit.audio.metadata import Cue, Labels, Loop
+from lofigen_kit.audio.files import read_audio, read_metadata, write_audio
+from lofigen_kit.audio.metadata import AudioMetadata, Cue, Loop
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -25,19 +25,19 @@ def rendered(run: Run, preset_file: Path, *options: object, name: str = "a.wav")
 @pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg"])
 def test_a_loop_is_written_as_one(run: Run, preset_file: Path, name: str) -> None:
     audio = rendered(run, preset_file, "--set", "source.bars=2", name=name)
-    assert read_labels(name).loop == Loop(0, audio.frames - 1)
+    assert read_metadata(name).loop == Loop(0, audio.frames - 1)
     assert f"loop            frames 0 to {audio.frames - 1}\n" in run("inspect", name)[1]
 
 
 def test_a_recording_is_no_loop(run: Run, preset_file: Path) -> None:
     rendered(run, preset_file)
     assert run("process", "a.wav", "--preset", preset_file, "-o", "b.wav")[0] == 0
-    assert read_labels("b.wav").loop is None
+    assert read_metadata("b.wav").loop is None
 
 
 def test_a_loop_that_is_to_end_is_none(run: Run, preset_file: Path) -> None:
     rendered(run, preset_file, "--set", "output.loop=false")
-    assert read_labels("a.wav").loop is None
+    assert read_metadata("a.wav").loop is None
     facts = json.loads(Path("a.json").read_text())
     assert facts["loop"] is False
 
@@ -135,10 +135,10 @@ def test_a_picture_has_a_line_at_each_bar(run: Run) -> None:
     from matplotlib.image import imread
 
     audio = AudioBuffer(np.zeros((1, 8_000)), 8_000)
-    bars = Labels(cues=tuple(Cue(frame, "bar") for frame in range(1_000, 8_000, 2_000)))
-    for labels, picture in ((Labels(), "without.png"), (bars, "with.png")):
+    bars = AudioMetadata(cues=tuple(Cue(frame, "bar") for frame in range(1_000, 8_000, 2_000)))
+    for labels, picture in ((AudioMetadata(), "without.png"), (bars, "with.png")):
         write_audio(Path("a.wav"), audio, format="wav", bit_depth=16, comment="", rng=None,
-                    labels=labels, force=True)  # fmt: skip
+                    metadata=labels, force=True)  # fmt: skip
         run("inspect", "a.wav", "--picture", picture)
     different = (imread("with.png") != imread("without.png")).any(axis=(0, 2))
     starts = np.flatnonzero(np.diff(different.astype(int)) == 1)
@@ -148,8 +148,8 @@ def test_a_picture_has_a_line_at_each_bar(run: Run) -> None:
 
 def test_a_cue_behind_the_end_is_not_drawn(run: Run) -> None:
     audio = AudioBuffer(np.zeros((1, 44_100)), 44_100)
-    labels = Labels(cues=(Cue(0, "a"), Cue(2**32 - 1, "b\x1b")))
+    labels = AudioMetadata(cues=(Cue(0, "a"), Cue(2**32 - 1, "b\x1b")))
     write_audio(Path("a.wav"), audio, format="wav", bit_depth=16, comment="", rng=None,
-                labels=labels)  # fmt: skip
+                metadata=labels)  # fmt: skip
     assert run("inspect", "a.wav", "--picture", "a.png")[0] == 0
     assert json.loads(run("inspect", "a.wav", "--json")[1])["labels"]["cues"][1]["name"] == "b\x1b"

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from lofigen_kit.audio.buffer import AudioBuffer
-from lofigen_kit.audio.files import read_audio, read_comment, read_labels, write_audio
-from lofigen_kit.audio.hashing import audio_sha256
+from lofigen_kit.audio.files import read_audio, read_comment, read_metadata, write_audio
+from lofigen_kit.audio.hashing import hash_audio
 from lofigen_kit.provenance import c2pa as credentials
 from lofigen_kit.provenance.c2pa import Identity, make_identity
 
@@ -216,8 +216,8 @@ def test_a_signed_file_is_as_good_as_any_other(
     assert run("chain", "preset", preset_file, "-o", name, "--sign")[0] == 0
     assert sorted(p.suffix for p in Path().iterdir()) == sorted([".json", f".{file_format}"] * 2)
     assert read_comment(name) == read_comment(plain)
-    assert read_labels(name) == read_labels(plain)
-    assert audio_sha256(read_audio(name)) == audio_sha256(read_audio(plain))
+    assert read_metadata(name) == read_metadata(plain)
+    assert hash_audio(read_audio(name)) == hash_audio(read_audio(plain))
     assert run("chain", "replay", name)[0] == 0
     code, found = verified(run, name)
     assert (code, found["credentials"]["state"]) == (0, "untrusted")
@@ -332,7 +332,7 @@ def test_what_was_generated_stays_so_when_it_is_processed(run: Run, preset_file:
 def test_a_recipe_of_any_shape_is_signed_as_it_stands(run: Run, preset: object) -> None:
     audio = AudioBuffer(np.zeros((1, 8_000)), 8_000)
     facts = {"format": "lofigen-kit recipe 1", "preset": preset, "seed": [],
-             "audio_sha256": audio_sha256(audio)}  # fmt: skip
+             "audio_sha256": hash_audio(audio)}  # fmt: skip
     write_audio(Path("a.wav"), audio, format="wav", bit_depth=16, comment=json.dumps(facts),
                 rng=None)  # fmt: skip
     assert run("sign", "a.wav") == (0, "a.wav: signed\n", "")
@@ -361,7 +361,7 @@ def test_a_file_that_is_there_is_signed_and_signed_anew(
     run: Run, refused: Refused, preset_file: Path, signing: Path
 ) -> None:
     run("chain", "preset", preset_file, "-o", "a.wav")
-    before, labels = audio_sha256(read_audio("a.wav")), read_labels("a.wav")
+    before, labels = hash_audio(read_audio("a.wav")), read_metadata("a.wav")
     Path("a.wav").chmod(0o640)
     assert run("sign", "a.wav") == (0, "a.wav: signed\n", "")
     line = refused("sign", "a.wav")
@@ -369,7 +369,7 @@ def test_a_file_that_is_there_is_signed_and_signed_anew(
     size = Path("a.wav").stat().st_size
     assert run("sign", "a.wav", "--force", "-q") == (0, "", "")
     assert Path("a.wav").stat().st_size == pytest.approx(size, abs=16)
-    assert (audio_sha256(read_audio("a.wav")), read_labels("a.wav")) == (before, labels)
+    assert (hash_audio(read_audio("a.wav")), read_metadata("a.wav")) == (before, labels)
     if sys.platform != "win32":
         assert Path("a.wav").stat().st_mode & 0o777 == 0o640
     assert verified(run, "a.wav", "--trust", signing)[1]["credentials"]["state"] == "trusted"
@@ -484,7 +484,7 @@ def test_a_certificate_that_is_out_of_date_breaks_its_signature() -> None:
     codes = [{"code": "claimSignature.outsideValidity"}, {"code": "signingCredential.untrusted"}]
     report = {"validation_state": "Invalid",
               "validation_results": {"activeManifest": {"failure": codes}}}  # fmt: skip
-    found = credentials._judged(report)
+    found = credentials._interpret_report(report)
     assert (found.state, found.faults) == ("broken", ("the certificate is out of date",))
 
 
@@ -528,9 +528,11 @@ def test_the_library_never_sees_a_size_that_is_a_lie(
     monkeypatch.setattr(credentials, "_library", lambda: pytest.fail("it was asked"))
     Path("a.wav").write_bytes(with_chunk(str(recording), b"x" * 100, claimed))
     assert faults(run, "a.wav") == ["the file is damaged around them"]
-    Path("a.wav").write_bytes(with_chunk(str(recording), bytes(credentials.MOST_BYTES + 2)))
+    Path("a.wav").write_bytes(
+        with_chunk(str(recording), bytes(credentials.MAX_CREDENTIALS_BYTES + 2))
+    )
     assert faults(run, "a.wav") == [
-        f"{credentials.MOST_BYTES + 2} bytes are more than a signature takes"
+        f"{credentials.MAX_CREDENTIALS_BYTES + 2} bytes are more than a signature takes"
     ]
 
 
@@ -552,10 +554,10 @@ def test_a_stranger_may_sign_anything(actions: object) -> None:
     said = [{"label": "c2pa.actions.v2", "data": {"actions": actions}},
             {"label": "c2pa.actions", "data": [1]}, {}]  # fmt: skip
     report = {"manifests": {"a": {"assertions": said}}, "active_manifest": "a"}
-    found = credentials._judged({**report, "validation_state": "Valid"})
+    found = credentials._interpret_report({**report, "validation_state": "Valid"})
     assert found.state == "untrusted"
     assert found.signer == "nobody by name"
-    assert len(found.says) <= credentials.MOST_DEEDS
+    assert len(found.says) <= credentials.MAX_ACTIONS
 
 
 @pytest.mark.usefixtures("signing")

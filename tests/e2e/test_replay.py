@@ -14,7 +14,7 @@ import pytest
 
 from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.audio.files import read_audio, read_comment, write_audio
-from lofigen_kit.audio.hashing import audio_sha256
+from lofigen_kit.audio.hashing import hash_audio
 
 Run = Callable[..., tuple[int, str, str]]
 Refused = Callable[..., str]
@@ -53,7 +53,7 @@ def test_the_hash_in_the_recipe_is_that_of_the_file(
     name = f"a.{file_format}"
     run("chain", "preset", preset_file, "-o", name, "--set", f"output.bit_depth={bit_depth}")
     facts = recipe_of(name)
-    assert facts["audio_sha256"] == audio_sha256(read_audio(name))
+    assert facts["audio_sha256"] == hash_audio(read_audio(name))
     assert facts["audio_sha256_of"] == "the samples in the file"
 
 

@@ -22,7 +22,7 @@ from lofigen_kit.audio.files import read_audio, read_comment
 from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.preset.schema import load_preset
 from lofigen_kit.provenance.verify import verify
-from lofigen_kit.render.stream import Endless, begun
+from lofigen_kit.render.stream import StreamRenderer, truncate_blocks
 
 PROGRAM = Path(sys.executable).with_name("lofigen-kit")
 RATE_HZ = 44_100
@@ -221,15 +221,15 @@ def test_what_a_device_is_given_is_the_stream(
 ) -> None:
     device = FakeSounddevice()
     monkeypatch.setitem(sys.modules, "sounddevice", device)
-    monkeypatch.setattr("lofigen_kit.playback.player.AHEAD_S", 10.0)  # as the device does not wait
+    monkeypatch.setattr("lofigen_kit.playback.player.BUFFER_S", 10.0)  # as the device does not wait
     (tmp_path / "plain.yaml").write_text(PLAIN)
     code, out, err = run("play", tmp_path / "plain.yaml", "--minutes", 0.1)
     assert (code, out) == (0, "")
     assert err == "lofigen-kit: keys are off: standard input is no terminal\n"
-    endless = Endless(load_preset(tmp_path / "plain.yaml", registry=registry))
-    blocks = endless.blocks(endless.rehearse(iter(range(10_000)).__next__).gain_db)
+    endless = StreamRenderer(load_preset(tmp_path / "plain.yaml", registry=registry))
+    blocks = endless.render_blocks(endless.measure_gain(iter(range(10_000)).__next__).gain_db)
     with closing(blocks):
-        expected = np.concatenate(list(begun(blocks, 6 * RATE_HZ)), axis=1).T
+        expected = np.concatenate(list(truncate_blocks(blocks, 6 * RATE_HZ)), axis=1).T
     assert np.array_equal(device.heard[: len(expected)], expected)
     assert not device.heard[len(expected) :].any()
 

@@ -18,7 +18,7 @@ from lofigen_kit.components.base import Context
 from lofigen_kit.corpus.songs import make_corpus, read_manifest
 from lofigen_kit.errors import CheckpointError
 from lofigen_kit.nn.checkpoint import load
-from lofigen_kit.runtime.seeding import stream
+from lofigen_kit.runtime.seeding import rng_for
 from lofigen_kit.training import state
 from lofigen_kit_plugins.beatmaker import Beatmaker
 
@@ -90,7 +90,7 @@ def test_killed_then_interrupted_it_goes_on_to_the_same_weights(
 ) -> None:
     straight, path = tmp_path / "straight.safetensors", tmp_path / "m.safetensors"
     assert train(corpus, "-o", straight, *OPTIONS).code == 0
-    place = state.beside(path)
+    place = state.get_state_path(path)
     killed = begin(tmp_path, corpus, "-o", path, *OPTIONS, "--save-every", 0)
     wait_until_past(5, killed, place)
     killed.kill()
@@ -120,7 +120,7 @@ def test_what_was_begun_is_neither_lost_nor_mixed_up(
     assert (alone.code, len(alone.err.splitlines())) == (2, 1)
     assert "no training to go on with" in alone.err
     process = begin(tmp_path, corpus, "-o", path, *OPTIONS, "--save-every", 0)
-    wait_until_past(2, process, state.beside(path))
+    wait_until_past(2, process, state.get_state_path(path))
     process.kill()
     process.communicate()
     path.unlink()
@@ -158,12 +158,12 @@ def test_help_tells_what_depends_on_the_head(train: Callable[..., Any]) -> None:
 
 
 def test_recordings_of_ones_own_become_a_corpus(run: Callable[..., Any], tmp_path: Path) -> None:
-    take = Beatmaker(bars=2).make_take(Context(stream(4, 0, "source")))
+    take = Beatmaker(bars=2).make_take(Context(rng_for(4, 0, "source")))
     (tmp_path / "recordings").mkdir()
     write_audio(
         tmp_path / "recordings" / "mine.wav",
         AudioBuffer(take.audio.samples, take.audio.sample_rate_hz),
-        format="wav", bit_depth=16, comment="", rng=stream(4, 0, "dither"),
+        format="wav", bit_depth=16, comment="", rng=rng_for(4, 0, "dither"),
     )  # fmt: skip
     make = ["corpus", "make", "--source", "folder", "--minutes", "0.1", "-o"]
     done = run(*make, tmp_path / "mine", "--set", f"path={tmp_path / 'recordings'}")

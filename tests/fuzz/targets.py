@@ -21,21 +21,21 @@ from pathlib import Path
 import numpy as np
 
 from lofigen_kit.audio import riff, tags
-from lofigen_kit.audio.files import audio_blocks, read_comment, read_labels
-from lofigen_kit.audio.metadata import Cue, Labels, Loop
+from lofigen_kit.audio.files import read_audio_blocks, read_comment, read_metadata
+from lofigen_kit.audio.metadata import AudioMetadata, Cue, Loop
 from lofigen_kit.audition import decisions
 from lofigen_kit.errors import AudioError, InputError, LofigenError, PresetError
 from lofigen_kit.plugins.loader import load_plugins
 from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.preset import yaml_loader
-from lofigen_kit.preset.schema import list_presets, parse
+from lofigen_kit.preset.schema import list_presets, parse_preset
 from lofigen_kit.provenance import recipe
 from lofigen_kit.provenance.load import load
 
 NAME = "fuzzed.yaml"
 PLACE = re.compile(rf"{re.escape(NAME)}(:\d+:\d+)?: ")
 LONGEST_LINE = 2000
-LABELS = Labels(
+LABELS = AudioMetadata(
     title="a title",
     description="words",
     tempo_bpm=78.0,
@@ -64,13 +64,17 @@ class Target:
 def check_preset(data: bytes) -> None:
     """A chain file gives a preset, or one line with the place."""
     try:
-        preset = parse(yaml_loader.load(data, NAME), root=Path("nowhere"), registry=_plugins())
+        preset = parse_preset(
+            yaml_loader.load(data, NAME), root=Path("nowhere"), registry=_plugins()
+        )
     except PresetError as error:
         _check_line(error, PLACE)
     else:
         written = preset.model_dump(mode="json", exclude_none=True)
         text = json.dumps(written, allow_nan=False).encode()  # which is YAML
-        again = parse(yaml_loader.load(text, NAME), root=Path("nowhere"), registry=_plugins())
+        again = parse_preset(
+            yaml_loader.load(text, NAME), root=Path("nowhere"), registry=_plugins()
+        )
         assert again.model_dump(mode="json", exclude_none=True) == written
 
 
@@ -79,7 +83,7 @@ def check_override(data: bytes) -> None:
     preset = yaml_loader.load(list_presets()["lofi-tape"].read_bytes(), NAME)
     try:
         text = data.decode(errors="surrogateescape")  # as a shell gives what is not UTF-8
-        parse(preset, root=Path("nowhere"), registry=_plugins(), overrides=[text])
+        parse_preset(preset, root=Path("nowhere"), registry=_plugins(), overrides=[text])
     except PresetError as error:
         _check_line(error)
 
@@ -87,7 +91,9 @@ def check_override(data: bytes) -> None:
 def check_recipe(data: bytes) -> None:
     """What stands in a file as its recipe gives a preset, or one line that names the file."""
     wav = io.BytesIO(_silent_wav())
-    riff.append(wav, Labels(), data.decode(errors="replace"), software="", sample_rate_hz=8000)
+    riff.append(
+        wav, AudioMetadata(), data.decode(errors="replace"), software="", sample_rate_hz=8000
+    )
     with _on_disk(wav.getvalue(), "recipe.wav") as path:
         try:
             load(path, _plugins())
@@ -136,8 +142,8 @@ def check_audio(data: bytes) -> None:
     with _on_disk(data, "fuzzed.wav") as path:
         try:
             read_comment(path)
-            read_labels(path)
-            for block in islice(audio_blocks(path), 50):
+            read_metadata(path)
+            for block in islice(read_audio_blocks(path), 50):
                 assert np.isfinite(block.samples).all()
         except AudioError as error:
             _check_line(error, re.compile(r".*fuzzed\.wav"))
@@ -151,7 +157,7 @@ def _check_line(error: LofigenError, place: re.Pattern[str] = re.compile("")) ->
     assert error.exit_code == 2, text
 
 
-def _check_labels(labels: Labels) -> None:
+def _check_labels(labels: AudioMetadata) -> None:
     for number in (labels.tempo_bpm, labels.loudness_lufs, labels.true_peak_dbtp):
         assert number is None or math.isfinite(number)
     assert len(labels.cues) <= 10_000
@@ -198,7 +204,7 @@ def _override_seeds() -> list[bytes]:
 
 
 def _recipe_seeds() -> list[bytes]:
-    preset = parse(
+    preset = parse_preset(
         yaml_loader.load(list_presets()["lofi-tape"].read_bytes(), NAME),
         root=None, registry=_plugins(),
     )  # fmt: skip

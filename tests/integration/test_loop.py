@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lofigen_kit.audio.buffer import AudioBuffer
-from lofigen_kit.audio.files import read_audio, read_labels
+from lofigen_kit.audio.files import read_audio, read_metadata
 from lofigen_kit.components.base import Context
 from lofigen_kit.components.contracts import Effect
 from lofigen_kit.plugins.loader import load_plugins
@@ -18,7 +18,7 @@ from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.preset.schema import Preset, load_preset
 from lofigen_kit.provenance.save import save
 from lofigen_kit.render.take import render
-from lofigen_kit.runtime.seeding import stream
+from lofigen_kit.runtime.seeding import rng_for
 
 
 @pytest.mark.parametrize("name", ["lowpass", "tape-saturation", "compressor"])
@@ -30,10 +30,10 @@ def test_an_effect_hears_a_loop_as_it_goes_round(name: str) -> None:
     stems = render(alone, stems=True).stems
     dry, once = stems["source"], stems[f"effects.{name}#0"]
     three_times = AudioBuffer(np.tile(dry.samples, 3), dry.sample_rate_hz)
-    endless = effect.apply(three_times, Context(stream(0, 0, "")))
+    endless = effect.apply(three_times, Context(rng_for(0, 0, "")))
     second_pass = endless.samples[:, dry.frames : 2 * dry.frames]
     assert np.abs(once.samples - second_pass).max() < 1e-3 * np.abs(second_pass).max()
-    at_rest = effect.apply(dry, Context(stream(0, 0, "")))
+    at_rest = effect.apply(dry, Context(rng_for(0, 0, "")))
     assert np.abs(at_rest.samples - second_pass).max() > np.abs(once.samples - second_pass).max()
 
 
@@ -52,7 +52,7 @@ def test_a_player_goes_round_without_a_seam(
     path = tmp_path / "loop"
     rendering = render(preset if model == "tiny" else preset.without_model())
     save(rendering, path, registry)
-    samples, loop = read_audio(path).samples, read_labels(path).loop
+    samples, loop = read_audio(path).samples, read_metadata(path).loop
     assert loop is not None
     played = np.concatenate([samples[:, loop.first : loop.last + 1]] * 3, axis=1)
     frames = loop.last + 1 - loop.first

@@ -29,11 +29,11 @@ from lofigen_kit.dsp.loudness import integrated_lufs, true_peak_dbtp
 from lofigen_kit.effects import rack
 from lofigen_kit.music.score import BeatGrid
 from lofigen_kit.plugins.loader import load_plugins
-from lofigen_kit.preset.schema import Preset, json_schema, load_preset
+from lofigen_kit.preset.schema import Preset, load_preset, make_json_schema
 from lofigen_kit.render.result import Rendering
 from lofigen_kit.render.take import render
 from lofigen_kit.runtime.resources import presets_dir
-from lofigen_kit.runtime.seeding import stream
+from lofigen_kit.runtime.seeding import rng_for
 
 PRESETS = sorted(path.stem for path in presets_dir().glob("*.yaml"))
 
@@ -51,7 +51,7 @@ def rendering(request: pytest.FixtureRequest) -> Rendering:
 def followed(rendering: Rendering) -> Take:
     """Return what the network followed, before any effect changed its tempo."""
     source = rendering.preset.source
-    return source.make_take(Context(stream(rendering.preset.seed, rendering.take, "source")))
+    return source.make_take(Context(rng_for(rendering.preset.seed, rendering.take, "source")))
 
 
 def reference(rendering: Rendering) -> AudioBuffer:
@@ -221,9 +221,11 @@ class Heard:
 
     def through(self, audio: AudioBuffer, *, tail: bool = False) -> AudioBuffer:
         def context(stage: str) -> Context:
-            return Context(stream(self.preset.seed, 0, stage), grid=GRID, root=self.preset.root)
+            return Context(rng_for(self.preset.seed, 0, stage), grid=GRID, root=self.preset.root)
 
-        for _, heard in rack.played(self.preset.effects, audio, context, loop=False, tail=tail):
+        for _, heard in rack.process_whole(
+            self.preset.effects, audio, context, loop=False, tail=tail
+        ):
             audio = heard
         return audio
 
@@ -326,6 +328,8 @@ def test_editors_find_the_schema_of_what_is_built_in(monkeypatch: pytest.MonkeyP
     if any(plugin.origin != "builtin" for plugin in registry.plugins):
         pytest.skip("other packages bring components of their own")
     kept = json.loads((presets_dir() / "schema.json").read_text())
-    assert kept == json_schema(registry), "run `lofigen-kit chain schema > presets/schema.json`"
+    assert kept == make_json_schema(registry), (
+        "run `lofigen-kit chain schema > presets/schema.json`"
+    )
     for path in presets_dir().glob("*.yaml"):
         assert path.read_text().startswith("# yaml-language-server: $schema=schema.json\n")

@@ -14,7 +14,7 @@ import pytest
 from lofigen_kit.corpus.songs import make_corpus
 from lofigen_kit.errors import InputError
 from lofigen_kit.nn.checkpoint import load
-from lofigen_kit.training.distributed import Ranks
+from lofigen_kit.training.distributed import DistributedContext
 from lofigen_kit_plugins.beatmaker import Beatmaker
 
 WORKER = """
@@ -91,6 +91,6 @@ def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
 
 
 def test_a_batch_that_cannot_be_shared_is_refused() -> None:
-    Ranks(1, 2).check(8)
+    DistributedContext(1, 2).check(8)
     with pytest.raises(InputError, match="7 crops cannot be shared evenly by 2"):
-        Ranks(1, 2).check(7)
+        DistributedContext(1, 2).check(7)

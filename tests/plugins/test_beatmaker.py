@@ -12,10 +12,10 @@ from pydantic import ValidationError
 
 from lofigen_kit.components.base import Context, Take
 from lofigen_kit.errors import InputError
-from lofigen_kit.runtime.seeding import stream
+from lofigen_kit.runtime.seeding import rng_for
 from lofigen_kit_plugins.beatmaker import Beatmaker
 from lofigen_kit_plugins.beatmaker.harmony import (
-    MODE_OF,
+    PROGRESSION_MODES,
     PROGRESSION_NAMES,
     PROGRESSIONS,
     QUALITIES,
@@ -28,7 +28,7 @@ from lofigen_kit_plugins.beatmaker.voicing import CHORD_HIGH, CHORD_LOW
 
 
 def make(seed: int = 0, **fields: object) -> Take:
-    return Beatmaker.model_validate(fields).make_take(Context(stream(seed, 0, "source")))
+    return Beatmaker.model_validate(fields).make_take(Context(rng_for(seed, 0, "source")))
 
 
 def test_the_same_seed_gives_the_same_beat_and_another_seed_another() -> None:
@@ -118,11 +118,11 @@ def test_the_loop_has_no_seam() -> None:
 
 @pytest.mark.parametrize("name", PROGRESSION_NAMES)
 def test_every_progression_plays_its_own_roots_and_stays_within_the_hand(name: str) -> None:
-    tonic = "C" if MODE_OF[name] == "major" else "A"
-    score = make(11, progression=name, key=f"{tonic} {MODE_OF[name]}").score
+    tonic = "C" if PROGRESSION_MODES[name] == "major" else "A"
+    score = make(11, progression=name, key=f"{tonic} {PROGRESSION_MODES[name]}").score
     offset, _ = parse_key(score.key)
     bar_s = score.duration_s / score.bars
-    for bar, chord in enumerate(PROGRESSIONS[MODE_OF[name]][name]):
+    for bar, chord in enumerate(PROGRESSIONS[PROGRESSION_MODES[name]][name]):
         bass = [n for n in score.notes if n.part == "bass" and abs(n.onset_s - bar * bar_s) < 0.05]
         assert {round(n.midi) % 12 for n in bass} == {(offset + chord.root) % 12}
         classes = {(offset + chord.root + i) % 12 for i in QUALITIES[chord.quality]}

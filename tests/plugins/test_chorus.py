@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import signal
 
-from lofigen_kit.api import AudioBuffer, Context, Sound
-from lofigen_kit.audio.blocks import cut
+from lofigen_kit.api import AudioBuffer, AudioFormat, Context
+from lofigen_kit.audio.blocks import split_blocks
 from lofigen_kit.effects import rack
 from lofigen_kit_plugins.chorus import Chorus
 
@@ -71,19 +71,19 @@ def test_a_loop_has_no_seam() -> None:
     loop = tone(220, 3)  # whole cycles
     context = Context(rng=np.random.default_rng(0))
     effect = Chorus(rate_hz=0.5, mix=1)  # which it does not hold a whole number of times
-    out = rack.applied(effect, AudioBuffer(loop, RATE_HZ), context, loop=True).samples[0]
+    out = rack.apply_effect(effect, AudioBuffer(loop, RATE_HZ), context, loop=True).samples[0]
     seam = np.concatenate([out[-2000:], out[:2000]])
     assert np.abs(np.diff(seam, 2)).max() < 1.1 * np.abs(np.diff(out, 2)).max()
     assert np.abs(np.diff(seam, 3)).max() < 1.5 * np.abs(np.diff(out[5000:-5000], 3)).max()
 
 
 def test_parameters_that_are_moved_make_no_click() -> None:
-    sound, context = Sound(1, 4 * 8192, RATE_HZ), Context(rng=np.random.default_rng(0))
+    sound, context = AudioFormat(1, 4 * 8192, RATE_HZ), Context(rng=np.random.default_rng(0))
     moves = [
         Chorus(delay_ms=ms, voices=1, depth_ms=d) for ms, d in ((5, 1), (30, 5), (5, 5), (9, 0))
     ]
     process = moves[0].start(sound, context)
-    blocks = cut(tone(220, 1)[:1].astype(np.float32)[:, : 4 * 8192])
+    blocks = split_blocks(tone(220, 1)[:1].astype(np.float32)[:, : 4 * 8192])
     out = np.concatenate([process(block, now) for block, now in zip(blocks, moves, strict=True)], 1)
     assert np.abs(np.diff(out[0, 2000:])).max() < 1.3 * 0.5 * 2 * np.pi * 220 / RATE_HZ
 

@@ -15,25 +15,25 @@ from lofigen_kit import engine
 from lofigen_kit.api import (
     AudioBuffer,
     Context,
-    DrawLaw,
     Effect,
     Field,
     HeadKind,
-    LawSampler,
     Model,
     Network,
+    ParametricSampler,
+    SamplingParams,
     Take,
+    assemble_network,
     expected_shapes,
-    network_of,
-    stack,
+    make_stack_spec,
 )
 from lofigen_kit.components.base import Component
 from lofigen_kit.nn import checkpoint
 from lofigen_kit.nn.sampling import draw
 from lofigen_kit.plugins.loader import load_plugins
 from lofigen_kit.plugins.registry import KINDS
-from lofigen_kit.runtime.seeding import stream
-from lofigen_kit.testing import ContractSuite, check_component, checks_for
+from lofigen_kit.runtime.seeding import rng_for
+from lofigen_kit.testing import ContractSuite, check_component, list_checks
 from lofigen_kit_plugins import conv4
 from lofigen_kit_plugins.beatmaker import Beatmaker, Solo
 from lofigen_kit_plugins.conv8 import Conv8
@@ -47,7 +47,7 @@ def recording(tmp_path: Path) -> Path:
     from lofigen_kit.audio.files import write_audio
 
     path = tmp_path / "loop.wav"
-    take = Beatmaker(bars=2).make_take(Context(stream(4, 0, "source")))
+    take = Beatmaker(bars=2).make_take(Context(rng_for(4, 0, "source")))
     write_audio(path, take.audio, format="wav", bit_depth=16, comment="",
                 rng=np.random.default_rng(0), force=False)  # fmt: skip
     return path
@@ -56,7 +56,7 @@ def recording(tmp_path: Path) -> Path:
 @pytest.fixture
 def untrained(tmp_path: Path) -> Path:
     """A checkpoint of conv8, which comes without one."""
-    spec = stack(Conv8.layers, head="mol", mixtures=2)
+    spec = make_stack_spec(Conv8.layers, head="mol", mixtures=2)
     rng = np.random.default_rng(1)
     shapes = expected_shapes(spec)
     weights = {n: rng.normal(0, 0.02, shape).astype(np.float32) for n, shape in shapes.items()}
@@ -154,16 +154,16 @@ class Unwritable(Good):
         return round(level)
 
 
-class Lawless(LawSampler):
+class Lawless(ParametricSampler):
     """Says one thing and does another."""
 
     use: Literal["lawless"] = "lawless"
 
-    def law(self) -> DrawLaw:
-        return DrawLaw(temperature=0.8)
+    def sampling_params(self) -> SamplingParams:
+        return SamplingParams(temperature=0.8)
 
     def draw(self, outputs: np.ndarray, head: HeadKind, uniforms: np.ndarray) -> np.ndarray:
-        return draw(outputs, head, DrawLaw(temperature=1.0), uniforms)
+        return draw(outputs, head, SamplingParams(temperature=1.0), uniforms)
 
 
 class Late(Beatmaker):
@@ -184,7 +184,7 @@ class Sharp(Solo):
 
     def make_take(self, ctx: Context) -> Take:
         take = super().make_take(ctx)
-        return replace(take, score=take.score.transposed(-2))
+        return replace(take, score=take.score.shift_pitch(-2))
 
 
 class Unlike(Model):
@@ -193,9 +193,9 @@ class Unlike(Model):
     use: Literal["unlike"] = "unlike"
 
     def load(self, ctx: Context) -> Network:
-        spec = stack([(1, 4, 3), (4, 1, 1)], head="mse")
+        spec = make_stack_spec([(1, 4, 3), (4, 1, 1)], head="mse")
         tensors = {n: np.full(s, 0.1) for n, s in expected_shapes(spec).items()}
-        network = network_of(spec, tensors, {"licence": "CC0-1.0"})
+        network = assemble_network(spec, tensors, {"licence": "CC0-1.0"})
         return replace(network, weights=(network.weights[0] * np.nan, network.weights[1]))
 
 
@@ -266,4 +266,4 @@ def test_the_suite_is_a_test_for_each_check(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
     ran = subprocess.run([*command, tmp_path], capture_output=True, text=True, check=True)
     found = [line.partition("test_contract")[2] for line in ran.stdout.splitlines()]
-    assert found[: len(checks_for(Gain))] == [f"[{check.name}]" for check in checks_for(Gain)]
+    assert found[: len(list_checks(Gain))] == [f"[{check.name}]" for check in list_checks(Gain)]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lofigen_kit.api import AudioBuffer, BeatGrid, Context, RenderError, Sound
-from lofigen_kit.audio.blocks import cut
+from lofigen_kit.api import AudioBuffer, AudioFormat, BeatGrid, Context, RenderError
+from lofigen_kit.audio.blocks import split_blocks
 from lofigen_kit_plugins.delay import Delay, Division
 
 RATE_HZ = 44_100
@@ -67,8 +67,8 @@ def test_each_pass_leaves_less_treble() -> None:
 def test_a_time_that_is_moved_makes_no_click() -> None:
     wave = 0.5 * np.sin(2 * np.pi * 220 * np.arange(5 * 8192) / RATE_HZ)[None].astype(np.float32)
     moves = [open_delay(time_ms=ms, feedback_pct=0) for ms in (20, 20, 33.3, 50, 50)]
-    process = moves[0].start(Sound(1, wave.shape[1], RATE_HZ), context())
-    pairs = zip(cut(wave), moves, strict=True)
+    process = moves[0].start(AudioFormat(1, wave.shape[1], RATE_HZ), context())
+    pairs = zip(split_blocks(wave), moves, strict=True)
     out = np.concatenate([process(block, now) for block, now in pairs], axis=1)[0, 2000:]
     assert np.abs(np.diff(out)).max() < 1.05 * np.abs(np.diff(wave)).max()
     settled = wave[0, 4 * 8192 - 2205 : -2205]  # 50 ms ago

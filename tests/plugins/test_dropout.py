@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from lofigen_kit.api import AudioBuffer, Context, Sound
-from lofigen_kit.audio.blocks import cut
+from lofigen_kit.api import AudioBuffer, AudioFormat, Context
+from lofigen_kit.audio.blocks import split_blocks
 from lofigen_kit_plugins.dropout import Dropout
 
 RATE_HZ = 44_100
@@ -75,11 +75,11 @@ def test_a_loop_has_none_on_its_seam() -> None:
 
 
 def test_automation_moves_the_depth_without_a_step() -> None:
-    sound = Sound(1, 8 * RATE_HZ, RATE_HZ)
+    sound = AudioFormat(1, 8 * RATE_HZ, RATE_HZ)
     process = Dropout(rate_per_min=120, length_ms=2000).start(
         sound, Context(rng=np.random.default_rng(0))
     )
-    blocks = cut(np.ones((1, sound.frames), np.float32))
+    blocks = split_blocks(np.ones((1, sound.frames), np.float32))
     depths_db = (0, 30, 3, 24)
     wet = [process(b, Dropout(depth_db=depths_db[n % 4])) for n, b in enumerate(blocks)]
     gain = np.concatenate(wet, axis=1)[0, 200:]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lofigen_kit.api import AudioBuffer, Context, Sound
+from lofigen_kit.api import AudioBuffer, AudioFormat, Context
 from lofigen_kit_plugins.gain import Gain
 
 NOISE = np.random.default_rng(0).uniform(-1, 1, (2, 20_000)).astype(np.float32)
@@ -22,7 +22,7 @@ def test_no_gain_is_no_change() -> None:
 
 
 def test_a_gain_that_is_moved_makes_no_step() -> None:
-    sound, context = Sound(1, 3000, 44_100), Context(rng=np.random.default_rng(0))
+    sound, context = AudioFormat(1, 3000, 44_100), Context(rng=np.random.default_rng(0))
     process = Gain().start(sound, context)
     ones = np.ones((1, 1000), np.float32)
     out = np.concatenate([process(ones, Gain(gain_db=db)) for db in (0, -20, -20)], axis=1)[0]

@@ -13,10 +13,10 @@ from lofigen_kit.api import AudioBuffer, Context, Effect
 from lofigen_kit.effects import rack
 from lofigen_kit.errors import PresetError
 from lofigen_kit.plugins.registry import Registry
-from lofigen_kit.preset.schema import json_schema, parse
+from lofigen_kit.preset.schema import make_json_schema, parse_preset
 from lofigen_kit.preset.yaml_loader import Document
 from lofigen_kit.preset.yaml_loader import load as load_yaml
-from lofigen_kit.runtime.seeding import stream
+from lofigen_kit.runtime.seeding import rng_for
 from lofigen_kit_plugins.lowpass import Lowpass
 from lofigen_kit_plugins.mix import Mix
 from lofigen_kit_plugins.tape_hiss import TapeHiss
@@ -30,8 +30,8 @@ BASE = "version: 1\nname: t\nsource: {use: bursts}\neffects:\n"
 
 
 def mixed(effect: Effect, samples: np.ndarray, *, loop: bool = False) -> np.ndarray:
-    context = Context(stream(1, 0, "effects.mix#0"))
-    return rack.applied(effect, AudioBuffer(samples, RATE_HZ), context, loop=loop).samples
+    context = Context(rng_for(1, 0, "effects.mix#0"))
+    return rack.apply_effect(effect, AudioBuffer(samples, RATE_HZ), context, loop=loop).samples
 
 
 def test_an_empty_branch_is_the_dry_sound() -> None:
@@ -130,23 +130,23 @@ def test_what_changes_the_tempo_must_be_turned_back_within_its_branch() -> None:
 )
 def test_a_mistake_in_a_branch_keeps_its_place(text: str, message: str, registry: Registry) -> None:
     with pytest.raises(PresetError) as error:
-        parse(load_yaml((BASE + text).encode(), "t.yaml"), root=None, registry=registry)
+        parse_preset(load_yaml((BASE + text).encode(), "t.yaml"), root=None, registry=registry)
     assert str(error.value).startswith(message)
 
 
 def test_branches_come_back_from_a_recipe(registry: Registry) -> None:
     text = "- {use: mix, levels_db: [0, -6], branches: [[], [{use: fake-noise}, {use: wow-flutter, wow_rate_hz: 1/2}]]}"  # noqa: E501
-    first = parse(load_yaml((BASE + text).encode(), "t"), root=None, registry=registry)
+    first = parse_preset(load_yaml((BASE + text).encode(), "t"), root=None, registry=registry)
     data = json.loads(json.dumps(first.model_dump(mode="json", serialize_as_any=True)))
     nested = data["effects"][0]["branches"][1]
     assert [(e["use"], e["mix"]) for e in nested] == [("fake-noise", 1), ("wow-flutter", 1)]
     assert nested[1]["wow_rate_hz"] == "1/2"
-    again = parse(Document(data, "recipe"), root=None, registry=registry)
+    again = parse_preset(Document(data, "recipe"), root=None, registry=registry)
     assert again.effects == first.effects
 
 
 def test_the_schema_offers_any_effect_in_a_branch(registry: Registry) -> None:
-    schema = json_schema(registry)
+    schema = make_json_schema(registry)
     branches = schema["$defs"]["Mix"]["properties"]["branches"]
     assert branches["items"]["items"] == {"$ref": "#/properties/effects/items"}
     assert "oneOf" in schema["properties"]["effects"]["items"]

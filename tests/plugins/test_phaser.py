@@ -56,7 +56,7 @@ def test_a_loop_has_no_seam() -> None:
     tone = 0.5 * np.sin(2 * np.pi * 800 * np.arange(3 * RATE_HZ) / RATE_HZ)[None]
     context = Context(rng=np.random.default_rng(0))
     effect = Phaser(rate_hz=0.5, centre_hz=600)  # one cycle and a half
-    out = rack.applied(effect, AudioBuffer(tone, RATE_HZ), context, loop=True).samples[0]
+    out = rack.apply_effect(effect, AudioBuffer(tone, RATE_HZ), context, loop=True).samples[0]
     twice = np.abs(signal.hilbert(np.tile(out, 2).astype(np.float64)))
     steps = np.abs(np.diff(twice))
     seam = steps[len(out) - 50 : len(out) + 50].max()

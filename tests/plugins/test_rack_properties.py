@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic.fields import FieldInfo
 
-from lofigen_kit.api import AudioBuffer, Context, Effect, Sound
-from lofigen_kit.audio.blocks import cut
+from lofigen_kit.api import AudioBuffer, AudioFormat, Context, Effect
+from lofigen_kit.audio.blocks import split_blocks
 from lofigen_kit.effects import rack
 from lofigen_kit.plugins.loader import load_plugins
-from lofigen_kit.runtime.seeding import stream
+from lofigen_kit.runtime.seeding import rng_for
 
 EFFECTS = [
     cast("type[Effect]", cls)
@@ -58,7 +58,7 @@ def test_any_effect_on_any_sound(cls: type[Effect], loop: bool, data: st.DataObj
     level = data.draw(st.sampled_from((0.0, 1e-4, 1.0, 4.0)))
     noise = level * np.random.default_rng(1).uniform(-1, 1, (channels, frames))
     audio = AudioBuffer(noise, rate_hz)
-    out, again = (rack.applied(effect, audio, context(), loop=loop) for _ in range(2))
+    out, again = (rack.apply_effect(effect, audio, context(), loop=loop) for _ in range(2))
     expected = round(frames / effect.speed) if effect.mix else frames
     assert out.samples.shape == (channels, expected)
     assert np.isfinite(out.samples).all()
@@ -66,10 +66,12 @@ def test_any_effect_on_any_sound(cls: type[Effect], loop: bool, data: st.DataObj
     if effect.mix == 0:
         np.testing.assert_array_equal(out.samples, audio.samples)
     if not loop:
-        pieces = cut(audio.samples, data.draw(st.integers(1, 9000)))
-        bits = list(rack.streamed(effect, Sound(channels, frames, rate_hz), context(), pieces))
+        pieces = split_blocks(audio.samples, data.draw(st.integers(1, 9000)))
+        bits = list(
+            rack.apply_blocks(effect, AudioFormat(channels, frames, rate_hz), context(), pieces)
+        )
         np.testing.assert_array_equal(np.concatenate(bits, axis=1), out.samples)
 
 
 def context() -> Context:
-    return Context(rng=stream(1, 0, "test"))
+    return Context(rng=rng_for(1, 0, "test"))

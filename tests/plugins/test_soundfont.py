@@ -12,7 +12,7 @@ from lofigen_kit.analysis import chroma, chroma_similarity, drum_f_measure
 from lofigen_kit.components.base import Context, Take
 from lofigen_kit.errors import InputError
 from lofigen_kit.music.score import Note
-from lofigen_kit.runtime.seeding import stream
+from lofigen_kit.runtime.seeding import rng_for
 from lofigen_kit_plugins.beatmaker import Beatmaker
 from lofigen_kit_plugins.beatmaker import soundfont as fonts
 
@@ -69,7 +69,7 @@ def font(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def make(seed: int, **fields: object) -> Take:
-    return Beatmaker.model_validate(fields).make_take(Context(stream(seed, 0, "source")))
+    return Beatmaker.model_validate(fields).make_take(Context(rng_for(seed, 0, "source")))
 
 
 def test_a_note_has_its_pitch_its_length_and_the_same_loudness_on_every_instrument(
@@ -92,7 +92,7 @@ def test_a_stroke_of_full_velocity_peaks_at_one(font: Path) -> None:
 
 
 def test_only_what_a_font_has_is_chosen(font: Path) -> None:
-    kits, keys, basses = fonts.available(font, RATE_HZ)
+    kits, keys, basses = fonts.list_instruments(font, RATE_HZ)
     assert "gm-brush" not in kits  # number 40
     assert {"gm-jazz", "rhodes", "upright"} <= {*kits, *keys, *basses}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lofigen_kit.audio.blocks import BLOCK, cut
+from lofigen_kit.audio.blocks import BLOCK, split_blocks
 from lofigen_kit.audio.buffer import EndlessSound
 from lofigen_kit.components.base import Context
 from lofigen_kit.effects import rack
@@ -14,7 +14,7 @@ from lofigen_kit.plugins.loader import load_plugins
 from lofigen_kit_plugins.dropout import Dropout
 from lofigen_kit_plugins.vinyl_crackle import VinylCrackle
 from lofigen_kit_plugins.vinyl_warp import VinylWarp
-from lofigen_kit_plugins.wow_flutter import WowFlutter, _Motion
+from lofigen_kit_plugins.wow_flutter import WowFlutter, _TapeTransport
 
 RATE_HZ = 44_100
 SOUND = EndlessSound(2, RATE_HZ)
@@ -36,7 +36,7 @@ def context() -> Context:
 
 
 def heard(effect: BlockEffect, dry: np.ndarray, size: int) -> np.ndarray:
-    pieces = rack.streamed(effect, SOUND, context(), cut(dry, size))
+    pieces = rack.apply_blocks(effect, SOUND, context(), split_blocks(dry, size))
     return np.concatenate(list(pieces), axis=1)
 
 
@@ -69,7 +69,7 @@ def test_dropouts_are_heard_late_in_a_stream() -> None:
     effect = Dropout(rate_per_min=60, depth_db=12)
     quiet = [
         int((np.abs(block[0]) < 0.3).any())
-        for block in rack.streamed(effect, SOUND, context(), pieces)
+        for block in rack.apply_blocks(effect, SOUND, context(), pieces)
     ]
     blocks_a_second = RATE_HZ / BLOCK
     late = sum(quiet[round(60 * blocks_a_second) :])
@@ -77,7 +77,7 @@ def test_dropouts_are_heard_late_in_a_stream() -> None:
 
 
 def speeds(tape: WowFlutter, seconds: float) -> np.ndarray:
-    motion = _Motion(SOUND, np.random.default_rng(1))
+    motion = _TapeTransport(SOUND, np.random.default_rng(1))
     frames = np.arange(round(seconds * RATE_HZ))
     positions = np.concatenate(
         [motion.positions(block, tape) for block in np.array_split(frames, 100)]
@@ -113,7 +113,7 @@ def test_drift_does_not_come_round() -> None:
 def test_crackle_goes_on() -> None:
     silence = (np.zeros((2, RATE_HZ), np.float32) for _ in range(60))
     effect = VinylCrackle(rate_hz=20, pop_rate_hz=0)
-    blocks = list(rack.streamed(effect, SOUND, context(), silence))
+    blocks = list(rack.apply_blocks(effect, SOUND, context(), silence))
     halves = [sum(np.abs(block).sum() for block in blocks[half::2]) for half in (0, 1)]
     assert halves[0] == pytest.approx(halves[1], rel=0.5)
     assert np.abs(blocks[-2]).max() > 0

@@ -7,7 +7,7 @@ import pytest
 
 from lofigen_kit.api import AudioBuffer, Context
 from lofigen_kit.effects import rack
-from lofigen_kit.runtime.seeding import stream
+from lofigen_kit.runtime.seeding import rng_for
 from lofigen_kit_plugins.time_stretch import TimeStretch
 
 RATE_HZ = 44_100
@@ -16,8 +16,8 @@ RATE_HZ = 44_100
 def stretched(
     rate: float, samples: np.ndarray, rate_hz: int = RATE_HZ, *, loop: bool = False
 ) -> np.ndarray:
-    audio, context = AudioBuffer(samples, rate_hz), Context(stream(1, 0, ""))
-    return rack.applied(TimeStretch(rate=rate), audio, context, loop=loop).samples
+    audio, context = AudioBuffer(samples, rate_hz), Context(rng_for(1, 0, ""))
+    return rack.apply_effect(TimeStretch(rate=rate), audio, context, loop=loop).samples
 
 
 @pytest.mark.parametrize("loop", [False, True])

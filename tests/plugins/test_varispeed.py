@@ -8,20 +8,20 @@ from scipy import signal
 
 from lofigen_kit.api import AudioBuffer, Context, Effect
 from lofigen_kit.effects import rack
-from lofigen_kit.effects.effect import speed_of
-from lofigen_kit.runtime.seeding import stream
+from lofigen_kit.effects.effect import compute_speed
+from lofigen_kit.runtime.seeding import rng_for
 from lofigen_kit_plugins.varispeed import Varispeed
 
 RATE_HZ = 44_100
 
 
 def context(stage: str = "") -> Context:
-    return Context(stream(1, 0, stage))
+    return Context(rng_for(1, 0, stage))
 
 
 def played(semitones: float, samples: np.ndarray, *, loop: bool = False) -> np.ndarray:
     audio = AudioBuffer(samples, RATE_HZ)
-    return rack.applied(Varispeed(semitones=semitones), audio, context(), loop=loop).samples
+    return rack.apply_effect(Varispeed(semitones=semitones), audio, context(), loop=loop).samples
 
 
 def tone(frequency_hz: float, frames: int) -> np.ndarray:
@@ -84,8 +84,8 @@ def test_speeds_that_cancel_give_length_and_sound_back(frames: int, loop: bool) 
     smooth = signal.sosfilt(dark, np.random.default_rng(0).normal(0, 0.1, frames))
     chain: list[Effect] = [Varispeed(semitones=5), Varispeed(semitones=-5)]
     audio = AudioBuffer(smooth[None], RATE_HZ)
-    *_, (_, back) = rack.played(chain, audio, context, loop=loop)
-    assert speed_of(chain) == 1.0
+    *_, (_, back) = rack.process_whole(chain, audio, context, loop=loop)
+    assert compute_speed(chain) == 1.0
     assert back.samples.shape == audio.samples.shape
     middle = slice(400, -400)
     assert back.samples[:, middle] == pytest.approx(audio.samples[:, middle], abs=1e-4)
@@ -94,5 +94,5 @@ def test_speeds_that_cancel_give_length_and_sound_back(frames: int, loop: bool) 
 def test_it_is_heard_alone_or_not_at_all() -> None:
     with pytest.raises(ValueError, match="cannot sound beside what does not: give mix 0 or 1"):
         Varispeed(mix=0.5)
-    assert speed_of([Varispeed(mix=0)]) == 1.0
+    assert compute_speed([Varispeed(mix=0)]) == 1.0
     assert Varispeed(semitones=0, mix=0.5).mix == 0.5

@@ -57,7 +57,7 @@ def test_a_loop_has_no_seam() -> None:
     loop = 0.5 * np.sin(2 * np.pi * 220 * np.arange(frames) / RATE_HZ)[None]
     context = Context(rng=np.random.default_rng(0))
     effect = Vibrato(rate_hz=4.9, depth_cents=50)
-    out = rack.applied(effect, AudioBuffer(loop, RATE_HZ), context, loop=True).samples[0]
+    out = rack.apply_effect(effect, AudioBuffer(loop, RATE_HZ), context, loop=True).samples[0]
     seam = np.concatenate([out[-2000:], out[:2000]]).astype(np.float64)
     speed = np.diff(np.unwrap(np.angle(signal.hilbert(seam))))[500:-500]
     assert np.abs(np.diff(speed)).max() < 0.02 * speed.mean()

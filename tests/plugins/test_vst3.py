@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from lofigen_kit.api import AudioBuffer, Context, InputError, Sound
-from lofigen_kit.audio.blocks import cut
+from lofigen_kit.api import AudioBuffer, AudioFormat, Context, InputError
+from lofigen_kit.audio.blocks import split_blocks
 from lofigen_kit.effects import rack
 from lofigen_kit.errors import PresetError
 from lofigen_kit.plugins.loader import load_plugins
 from lofigen_kit.provenance.load import find_preset, load
-from lofigen_kit.runtime.seeding import stream
+from lofigen_kit.runtime.seeding import rng_for
 from lofigen_kit_plugins.vst3 import Vst3, file
 
 RATE_HZ = 44_100
@@ -39,7 +39,7 @@ class Command(Protocol):
 
 def played(path: Path, samples: np.ndarray, rate_hz: int = RATE_HZ, **more: Any) -> np.ndarray:
     effect = Vst3.model_validate({"path": path.name, **more})
-    context = Context(rng=stream(1, 0, "test"), root=path.parent)
+    context = Context(rng=rng_for(1, 0, "test"), root=path.parent)
     return effect.apply(AudioBuffer(samples, rate_hz), context).samples
 
 
@@ -211,11 +211,11 @@ def test_a_file_is_tried_once_until_it_changes(
 
     monkeypatch.setattr(subprocess, "run", count)
     for _ in range(2):
-        file.facts_of(path, None, {}, RATE_HZ)
+        file.probe_facts(path, None, {}, RATE_HZ)
     assert len(asked) == 1
     (library,) = path.glob("Contents/*/*")
     os.utime(library, (0, 0))
-    file.facts_of(path, None, {}, RATE_HZ)
+    file.probe_facts(path, None, {}, RATE_HZ)
     assert len(asked) == 2
 
 
@@ -231,7 +231,7 @@ def test_paths_lead_beside_the_preset_or_to_installed_plugins(
     outside.symlink_to(installed)
     (presets / "Link.vst3").symlink_to(installed)
     monkeypatch.setenv("HOME", str(home))
-    context = Context(rng=stream(1, 0, "test"), root=presets)
+    context = Context(rng=rng_for(1, 0, "test"), root=presets)
     audio = AudioBuffer(NOISE, RATE_HZ)
     for path in ("~/.vst3/Gain.vst3", str(installed)):
         assert np.array_equal(Vst3(path=path).apply(audio, context).samples, NOISE)
@@ -262,13 +262,13 @@ def test_a_real_one_is_the_same_in_pieces_and_again(
     real: Vst3, channels: int, rate_hz: int
 ) -> None:
     audio = AudioBuffer(NOISE[:channels], rate_hz)
-    sound = Sound(channels, audio.frames, rate_hz)
-    context = Context(rng=stream(1, 0, "test"))
-    whole, again = (rack.applied(real, audio, context, loop=False) for _ in range(2))
+    sound = AudioFormat(channels, audio.frames, rate_hz)
+    context = Context(rng=rng_for(1, 0, "test"))
+    whole, again = (rack.apply_effect(real, audio, context, loop=False) for _ in range(2))
     assert np.std(whole.samples) > 0.05
     np.testing.assert_array_equal(whole.samples, again.samples)
     for size in (999, 20_000):
-        pieces = rack.streamed(real, sound, context, cut(audio.samples, size))
+        pieces = rack.apply_blocks(real, sound, context, split_blocks(audio.samples, size))
         np.testing.assert_array_equal(np.concatenate(list(pieces), axis=1), whole.samples)
 
 
@@ -287,7 +287,7 @@ def test_a_real_one_is_the_same_in_another_process(real: Vst3, tmp_path: Path) -
     )
     command = [sys.executable, str(script), real.model_dump_json()]
     there = subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
-    context = Context(rng=stream(1, 0, "test"))
+    context = Context(rng=rng_for(1, 0, "test"))
     here = real.apply(AudioBuffer(NOISE, RATE_HZ), context).samples
     assert hashlib.sha256(here.tobytes()).hexdigest() == there
 

@@ -13,8 +13,8 @@ from urllib.parse import unquote
 import pytest
 
 from lofigen_kit.audition import page as module
-from lofigen_kit.audition.page import EMBEDDED, LINKED, SERVED, embedded, linked, page
-from lofigen_kit.audition.takes import Dry, Take, find_takes, read_takes
+from lofigen_kit.audition.page import EMBEDDED, LINKED, SERVED, embed_sounds, link_sounds, make_page
+from lofigen_kit.audition.takes import DrySound, SheetRow, find_takes, read_takes
 from lofigen_kit.errors import InputError
 
 WriteTake = Callable[..., dict[str, Any]]
@@ -62,8 +62,8 @@ class Parsed(HTMLParser):
 
 
 def made(names: list[str], folder: Path = Path("beats"), media: str = LINKED) -> str:
-    takes = [Take(name, title=name, key=name, error=name) for name in names]
-    return page(folder, takes, media=media, urls=linked(takes)).html
+    takes = [SheetRow(name, title=name, key=name, error=name) for name in names]
+    return make_page(folder, takes, media=media, urls=link_sounds(takes)).html
 
 
 def test_names_change_nothing_of_the_page() -> None:
@@ -105,10 +105,10 @@ def test_the_page_names_no_other_place() -> None:
 
 
 def test_sounds_are_linked_from_where_the_page_lies() -> None:
-    takes = [Take(name, dry=Dry("x.stems/00 #.wav", None)) for name in HOSTILE]
+    takes = [SheetRow(name, dry=DrySound("x.stems/00 #.wav", None)) for name in HOSTILE]
     for base in ("", "../the beats"):
         way = f"{base}/" if base else ""
-        urls = linked(takes, base)
+        urls = link_sounds(takes, base)
         assert {unquote(url) for url in urls.values()} == {f"{way}{place}" for place in urls}
         assert set(urls) == {*HOSTILE, "x.stems/00 #.wav"}
         assert all(re.fullmatch(r"[A-Za-z0-9._~/%-]+", url) for url in urls.values())
@@ -119,19 +119,19 @@ def test_sounds_are_embedded_up_to_a_bound(
 ) -> None:
     write_take(tmp_path / "x.wav")
     takes = read_takes(tmp_path, find_takes(tmp_path))
-    head, _, sound = embedded(tmp_path, takes)["x.wav"].partition(",")
+    head, _, sound = embed_sounds(tmp_path, takes)["x.wav"].partition(",")
     assert head == "data:audio/wav;base64"
     assert b64decode(sound) == (tmp_path / "x.wav").read_bytes()
     monkeypatch.setattr(module, "MOST_EMBEDDED", 1000)
     with pytest.raises(InputError, match="leave --embed out"):
-        embedded(tmp_path, takes)
+        embed_sounds(tmp_path, takes)
 
 
 def test_what_takes_have_in_common_is_told_once(tmp_path: Path, write_take: WriteTake) -> None:
     for number in range(4):
         write_take(tmp_path / f"take{number}.wav", hz=220.0 if number < 3 else 330.0, take=number)
     takes = read_takes(tmp_path, find_takes(tmp_path))
-    data = Parsed(page(tmp_path, takes, urls=linked(takes)).html).data
+    data = Parsed(make_page(tmp_path, takes, urls=link_sounds(takes)).html).data
     assert [take["made"] for take in data["takes"]] == [0, 0, 0, 1]
     assert [made["stages"][0][0] for made in data["made"]] == ["sines", "sines"]
     assert '"take": 3' in data["takes"][3]["recipe"]

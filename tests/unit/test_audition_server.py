@@ -249,13 +249,13 @@ def test_what_was_decided_before_is_kept(folder: Path) -> None:
     before = {"gone.wav": Decision(stars=5), "take.wav": Decision(stars=1)}
     path = folder / "decisions.json"
     path.write_text(decisions.Decisions(sheet="x", decisions=before).to_json())
-    book = module.Book(folder)
-    book.change({"take.wav": Decision(verdict="keep")})
+    book = module.DecisionStore(folder)
+    book.apply_changes({"take.wav": Decision(verdict="keep")})
     assert decisions.read(path).decisions == {**before, "take.wav": Decision(verdict="keep")}
     assert decisions.read(path).sheet == "beats"
     path.write_text("{}")
     with pytest.raises(InputError, match="no decisions"):
-        module.Book(folder)
+        module.DecisionStore(folder)
 
 
 @pytest.mark.parametrize(

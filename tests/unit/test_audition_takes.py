@@ -14,8 +14,8 @@ import pytest
 from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.audio.files import read_audio, write_audio
 from lofigen_kit.audition import takes as module
-from lofigen_kit.audition.drawing import COLUMNS, HIGHEST_HZ, LOWEST_HZ, ROWS, drawing
-from lofigen_kit.audition.takes import Flag, Take, find_takes, read_takes
+from lofigen_kit.audition.drawing import COLUMNS, HIGHEST_HZ, LOWEST_HZ, ROWS, draw_sound
+from lofigen_kit.audition.takes import Flag, SheetRow, find_takes, read_takes
 from lofigen_kit.dsp.loudness import integrated_lufs
 from lofigen_kit.errors import InputError
 
@@ -29,7 +29,7 @@ def sine(hz: float, level: float = 0.5, seconds: float = 1.0) -> AudioBuffer:
 
 
 def seen(audio: AudioBuffer) -> tuple[np.ndarray, np.ndarray]:
-    wave, spectrum = drawing(audio)
+    wave, spectrum = draw_sound(audio)
     pairs = np.frombuffer(spectrum, np.uint8).reshape(ROWS, COLUMNS // 2)
     levels = np.stack([pairs >> 4, pairs & 15], axis=-1).reshape(ROWS, COLUMNS)
     return np.frombuffer(wave, np.uint8).reshape(COLUMNS, 4).astype(int), levels
@@ -40,7 +40,7 @@ def write(path: Path, audio: AudioBuffer, comment: str = "") -> None:
     write_audio(path, audio, format="wav", bit_depth=24, comment=comment, rng=None, force=True)
 
 
-def only(folder: Path) -> Take:
+def only(folder: Path) -> SheetRow:
     (take,) = read_takes(folder, find_takes(folder))
     return take
 
@@ -175,10 +175,12 @@ def test_no_recipe_of_a_stranger_breaks_the_sheet(
     take = only(tmp_path)
     assert take.error is None
     assert take.tempo_bpm is None
-    assert len(take.title) <= module.MOST_TEXT
+    assert len(take.title) <= module.MAX_TEXT_CHARS
     assert take.title.isprintable()
     if take.made:
-        assert all(len(text) <= module.MOST_TEXT for stage in take.made.stages for text in stage)
+        assert all(
+            len(text) <= module.MAX_TEXT_CHARS for stage in take.made.stages for text in stage
+        )
 
 
 def ledger(folder: Path, **record: Any) -> None:

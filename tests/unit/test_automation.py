@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from lofigen_kit.api import AudioBuffer, BeatGrid, BlockEffect, Context, Field, Process, Sound
-from lofigen_kit.audio.blocks import cut
+from lofigen_kit.api import AudioBuffer, AudioFormat, BeatGrid, BlockEffect, Context, Field, Process
+from lofigen_kit.audio.blocks import split_blocks
 from lofigen_kit.components.automation import Curve, Moment, Rate
 from lofigen_kit.components.contracts import Effect
 from lofigen_kit.effects import rack
 from lofigen_kit.errors import PresetError
 from lofigen_kit.plugins.registry import Registry
-from lofigen_kit.preset.schema import Preset, json_schema, parse
+from lofigen_kit.preset.schema import Preset, make_json_schema, parse_preset
 from lofigen_kit.preset.yaml_loader import Document
 from lofigen_kit.preset.yaml_loader import load as load_yaml
-from lofigen_kit.runtime.seeding import stream
+from lofigen_kit.runtime.seeding import rng_for
 from lofigen_kit_plugins.lowpass import Lowpass
 from lofigen_kit_plugins.tape_hiss import TapeHiss
 from lofigen_kit_plugins.wow_flutter import WowFlutter
@@ -37,7 +37,7 @@ class Level(BlockEffect):
     steps: int = Field(default=1, ge=1, le=9)
     lfo_hz: float = Field(default=1.0, ge=0.5, le=4)
 
-    def start(self, sound: Sound, ctx: Context) -> Process:
+    def start(self, sound: AudioFormat, ctx: Context) -> Process:
         def process(block: np.ndarray, now: Level) -> np.ndarray:
             assert not now.curves
             return np.asarray(block * np.float32(now.gain * now.steps))
@@ -53,7 +53,7 @@ class Echo(Level):
 
 
 def context(grid: BeatGrid = GRID) -> Context:
-    return Context(rng=stream(1, 0, "test"), grid=grid)
+    return Context(rng=rng_for(1, 0, "test"), grid=grid)
 
 
 def level(**fields: Any) -> Level:
@@ -63,7 +63,7 @@ def level(**fields: Any) -> Level:
 def heard(effect: Effect, seconds: float, *, loop: bool = False) -> np.ndarray:
     """Return the gain over time, from a sound of ones."""
     ones = AudioBuffer(np.ones((1, round(seconds * RATE_HZ))), RATE_HZ)
-    return np.asarray(rack.applied(effect, ones, context(), loop=loop).samples[0])
+    return np.asarray(rack.apply_effect(effect, ones, context(), loop=loop).samples[0])
 
 
 @pytest.mark.parametrize(
@@ -134,16 +134,16 @@ def test_moving_in_pieces_is_the_same_as_whole() -> None:
         {"cutoff_hz": {"at": {"0": 3000, "2": 200}, "shape": "exponential"},
          "mix": {"at": {"0": 1, "3": 0.2}}}
     )  # fmt: skip
-    whole = rack.applied(effect, AudioBuffer(noise, RATE_HZ), context(), loop=False)
-    sound = Sound(2, 30_000, RATE_HZ)
-    bits = list(rack.streamed(effect, sound, context(), cut(noise, 777)))
+    whole = rack.apply_effect(effect, AudioBuffer(noise, RATE_HZ), context(), loop=False)
+    sound = AudioFormat(2, 30_000, RATE_HZ)
+    bits = list(rack.apply_blocks(effect, sound, context(), split_blocks(noise, 777)))
     np.testing.assert_array_equal(np.concatenate(bits, axis=1), whole.samples)
 
 
 def test_a_filter_closes_as_its_cutoff_moves() -> None:
     noise = np.random.default_rng(0).normal(0, 0.1, (1, 4 * RATE_HZ))
     effect = Lowpass.model_validate({"cutoff_hz": {"at": {"0": 4000, "4": 100}}})
-    out = rack.applied(effect, AudioBuffer(noise, RATE_HZ), context(), loop=False).samples[0]
+    out = rack.apply_effect(effect, AudioBuffer(noise, RATE_HZ), context(), loop=False).samples[0]
     quarters = [np.std(part) for part in np.split(out, 4)]
     assert quarters == sorted(quarters, reverse=True)
     assert quarters[3] < 0.5 * quarters[0]
@@ -152,7 +152,7 @@ def test_a_filter_closes_as_its_cutoff_moves() -> None:
 def test_a_level_that_moves_is_heard_in_the_hiss() -> None:
     hiss = TapeHiss.model_validate({"level_dbfs": {"at": {"0": -60, "4": -20}}, "slope_db_oct": -3})
     silence = AudioBuffer(np.zeros((1, 4 * RATE_HZ)), RATE_HZ)
-    out = rack.applied(hiss, silence, context(), loop=False).samples[0]
+    out = rack.apply_effect(hiss, silence, context(), loop=False).samples[0]
     levels = [20 * np.log10(np.std(part)) for part in np.split(out, 8)]
     assert levels == pytest.approx(np.arange(-57.5, -20, 5), abs=2)
 
@@ -165,7 +165,7 @@ def test_a_tape_whose_wow_grows_has_no_jump_and_ends_on_time() -> None:
         "wow_rate_hz": {"at": {"0": 4, "6": 0.3}},
         "flutter_depth_pct": 0, "drift_pct": 0,
     })  # fmt: skip
-    out = rack.applied(wow, AudioBuffer(tone, RATE_HZ), context(), loop=False).samples[0]
+    out = rack.apply_effect(wow, AudioBuffer(tone, RATE_HZ), context(), loop=False).samples[0]
     assert np.abs(np.diff(out)).max() < 1.06 * np.abs(np.diff(tone[0])).max()
     assert out[[0, -1]] == pytest.approx(tone[0, [0, -1]], abs=2e-3)
     drift = np.abs(out - tone[0]).reshape(8, -1).mean(axis=1)
@@ -174,9 +174,9 @@ def test_a_tape_whose_wow_grows_has_no_jump_and_ends_on_time() -> None:
 
 def test_a_rate_in_step_with_the_beat_is_settled_once() -> None:
     effect = level(lfo_hz="1/4")
-    assert effect.on(GRID).lfo_hz == 2.0
-    assert effect.on(BeatGrid(tempo_bpm=60)).lfo_hz == 1.0
-    assert effect.on(GRID) == level(lfo_hz=2.0)
+    assert effect.sync_rates(GRID).lfo_hz == 2.0
+    assert effect.sync_rates(BeatGrid(tempo_bpm=60)).lfo_hz == 1.0
+    assert effect.sync_rates(GRID) == level(lfo_hz=2.0)
     message = r"lfo_hz: 1/16 at 120 bpm is 8 Hz: .*less than or equal to 4; choose a longer"
     with pytest.raises(PresetError, match=message):
         heard(level(lfo_hz="1/16"), 1)
@@ -202,7 +202,7 @@ def test_a_value_made_in_python_is_refused_as_any_other() -> None:
 
 
 def preset(text: str, registry: Registry) -> Preset:
-    return parse(load_yaml((BASE + text).encode(), "t.yaml"), root=None, registry=registry)
+    return parse_preset(load_yaml((BASE + text).encode(), "t.yaml"), root=None, registry=registry)
 
 
 @pytest.mark.parametrize(
@@ -256,13 +256,13 @@ def test_a_preset_with_what_moves_comes_back_from_its_recipe(registry: Registry)
     first = preset(text, registry)
     data = json.loads(json.dumps(first.model_dump(mode="json", serialize_as_any=True)))
     assert data["effects"][0]["wow_rate_hz"] == "1/8"
-    again = parse(Document(data, "recipe"), root=None, registry=registry)
+    again = parse_preset(Document(data, "recipe"), root=None, registry=registry)
     assert again.effects == first.effects
-    assert again.effects[0].on(GRID).wow_rate_hz == 4.0  # type: ignore[attr-defined]
+    assert again.effects[0].sync_rates(GRID).wow_rate_hz == 4.0  # type: ignore[attr-defined]
 
 
 def test_the_schema_takes_what_moves(registry: Registry) -> None:
-    schema = json_schema(registry)
+    schema = make_json_schema(registry)
     lowpass = schema["$defs"]["Lowpass"]["properties"]
     number, curve, rate = lowpass["cutoff_hz"]["anyOf"]
     assert (number["minimum"], number["maximum"]) == (20, 20_000)

@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 from lofigen_kit.batch.executors import check_address
-from lofigen_kit.batch.ledger import MANIFEST, Ledger, Record, last_records
-from lofigen_kit.batch.plan import Job, Plan, Point, from_json, make_plan
-from lofigen_kit.batch.scheduler import run
-from lofigen_kit.batch.worker import Group, Options, Place
+from lofigen_kit.batch.ledger import MANIFEST, Ledger, Record, read_last_records
+from lofigen_kit.batch.plan import BatchPlan, SweepPoint, TakeJob, from_json, make_plan
+from lofigen_kit.batch.scheduler import run_groups
+from lofigen_kit.batch.worker import BatchOptions, TakeGroup, WorkerSettings
 from lofigen_kit.errors import InputError, LofigenError
 from lofigen_kit.plugins.registry import Registry
-from lofigen_kit.provenance.licences import check_commercial, credits_of
+from lofigen_kit.provenance.licences import check_commercial, format_credits
 
-Planned = Callable[..., Plan]
+Planned = Callable[..., BatchPlan]
 
 
 @pytest.fixture
@@ -38,15 +38,15 @@ def test_a_plan_is_every_take_of_every_setting(planned: Planned) -> None:
         "003_level-0.1_seed-1", "004_level-0.1_seed-5", "005_level-0.1_seed-9",
     ]  # fmt: skip
     assert [point.preset.seed for point in plan.points] == [1, 5, 9, 1, 5, 9]
-    jobs = list(plan.jobs())
+    jobs = list(plan.iterate_jobs())
     assert len({job.key for job in jobs}) == 18
     assert plan.place(jobs[0]) == "000_level-0.01_seed-1"
 
 
 def test_a_key_depends_on_what_is_rendered_alone(planned: Planned) -> None:
-    few, more = ([job.key for job in planned(n).jobs()] for n in (2, 5))
+    few, more = ([job.key for job in planned(n).iterate_jobs()] for n in (2, 5))
     assert more[:2] == few
-    other = next(planned(overrides=["effects.0.level=0.5"]).jobs())
+    other = next(planned(overrides=["effects.0.level=0.5"]).iterate_jobs())
     assert other.key != few[0]
 
 
@@ -106,15 +106,15 @@ def test_a_table_that_is_wrong_is_one_line(
 
 def test_groups_leave_out_what_is_done(planned: Planned) -> None:
     plan = planned(10, sweeps=["seed=1,2"])
-    done = {job.key for job in plan.jobs() if job.take in (0, 1, 2, 3, 5)}
-    groups = [[(job.point, job.take) for job in group] for group in plan.groups(4, done)]
+    done = {job.key for job in plan.iterate_jobs() if job.take in (0, 1, 2, 3, 5)}
+    groups = [[(job.point, job.take) for job in group] for group in plan.iterate_groups(4, done)]
     assert groups == [[(n, 4), (n, 6), (n, 7)] if g == 0 else [(n, 8), (n, 9)]
                       for n in (0, 1) for g in (0, 1)]  # fmt: skip
 
 
 def test_no_folder_grows_without_end(planned: Planned) -> None:
     plan = planned(5000)
-    places = {plan.place(Job(0, take, "")) for take in (0, 999, 1000, 1999, 4321)}
+    places = {plan.place(TakeJob(0, take, "")) for take in (0, 999, 1000, 1999, 4321)}
     assert places == {"", "take1000-", "take4000-"}
 
 
@@ -122,7 +122,7 @@ def test_a_plan_is_kept_and_read_back(planned: Planned, registry: Registry) -> N
     plan = planned(4, sweeps=["effects.0.level=0.01,0.1"])
     data = json.loads(json.dumps(plan.to_json()))
     again = from_json(data, registry, where=Path("batch.json"))
-    assert list(again.jobs()) == list(plan.jobs())
+    assert list(again.iterate_jobs()) == list(plan.iterate_jobs())
     with pytest.raises(InputError, match="plan is damaged"):
         from_json({"points": [{}], "takes": 1, "root": None}, registry, where=Path("batch.json"))
 
@@ -161,7 +161,7 @@ def test_what_is_done_is_found_again(tmp_path: Path, head: dict[str, object]) ->
     with Ledger(folder, head) as ledger:
         assert set(ledger.done) == {"a", "c", "e"}  # b's file is gone
         assert ledger.failed == {"d": "broke"}
-        assert [r["job"] for r in ledger.records()] == list("abcde")
+        assert [r["job"] for r in ledger.read_records()] == list("abcde")
 
 
 def test_a_torn_line_is_as_good_as_never_written(tmp_path: Path, head: dict[str, object]) -> None:
@@ -175,7 +175,7 @@ def test_a_torn_line_is_as_good_as_never_written(tmp_path: Path, head: dict[str,
         with Ledger(tmp_path / "b", head) as ledger:
             assert set(ledger.done) == {"a"}
             ledger.append(record("c", ledger.folder))
-        assert [r["job"] for r in last_records(tmp_path / "b")] == ["a", "c"]
+        assert [r["job"] for r in read_last_records(tmp_path / "b")] == ["a", "c"]
 
 
 def test_lines_of_a_stranger_are_passed_over(tmp_path: Path, head: dict[str, object]) -> None:
@@ -261,21 +261,25 @@ class DiedError(Exception):
     """What a process dies of."""
 
 
-def groups(count: int, size: int = 1) -> Iterator[Group]:
+def groups(count: int, size: int = 1) -> Iterator[TakeGroup]:
     for start in range(0, count, size):
-        jobs = tuple(Job(0, n, f"key{n}") for n in range(start, min(start + size, count)))
-        yield Group({}, jobs, "", Place(Path(), None), Options())
+        jobs = tuple(TakeJob(0, n, f"key{n}") for n in range(start, min(start + size, count)))
+        yield TakeGroup({}, jobs, "", WorkerSettings(Path(), None), BatchOptions())
 
 
-def done(group: Group) -> list[Record]:
+def done(group: TakeGroup) -> list[Record]:
     return [{"job": job.key, "status": "done", "take": job.take} for job in group.jobs]
 
 
 def told(
-    count: int, do: Callable[[Group], list[Record]], *, size: int = 1, engine: Threads | None = None
+    count: int,
+    do: Callable[[TakeGroup], list[Record]],
+    *,
+    size: int = 1,
+    engine: Threads | None = None,
 ) -> dict[str, Record]:
     records: list[Record] = []
-    run(groups(count, size), engine or Threads(), do, records.append)
+    run_groups(groups(count, size), engine or Threads(), do, records.append)
     by_job = {record["job"]: record for record in records}
     assert len(by_job) == len(records)  # each is told of once
     return by_job
@@ -289,7 +293,7 @@ def test_every_job_is_told_of_once() -> None:
 
 @pytest.mark.parametrize("size", [1, 4])
 def test_the_one_under_which_processes_die_is_found(size: int) -> None:
-    def do(group: Group) -> list[Record]:
+    def do(group: TakeGroup) -> list[Record]:
         if any(job.take == 13 for job in group.jobs):
             raise DiedError
         return done(group)
@@ -307,7 +311,7 @@ def test_the_one_under_which_processes_die_is_found(size: int) -> None:
 def test_who_is_killed_once_is_innocent() -> None:
     killed: list[int] = []
 
-    def do(group: Group) -> list[Record]:
+    def do(group: TakeGroup) -> list[Record]:
         if group.jobs[0].take == 5 and len(killed) < 2:
             killed.append(5)
             raise DiedError
@@ -317,7 +321,7 @@ def test_who_is_killed_once_is_innocent() -> None:
 
 
 def test_what_an_engine_cannot_send_is_tried_alone() -> None:
-    def do(group: Group) -> list[Record]:
+    def do(group: TakeGroup) -> list[Record]:
         if any(job.take == 3 for job in group.jobs):
             raise ValueError("cannot be sent")
         return done(group)
@@ -331,7 +335,7 @@ def test_what_an_engine_cannot_send_is_tried_alone() -> None:
 def test_work_is_taken_a_little_ahead_and_no_more() -> None:
     taken = 0
 
-    def counted() -> Iterator[Group]:
+    def counted() -> Iterator[TakeGroup]:
         nonlocal taken
         for group in groups(50):
             taken += 1
@@ -344,7 +348,7 @@ def test_work_is_taken_a_little_ahead_and_no_more() -> None:
         finished += 1
         assert taken - finished <= 4
 
-    run(counted(), Threads(2), done, tell)
+    run_groups(counted(), Threads(2), done, tell)
     assert finished == 50
 
 
@@ -364,7 +368,7 @@ def test_what_may_be_sold() -> None:
 def test_credits_name_each_part_with_its_terms() -> None:
     sound = {"status": "done", "licences": {"source": "CC0-1.0", "model": "MIT"},
              "made_with": {"source": "beatmaker", "model": "conv4 abc"}}  # fmt: skip
-    text = credits_of([sound, sound, {"status": "failed"}])
+    text = format_credits([sound, sound, {"status": "failed"}])
     assert "source: beatmaker; CC0-1.0; in 2 sounds\n" in text
     assert "model: conv4 abc; MIT; in 2 sounds\n" in text
 
@@ -395,5 +399,5 @@ def test_what_is_no_address(address: str) -> None:
 
 def test_a_point_is_its_preset_in_full(planned: Planned) -> None:
     [point] = planned().points
-    assert isinstance(point, Point)
+    assert isinstance(point, SweepPoint)
     assert point.data["output"]["sample_rate_hz"] == 44_100

@@ -11,10 +11,10 @@ import pytest
 from lofigen_kit.analysis.collapse import Finding
 from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.audio.files import read_audio
-from lofigen_kit.audio.hashing import audio_sha256
+from lofigen_kit.audio.hashing import hash_audio
 from lofigen_kit.batch.plan import make_plan
-from lofigen_kit.batch.ranking import rank
-from lofigen_kit.batch.worker import Group, Options, Place, do
+from lofigen_kit.batch.ranking import compute_quality
+from lofigen_kit.batch.worker import BatchOptions, TakeGroup, WorkerSettings, do
 from lofigen_kit.music.score import Hit, Note, Score
 from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.provenance import recipe
@@ -23,10 +23,10 @@ from lofigen_kit.render.take import render
 
 
 @pytest.fixture
-def group(preset_file: Path, registry: Registry, plugin_dir: Path, tmp_path: Path) -> Group:
+def group(preset_file: Path, registry: Registry, plugin_dir: Path, tmp_path: Path) -> TakeGroup:
     plan = make_plan(str(preset_file), 4, registry)
-    place = Place(tmp_path / "beats", plan.root, plugin_dir, tmp_path / "cache")
-    return Group(plan.points[0].data, tuple(plan.jobs()), "", place, Options())
+    place = WorkerSettings(tmp_path / "beats", plan.root, plugin_dir, tmp_path / "cache")
+    return TakeGroup(plan.points[0].data, tuple(plan.iterate_jobs()), "", place, BatchOptions())
 
 
 def collapses(monkeypatch: pytest.MonkeyPatch, times: int) -> list[AudioBuffer]:
@@ -43,14 +43,14 @@ def collapses(monkeypatch: pytest.MonkeyPatch, times: int) -> list[AudioBuffer]:
     return seen
 
 
-def test_takes_are_published_with_their_facts(group: Group) -> None:
+def test_takes_are_published_with_their_facts(group: TakeGroup) -> None:
     records = do(group)
     assert [(r["take"], r["status"], r["attempt"]) for r in records] == [
         (take, "done", 0) for take in range(4)
     ]
     for record in records:
         path = group.place.folder / record["path"]
-        assert audio_sha256(read_audio(path)) == record["audio_sha256"]
+        assert hash_audio(read_audio(path)) == record["audio_sha256"]
         facts = recipe.read(path)
         assert facts is not None
         assert facts["audio_sha256"] == record["audio_sha256"]
@@ -60,7 +60,7 @@ def test_takes_are_published_with_their_facts(group: Group) -> None:
     assert any((group.place.cache or Path()).rglob("*"))
 
 
-def test_what_collapses_is_only_told(group: Group, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_collapses_is_only_told(group: TakeGroup, monkeypatch: pytest.MonkeyPatch) -> None:
     collapses(monkeypatch, 1)
     records = do(group)
     assert [len(r["findings"]) for r in records] == [1, 0, 0, 0]
@@ -68,23 +68,23 @@ def test_what_collapses_is_only_told(group: Group, monkeypatch: pytest.MonkeyPat
 
 
 def test_what_collapses_is_played_again_from_a_fresh_stream(
-    group: Group, monkeypatch: pytest.MonkeyPatch, registry: Registry
+    group: TakeGroup, monkeypatch: pytest.MonkeyPatch, registry: Registry
 ) -> None:
     collapses(monkeypatch, 2)
-    one = replace(group, jobs=group.jobs[:1], options=Options(reject_collapsed=True))
+    one = replace(group, jobs=group.jobs[:1], options=BatchOptions(reject_collapsed=True))
     [record] = do(one)
     assert (record["status"], record["attempt"], record["findings"]) == ("done", 2, [])
     preset, take, facts = load(group.place.folder / record["path"], registry)
-    assert (take, recipe.attempt_of(facts)) == (0, 2)
+    assert (take, recipe.read_attempt(facts)) == (0, 2)
     first = render(preset, 0).audio
-    assert audio_sha256(read_audio(group.place.folder / record["path"])) != audio_sha256(first)
+    assert hash_audio(read_audio(group.place.folder / record["path"])) != hash_audio(first)
 
 
 def test_what_always_collapses_fails_and_nobody_else(
-    group: Group, monkeypatch: pytest.MonkeyPatch
+    group: TakeGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = collapses(monkeypatch, 4)
-    records = do(replace(group, options=Options(reject_collapsed=True)))
+    records = do(replace(group, options=BatchOptions(reject_collapsed=True)))
     by_take = {record["take"]: record for record in records}
     assert by_take[0]["status"] == "failed"
     assert "collapsed in all of 4 attempts: hum from 0 to 1 s" in by_take[0]["error"]
@@ -92,7 +92,7 @@ def test_what_always_collapses_fails_and_nobody_else(
     assert len(seen) > 4
 
 
-def test_a_preset_that_is_wrong_here_fails_every_take(group: Group) -> None:
+def test_a_preset_that_is_wrong_here_fails_every_take(group: TakeGroup) -> None:
     """A worker of another machine may lack a plugin, or their folder."""
     elsewhere = replace(group, place=replace(group.place, plugin_dir=group.place.folder))
     records = do(elsewhere)
@@ -104,8 +104,8 @@ def test_a_preset_that_is_wrong_here_fails_every_take(group: Group) -> None:
     assert "bursts" in records[0]["error"]
 
 
-def test_ranks_are_of_what_was_played(group: Group) -> None:
-    records = do(replace(group, options=Options(rank=True)))
+def test_ranks_are_of_what_was_played(group: TakeGroup) -> None:
+    records = do(replace(group, options=BatchOptions(rank=True)))
     assert all(0 <= record["rank"] <= 1 for record in records)
 
 
@@ -122,10 +122,15 @@ def test_who_keeps_to_the_score_ranks_above_who_does_not() -> None:
     onsets_s = [0.25, 1.25, 2.25, 3.25]
     hits = tuple(Hit(drum="kick", onset_s=onset_s) for onset_s in onsets_s)
     score = Score(tempo_bpm=60, bars=1, duration_s=4.0, hits=hits)
-    right, wrong = rank(kicks(onsets_s), score, []), rank(kicks([0.7, 1.8, 2.75]), score, [])
+    right, wrong = (
+        compute_quality(kicks(onsets_s), score, []),
+        compute_quality(kicks([0.7, 1.8, 2.75]), score, []),
+    )
     assert right > 0.9
     assert wrong < 0.3
-    assert rank(kicks(onsets_s), score, [Finding("hum", 0.0, 2.0)]) == pytest.approx(right / 2)
+    assert compute_quality(kicks(onsets_s), score, [Finding("hum", 0.0, 2.0)]) == pytest.approx(
+        right / 2
+    )
 
 
 def test_the_notes_count_too() -> None:
@@ -136,5 +141,5 @@ def test_the_notes_count_too() -> None:
               notes=(Note(part="chords", midi=midi, onset_s=0, duration_s=4),))
         for midi in (69, 74)
     ]  # fmt: skip
-    right, wrong = (rank(tone, score, []) for score in scores)
+    right, wrong = (compute_quality(tone, score, []) for score in scores)
     assert right > wrong + 0.5

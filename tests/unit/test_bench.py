@@ -11,14 +11,14 @@ import pytest
 
 from lofigen_kit.bench import tables
 from lofigen_kit.bench.cost import Cost, near_size, plan_cost, ring_cost, window_cost
-from lofigen_kit.bench.generation import Case, list_cases, random_network
-from lofigen_kit.bench.players import METHODS, Job
-from lofigen_kit.bench.rounds import calibrate, interleave, ratio
-from lofigen_kit.bench.training import make_batch, with_conv1d
-from lofigen_kit.engine.plan import plan_for
+from lofigen_kit.bench.generation import Case, list_cases, make_random_network
+from lofigen_kit.bench.players import METHODS, PlayerJob
+from lofigen_kit.bench.rounds import calibrate, compute_ratio, interleave
+from lofigen_kit.bench.training import convert_to_conv1d, make_batch
+from lofigen_kit.engine.plan import get_packed_network
 from lofigen_kit.nn.network import CausalStack
-from lofigen_kit.nn.spec import stack
-from lofigen_kit.training.update import judged_loss
+from lofigen_kit.nn.spec import make_stack_spec
+from lofigen_kit.training.update import compute_loss
 from lofigen_kit_plugins.temperature import Temperature
 
 Run = Callable[..., tuple[int, str, str]]
@@ -44,7 +44,7 @@ def lofigen_models():
     return [Small]
 '''
 
-SPEC = stack([(1, 16, 32), (16, 16, 32), (16, 1, 32)], head="mse", guide=("a", "b"))
+SPEC = make_stack_spec([(1, 16, 32), (16, 16, 32), (16, 1, 32)], head="mse", guide=("a", "b"))
 
 
 @pytest.fixture
@@ -63,8 +63,8 @@ def test_costs_are_those_of_a_count_by_hand() -> None:
     # look-back of 192 every 128. Two channels, in a whole four, guide 16 outputs of two layers.
     near = 32 * 16 + 2 * 4.5 * 256 + 2 * 4 * 16
     spectral = 2 * 256 * (16 / 16 + 32 / 32 + 64 / 64 + 64 / 128 + 192 / 128)
-    network = random_network(SPEC)
-    plan = plan_for(network)
+    network = make_random_network(SPEC)
+    plan = get_packed_network(network)
     assert plan_cost(plan) == Cost(near + 2 * spectral, 4 * near, 4 * spectral)
     assert near_size(plan) == 32 * 16 + 2 * 8 * 256 + 2 * 4 * 16
     every = 32 * 16 + 32 * 16 * 16 + 32 * 16 + 2 * 2 * 16
@@ -73,7 +73,9 @@ def test_costs_are_those_of_a_count_by_hand() -> None:
 
 
 def test_a_layer_with_few_lags_has_no_tiles() -> None:
-    plan = plan_for(random_network(stack([(1, 16, 8), (16, 1, 16)], head="mse")))
+    plan = get_packed_network(
+        make_random_network(make_stack_spec([(1, 16, 8), (16, 1, 16)], head="mse"))
+    )
     near = 8 * 16 + 16 * 16 * 16
     assert plan_cost(plan) == Cost(near, 4 * near, 0)
 
@@ -87,7 +89,7 @@ def test_things_take_turns_and_ratios_are_of_one_round() -> None:
     assert done == [(n, 6) for n in range(1, 7)]
     assert [spent.wall_s.shape for spent in times] == [(3,), (3,)]
     # Twice as fast in every round, whatever the rounds were like; medians alone would say 20.
-    assert ratio(np.array([2.0, 40.0, 200.0]), np.array([1.0, 2.0, 100.0])) == 2.0
+    assert compute_ratio(np.array([2.0, 40.0, 200.0]), np.array([1.0, 2.0, 100.0])) == 2.0
 
 
 def test_work_grows_until_it_takes_its_time() -> None:
@@ -111,20 +113,20 @@ def test_cases_that_say_nothing_new_are_left_out() -> None:
     ]
 
 
-@pytest.mark.parametrize("method", [name for name in METHODS if not METHODS[name].missing()])
+@pytest.mark.parametrize("method", [name for name in METHODS if not METHODS[name].find_missing()])
 def test_every_way_plays_again_and_again(method: str) -> None:
-    job = Job(random_network(SPEC), Temperature(), tracks=1)
+    job = PlayerJob(make_random_network(SPEC), Temperature(), tracks=1)
     play = METHODS[method].prepare(job, METHODS[method].unit)
     play()
     play()
 
 
 def test_both_convolutions_have_one_loss() -> None:
-    ours = CausalStack(stack([(1, 16, 64), (16, 16, 64), (16, 1, 16)], guide=("a",)))
+    ours = CausalStack(make_stack_spec([(1, 16, 64), (16, 16, 64), (16, 1, 16)], guide=("a",)))
     batch = make_batch(ours.spec, 2, 400)
-    theirs = judged_loss(with_conv1d(ours), batch, ours.spec)
+    theirs = compute_loss(convert_to_conv1d(ours), batch, ours.spec)
     expected = pytest.approx(float(theirs.detach()), abs=1e-5)
-    assert float(judged_loss(ours, batch, ours.spec).detach()) == expected
+    assert float(compute_loss(ours, batch, ours.spec).detach()) == expected
 
 
 def test_generation_is_reported(small: Run) -> None:
@@ -217,7 +219,7 @@ def test_crops_that_are_too_short_to_judge_are_refused(small: Run) -> None:
      (12345.0, "12,345"), (4.7e6, "4.7 M"), (3.92e10, "39.2 G")],
 )  # fmt: skip
 def test_numbers_are_short(value: float | None, text: str) -> None:
-    assert tables.number(value) == text
+    assert tables.format_number(value) == text
 
 
 def test_effects_are_reported(run: Run, preset_file: Path) -> None:

@@ -13,7 +13,8 @@ import pytest
 from lofigen_kit.errors import InputError
 from lofigen_kit.evaluation import model_card, tables
 from lofigen_kit.evaluation.tables import Evaluation
-from lofigen_kit.nn.checkpoint import Network, checkpoints, load
+from lofigen_kit.nn.checkpoint import Network, load
+from lofigen_kit.nn.variant import list_checkpoints
 from lofigen_kit.runtime import resources
 
 NAME = "conv4-lofi-guided"
@@ -25,7 +26,7 @@ SECTIONS = (
 
 @pytest.fixture(scope="module")
 def network() -> Network:
-    return load(checkpoints()[NAME])
+    return load(list_checkpoints()[NAME])
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ def evaluation(network: Network) -> Evaluation:
 
 
 def test_the_bundled_model_has_a_card_with_every_section(network: Network) -> None:
-    path = resources.evaluation(NAME)
+    path = resources.find_evaluation(NAME)
     assert path
     text = model_card.write(NAME, network, model_card.read_evaluation(path))
     for section in SECTIONS:
@@ -84,7 +85,7 @@ def test_a_card_says_what_went_wrong(network: Network, evaluation: Evaluation) -
 def test_a_card_lists_the_stages_and_adds_up_their_time() -> None:
     stage = {"recipe": {"batch": 8}, "steps": 10, "loss": -1.0, "seconds": 1800}
     facts = {**stage, "loss": -2.0, "seconds": 3600, "from": stage}
-    text = model_card.write("mine", replace(load(checkpoints()[NAME]), facts=facts))
+    text = model_card.write("mine", replace(load(list_checkpoints()[NAME]), facts=facts))
     assert "| 1 | 10 | 8 |" in text
     assert "| 2 | 10 | 8 |" in text
     assert "1.5 hours of computing in the 2 stages" in text
@@ -123,7 +124,7 @@ def test_what_is_no_evaluation_is_refused_in_one_line(tmp_path: Path, text: str)
 
 
 def test_figures_stand_beside_their_ceiling(evaluation: Evaluation) -> None:
-    lines = tables.text(evaluation)
+    lines = tables.format_as_text(evaluation)
     kick = next(line for line in lines if "kick" in line)
     assert kick.split()[-3:] == ["0.900", "0.960", "0.94"]
     floor = next(line for line in lines if "noise floor" in line)
@@ -135,7 +136,7 @@ def test_figures_stand_beside_their_ceiling(evaluation: Evaluation) -> None:
 
 
 def test_takes_are_a_row_each(evaluation: Evaluation) -> None:
-    (row,) = csv.DictReader(io.StringIO(tables.csv(evaluation)))
+    (row,) = csv.DictReader(io.StringIO(tables.format_as_csv(evaluation)))
     assert row["title"] == "noir, jazz"
     assert row["faults"] == "hum"
     assert (row["nearest_file"], row["nearest_similarity"]) == ("0001.flac", "0.61")

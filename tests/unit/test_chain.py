@@ -16,7 +16,7 @@ from lofigen_kit.errors import InputError, PresetError, RenderError
 from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.preset.schema import Preset
 from lofigen_kit.provenance import recipe
-from lofigen_kit.provenance.save import file_stem
+from lofigen_kit.provenance.save import name_rendering
 from lofigen_kit.render.take import TAKES_AT_ONCE, render, render_takes
 from lofigen_kit_plugins.audio_file import AudioFile
 from lofigen_kit_plugins.lowpass import Lowpass
@@ -133,14 +133,14 @@ def test_the_score_goes_as_fast_as_what_is_heard(load: Load) -> None:
     assert slow.score.tempo_bpm == pytest.approx(200 * speed)
     assert slow.audio.frames == round(52_920 / speed)
     assert slow.stems["effects.fake-noise#0"].frames == slow.audio.frames
-    assert file_stem(slow).startswith("small_149.831bpm_Amin_")  # it was D minor
+    assert name_rendering(slow).startswith("small_149.831bpm_Amin_")  # it was D minor
 
 
 def test_the_plugins_within_branches_are_in_the_recipe(load: Load, registry: Registry) -> None:
     preset = load("model=null", "sampler=null")
     branched = Mix(branches=((Lowpass(),), (Mix(branches=((TapeHiss(),),)),)))
     rendering = render(preset.model_copy(update={"effects": (branched,)}))
-    plugins = recipe.recipe(rendering, registry, "")["plugins"]
+    plugins = recipe.make_recipe(rendering, registry, "")["plugins"]
     assert {"mix", "lowpass", "tape-hiss"} <= set(plugins)
 
 

@@ -11,9 +11,9 @@ from safetensors.numpy import save as safetensors_bytes
 
 from lofigen_kit.errors import CheckpointError
 from lofigen_kit.nn.checkpoint import expected_shapes, load, save
-from lofigen_kit.nn.spec import NetworkSpec, stack
+from lofigen_kit.nn.spec import NetworkSpec, make_stack_spec
 
-SPEC = stack([(1, 4, 8), (4, 1, 4)], mixtures=2, guide=("kick.fast", "hat.fast"))
+SPEC = make_stack_spec([(1, 4, 8), (4, 1, 4)], mixtures=2, guide=("kick.fast", "hat.fast"))
 
 
 def tensors(seed: int = 0) -> dict[str, np.ndarray]:

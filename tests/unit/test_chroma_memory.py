@@ -12,8 +12,12 @@ from lofigen_kit.analysis import mono_8k
 from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.components.base import Context
 from lofigen_kit.corpus.songs import Song, make_corpus, read_songs
-from lofigen_kit.effects.rack import applied
-from lofigen_kit.evaluation.memorisation_chroma import COPY, FLAG, ChromaMemory
+from lofigen_kit.effects.rack import apply_effect
+from lofigen_kit.evaluation.memorisation_chroma import (
+    CHROMA_COPY_THRESHOLD,
+    CHROMA_SUSPECT_THRESHOLD,
+    ChromaIndex,
+)
 from lofigen_kit.music.score import BeatGrid
 from lofigen_kit.plugins.registry import Registry
 from lofigen_kit_plugins.beatmaker import Beatmaker
@@ -37,8 +41,8 @@ def songs(corpus: Path) -> list[Song]:
 
 
 @pytest.fixture(scope="module")
-def memory(songs: list[Song]) -> ChromaMemory:
-    return ChromaMemory(songs)
+def memory(songs: list[Song]) -> ChromaIndex:
+    return ChromaIndex(songs)
 
 
 def copied(song: Song) -> np.ndarray:
@@ -54,13 +58,13 @@ def changed(registry: Registry) -> Callable[..., np.ndarray]:
         effect = registry.find("effect", name).model_validate(parameters)
         ctx = Context(rng=np.random.default_rng(1), grid=BeatGrid(tempo_bpm=80.0))
         audio = AudioBuffer(samples[None], RATE_HZ)
-        return mono_8k(applied(effect, audio, ctx, loop=False))  # type: ignore[arg-type]
+        return mono_8k(apply_effect(effect, audio, ctx, loop=False))  # type: ignore[arg-type]
 
     return change
 
 
-def test_a_copy_is_found_where_it_was_taken(songs: list[Song], memory: ChromaMemory) -> None:
-    found = memory.nearest(-0.3 * copied(songs[2]))
+def test_a_copy_is_found_where_it_was_taken(songs: list[Song], memory: ChromaIndex) -> None:
+    found = memory.find_nearest(-0.3 * copied(songs[2]))
     assert [like.clip_s for like in found] == [0.0, 1.0, 2.0, 3.0, 4.0]
     for like in found:
         assert like.is_copy
@@ -70,10 +74,10 @@ def test_a_copy_is_found_where_it_was_taken(songs: list[Song], memory: ChromaMem
 
 @pytest.mark.parametrize("semitones", [-4, -2, -1, 1, 2, 4])
 def test_varispeed_is_found_and_named(
-    songs: list[Song], memory: ChromaMemory, changed: Callable[..., np.ndarray], semitones: int
+    songs: list[Song], memory: ChromaIndex, changed: Callable[..., np.ndarray], semitones: int
 ) -> None:
     clip = changed(copied(songs[1]), "varispeed", semitones=semitones)
-    best = max(memory.nearest(clip), key=lambda like: like.similarity)
+    best = max(memory.find_nearest(clip), key=lambda like: like.similarity)
     assert best.is_suspect
     assert best.file == songs[1].file
     assert best.semitones == semitones
@@ -82,11 +86,11 @@ def test_varispeed_is_found_and_named(
 
 @pytest.mark.parametrize("semitones", [-3, 3])
 def test_a_pitch_that_was_moved_alone_is_found_and_named(
-    songs: list[Song], memory: ChromaMemory, changed: Callable[..., np.ndarray], semitones: int
+    songs: list[Song], memory: ChromaIndex, changed: Callable[..., np.ndarray], semitones: int
 ) -> None:
     clip = changed(copied(songs[0]), "varispeed", semitones=semitones)
     clip = changed(clip, "time-stretch", rate=2 ** (-semitones / 12))
-    best = max(memory.nearest(clip), key=lambda like: like.similarity)
+    best = max(memory.find_nearest(clip), key=lambda like: like.similarity)
     assert best.is_suspect
     assert (best.file, best.semitones, best.speed) == (songs[0].file, semitones, 1.0)
 
@@ -98,33 +102,35 @@ def test_a_pitch_that_was_moved_alone_is_found_and_named(
 )  # fmt: skip
 def test_what_a_waveform_does_not_survive_is_found(
     songs: list[Song],
-    memory: ChromaMemory,
+    memory: ChromaIndex,
     changed: Callable[..., np.ndarray],
     name: str,
     parameters: dict[str, float],
 ) -> None:
-    found = memory.nearest(changed(copied(songs[3]), name, **parameters))
+    found = memory.find_nearest(changed(copied(songs[3]), name, **parameters))
     best = max(found, key=lambda like: like.similarity)
     assert best.is_suspect
     assert best.file == songs[3].file
 
 
-def test_what_was_never_heard_is_no_copy(corpus: Path, memory: ChromaMemory) -> None:
+def test_what_was_never_heard_is_no_copy(corpus: Path, memory: ChromaIndex) -> None:
     highest = [
         like.similarity
         for split in ("valid", "test")
         for song in read_songs(corpus, split)
-        for like in memory.nearest(song.samples)
+        for like in memory.find_nearest(song.samples)
     ]
-    assert max(highest) < COPY
+    assert max(highest) < CHROMA_COPY_THRESHOLD
     assert min(highest) > 0.1  # they are kin
 
 
-def test_noise_and_silence(memory: ChromaMemory) -> None:
+def test_noise_and_silence(memory: ChromaIndex) -> None:
     noise = 0.1 * np.random.default_rng(0).standard_normal(10 * RATE_HZ)
-    assert all(like.similarity < FLAG - 0.2 for like in memory.nearest(noise))
-    assert memory.nearest(np.zeros(10 * RATE_HZ)) == []
-    assert memory.nearest(noise[: 7 * RATE_HZ]) == []
+    assert all(
+        like.similarity < CHROMA_SUSPECT_THRESHOLD - 0.2 for like in memory.find_nearest(noise)
+    )
+    assert memory.find_nearest(np.zeros(10 * RATE_HZ)) == []
+    assert memory.find_nearest(noise[: 7 * RATE_HZ]) == []
 
 
 def test_a_song_that_is_shorter_than_a_window_goes_round(
@@ -132,5 +138,5 @@ def test_a_song_that_is_shorter_than_a_window_goes_round(
 ) -> None:
     short = songs[0].samples[: 5 * RATE_HZ]
     song = Song(short, songs[0].score, "train", "short", "short.flac")
-    (first, *_) = ChromaMemory([song]).nearest(np.resize(short, 10 * RATE_HZ))
+    (first, *_) = ChromaIndex([song]).find_nearest(np.resize(short, 10 * RATE_HZ))
     assert first.is_copy

@@ -14,12 +14,12 @@ import wavinfo
 
 from lofigen_kit.audio import riff
 from lofigen_kit.audio.buffer import AudioBuffer
-from lofigen_kit.audio.files import BitDepth, read_audio, read_comment, read_labels, write_audio
-from lofigen_kit.audio.metadata import Cue, Labels, Loop
+from lofigen_kit.audio.files import BitDepth, read_audio, read_comment, read_metadata, write_audio
+from lofigen_kit.audio.metadata import AudioMetadata, Cue, Loop
 
 RATE_HZ = 44_100
 FRAMES = 3_001
-LABELS = Labels(
+LABELS = AudioMetadata(
     title="dusk jazz",
     description="lofi-tape, 78.3 BPM, Eb minor",
     tempo_bpm=78.3,
@@ -34,7 +34,7 @@ LABELS = Labels(
 
 def write(
     path: Path,
-    labels: Labels = LABELS,
+    labels: AudioMetadata = LABELS,
     *,
     bit_depth: BitDepth = 24,
     channels: int = 1,
@@ -42,7 +42,7 @@ def write(
 ) -> bytes:
     samples = np.random.default_rng(0).uniform(-0.5, 0.5, (channels, FRAMES))
     write_audio(path, AudioBuffer(samples, RATE_HZ), format="wav", bit_depth=bit_depth,
-                comment=comment, rng=None, labels=labels)  # fmt: skip
+                comment=comment, rng=None, metadata=labels)  # fmt: skip
     return path.read_bytes()
 
 
@@ -96,18 +96,18 @@ def test_what_has_an_end_is_no_loop(path: Path) -> None:
     write(path, replace(LABELS, loop=None, key=""))
     assert wavinfo.WavInfoReader(str(path)).smpl is None
     assert int(acid(path)["Flags"].partition(" ")[0], 16) == 0x01  # one shot
-    assert read_labels(path).loop is None
+    assert read_metadata(path).loop is None
 
 
 def test_what_is_written_comes_back(path: Path) -> None:
     write(path)
-    assert read_labels(path) == replace(LABELS, key="Eb")
+    assert read_metadata(path) == replace(LABELS, key="Eb")
     assert read_audio(path, strict=True).frames == FRAMES
 
 
 def test_without_labels_there_is_nothing_but_the_program(path: Path) -> None:
-    data = write(path, Labels())
-    assert read_labels(path) == Labels()
+    data = write(path, AudioMetadata())
+    assert read_metadata(path) == AudioMetadata()
     assert not [name for name in (b"smpl", b"acid", b"bext", b"cue ", b"adtl") if name in data]
 
 
@@ -126,7 +126,7 @@ def test_a_file_cut_short_keeps_its_sound(path: Path, kept: int) -> None:
     end = data.index(b"smpl")
     path.write_bytes(data[: end + (len(data) - end) * kept // 40])
     assert read_audio(path).frames == FRAMES
-    assert read_labels(path).loop in (None, LABELS.loop)
+    assert read_metadata(path).loop in (None, LABELS.loop)
 
 
 @pytest.mark.parametrize("name", [b"smpl", b"acid", b"bext", b"cue ", b"LIST"])
@@ -160,5 +160,5 @@ def test_chunks_in_front_of_the_sound_are_read_too(path: Path) -> None:
     data = plain.getvalue()
     loop = struct.pack("<9I", *[0] * 7, 1, 0) + struct.pack("<6I", 7, 0, 10, 90, 0, 0)
     path.write_bytes(data[:12] + b"smpl" + struct.pack("<I", len(loop)) + loop + data[12:])
-    assert read_labels(path).loop == Loop(10, 90)
+    assert read_metadata(path).loop == Loop(10, 90)
     assert read_comment(path) is None

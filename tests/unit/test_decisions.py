@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lofigen_kit.audition import decisions
-from lofigen_kit.audition.decisions import Decision, Decisions, parse, place_fault, read
+from lofigen_kit.audition.decisions import Decision, Decisions, find_place_fault, parse, read
 from lofigen_kit.errors import InputError
 
 ODD = "a1. \"'<>&\n\t\r\x1b\u202e\u2028é\U0001f3b9#?%*"
@@ -46,7 +46,7 @@ def test_what_is_written_is_read_again(made: dict[str, Decision], sheet: str) ->
 @given(PLACES, PLACES)
 def test_no_place_leads_out_of_its_folder(before: str, after: str) -> None:
     folder = Path("/somewhere/beats")
-    assert place_fault(f"{before}/{after}") is None
+    assert find_place_fault(f"{before}/{after}") is None
     assert folder in (folder / before / after).parents
     for hostile in (
         f"/{before}", f"{before}/../{after}", f"../{after}", f"{before}/..", f"{before}//{after}",

@@ -6,8 +6,8 @@ import pytest
 from lofigen_kit.analysis.collapse import examine
 from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.components.base import Context
-from lofigen_kit.corpus.songs import SAMPLE_RATE_HZ, at_network_rate
-from lofigen_kit.runtime.seeding import stream
+from lofigen_kit.corpus.songs import SAMPLE_RATE_HZ, resample_take
+from lofigen_kit.runtime.seeding import rng_for
 from lofigen_kit_plugins.beatmaker import Beatmaker
 
 RATE = SAMPLE_RATE_HZ
@@ -25,8 +25,8 @@ COLLAPSED = {
 
 
 def beat(seed: int) -> np.ndarray:
-    take = Beatmaker().make_take(Context(stream(seed, 0, "source")))
-    return at_network_rate(take)
+    take = Beatmaker().make_take(Context(rng_for(seed, 0, "source")))
+    return resample_take(take)
 
 
 @pytest.mark.parametrize("fault", COLLAPSED)

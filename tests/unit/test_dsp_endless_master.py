@@ -7,19 +7,19 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from lofigen_kit.audio.blocks import cut
+from lofigen_kit.audio.blocks import split_blocks
 from lofigen_kit.audio.buffer import AudioBuffer, EndlessSound
-from lofigen_kit.dsp.decibels import gain_of
+from lofigen_kit.dsp.decibels import db_to_gain
 from lofigen_kit.dsp.limiter import Limiter, reduction_db
 from lofigen_kit.dsp.loudness import true_peak_dbtp
-from lofigen_kit.dsp.streaming_master import limited, without_dc
+from lofigen_kit.dsp.streaming_master import limit_peaks, remove_dc
 
 RATE_HZ = 44_100
 SOUND = EndlessSound(2, RATE_HZ)
 
 
 def finished(samples: np.ndarray, *, gain_db: float, size: int = 8192) -> np.ndarray:
-    blocks = limited(cut(samples, size), SOUND, gain_db=gain_db, true_peak_dbtp=-1.0)
+    blocks = limit_peaks(split_blocks(samples, size), SOUND, gain_db=gain_db, true_peak_dbtp=-1.0)
     return np.concatenate(list(blocks), axis=1)
 
 
@@ -46,7 +46,7 @@ def test_below_the_ceiling_it_is_a_gain_and_nothing_else() -> None:
     samples = noise(1.0)
     out = finished(samples, gain_db=-6.0)
     assert out.shape[1] > 0.8 * RATE_HZ
-    expected = samples[:, : out.shape[1]] * np.float32(gain_of(-6.0))
+    expected = samples[:, : out.shape[1]] * np.float32(db_to_gain(-6.0))
     assert np.array_equal(out, expected)
 
 
@@ -87,9 +87,9 @@ def test_direct_current_goes_and_the_lowest_notes_stay() -> None:
         tone = np.tile(np.sin(2 * np.pi * hz * t), (2, 1)).astype(np.float32) + np.float32(0.1)
 
         def blocks() -> Iterator[np.ndarray]:
-            yield from cut(tone)
+            yield from split_blocks(tone)
 
-        wet = np.concatenate(list(without_dc(blocks(), SOUND)), axis=1)[0, 2 * RATE_HZ :]
+        wet = np.concatenate(list(remove_dc(blocks(), SOUND)), axis=1)[0, 2 * RATE_HZ :]
         assert abs(wet.mean()) < 1e-3
         return float(20 * np.log10(np.sqrt(2) * wet.std()))
 

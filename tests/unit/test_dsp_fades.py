@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lofigen_kit.audio.buffer import Sound
-from lofigen_kit.dsp.fades import faded
+from lofigen_kit.audio.buffer import AudioFormat
+from lofigen_kit.dsp.fades import apply_fades
 
 RATE_HZ = 8_000
 
@@ -13,8 +13,8 @@ RATE_HZ = 8_000
 def gains(frames: int, sizes: list[int], fade_in_ms: float, fade_out_ms: float) -> np.ndarray:
     """Return what becomes of a constant 1, faded in pieces of these sizes."""
     ones = np.split(np.ones((2, frames), np.float32), np.minimum(np.cumsum(sizes), frames), axis=1)
-    sound = Sound(2, frames, RATE_HZ)
-    pieces = list(faded(ones, sound, fade_in_ms=fade_in_ms, fade_out_ms=fade_out_ms))
+    sound = AudioFormat(2, frames, RATE_HZ)
+    pieces = list(apply_fades(ones, sound, fade_in_ms=fade_in_ms, fade_out_ms=fade_out_ms))
     whole = np.concatenate(pieces, axis=1)
     np.testing.assert_array_equal(whole[0], whole[1])
     return np.asarray(whole[0])

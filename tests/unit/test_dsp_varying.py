@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lofigen_kit.api import Sound
+from lofigen_kit.api import AudioFormat
 from lofigen_kit.dsp.interpolate import read_at
-from lofigen_kit.dsp.lfo import Glide
-from lofigen_kit.dsp.variable_rate import UnevenReader
+from lofigen_kit.dsp.lfo import SmoothedValue
+from lofigen_kit.dsp.variable_rate import VariableRateReader
 
 REACH = 50
 
@@ -21,8 +21,8 @@ def positions(frames: np.ndarray) -> np.ndarray:
 @given(st.integers(1, 5000), st.integers(1, 3000), st.integers(1, 2))
 def test_in_blocks_as_in_one_piece(frames: int, size: int, channels: int) -> None:
     samples = np.random.default_rng(0).uniform(-1, 1, (channels, frames)).astype(np.float32)
-    late = UnevenReader.latency_frames(REACH)
-    reader = UnevenReader(Sound(channels, frames, 8000), REACH)
+    late = VariableRateReader.latency_frames(REACH)
+    reader = VariableRateReader(AudioFormat(channels, frames, 8000), REACH)
     coming = np.pad(samples, ((0, 0), (0, late)))
     blocks = [
         reader(coming[:, start : start + size], positions)
@@ -33,7 +33,7 @@ def test_in_blocks_as_in_one_piece(frames: int, size: int, channels: int) -> Non
 
 
 def test_a_glide_goes_from_where_it_was_to_where_it_is_sent() -> None:
-    glide = Glide()
+    glide = SmoothedValue()
     assert glide(3.0, 4) == 3.0
     moving = np.asarray(glide(5.0, 100))
     assert moving[-1] == 5.0

@@ -14,27 +14,34 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from lofigen_kit.audio.blocks import BLOCK, cut, in_equal_pieces
-from lofigen_kit.audio.buffer import AudioBuffer, EndlessSound, Sound
+from lofigen_kit.audio.blocks import BLOCK, rechunk, split_blocks
+from lofigen_kit.audio.buffer import AudioBuffer, AudioFormat, EndlessSound
 from lofigen_kit.components.base import Context, Take
 from lofigen_kit.components.contracts import Effect, Model, Source
 from lofigen_kit.dsp.loudness import integrated_lufs, true_peak_dbtp
 from lofigen_kit.dsp.resample import resample
-from lofigen_kit.dsp.streaming_master import limited, without_dc
+from lofigen_kit.dsp.streaming_master import limit_peaks, remove_dc
 from lofigen_kit.effects import rack
 from lofigen_kit.effects.effect import BlockEffect, Process
-from lofigen_kit.engine import EndlessTrack, Scroll, Stream, TorchStream, Track, generate
+from lofigen_kit.engine import (
+    CompiledDecoder,
+    EndlessTrack,
+    GuideReader,
+    TorchDecoder,
+    Track,
+    generate,
+)
 from lofigen_kit.errors import PresetError
-from lofigen_kit.music.conditioning import CHANNELS, guide_channels
+from lofigen_kit.music.conditioning import CHANNELS, render_conditioning
 from lofigen_kit.music.score import Hit, Note, Score
 from lofigen_kit.nn.checkpoint import Network, expected_shapes
-from lofigen_kit.nn.spec import stack
+from lofigen_kit.nn.spec import make_stack_spec
 from lofigen_kit.plugins.loader import load_plugins
 from lofigen_kit.preset.schema import Master, Preset, load_preset
-from lofigen_kit.render.chain import load_network, prime_of
-from lofigen_kit.render.live_controls import Controls
-from lofigen_kit.render.stream import STEPS, Endless, begun
-from lofigen_kit.runtime.seeding import stream
+from lofigen_kit.render.chain import load_network, make_prime
+from lofigen_kit.render.live_controls import LiveControls
+from lofigen_kit.render.stream import STEPS, StreamRenderer, truncate_blocks
+from lofigen_kit.runtime.seeding import rng_for
 from lofigen_kit_plugins.dropout import Dropout
 from lofigen_kit_plugins.lowpass import Lowpass
 from lofigen_kit_plugins.mix import Mix
@@ -95,7 +102,9 @@ class Guided(Model):
 @cache
 def _guided() -> Network:
     names = (*CHANNELS, "plays.kit:jazz")
-    spec = stack([(1, 8, 16), (8, 8, 32), (8, 9, 16)], head="mol", mixtures=3, guide=names)
+    spec = make_stack_spec(
+        [(1, 8, 16), (8, 8, 32), (8, 9, 16)], head="mol", mixtures=3, guide=names
+    )
     rng = np.random.default_rng(0)
     parts = {
         name: rng.normal(0, 0.1, shape).astype(np.float32)
@@ -135,7 +144,7 @@ def small(**fields: object) -> Preset:
 
 
 def whole(pieces: Iterator[np.ndarray], frames: int) -> np.ndarray:
-    return np.concatenate(list(begun(pieces, frames)), axis=1)
+    return np.concatenate(list(truncate_blocks(pieces, frames)), axis=1)
 
 
 def played_in_one_piece(preset: Preset, bars: int) -> np.ndarray:
@@ -143,11 +152,13 @@ def played_in_one_piece(preset: Preset, bars: int) -> np.ndarray:
     network = load_network(preset)
     assert network is not None
     assert preset.sampler is not None
-    endless = Endless(preset)
-    prime = prime_of(endless.first, network)
-    pieces = list(islice(endless._guide(endless.bars(), network, len(prime)), bars + 1))
+    endless = StreamRenderer(preset)
+    prime = make_prime(endless.first, network)
+    pieces = list(
+        islice(endless._iterate_conditioning(endless.iterate_bars(), network, len(prime)), bars + 1)
+    )
     guide = np.concatenate(pieces, axis=1)
-    track = Track(guide.shape[1] - len(prime), prime, guide, stream(preset.seed, 0, "sampler"))
+    track = Track(guide.shape[1] - len(prime), prime, guide, rng_for(preset.seed, 0, "sampler"))
     [audio] = generate(network, preset.sampler, [track])
     return audio[None]
 
@@ -156,13 +167,13 @@ def in_one_piece(preset: Preset, bars: int, gain_db: float) -> np.ndarray:
     """Return the finished sound of some bars: every stage is given all of it before the next."""
     played = AudioBuffer(played_in_one_piece(preset, bars), NETWORK_HZ)
     heard = resample(played, RATE_HZ).stereo().samples
-    endless = Endless(preset)
-    for name, effect in rack.stages(preset.effects):
-        ctx = Context(stream(preset.seed, 0, name), endless.grid)
-        wet = rack.streamed(effect, EndlessSound(2, RATE_HZ), ctx, iter([heard]))
+    endless = StreamRenderer(preset)
+    for name, effect in rack.name_stages(preset.effects):
+        ctx = Context(rng_for(preset.seed, 0, name), endless.grid)
+        wet = rack.apply_blocks(effect, EndlessSound(2, RATE_HZ), ctx, iter([heard]))
         heard = np.concatenate(list(wet), axis=1)
-    level = limited(
-        without_dc(iter([heard]), endless.sound), endless.sound, gain_db=gain_db,
+    level = limit_peaks(
+        remove_dc(iter([heard]), endless.sound), endless.sound, gain_db=gain_db,
         true_peak_dbtp=preset.master.true_peak_dbtp,
     )  # fmt: skip
     return np.concatenate(list(level), axis=1)
@@ -173,30 +184,32 @@ def test_a_stream_is_the_same_as_in_one_piece_whatever_pieces_are_asked_for() ->
     expected = in_one_piece(small(), bars=10, gain_db=3.0)[:, :frames]
     assert np.abs(expected).max() > 0.05
     for size in (1000, 8192, 50_000):
-        pieces = in_equal_pieces(Endless(small()).blocks(3.0), size)
+        pieces = rechunk(StreamRenderer(small()).render_blocks(3.0), size)
         assert np.array_equal(whole(pieces, frames), expected)
 
 
 def test_effects_that_ask_for_no_length_hear_no_difference_between_a_stream_and_a_piece() -> None:
     effects = (TapeSaturation(), Lowpass(), TapeHiss(), SidechainPump())
-    endless = Endless(small(effects=effects))
+    endless = StreamRenderer(small(effects=effects))
     frames = 8 * RATE_HZ
-    dry = AudioBuffer(whole(endless.dry(), frames + RATE_HZ), RATE_HZ)
+    dry = AudioBuffer(whole(endless.render_dry(), frames + RATE_HZ), RATE_HZ)
 
     def known(stage: str) -> Context:
-        return Context(stream(5, 0, stage), endless.grid)
+        return Context(rng_for(5, 0, stage), endless.grid)
 
-    *_, (_, piece) = rack.played(effects, dry, known, loop=False, tail=False)
-    assert np.array_equal(whole(endless._heard(), frames), piece.samples[:, :frames])
+    *_, (_, piece) = rack.process_whole(effects, dry, known, loop=False, tail=False)
+    assert np.array_equal(whole(endless._run_effects(), frames), piece.samples[:, :frames])
 
 
 def test_sections_are_takes_that_ring_into_each_other() -> None:
     preset = small()
-    endless = Endless(preset)
-    pieces = list(islice(endless._guide(endless.bars(), _guided(), 100), 1 + 2 * 4))
+    endless = StreamRenderer(preset)
+    pieces = list(
+        islice(endless._iterate_conditioning(endless.iterate_bars(), _guided(), 100), 1 + 2 * 4)
+    )
     guide = np.concatenate(pieces[1:], axis=1)
     scores = [
-        preset.source.make_take(Context(stream(preset.seed, k, "source"))).score
+        preset.source.make_take(Context(rng_for(preset.seed, k, "source"))).score
         for k in (0, *range(4))  # what is primed by is the end of the first
     ]
     late = round(2 * BAR_S * NETWORK_HZ) + 1
@@ -210,7 +223,7 @@ def test_sections_are_takes_that_ring_into_each_other() -> None:
         tempo_bpm=TEMPO_BPM, bars=10, duration_s=10 * BAR_S, notes=tuple(notes), hits=tuple(hits)
     )
     frames = round(9 * BAR_S * NETWORK_HZ)
-    expected = guide_channels(one, CHANNELS, start=0, frames=frames, sample_rate_hz=NETWORK_HZ)
+    expected = render_conditioning(one, CHANNELS, start=0, frames=frames, sample_rate_hz=NETWORK_HZ)
     expected = expected[:, late:]
     assert np.abs(expected).max() > 1
     assert (
@@ -222,9 +235,9 @@ def test_sections_are_takes_that_ring_into_each_other() -> None:
 
 
 def test_bars_begin_where_the_tempo_has_them_however_many_there_were() -> None:
-    endless = Endless(small())
-    ends = np.array([endless._span(place, NETWORK_HZ)[1] for place in range(100_000)])
-    starts = np.array([endless._span(place, NETWORK_HZ)[0] for place in range(100_000)])
+    endless = StreamRenderer(small())
+    ends = np.array([endless._find_bar_span(place, NETWORK_HZ)[1] for place in range(100_000)])
+    starts = np.array([endless._find_bar_span(place, NETWORK_HZ)[0] for place in range(100_000)])
     assert np.array_equal(starts[1:], ends[:-1])
     exact = np.arange(100_000) * BAR_S * NETWORK_HZ
     assert ((exact - starts >= 0) & (exact - starts < 1)).all()
@@ -232,9 +245,9 @@ def test_bars_begin_where_the_tempo_has_them_however_many_there_were() -> None:
 
 def test_the_first_section_reaches_its_loudness_and_peaks_stay_below_the_ceiling() -> None:
     preset = small(master=Master(loudness_lufs=-20, true_peak_dbtp=-9), effects=EFFECTS[1:])
-    endless = Endless(preset)
-    rehearsal = endless.rehearse(iter(range(10_000)).__next__)
-    first = whole(endless.blocks(rehearsal.gain_db), round(2 * BAR_S * RATE_HZ))
+    endless = StreamRenderer(preset)
+    rehearsal = endless.measure_gain(iter(range(10_000)).__next__)
+    first = whole(endless.render_blocks(rehearsal.gain_db), round(2 * BAR_S * RATE_HZ))
     audio = AudioBuffer(first, RATE_HZ)
     assert integrated_lufs(audio) == pytest.approx(-20, abs=0.3)
     assert true_peak_dbtp(audio) <= -9
@@ -242,14 +255,14 @@ def test_the_first_section_reaches_its_loudness_and_peaks_stay_below_the_ceiling
 
 def test_a_rehearsal_measures_how_fast_it_goes() -> None:
     ticks = iter(range(10_000))
-    speed = Endless(small()).rehearse(ticks.__next__).speed
+    speed = StreamRenderer(small()).measure_gain(ticks.__next__).speed
     assert speed == pytest.approx(BLOCK / RATE_HZ, rel=0.05)  # a block in every second
 
 
 def test_without_a_network_the_source_fades_over_its_seams() -> None:
-    endless = Endless(small(model=None, sampler=None, effects=()))
-    sound = whole(endless.dry(), round(8 * BAR_S * RATE_HZ))
-    loops = [resample(endless._take(k).audio, RATE_HZ).samples[0] for k in range(4)]
+    endless = StreamRenderer(small(model=None, sampler=None, effects=()))
+    sound = whole(endless.render_dry(), round(8 * BAR_S * RATE_HZ))
+    loops = [resample(endless._get_section(k).audio, RATE_HZ).samples[0] for k in range(4)]
     for number in range(4):
         first = round(2 * number * BAR_S * RATE_HZ)
         inside = slice(RATE_HZ // 2, RATE_HZ)
@@ -269,15 +282,15 @@ def test_without_a_network_the_source_fades_over_its_seams() -> None:
 
 
 def test_dry_mix_lets_the_source_sound_in_time() -> None:
-    dry = Endless(small(dry_mix=1.0)).dry()
-    source = Endless(small(model=None, sampler=None)).dry()
+    dry = StreamRenderer(small(dry_mix=1.0)).render_dry()
+    source = StreamRenderer(small(model=None, sampler=None)).render_dry()
     frames = 6 * RATE_HZ
     assert np.array_equal(whole(dry, frames), whole(source, frames))
 
 
 def test_an_unguided_network_plays_on_too(load: Callable[..., Preset]) -> None:
     preset = load("effects.0.mix=0", "effects.1.mix=0", "dry_mix=0.5")
-    assert np.isfinite(whole(Endless(preset).dry(), 5 * RATE_HZ)).all()
+    assert np.isfinite(whole(StreamRenderer(preset).render_dry(), 5 * RATE_HZ)).all()
 
 
 @pytest.mark.parametrize(
@@ -291,9 +304,9 @@ def test_an_unguided_network_plays_on_too(load: Callable[..., Preset]) -> None:
 )  # fmt: skip
 def test_what_needs_the_whole_sound_is_refused(effects: tuple[Effect, ...], named: str) -> None:
     with pytest.raises(PresetError, match=named):
-        Endless(small(effects=effects))
+        StreamRenderer(small(effects=effects))
     dry = tuple(effect.model_copy(update={"mix": 0.0}) for effect in effects)
-    Endless(small(effects=dry))
+    StreamRenderer(small(effects=dry))
 
 
 class AsksForTheLength(BlockEffect):
@@ -301,21 +314,21 @@ class AsksForTheLength(BlockEffect):
 
     use: Literal["asks"] = "asks"
 
-    def start(self, sound: Sound, ctx: Context) -> Process:
+    def start(self, sound: AudioFormat, ctx: Context) -> Process:
         frames = sound.frames
         return lambda block, _: block / frames
 
 
 def test_an_effect_that_asks_for_the_length_is_refused_by_name() -> None:
-    endless = Endless(small(effects=(AsksForTheLength(),)))
+    endless = StreamRenderer(small(effects=(AsksForTheLength(),)))
     with pytest.raises(PresetError, match=r"effects.asks#0: it has to know how long"):
-        next(endless._heard())
+        next(endless._run_effects())
 
 
 def test_a_sound_without_an_end_tells_no_length() -> None:
     sound = EndlessSound(2, RATE_HZ)
     assert sound.endless
-    assert not Sound(2, 0, RATE_HZ).endless
+    assert not AudioFormat(2, 0, RATE_HZ).endless
     assert replace(sound, channels=1) == EndlessSound(1, RATE_HZ)
     for length in ("frames", "duration_s"):
         with pytest.raises(PresetError, match="a stream has no end"):
@@ -324,10 +337,10 @@ def test_a_sound_without_an_end_tells_no_length() -> None:
 
 
 def test_the_tempo_that_a_source_would_draw_is_held() -> None:
-    endless = Endless(small(source=Phrases(tempo_bpm=None)))
-    tempi = {bar.take.score.tempo_bpm for bar in islice(endless.bars(), 10)}
+    endless = StreamRenderer(small(source=Phrases(tempo_bpm=None)))
+    tempi = {bar.take.score.tempo_bpm for bar in islice(endless.iterate_bars(), 10)}
     assert tempi == {endless.grid.tempo_bpm}
-    notes = {bar.take.score.notes for bar in islice(endless.bars(), 10)}
+    notes = {bar.take.score.notes for bar in islice(endless.iterate_bars(), 10)}
     assert len(notes) == 5
 
 
@@ -343,63 +356,69 @@ class Hurries(Phrases):
 
 
 def test_a_source_that_changes_its_tempo_is_refused() -> None:
-    bars = Endless(small(source=Hurries())).bars()
+    bars = StreamRenderer(small(source=Hurries())).iterate_bars()
     with pytest.raises(PresetError, match=r"source: take 1 is at \d+ bpm, the stream at \d+"):
         list(islice(bars, 3))
 
 
 def test_a_piece_with_an_end_is_refused() -> None:
     with pytest.raises(PresetError, match="a stream needs loops of whole bars"):
-        Endless(small(source=Phrases(loop=False)))
+        StreamRenderer(small(source=Phrases(loop=False)))
 
 
 def test_a_fade_out_is_refused_and_a_fade_in_is_heard() -> None:
     with pytest.raises(PresetError, match=r"no end to fade out to; .*master.fade_out_ms=0"):
-        Endless(small(master=Master(fade_out_ms=100)))
+        StreamRenderer(small(master=Master(fade_out_ms=100)))
     plain, faded = (
-        whole(Endless(small(master=Master(fade_in_ms=ms))).blocks(0.0), RATE_HZ) for ms in (0, 200)
+        whole(StreamRenderer(small(master=Master(fade_in_ms=ms))).render_blocks(0.0), RATE_HZ)
+        for ms in (0, 200)
     )
     assert np.abs(faded[:, :400]).max() < 0.01 * np.abs(plain).max()
     assert np.array_equal(faded[:, RATE_HZ // 4 :], plain[:, RATE_HZ // 4 :])
 
 
 def test_the_next_section_can_be_asked_for_at_any_bar() -> None:
-    controls = Controls(small())
-    bars = Endless(small()).bars(controls)
+    controls = LiveControls(small())
+    bars = StreamRenderer(small()).iterate_bars(controls)
     seen = []
     for _ in range(6):
         bar = next(bars)
         seen.append((bar.number, bar.place))
         if bar.place == 2:
-            controls.skip()
+            controls.request_next_section()
     assert seen == [(0, 0), (1, 1), (0, 2), (0, 3), (1, 4), (0, 5)]
 
 
 def test_what_nobody_touches_is_the_same_bit_for_bit() -> None:
     frames = 5 * RATE_HZ
-    alone = whole(Endless(small()).blocks(3.0), frames)
-    held = Endless(small()).blocks(3.0, Controls(small()))
+    alone = whole(StreamRenderer(small()).render_blocks(3.0), frames)
+    held = StreamRenderer(small()).render_blocks(3.0, LiveControls(small()))
     assert np.array_equal(whole(held, frames), alone)
 
 
 def test_a_turned_cutoff_glides_without_a_click() -> None:
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, (2, 20 * BLOCK)).astype(np.float32)
     preset = small(effects=(Lowpass(cutoff_hz=8000.0),))
-    controls = Controls(preset)
+    controls = LiveControls(preset)
     ctx = Context(np.random.default_rng(0))
 
     def coming() -> Iterator[np.ndarray]:
-        for number, block in enumerate(cut(noise)):
+        for number, block in enumerate(split_blocks(noise)):
             if number == 8:
                 controls.knobs["cutoff"].turn(-24)
             yield block
 
     sound = EndlessSound(2, RATE_HZ)
-    [(stage, effect)] = rack.stages(preset.effects)
+    [(stage, effect)] = rack.name_stages(preset.effects)
     wet = np.concatenate(
-        list(rack.streamed(effect, sound, ctx, coming(), hand=controls.hands[stage])), axis=1
+        list(
+            rack.apply_blocks(
+                effect, sound, ctx, coming(), live_control=controls.stage_controls[stage]
+            )
+        ),
+        axis=1,
     )
-    dry = np.concatenate(list(rack.streamed(effect, sound, ctx, cut(noise))), axis=1)
+    dry = np.concatenate(list(rack.apply_blocks(effect, sound, ctx, split_blocks(noise))), axis=1)
     assert controls.knobs["cutoff"].value == pytest.approx(500.0)
     assert np.array_equal(wet[:, : 8 * BLOCK], dry[:, : 8 * BLOCK])
     settled = np.abs(np.fft.rfft(wet[0, 10 * BLOCK :])) ** 2
@@ -417,16 +436,16 @@ def test_a_track_without_an_end_is_read_as_one_that_has_it(primed: int, compiled
     guide = rng.uniform(0, 1, (len(network.spec.guide), primed + frames)).astype(np.float32)
     sampler = Temperature(temperature=0.5)
 
-    def engine() -> Stream | TorchStream:
+    def engine() -> CompiledDecoder | TorchDecoder:
         if compiled:
-            return Stream(network, sampler)
-        return TorchStream(network, sampler, lanes=1, device="cpu")
+            return CompiledDecoder(network, sampler)
+        return TorchDecoder(network, sampler, lanes=1, device="cpu")
 
     known, coming = engine(), engine()
     known.prime(Track(frames, prime, guide, np.random.default_rng(1)))
     pieces = (guide[:, start : start + 70] for start in range(0, guide.shape[1], 70))
-    scroll = Scroll(pieces)
-    coming.prime(EndlessTrack(prime=prime, scroll=scroll, rng=np.random.default_rng(1)))
+    scroll = GuideReader(pieces)
+    coming.prime(EndlessTrack(prime=prime, guide_reader=scroll, rng=np.random.default_rng(1)))
     expected = known.run(1280)
     drawn = [coming.run(steps) for steps in (1, 300, 500, 479)]
     assert np.array_equal(np.concatenate(drawn, axis=1), expected)
@@ -438,9 +457,11 @@ def test_without_the_compiled_engine_it_plays_in_slow_motion(
 ) -> None:
     monkeypatch.setitem(sys.modules, "lofigen_kit.engine.stream", None)
     monkeypatch.setitem(sys.modules, "lofigen_kit.engine.kernels", None)
-    controls = Controls(small())
-    pieces = Endless(small()).played(Endless(small()).bars(), controls)
-    alone = Endless(small()).played(Endless(small()).bars())
+    controls = LiveControls(small())
+    pieces = StreamRenderer(small()).generate_blocks(
+        StreamRenderer(small()).iterate_bars(), controls
+    )
+    alone = StreamRenderer(small()).generate_blocks(StreamRenderer(small()).iterate_bars())
     assert np.array_equal(next(pieces), next(alone))
     controls.knobs["temperature"].turn(-10)
     next(pieces), next(alone)
@@ -449,10 +470,10 @@ def test_without_the_compiled_engine_it_plays_in_slow_motion(
 
 def test_a_turned_temperature_changes_what_is_played_from_there_on() -> None:
     preset = small()
-    controls = Controls(preset)
-    endless = Endless(preset)
-    alone = whole(endless.played(endless.bars()), 10 * STEPS)
-    pieces = endless.played(endless.bars(), controls)
+    controls = LiveControls(preset)
+    endless = StreamRenderer(preset)
+    alone = whole(endless.generate_blocks(endless.iterate_bars()), 10 * STEPS)
+    pieces = endless.generate_blocks(endless.iterate_bars(), controls)
     first = whole(pieces, 5 * STEPS)
     controls.knobs["temperature"].turn(-10)
     then = whole(pieces, 5 * STEPS)
@@ -462,10 +483,10 @@ def test_a_turned_temperature_changes_what_is_played_from_there_on() -> None:
 
 
 def test_knobs_end_where_the_effect_does() -> None:
-    controls = Controls(small())
+    controls = LiveControls(small())
     assert controls.knobs["drive"].turn(1000) == 24
     assert controls.knobs["cutoff"].turn(-1000) == 20
-    assert set(Controls(small(effects=(), model=None, sampler=None)).knobs) == set()
+    assert set(LiveControls(small(effects=(), model=None, sampler=None)).knobs) == set()
 
 
 MEASURED = """
@@ -519,7 +540,9 @@ def test_ten_minutes_of_a_shipped_preset_are_the_same_as_in_one_piece() -> None:
     expected = in_one_piece(preset, bars=200, gain_db=6.0)[:, :frames]
     assert expected.shape[1] == frames
     place = 0
-    for block in in_equal_pieces(begun(Endless(preset).blocks(6.0), frames), 10_007):
+    for block in rechunk(
+        truncate_blocks(StreamRenderer(preset).render_blocks(6.0), frames), 10_007
+    ):
         assert np.array_equal(block, expected[:, place : place + block.shape[1]])
         place += block.shape[1]
     assert place == frames

@@ -14,27 +14,27 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from lofigen_kit.components.contracts import LawSampler, Sampler
-from lofigen_kit.engine import Ring, Stream, Track, generate, kernels, predict
+from lofigen_kit.components.contracts import ParametricSampler, Sampler
+from lofigen_kit.engine import CompiledDecoder, Ring, Track, generate, kernels, predict
 from lofigen_kit.engine.reference import generate_track
 from lofigen_kit.errors import InputError, RenderError
 from lofigen_kit.nn.checkpoint import Network
-from lofigen_kit.nn.sampling import DrawLaw, HeadKind
-from lofigen_kit.nn.spec import NetworkSpec, stack
+from lofigen_kit.nn.sampling import HeadKind, SamplingParams
+from lofigen_kit.nn.spec import NetworkSpec, make_stack_spec
 
 HEADS: tuple[HeadKind, ...] = ("mse", "mol", "mulaw")
 unhurried = settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 
 
-class ByLaw(LawSampler):
+class ByLaw(ParametricSampler):
     """Draw by the law, compiled."""
 
     use: Literal["by-law"] = "by-law"
     top_p: float = 1.0
     spread: float = 1.0
 
-    def law(self) -> DrawLaw:
-        return DrawLaw(temperature=0.9, top_p=self.top_p, tail=1e-3, spread=self.spread)
+    def sampling_params(self) -> SamplingParams:
+        return SamplingParams(temperature=0.9, top_p=self.top_p, tail=1e-3, spread=self.spread)
 
 
 class InPython(Sampler):
@@ -51,7 +51,7 @@ def make_network(
 ) -> Network:
     """Return a random network whose signals keep their level from layer to layer."""
     guide = tuple(f"guide-{i}" for i in range(guides))
-    spec = stack(shapes, head=head, mixtures=3, guide=guide)
+    spec = make_stack_spec(shapes, head=head, mixtures=3, guide=guide)
     rng = np.random.default_rng(seed)
 
     def normal(shape: tuple[int, ...], deviation: float) -> np.ndarray:
@@ -169,11 +169,13 @@ def test_a_take_depends_on_its_own_track_alone(
     threaded = generate(network, ByLaw(), make_tracks(network, lengths), threads=2)
     for number in range(len(lengths)):
         track = make_tracks(network, lengths)[number]
-        stream = Stream(network, ByLaw())
+        stream = CompiledDecoder(network, ByLaw())
         stream.prime(track)
         pieces = [stream.run(0)[0]]
-        while stream.left(0):
-            pieces.append(stream.run(min(stream.left(0), chunks[len(pieces) % len(chunks)]))[0])
+        while stream.frames_left(0):
+            pieces.append(
+                stream.run(min(stream.frames_left(0), chunks[len(pieces) % len(chunks)]))[0]
+            )
         assert_array_equal(np.concatenate(pieces), batch[number])
         assert_array_equal(threaded[number], batch[number])
 
@@ -182,7 +184,7 @@ def test_a_take_depends_on_its_own_track_alone(
 def test_every_lane_gives_the_same_bits(lanes: int) -> None:
     lengths = [350] * lanes
     [alone] = generate(GUIDED, ByLaw(), make_tracks(GUIDED, lengths)[-1:])
-    stream = Stream(GUIDED, ByLaw(), lanes=lanes)
+    stream = CompiledDecoder(GUIDED, ByLaw(), lanes=lanes)
     for lane, track in enumerate(make_tracks(GUIDED, lengths)):
         stream.prime(track, lane)
     assert_array_equal(stream.run(350)[-1], alone)
@@ -209,7 +211,7 @@ def test_free_running_follows_the_ring(head: HeadKind, known: int) -> None:
 
 @pytest.mark.parametrize("lanes", [1, 3])
 def test_copies_go_on_alike(lanes: int) -> None:
-    stream = Stream(GUIDED, ByLaw(), lanes=lanes)
+    stream = CompiledDecoder(GUIDED, ByLaw(), lanes=lanes)
     for lane, track in enumerate(make_tracks(GUIDED, [500] * lanes)):
         stream.prime(track, lane)
     stream.run(141)
@@ -220,7 +222,7 @@ def test_copies_go_on_alike(lanes: int) -> None:
 
 
 def test_lanes_that_are_kept_go_on_alike() -> None:
-    stream = Stream(GUIDED, ByLaw(), lanes=6)
+    stream = CompiledDecoder(GUIDED, ByLaw(), lanes=6)
     for lane, track in enumerate(make_tracks(GUIDED, [500] * 6)):
         stream.prime(track, lane)
     stream.run(256)
@@ -230,7 +232,7 @@ def test_lanes_that_are_kept_go_on_alike() -> None:
 
 
 def test_a_lane_changes_its_track_between_blocks_alone() -> None:
-    stream = Stream(GUIDED, ByLaw(), lanes=2)
+    stream = CompiledDecoder(GUIDED, ByLaw(), lanes=2)
     stream.run(5)
     assert not stream.aligned
     with pytest.raises(ValueError, match="between blocks"):
@@ -238,7 +240,7 @@ def test_a_lane_changes_its_track_between_blocks_alone() -> None:
 
 
 def test_reset_forgets() -> None:
-    stream = Stream(GUIDED, ByLaw(spread=0.0))
+    stream = CompiledDecoder(GUIDED, ByLaw(spread=0.0))
     fresh = stream.run(100)
     stream.run(50)
     stream.reset()

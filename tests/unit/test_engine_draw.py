@@ -11,8 +11,8 @@ from numpy.testing import assert_allclose
 
 from lofigen_kit.engine import kernels
 from lofigen_kit.engine.plan import HEADS
-from lofigen_kit.engine.stream import FORM, law_record
-from lofigen_kit.nn.sampling import DrawLaw, HeadKind, draw
+from lofigen_kit.engine.stream import FORM, pack_sampling_params
+from lofigen_kit.nn.sampling import HeadKind, SamplingParams, draw
 
 WIDTHS: dict[HeadKind, int] = {"mse": 1, "mol": 30, "mulaw": 256}
 
@@ -24,7 +24,7 @@ def compiled_draw(numbers, form, law, pair, scratch):  # type: ignore[no-untyped
 
 
 laws = st.builds(
-    DrawLaw,
+    SamplingParams,
     temperature=st.one_of(st.just(0.0), st.floats(0.05, 3.0)),
     top_k=st.integers(0, 300),
     top_p=st.one_of(st.just(1.0), st.floats(0.01, 1.0)),
@@ -35,7 +35,9 @@ laws = st.builds(
 
 @settings(deadline=None, max_examples=300)
 @given(st.sampled_from(list(WIDTHS)), laws, st.integers(0, 2**32))
-def test_the_compiled_draw_is_the_numpy_draw(head: HeadKind, law: DrawLaw, seed: int) -> None:
+def test_the_compiled_draw_is_the_numpy_draw(
+    head: HeadKind, law: SamplingParams, seed: int
+) -> None:
     rng = np.random.default_rng(seed)
     outputs = (rng.standard_normal((4, WIDTHS[head])) * 3).astype(np.float32)
     uniforms = rng.random((4, 2))
@@ -43,7 +45,7 @@ def test_the_compiled_draw_is_the_numpy_draw(head: HeadKind, law: DrawLaw, seed:
     form["head_kind"], form["head_outputs"] = HEADS.index(head), WIDTHS[head]
     scratch = np.empty((2, WIDTHS[head]))
     compiled = [
-        compiled_draw(row, form[0], law_record(law)[0], pair, scratch)
+        compiled_draw(row, form[0], pack_sampling_params(law)[0], pair, scratch)
         for row, pair in zip(outputs, uniforms, strict=True)
     ]
     assert_allclose(compiled, draw(outputs, head, law, uniforms), rtol=1e-6, atol=1e-7)
@@ -56,5 +58,5 @@ def test_what_is_not_finite_is_not_a_number(head: HeadKind, wrong: float) -> Non
     form["head_kind"], form["head_outputs"] = HEADS.index(head), WIDTHS[head]
     outputs = np.zeros(WIDTHS[head], np.float32)
     outputs[-1] = wrong
-    law = law_record(DrawLaw(top_p=0.5))[0]
+    law = pack_sampling_params(SamplingParams(top_p=0.5))[0]
     assert np.isnan(compiled_draw(outputs, form[0], law, np.zeros(2), np.empty((2, 256))))

@@ -12,15 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from lofigen_kit.components.contracts import LawSampler, Sampler
-from lofigen_kit.engine import Ring, Stream, TorchStream, Track, generate, torch_stream
+from lofigen_kit.components.contracts import ParametricSampler, Sampler
+from lofigen_kit.engine import CompiledDecoder, Ring, TorchDecoder, Track, generate, torch_stream
 from lofigen_kit.engine.batch import _Job
-from lofigen_kit.engine.torch_sampling import TorchLaw
+from lofigen_kit.engine.torch_sampling import TorchSampler
 from lofigen_kit.engine.torch_stream import Precision, plain_float32, predict
 from lofigen_kit.errors import InputError, RenderError
 from lofigen_kit.nn.checkpoint import Network
-from lofigen_kit.nn.sampling import DrawLaw, HeadKind, draw
-from lofigen_kit.nn.spec import stack
+from lofigen_kit.nn.sampling import HeadKind, SamplingParams, draw
+from lofigen_kit.nn.spec import make_stack_spec
 
 HEADS: dict[HeadKind, int] = {"mse": 1, "mol": 30, "mulaw": 256}
 no_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device answers")
@@ -34,15 +34,17 @@ few = settings(
 )
 
 
-class ByLaw(LawSampler):
+class ByLaw(ParametricSampler):
     """Draw by a law."""
 
     use: Literal["by-law"] = "by-law"
     spread: float = 1.0
     top_k: int = 0
 
-    def law(self) -> DrawLaw:
-        return DrawLaw(temperature=0.9, top_k=self.top_k, top_p=0.95, tail=1e-3, spread=self.spread)
+    def sampling_params(self) -> SamplingParams:
+        return SamplingParams(
+            temperature=0.9, top_k=self.top_k, top_p=0.95, tail=1e-3, spread=self.spread
+        )
 
 
 class InPython(Sampler):
@@ -58,7 +60,7 @@ def make_network(
     shapes: list[tuple[int, int, int]], head: HeadKind = "mol", guides: int = 0, seed: int = 0
 ) -> Network:
     """Return a random network whose signals keep their level from layer to layer."""
-    spec = stack(
+    spec = make_stack_spec(
         shapes, head=head, mixtures=3, guide=tuple(f"guide-{number}" for number in range(guides))
     )
     rng = np.random.default_rng(seed)
@@ -102,15 +104,15 @@ def make_tracks(network: Network, lengths: list[int]) -> list[Track]:
     return tracks
 
 
-def play(stream: Stream | TorchStream, tracks: list[Track]) -> list[np.ndarray]:
+def play(stream: CompiledDecoder | TorchDecoder, tracks: list[Track]) -> list[np.ndarray]:
     """Return the tracks' audio as `generate` plays it."""
     job = _Job(tracks, None)
     job.work(stream)
     return job.audio
 
 
-def primed(network: Network, lengths: list[int], device: str, sampler: Sampler) -> TorchStream:
-    stream = TorchStream(network, sampler, lanes=len(lengths), device=device)
+def primed(network: Network, lengths: list[int], device: str, sampler: Sampler) -> TorchDecoder:
+    stream = TorchDecoder(network, sampler, lanes=len(lengths), device=device)
     for lane, track in enumerate(make_tracks(network, lengths)):
         stream.prime(track, lane)
     return stream
@@ -151,7 +153,7 @@ def test_half_precision_rounds_weights_and_inputs(
 def test_quantised_feedback_follows_the_compiled_engine_sample_by_sample(device: str) -> None:
     network = make_network([(1, 8, 40), (8, 12, 65), (12, 1, 64)], "mulaw", guides=2)
     tracks = make_tracks(network, [3000, 2500])
-    stream = TorchStream(network, ByLaw(), lanes=2, device=device)
+    stream = TorchDecoder(network, ByLaw(), lanes=2, device=device)
     for one, other in zip(
         play(stream, tracks),
         generate(network, ByLaw(), make_tracks(network, [3000, 2500])),
@@ -168,7 +170,7 @@ def test_free_running_follows_the_compiled_engine(
 ) -> None:
     network = make_network([(1, 8, 40), (8, 12, 65), (12, 1, 64)], head, guides=2)
     lengths = [400, 150, 0, 260]
-    stream = TorchStream(network, sampler, lanes=2, device=device)
+    stream = TorchDecoder(network, sampler, lanes=2, device=device)
     played = play(stream, make_tracks(network, lengths))
     compiled = generate(network, sampler, make_tracks(network, lengths))
     for one, other in zip(played, compiled, strict=True):
@@ -182,7 +184,7 @@ def test_the_length_of_chunks_changes_nothing(device: str, chunks: list[int]) ->
     whole = primed(GUIDED, [500, 300], device, ByLaw()).run(sum(chunks))
     stream = primed(GUIDED, [500, 300], device, ByLaw())
     assert_array_equal(np.concatenate([stream.run(steps) for steps in chunks], 1), whole)
-    assert stream.left(0) == max(0, 500 - sum(chunks))
+    assert stream.frames_left(0) == max(0, 500 - sum(chunks))
     assert stream.aligned == (sum(chunks) % 128 == 0)
 
 
@@ -190,9 +192,11 @@ def test_the_length_of_chunks_changes_nothing(device: str, chunks: list[int]) ->
 def test_a_take_alone_equals_the_take_in_a_batch(device: str) -> None:
     """To the bit on a CUDA device, which carries as many lanes always; the CPU does not."""
     lengths = [300, 129, 0, 5, 128, 260]
-    batch = play(TorchStream(GUIDED, ByLaw(), lanes=3, device=device), make_tracks(GUIDED, lengths))
+    batch = play(
+        TorchDecoder(GUIDED, ByLaw(), lanes=3, device=device), make_tracks(GUIDED, lengths)
+    )
     for number, together in enumerate(batch):
-        stream = TorchStream(GUIDED, ByLaw(), lanes=1, device=device)
+        stream = TorchDecoder(GUIDED, ByLaw(), lanes=1, device=device)
         [alone] = play(stream, make_tracks(GUIDED, lengths)[number : number + 1])
         if device == "cpu":
             assert_allclose(alone, together, atol=5e-5)
@@ -226,7 +230,7 @@ def test_lanes_that_are_kept_go_on_alike(device: str) -> None:
 
 @on_devices
 def test_reset_forgets(device: str) -> None:
-    stream = TorchStream(GUIDED, ByLaw(spread=0.0), lanes=1, device=device)
+    stream = TorchDecoder(GUIDED, ByLaw(spread=0.0), lanes=1, device=device)
     fresh = stream.run(100)
     stream.run(50)
     stream.reset()
@@ -235,7 +239,7 @@ def test_reset_forgets(device: str) -> None:
 
 @on_devices
 def test_a_lane_changes_its_track_between_blocks_alone(device: str) -> None:
-    stream = TorchStream(GUIDED, ByLaw(), lanes=2, device=device)
+    stream = TorchDecoder(GUIDED, ByLaw(), lanes=2, device=device)
     stream.run(5)
     with pytest.raises(ValueError, match="between blocks"):
         stream.prime(Track(10), 1)
@@ -249,7 +253,7 @@ def test_a_sampler_in_python_draws_what_torch_draws(device: str, head: HeadKind)
     network = make_network([(1, 8, 20), (8, 1, 40)], head, guides=1)
     played = [
         play(
-            TorchStream(network, sampler, lanes=2, device=device),
+            TorchDecoder(network, sampler, lanes=2, device=device),
             make_tracks(network, [140, 60, 30]),
         )
         for sampler in (ByLaw(), InPython())
@@ -259,7 +263,7 @@ def test_a_sampler_in_python_draws_what_torch_draws(device: str, head: HeadKind)
 
 
 laws = st.builds(
-    DrawLaw,
+    SamplingParams,
     temperature=st.one_of(st.just(0.0), st.floats(0.05, 3.0)),
     top_k=st.integers(0, 300),
     top_p=st.one_of(st.just(1.0), st.floats(0.01, 1.0)),
@@ -272,13 +276,13 @@ laws = st.builds(
 @settings(deadline=None, max_examples=150)
 @given(st.sampled_from(list(HEADS)), laws, st.integers(0, 2**32))
 def test_the_draw_in_torch_is_the_numpy_draw(
-    device: str, head: HeadKind, law: DrawLaw, seed: int
+    device: str, head: HeadKind, law: SamplingParams, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
     outputs = (rng.standard_normal((4, HEADS[head])) * 3).astype(np.float32)
     uniforms = rng.random((4, 2))
-    ours = TorchLaw(head, law, torch.device(device))
-    noise = ours.noise(torch.from_numpy(uniforms).to(device))
+    ours = TorchSampler(head, law, torch.device(device))
+    noise = ours.prepare_noise(torch.from_numpy(uniforms).to(device))
     drawn = ours.draw(torch.from_numpy(outputs).to(device), noise).float().cpu()
     assert_allclose(drawn, draw(outputs, head, law, uniforms), rtol=1e-6, atol=1e-7)
 
@@ -289,8 +293,8 @@ def test_the_draw_in_torch_is_the_numpy_draw(
 def test_a_block_asks_nothing_of_the_host(precision: Precision, head: HeadKind) -> None:
     """What can be captured runs on the meta device, which has no numbers to wait for."""
     network = make_network([(1, 8, 33), (8, 1, 64)], head, guides=2)
-    plan = torch_stream.plan_for(network, "meta", precision)
-    law = TorchLaw(head, DrawLaw(top_k=3, top_p=0.5, tail=0.1), plan.device)
+    plan = torch_stream.get_torch_packed_network(network, "meta", precision)
+    law = TorchSampler(head, SamplingParams(top_k=3, top_p=0.5, tail=0.1), plan.device)
     with plain_float32():
         torch_stream._State(plan, 64).draw_block(law)
     assert plan.layers[1].near.dtype is getattr(torch, precision)
@@ -299,19 +303,19 @@ def test_a_block_asks_nothing_of_the_host(precision: Precision, head: HeadKind) 
 @on_devices
 @pytest.mark.parametrize("head", HEADS)
 def test_what_is_not_a_number_stays_so(device: str, head: HeadKind) -> None:
-    law = TorchLaw(head, DrawLaw(top_p=0.5), torch.device(device))
+    law = TorchSampler(head, SamplingParams(top_p=0.5), torch.device(device))
     outputs = torch.full((1, HEADS[head]), torch.nan, device=device)
-    noise = law.noise(torch.full((1, 2), 0.5, dtype=torch.float64, device=device))
+    noise = law.prepare_noise(torch.full((1, 2), 0.5, dtype=torch.float64, device=device))
     assert torch.isnan(law.draw(outputs, noise)).all()
 
 
 @pytest.mark.parametrize("uniform", [0.0, np.nextafter(1.0, 0.0)])
 def test_the_last_uniform_still_finds_a_level_with_weight(uniform: float) -> None:
-    law = DrawLaw(top_k=3)
+    law = SamplingParams(top_k=3)
     outputs = np.random.default_rng(0).standard_normal((50, 256)).astype(np.float32)
     uniforms = np.full((50, 2), uniform)
-    ours = TorchLaw("mulaw", law, torch.device("cpu"))
-    drawn = ours.draw(torch.from_numpy(outputs), ours.noise(torch.from_numpy(uniforms)))
+    ours = TorchSampler("mulaw", law, torch.device("cpu"))
+    drawn = ours.draw(torch.from_numpy(outputs), ours.prepare_noise(torch.from_numpy(uniforms)))
     assert_allclose(drawn, draw(outputs, "mulaw", law, uniforms), atol=1e-7)
 
 
@@ -320,7 +324,7 @@ def test_overflow_is_an_error() -> None:
     wild = Network(
         network.spec, tuple(w * np.float32(1e30) for w in network.weights), network.biases
     )
-    stream = TorchStream(wild, ByLaw(), lanes=1, device="cpu")
+    stream = TorchDecoder(wild, ByLaw(), lanes=1, device="cpu")
     with pytest.raises(RenderError, match="not a number"):
         play(stream, [Track(500, np.full(8, 0.5, np.float32))])
 
@@ -344,7 +348,7 @@ def test_the_cpu_plays_in_float32_alone() -> None:
 
 def test_a_cuda_device_carries_so_many_lanes_and_no_more() -> None:
     with pytest.raises(ValueError, match="at most 64 lanes"):
-        TorchStream(GUIDED, ByLaw(), lanes=65)
+        TorchDecoder(GUIDED, ByLaw(), lanes=65)
 
 
 @on_devices
@@ -356,7 +360,7 @@ def test_generate_refills_the_lanes_of_a_device(
     compiled = generate(network, ByLaw(), make_tracks(network, lengths))
     monkeypatch.setattr("lofigen_kit.engine.batch.choose_device", lambda _: "cuda")
     monkeypatch.setattr(torch_stream, "LANES", 4)
-    on_device = partial(TorchStream, network, device=device)
+    on_device = partial(TorchDecoder, network, device=device)
     monkeypatch.setattr(
         torch_stream,
         "TorchStream",

@@ -12,13 +12,13 @@ import torch
 from lofigen_kit.analysis import noise_floor_dbfs
 from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.corpus.songs import Song, make_corpus, read_songs
-from lofigen_kit.evaluation.performance import judge, rate_at_most, summarise
-from lofigen_kit.evaluation.prediction import network_errors, predict
-from lofigen_kit.evaluation.rollout import play, play_in_batches
+from lofigen_kit.evaluation.performance import bound_rate, measure_performance, summarise
+from lofigen_kit.evaluation.prediction import compute_network_errors, measure_prediction
+from lofigen_kit.evaluation.rollout import generate_rollouts, iterate_rollouts
 from lofigen_kit.nn import heads
 from lofigen_kit.nn.checkpoint import Network
 from lofigen_kit.nn.network import CausalStack, to_network
-from lofigen_kit.nn.spec import stack
+from lofigen_kit.nn.spec import make_stack_spec
 from lofigen_kit_plugins.beatmaker import Beatmaker
 from lofigen_kit_plugins.truncated import Truncated
 
@@ -34,7 +34,7 @@ def songs(tmp_path_factory: pytest.TempPathFactory) -> list[Song]:
 
 def last_sample() -> Network:
     """A network that says that the next sample is the last one."""
-    spec = stack([(1, 1, 3)], head="mse")
+    spec = make_stack_spec([(1, 1, 3)], head="mse")
     weight = np.zeros((1, 1, 3), np.float32)
     weight[0, 0, -1] = 1.0 / spec.input_scale
     return Network(spec, (weight,), (np.zeros(1, np.float32),))
@@ -45,7 +45,7 @@ def buffer(samples: np.ndarray) -> AudioBuffer:
 
 
 def test_a_prediction_is_compared_with_the_next_sample(songs: list[Song]) -> None:
-    found = predict(last_sample(), songs[:2], songs[2:4])
+    found = measure_prediction(last_sample(), songs[:2], songs[2:4])
     assert found.network_mse == pytest.approx(found.last_sample_mse, rel=1e-4)
     assert found.network_mae == pytest.approx(found.last_sample_mae, rel=1e-4)
     assert 0 < found.linear_mse < found.last_sample_mse < found.variance
@@ -59,7 +59,7 @@ def test_the_baselines_of_white_noise_are_its_variance(songs: list[Song]) -> Non
         replace(songs[0], samples=(0.1 * rng.standard_normal(40_000)).astype(np.float32))
         for _ in range(2)
     ]
-    found = predict(last_sample(), noise[:1], noise[1:])
+    found = measure_prediction(last_sample(), noise[:1], noise[1:])
     assert found.variance == pytest.approx(0.01, rel=0.02)
     assert found.linear_mse == pytest.approx(found.variance, rel=0.01)
     assert found.last_sample_mse == pytest.approx(2 * found.variance, rel=0.02)
@@ -70,14 +70,16 @@ def test_the_baselines_of_white_noise_are_its_variance(songs: list[Song]) -> Non
 
 
 def test_it_does_not_matter_how_many_samples_are_judged_at_a_time(songs: list[Song]) -> None:
-    network = to_network(CausalStack(stack([(1, 4, 8), (4, 1, 8)], mixtures=2), seed=1))
-    nats, mse, mae = network_errors(network, songs[:1])
-    assert network_errors(network, songs[:1], window=1000) == pytest.approx((nats, mse, mae), 1e-5)
+    network = to_network(CausalStack(make_stack_spec([(1, 4, 8), (4, 1, 8)], mixtures=2), seed=1))
+    nats, mse, mae = compute_network_errors(network, songs[:1])
+    assert compute_network_errors(network, songs[:1], window=1000) == pytest.approx(
+        (nats, mse, mae), 1e-5
+    )
 
 
 @pytest.mark.parametrize("head", ["mol", "mulaw"])
 def test_a_density_has_an_area_of_one_and_a_mean(head: str) -> None:
-    spec = stack([(1, 1, 1)], head=head, mixtures=3)  # type: ignore[arg-type]
+    spec = make_stack_spec([(1, 1, 1)], head=head, mixtures=3)  # type: ignore[arg-type]
     rng = np.random.default_rng(3)
     # Narrow enough to lie within full scale.
     outputs = torch.from_numpy(rng.normal(0, 0.3, (1, spec.head_outputs, 1))).float()
@@ -120,7 +122,7 @@ def test_the_noise_floor_follows_gain_and_hears_no_late_release(songs: list[Song
 
 
 def test_a_song_beside_itself_reaches_its_ceiling(songs: list[Song]) -> None:
-    found = judge(songs[0], songs[0].samples, RATE_HZ)
+    found = measure_performance(songs[0], songs[0].samples, RATE_HZ)
     assert found.level_db == pytest.approx(0.0)
     assert found.kick_f == found.kick_f_reference
     assert found.chroma == found.chroma_reference
@@ -132,9 +134,11 @@ def test_a_song_beside_itself_reaches_its_ceiling(songs: list[Song]) -> None:
 def test_collapses_are_counted_with_their_reasons(songs: list[Song]) -> None:
     rng = np.random.default_rng(2)
     frames = 5 * RATE_HZ
-    silent = judge(songs[0], np.zeros(frames, np.float32), RATE_HZ)
-    noise = judge(songs[0], (0.2 * rng.standard_normal(frames)).astype(np.float32), RATE_HZ)
-    whole = judge(songs[0], songs[0].samples, RATE_HZ)
+    silent = measure_performance(songs[0], np.zeros(frames, np.float32), RATE_HZ)
+    noise = measure_performance(
+        songs[0], (0.2 * rng.standard_normal(frames)).astype(np.float32), RATE_HZ
+    )
+    whole = measure_performance(songs[0], songs[0].samples, RATE_HZ)
     facts = summarise([silent, noise, whole, whole])
     assert facts["collapsed"] == 2
     assert facts["collapsed_reference"] == 0
@@ -146,22 +150,22 @@ def test_collapses_are_counted_with_their_reasons(songs: list[Song]) -> None:
 
 
 def test_no_collapse_in_a_hundred_takes_bounds_the_rate() -> None:
-    assert rate_at_most(0, 100) == pytest.approx(1 - 0.05 ** (1 / 100))
-    assert rate_at_most(3, 3) == 1.0
+    assert bound_rate(0, 100) == pytest.approx(1 - 0.05 ** (1 / 100))
+    assert bound_rate(3, 3) == 1.0
 
 
 def test_batches_play_what_one_run_plays(songs: list[Song]) -> None:
-    network = to_network(CausalStack(stack([(1, 4, 8), (4, 1, 8)], mixtures=2), seed=1))
+    network = to_network(CausalStack(make_stack_spec([(1, 4, 8), (4, 1, 8)], mixtures=2), seed=1))
     sampler = Truncated(temperature=0.5)
     many = [songs[n % 3] for n in range(11)]
     done: list[tuple[int, int]] = []
     batches = list(
-        play_in_batches(
+        iterate_rollouts(
             network, sampler, many, seconds=0.05, seed=4,
             progress=lambda now, total: done.append((now, total)),
         )
     )  # fmt: skip
-    whole = play(network, sampler, many, seconds=0.05, seed=4)
+    whole = generate_rollouts(network, sampler, many, seconds=0.05, seed=4)
     assert [song.title for song, _ in batches] == [song.title for song in many]
     for (_, ours), theirs in zip(batches, whole, strict=True):
         np.testing.assert_array_equal(ours, theirs)

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from lofigen_kit.errors import CheckpointError
 from lofigen_kit.music.conditioning import (
     CHANNELS,
-    PLAYS_LEVEL,
+    INSTRUMENT_LEVEL,
     PULSE_LEVEL,
     channel_names,
-    guide_channels,
+    render_conditioning,
 )
 from lofigen_kit.music.score import Hit, Note, Score
 
@@ -34,7 +34,7 @@ def score(*, loop: bool = True) -> Score:
 
 
 def channel(name: str, *, start: int = 0, frames: int = 2 * RATE, loop: bool = True) -> np.ndarray:
-    guide = guide_channels(
+    guide = render_conditioning(
         score(loop=loop), (name,), start=start, frames=frames, sample_rate_hz=RATE
     )
     assert guide.dtype == np.float32
@@ -51,7 +51,7 @@ def test_a_stroke_begins_on_its_sample_and_decays() -> None:
 @pytest.mark.parametrize("onset_s", [0.25, 0.25003125, 0.25009, 0.0])
 def test_a_pulse_stands_at_its_stroke_between_the_samples(onset_s: float) -> None:
     song = score().model_copy(update={"hits": (Hit(drum="kick", onset_s=onset_s, velocity=0.5),)})
-    pulse = guide_channels(song, ("kick.pulse",), start=0, frames=4000, sample_rate_hz=RATE)[0]
+    pulse = render_conditioning(song, ("kick.pulse",), start=0, frames=4000, sample_rate_hz=RATE)[0]
     assert pulse.sum() == pytest.approx(PULSE_LEVEL * 0.5)
     assert pulse @ np.arange(4000) / pulse.sum() == pytest.approx(onset_s * RATE, abs=1e-3)
     assert np.count_nonzero(pulse) <= 2
@@ -74,7 +74,7 @@ def test_a_harmonic_is_its_notes_multiple_fades_sooner_and_never_aliases() -> No
     np.testing.assert_array_less(np.abs(third), level * np.exp(-np.arange(8000) / 2000) + 1e-6)
     high = Note(part="chords", midi=96, onset_s=0.0, duration_s=1.0)  # 2093 Hz
     song = score().model_copy(update={"notes": (high,)})
-    two = guide_channels(song, ("chords.sin2",), start=0, frames=RATE, sample_rate_hz=RATE)
+    two = render_conditioning(song, ("chords.sin2",), start=0, frames=RATE, sample_rate_hz=RATE)
     assert not two.any()
 
 
@@ -87,15 +87,17 @@ def test_a_loop_rings_into_its_own_beginning() -> None:
 
 @given(start=st.integers(-40_000, 40_000), frames=st.integers(1, 5_000))
 def test_a_loop_is_the_same_wherever_it_is_cut(start: int, frames: int) -> None:
-    whole = guide_channels(score(), CHANNELS, start=0, frames=2 * RATE, sample_rate_hz=RATE)
-    piece = guide_channels(score(), CHANNELS, start=start, frames=frames, sample_rate_hz=RATE)
+    whole = render_conditioning(score(), CHANNELS, start=0, frames=2 * RATE, sample_rate_hz=RATE)
+    piece = render_conditioning(score(), CHANNELS, start=start, frames=frames, sample_rate_hz=RATE)
     np.testing.assert_array_equal(piece, whole[:, np.arange(start, start + frames) % (2 * RATE)])
 
 
 @given(start=st.integers(-4_000, 12_000), frames=st.integers(1, 5_000))
 def test_a_recording_is_silent_before_it_begins(start: int, frames: int) -> None:
-    whole = guide_channels(score(loop=False), CHANNELS, start=0, frames=17_000, sample_rate_hz=RATE)
-    piece = guide_channels(
+    whole = render_conditioning(
+        score(loop=False), CHANNELS, start=0, frames=17_000, sample_rate_hz=RATE
+    )
+    piece = render_conditioning(
         score(loop=False), CHANNELS, start=start, frames=frames, sample_rate_hz=RATE
     )
     before = min(max(-start, 0), frames)
@@ -107,7 +109,7 @@ def test_a_recording_is_silent_before_it_begins(start: int, frames: int) -> None
 def test_instruments_are_channels_of_their_own() -> None:
     names = channel_names([score(), score().model_copy(update={"instruments": ("kit:dusty",)})])
     assert names == (*CHANNELS, "plays.kit:dusty", "plays.kit:jazz")
-    assert set(channel("plays.kit:jazz")) == {np.float32(PLAYS_LEVEL)}
+    assert set(channel("plays.kit:jazz")) == {np.float32(INSTRUMENT_LEVEL)}
     assert set(channel("plays.kit:dusty")) == {np.float32(0)}
 
 

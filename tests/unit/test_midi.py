@@ -8,10 +8,10 @@ import mido
 import pytest
 
 from lofigen_kit.components.base import Context
-from lofigen_kit.music.keys import short_key
+from lofigen_kit.music.keys import abbreviate_key
 from lofigen_kit.music.midi import CHANNELS, DRUM_CHANNEL, DRUM_NOTES, to_midi
 from lofigen_kit.music.score import Hit, Note, Score
-from lofigen_kit.runtime.seeding import stream
+from lofigen_kit.runtime.seeding import rng_for
 from lofigen_kit_plugins.beatmaker import Beatmaker
 
 Struck = list[tuple[float, float, int, int]]
@@ -42,7 +42,7 @@ def meta(file: mido.MidiFile, kind: str) -> mido.MetaMessage:
 def score(request: pytest.FixtureRequest) -> Score:
     tempo_bpm, swing_pct = request.param
     source = Beatmaker(bars=8, tempo_bpm=tempo_bpm, swing_pct=swing_pct, key="Eb minor")
-    return source.make_take(Context(stream(5, 0, "source"))).score
+    return source.make_take(Context(rng_for(5, 0, "source"))).score
 
 
 def test_every_note_comes_back_within_a_millisecond(score: Score) -> None:
@@ -80,7 +80,7 @@ def test_every_stroke_comes_back_as_swung(score: Score) -> None:
 def test_tempo_metre_key_and_length(score: Score) -> None:
     file, _ = read(to_midi(score))
     assert mido.tempo2bpm(meta(file, "set_tempo").tempo) == pytest.approx(score.tempo_bpm, rel=1e-6)
-    assert meta(file, "key_signature").key == short_key(score.key)
+    assert meta(file, "key_signature").key == abbreviate_key(score.key)
     metre = meta(file, "time_signature")
     assert (metre.numerator, metre.denominator) == (4, 4)
     ticks = [sum(message.time for message in track) for track in file.tracks]

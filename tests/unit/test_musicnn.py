@@ -13,7 +13,7 @@ from lofigen_kit.errors import InputError
 from lofigen_kit.evaluation import musicnn
 
 needs_weights = pytest.mark.skipif(
-    musicnn.installed() is None, reason="pip install --no-deps musicnn"
+    musicnn.find_weights() is None, reason="pip install --no-deps musicnn"
 )
 
 
@@ -90,18 +90,18 @@ def test_one_distribution_is_at_no_distance_and_another_at_some() -> None:
     near = []
     for _ in range(30):
         a, b = rng.standard_normal((2, 40, 20))
-        width = musicnn.typical_distance(a)
-        near.append(musicnn.discrepancy(a, b, width=width))
+        width = musicnn.compute_median_distance(a)
+        near.append(musicnn.compute_mmd(a, b, width=width))
     # The estimate has no bias: it is as often below 0 as above.
     assert abs(np.mean(near)) < 3 * np.std(near) / np.sqrt(len(near))
-    assert musicnn.discrepancy(a, b + 1.0, width=width) > 10 * np.std(near)
+    assert musicnn.compute_mmd(a, b + 1.0, width=width) > 10 * np.std(near)
     # Sets that share nothing are at the most: each is at 1 from itself.
-    assert musicnn.discrepancy(0 * a, 0 * b + 1e3, width=width) == pytest.approx(2.0)
+    assert musicnn.compute_mmd(0 * a, 0 * b + 1e3, width=width) == pytest.approx(2.0)
 
 
 @needs_weights
 def test_it_hears_noise_as_far_from_tones_as_metal_is_from_ambient() -> None:
-    folder = musicnn.installed()
+    folder = musicnn.find_weights()
     assert folder
     tensors = musicnn.read_tensors(folder)
     rng = np.random.default_rng(2)
@@ -125,7 +125,7 @@ def test_it_hears_noise_as_far_from_tones_as_metal_is_from_ambient() -> None:
 
 @needs_weights
 def test_what_is_no_music_is_farther_than_music() -> None:
-    folder = musicnn.installed()
+    folder = musicnn.find_weights()
     assert folder
     tensors = musicnn.read_tensors(folder)
     rng = np.random.default_rng(3)

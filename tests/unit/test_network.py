@@ -17,15 +17,15 @@ from lofigen_kit.nn import heads
 from lofigen_kit.nn.checkpoint import load, save
 from lofigen_kit.nn.deepen import deepen
 from lofigen_kit.nn.fftconv import BLOCK, _CausalFFTConv, causal_conv1d
-from lofigen_kit.nn.linear_prediction import linear_predictor, residual
+from lofigen_kit.nn.linear_prediction import compute_residual, fit_linear_predictor
 from lofigen_kit.nn.network import (
     CausalStack,
     from_network,
-    start_linear,
+    initialize_linear,
     to_network,
     to_tensors,
 )
-from lofigen_kit.nn.spec import stack
+from lofigen_kit.nn.spec import make_stack_spec
 
 fft_conv = cast("Callable[[Tensor, Tensor, int], Tensor]", _CausalFFTConv.apply)
 Shape = tuple[int, int, int]
@@ -78,14 +78,14 @@ def test_in_single_precision_fft_is_within_float32_rounding() -> None:
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_the_variants_are_those_of_the_reference(variant: str) -> None:
     shapes, parameters, receptive_field = VARIANTS[variant]
-    spec = stack(shapes, head="mse")
+    spec = make_stack_spec(shapes, head="mse")
     network = CausalStack(spec)
     assert sum(p.numel() for p in network.parameters()) == parameters
     assert spec.receptive_field == receptive_field
 
 
 def test_the_output_knows_the_past_alone_and_no_more_than_its_receptive_field() -> None:
-    spec = stack([(1, 8, 20), (8, 1, 30)], mixtures=2)
+    spec = make_stack_spec([(1, 8, 20), (8, 1, 30)], mixtures=2)
     network = CausalStack(spec, seed=1)
     x = torch.randn(1, 1, 200, generator=torch.Generator().manual_seed(2), requires_grad=True)
     network(x)[0, :, 120].sum().backward()
@@ -96,7 +96,7 @@ def test_the_output_knows_the_past_alone_and_no_more_than_its_receptive_field() 
 
 
 def test_the_guide_reaches_the_output_at_once() -> None:
-    spec = stack([(1, 8, 4), (8, 1, 4)], mixtures=2, guide=CHANNELS)
+    spec = make_stack_spec([(1, 8, 4), (8, 1, 4)], mixtures=2, guide=CHANNELS)
     network = CausalStack(spec, seed=1)
     x, guide = torch.zeros(1, 1, 50), torch.zeros(1, len(CHANNELS), 50)
     struck = guide.clone()
@@ -106,7 +106,7 @@ def test_the_guide_reaches_the_output_at_once() -> None:
 
 
 def test_weights_pass_through_a_checkpoint_unchanged(tmp_path) -> None:  # type: ignore[no-untyped-def]
-    network = CausalStack(stack([(1, 8, 4), (8, 1, 4)], guide=CHANNELS), seed=3)
+    network = CausalStack(make_stack_spec([(1, 8, 4), (8, 1, 4)], guide=CHANNELS), seed=3)
     path = tmp_path / "model.safetensors"
     save(path, network.spec, to_tensors(network), {})
     again = from_network(load(path))
@@ -119,9 +119,9 @@ SHALLOW = ((1, 8, 20), (8, 8, 30), (8, 1, 16))
 
 @pytest.mark.parametrize("between", [[(8, 8, 5)], [(8, 12, 5), (12, 9, 7), (9, 8, 3)]])
 def test_a_deeper_network_begins_as_the_shallower_one(between: list[Shape]) -> None:
-    shallow = CausalStack(stack(SHALLOW, mixtures=4, guide=CHANNELS), seed=1)
+    shallow = CausalStack(make_stack_spec(SHALLOW, mixtures=4, guide=CHANNELS), seed=1)
     shape = [*SHALLOW[:2], *between, *SHALLOW[2:]]
-    deeper = deepen(to_network(shallow), stack(shape, mixtures=4, guide=CHANNELS), seed=2)
+    deeper = deepen(to_network(shallow), make_stack_spec(shape, mixtures=4, guide=CHANNELS), seed=2)
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(1, 1, 300, generator=generator)
     guide = torch.rand(1, len(CHANNELS), 300, generator=generator)
@@ -143,9 +143,9 @@ def test_a_deeper_network_begins_as_the_shallower_one(between: list[Shape]) -> N
     ids=["as deep", "too narrow", "of other layers", "before the first"],
 )
 def test_what_is_not_deeper_is_refused(shape: list[Shape]) -> None:
-    shallow = to_network(CausalStack(stack(SHALLOW), seed=1))
+    shallow = to_network(CausalStack(make_stack_spec(SHALLOW), seed=1))
     with pytest.raises(CheckpointError, match="other layers"):
-        deepen(shallow, stack(shape))
+        deepen(shallow, make_stack_spec(shape))
 
 
 def test_a_mixture_is_a_density() -> None:
@@ -164,7 +164,7 @@ def test_a_mixture_is_a_density() -> None:
 
 
 def test_a_mu_law_head_that_knows_nothing_costs_eight_bits() -> None:
-    spec = stack([(1, 4, 2), (4, 1, 2)], head="mulaw")
+    spec = make_stack_spec([(1, 4, 2), (4, 1, 2)], head="mulaw")
     target = torch.rand(2, 1, 100, generator=torch.Generator().manual_seed(0)) * 2 - 1
     assert heads.loss(torch.zeros(2, 256, 100), target, spec).item() == pytest.approx(8 * np.log(2))
 
@@ -172,15 +172,15 @@ def test_a_mu_law_head_that_knows_nothing_costs_eight_bits() -> None:
 def test_a_linear_start_is_the_linear_predictor() -> None:
     rng = np.random.default_rng(0)
     song = np.convolve(rng.standard_normal(20_000), np.hanning(40), "same") * 0.02
-    coefficients, deviation = linear_predictor([song], order=8, noise=1e-4)
-    spec = stack([(1, 8, 20), (8, 8, 30), (8, 1, 16)], mixtures=4, guide=CHANNELS)
+    coefficients, deviation = fit_linear_predictor([song], order=8, noise=1e-4)
+    spec = make_stack_spec([(1, 8, 20), (8, 8, 30), (8, 1, 16)], mixtures=4, guide=CHANNELS)
     network = CausalStack(spec, seed=1)
-    start_linear(network, coefficients, deviation)
+    initialize_linear(network, coefficients, deviation)
     x = torch.from_numpy(song[:500]).float()[None, None]
     noise = torch.rand(1, len(CHANNELS), 500, generator=torch.Generator().manual_seed(0))
     guide = 0.1 * noise  # most channels are silent most of the time
     _, means, _ = network(x, guide).detach().chunk(3, dim=1)
-    predicted = song[8:500] - residual(song[:500], coefficients)
+    predicted = song[8:500] - compute_residual(song[:500], coefficients)
     # The head's other weights are small, not nothing: the prediction shows through them.
     error = means[0].mean(dim=0).numpy()[7:499] - predicted
     hidden = [layer.weight[2:] for layer in network.convolutions[:-1]]
@@ -195,4 +195,4 @@ def test_a_linear_start_is_the_linear_predictor() -> None:
 
 def test_a_linear_start_needs_a_tap_for_each_coefficient() -> None:
     with pytest.raises(ValueError, match="a tap for each coefficient"):
-        start_linear(CausalStack(stack([(1, 4, 8), (4, 1, 4)])), np.ones(5), 0.1)
+        initialize_linear(CausalStack(make_stack_spec([(1, 4, 8), (4, 1, 4)])), np.ones(5), 0.1)

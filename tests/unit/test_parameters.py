@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 
 from lofigen_kit.api import AudioBuffer, Context, Effect, Field
-from lofigen_kit.components.parameters import Parameter, parameters, prose
+from lofigen_kit.components.parameters import Parameter, list_parameters, read_description
 from lofigen_kit.plugins.loader import load_plugins
 
 
@@ -31,7 +31,7 @@ class Bent(Effect):
 
 
 def test_each_has_its_default_its_range_and_its_meaning() -> None:
-    mix, how, way = parameters(Bent)
+    mix, how, way = list_parameters(Bent)
     assert mix.name == "mix"
     assert mix.meaning.startswith("How much of the processed sound is heard;")
     assert how == Parameter(
@@ -41,10 +41,10 @@ def test_each_has_its_default_its_range_and_its_meaning() -> None:
 
 
 def test_prose_stands_above_the_attributes() -> None:
-    assert prose(Bent) == "Bends the sound.\n\nMore of it stands\nhere."
+    assert read_description(Bent) == "Bends the sound.\n\nMore of it stands\nhere."
 
 
 @pytest.mark.parametrize("name", load_plugins().classes("effect"))
 def test_every_parameter_of_an_effect_has_a_meaning(name: str) -> None:
-    for parameter in parameters(load_plugins().find("effect", name)):
+    for parameter in list_parameters(load_plugins().find("effect", name)):
         assert parameter.meaning.endswith("."), parameter.name

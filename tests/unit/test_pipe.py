@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from lofigen_kit.audio import riff
-from lofigen_kit.audio.files import audio_blocks, read_audio, read_comment
+from lofigen_kit.audio.files import read_audio, read_audio_blocks, read_comment
 from lofigen_kit.playback import pcm
 
 RATE_HZ = 44_100
@@ -24,10 +24,10 @@ def sound() -> np.ndarray:
 
 
 def written(bit_depth: int) -> bytes:
-    head = riff.beginning(
+    head = riff.make_wav_header(
         2, RATE_HZ, bit_depth, title="beat", comment=COMMENT, software="lofigen-kit"
     )
-    pieces = pcm.as_bytes(iter(np.array_split(sound(), 7, axis=1)), bit_depth,
+    pieces = pcm.encode_pcm(iter(np.array_split(sound(), 7, axis=1)), bit_depth,
                            np.random.default_rng(1))  # fmt: skip
     return head + b"".join(pieces)
 
@@ -45,7 +45,7 @@ def test_a_wav_of_unknown_length_is_read_to_its_end(
     assert samples.shape == (2, 10_001)
     assert np.abs(samples - sound()).max() <= 1.5 * step
     assert np.array_equal(read_audio(path).samples, samples)
-    strict = np.concatenate([b.samples for b in audio_blocks(path, strict=True)], axis=1)
+    strict = np.concatenate([b.samples for b in read_audio_blocks(path, strict=True)], axis=1)
     assert np.array_equal(strict, samples)
     assert read_comment(path) == COMMENT
 
@@ -59,7 +59,7 @@ def test_what_is_said_stands_before_the_samples() -> None:
 
 
 def test_bare_samples_are_nothing_else() -> None:
-    pieces = pcm.as_bytes(iter([sound()]), 32, np.random.default_rng(0))
+    pieces = pcm.encode_pcm(iter([sound()]), 32, np.random.default_rng(0))
     assert np.array_equal(np.frombuffer(b"".join(pieces), "<f4").reshape(-1, 2).T, sound())
 
 
@@ -72,7 +72,7 @@ def test_a_paced_stream_waits_for_the_clock() -> None:
         now_s += seconds
 
     out = io.BytesIO()
-    for piece in pcm.paced(iter([bytes(100)] * 40), 100.0, lambda: now_s, wait):
+    for piece in pcm.pace_pieces(iter([bytes(100)] * 40), 100.0, lambda: now_s, wait):
         out.write(piece)
         assert len(out.getvalue()) / 100.0 <= now_s + pcm.LEAD_S + 1.0
     assert len(out.getvalue()) == 4000
@@ -86,4 +86,7 @@ def test_a_slow_stream_does_not_wait() -> None:
     def wait(seconds: float) -> None:
         raise AssertionError(seconds)
 
-    assert len(list(pcm.paced(iter([bytes(50)] * 40), 100.0, lambda: float(ticks()), wait))) == 40
+    assert (
+        len(list(pcm.pace_pieces(iter([bytes(50)] * 40), 100.0, lambda: float(ticks()), wait)))
+        == 40
+    )

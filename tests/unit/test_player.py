@@ -12,15 +12,15 @@ from threading import enumerate as threads_alive
 import numpy as np
 import pytest
 
-from lofigen_kit.audio.buffer import Sound
-from lofigen_kit.cli.keyboard import keys
+from lofigen_kit.audio.buffer import AudioFormat
+from lofigen_kit.cli.keyboard import open_keyboard
 from lofigen_kit.cli.play import watch
 from lofigen_kit.errors import RenderError
-from lofigen_kit.playback.player import AHEAD_S, Player, ahead_s
+from lofigen_kit.playback.player import BUFFER_S, Player, compute_buffer_s
 from lofigen_kit.preset.schema import Preset
-from lofigen_kit.render.live_controls import Controls
+from lofigen_kit.render.live_controls import LiveControls
 
-SOUND = Sound(2, 0, 1000)
+SOUND = AudioFormat(2, 0, 1000)
 
 
 def counting(blocks: int = 1_000_000, size: int = 70) -> Generator[np.ndarray]:
@@ -67,7 +67,7 @@ def test_no_more_is_made_ahead_than_was_said() -> None:
 
     with Player(watched(), SOUND, ahead_s=0.5) as playing:
         assert playing.wait_for_sound(10)
-        assert 0.5 <= playing.ahead_s < 0.57
+        assert 0.5 <= playing.queued_s < 0.57
         NullDevice(playing).ask(200)
         assert playing.wait_for_sound(10)
     assert 700 <= made < 700 + 2 * 70
@@ -97,9 +97,9 @@ def test_a_gap_is_silent_and_counted_and_loses_nothing() -> None:
 def test_the_end_is_no_gap() -> None:
     with Player(counting(2), SOUND, ahead_s=10.0) as playing:
         assert playing.wait_for_sound(10)
-        assert not playing.over
+        assert not playing.is_finished
         NullDevice(playing).ask(200)
-        assert playing.over
+        assert playing.is_finished
         assert playing.gaps == 0
 
 
@@ -108,11 +108,11 @@ def test_a_pause_fades_and_loses_nothing() -> None:
         assert playing.wait_for_sound(10)
         device = NullDevice(playing)
         device.ask(100)
-        playing.pause()
+        playing.toggle_pause()
         device.ask(100, 100)
-        assert playing.paused
+        assert playing.is_paused
         assert playing.played == 200
-        playing.pause()
+        playing.toggle_pause()
         device.ask(100, 100)
     heard = device.heard[:, 0]
     assert np.array_equal(heard[:100], np.arange(100))
@@ -149,7 +149,7 @@ def test_what_breaks_is_told() -> None:
     with Player(broken(), SOUND) as playing:
         assert playing.wait_for_sound(10)
         NullDevice(playing).ask(70)
-        assert playing.over
+        assert playing.is_finished
     assert isinstance(playing.error, RenderError)
 
 
@@ -161,15 +161,15 @@ def test_speed_counts_the_work_and_not_the_waiting() -> None:
 
 
 def test_what_is_too_slow_is_made_ahead_or_refused() -> None:
-    assert ahead_s(3.0, None) == ahead_s(3.0, 60.0) == AHEAD_S
+    assert compute_buffer_s(3.0, None) == compute_buffer_s(3.0, 60.0) == BUFFER_S
     with pytest.raises(RenderError, match=r"0\.55 seconds of sound in a second.*conv4") as refused:
-        ahead_s(0.55, None)
+        compute_buffer_s(0.55, None)
     assert refused.value.exit_code == 1
-    head_s, minutes = ahead_s(0.55, 10.0), 10.0
+    head_s, minutes = compute_buffer_s(0.55, 10.0), 10.0
     assert head_s == pytest.approx(300.0)
     made_s = head_s + 0.55 * 60 * minutes  # by the time at which it would have been played
     assert made_s >= 60 * minutes
-    assert ahead_s(0.99, 0.01) == AHEAD_S
+    assert compute_buffer_s(0.99, 0.01) == BUFFER_S
 
 
 class Keys:
@@ -186,20 +186,20 @@ class Keys:
 
 
 def test_keys_do_what_they_say(load: Callable[..., Preset]) -> None:
-    controls = Controls(load())
+    controls = LiveControls(load())
     lines: list[str] = []
     with Player(counting(), SOUND, ahead_s=1.0) as playing:
         assert playing.wait_for_sound(10)
         device = NullDevice(playing)
         watch(playing, controls, Keys(device, "tttTxf n q"), lines.append)
     assert controls.knobs["temperature"].value == pytest.approx(0.7)
-    assert controls.next_section()
-    assert not controls.next_section()
+    assert controls.take_section_request()
+    assert not controls.take_section_request()
     assert "temperature 0.65" in lines[3]
     assert lines[1].startswith("    0.0 s  ")
     assert "this preset has no cutoff to turn" in lines[6]
     assert lines[7].endswith("paused")
-    assert not playing.paused
+    assert not playing.is_paused
 
 
 def test_watching_ends_with_the_sound() -> None:
@@ -224,7 +224,7 @@ def test_a_terminal_hands_over_each_key_and_is_left_as_it_was(
     with os.fdopen(theirs, "r") as terminal:
         monkeypatch.setattr(sys, "stdin", terminal)
         before = termios.tcgetattr(theirs)
-        with keys() as pressed:
+        with open_keyboard() as pressed:
             assert pressed is not None
             os.write(ours, b"Tq")
             assert [pressed(5), pressed(5), pressed(0)] == ["T", "q", ""]
@@ -235,5 +235,5 @@ def test_a_terminal_hands_over_each_key_and_is_left_as_it_was(
 
 def test_without_a_terminal_there_are_no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO())
-    with keys() as pressed:
+    with open_keyboard() as pressed:
         assert pressed is None

@@ -11,10 +11,10 @@ from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.preset.schema import (
     Preset,
     find_preset,
-    json_schema,
     list_presets,
     load_preset,
-    parse,
+    make_json_schema,
+    parse_preset,
 )
 from lofigen_kit.preset.yaml_loader import Document
 from lofigen_kit.preset.yaml_loader import load as load_yaml
@@ -26,7 +26,7 @@ BASE = "version: 1\nname: t\nsource: {use: bursts}\n"
 
 def refusal(text: str, registry: Registry) -> str:
     with pytest.raises(PresetError) as error:
-        parse(load_yaml(text.encode(), "t.yaml"), root=None, registry=registry)
+        parse_preset(load_yaml(text.encode(), "t.yaml"), root=None, registry=registry)
     return str(error.value)
 
 
@@ -125,7 +125,7 @@ def test_a_wrong_override_is_one_line(load: Load, override: str, message: str) -
 def test_a_preset_survives_a_trip_through_json(load: Load, registry: Registry) -> None:
     preset = load()
     data = preset.model_dump(mode="json", serialize_as_any=True)
-    again = parse(Document(data, "again"), root=preset.root, registry=registry)
+    again = parse_preset(Document(data, "again"), root=preset.root, registry=registry)
     assert again.model_dump(mode="json", serialize_as_any=True) == data
 
 
@@ -167,7 +167,7 @@ def test_every_bundled_preset_is_valid(registry: Registry) -> None:
 
 
 def test_the_schema_offers_every_component(registry: Registry) -> None:
-    schema = json.loads(json.dumps(json_schema(registry)))
+    schema = json.loads(json.dumps(make_json_schema(registry)))
     effects = schema["properties"]["effects"]["items"]["discriminator"]["mapping"]
     assert "fake-noise" in effects
     assert schema["properties"]["seed"]["maximum"] == 2**64 - 1

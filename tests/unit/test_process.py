@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from lofigen_kit.audio.block_file import Spool
-from lofigen_kit.audio.buffer import AudioBuffer, Sound
-from lofigen_kit.audio.files import as_stored, read_audio, read_labels
-from lofigen_kit.audio.hashing import audio_sha256
+from lofigen_kit.audio.block_file import BlockFile
+from lofigen_kit.audio.buffer import AudioBuffer, AudioFormat
+from lofigen_kit.audio.files import as_stored, read_audio, read_metadata
+from lofigen_kit.audio.hashing import hash_audio
 from lofigen_kit.batch.process_files import find_files, list_jobs
 from lofigen_kit.components.base import Context
-from lofigen_kit.dsp.fades import faded
+from lofigen_kit.dsp.fades import apply_fades
 from lofigen_kit.dsp.mastering import master
 from lofigen_kit.effects import rack
 from lofigen_kit.errors import InputError, RenderError
@@ -27,7 +27,7 @@ from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.preset.schema import Preset, load_preset
 from lofigen_kit.provenance.save import process
 from lofigen_kit.render.recording import examine
-from lofigen_kit.runtime.seeding import stream
+from lofigen_kit.runtime.seeding import rng_for
 
 RATE_HZ = 44_100
 PRESET = """\
@@ -87,12 +87,12 @@ def test_a_file_in_blocks_is_what_the_whole_would_be(
     path = record(tmp_path / "a.wav", 3)
     facts = process(path, preset, tmp_path / "out.wav", registry)
     heard, grid = read_audio(path), examine(path).grid
-    for stage, effect in rack.stages(preset.effects):
-        heard = rack.applied(effect, heard, Context(stream(5, 0, stage), grid), loop=False)
+    for stage, effect in rack.name_stages(preset.effects):
+        heard = rack.apply_effect(effect, heard, Context(rng_for(5, 0, stage), grid), loop=False)
     whole = master(heard, loudness_lufs=-14, true_peak_dbtp=-1)
     written = read_audio(tmp_path / "out.wav")
     np.testing.assert_array_equal(written.samples, whole.audio.samples)
-    assert facts["audio_sha256"] == audio_sha256(written)
+    assert facts["audio_sha256"] == hash_audio(written)
     assert facts["loudness_lufs"] == whole.loudness_lufs == pytest.approx(-14, abs=0.1)
     assert facts["tempo_bpm"] == pytest.approx(60, rel=0.01)
     assert facts["disclosure"] == "processed by lofigen-kit"
@@ -118,26 +118,26 @@ def test_speed_tails_and_fades_are_those_of_the_whole(tmp_path: Path, registry: 
     path = record(tmp_path / "a.wav", 3)
     facts = process(path, preset, tmp_path / "out.wav", registry)
     grid, speed = examine(path).grid, 2 ** (-4 / 12)
-    *_, (_, heard) = rack.played(
+    *_, (_, heard) = rack.process_whole(
         preset.effects,
         read_audio(path),
-        lambda stage: Context(stream(0, 0, stage), grid, root=tmp_path),
+        lambda stage: Context(rng_for(0, 0, stage), grid, root=tmp_path),
         loop=False,
     )
-    pieces = faded(
+    pieces = apply_fades(
         iter([heard.samples]),
-        Sound(2, heard.frames, RATE_HZ),
+        AudioFormat(2, heard.frames, RATE_HZ),
         fade_in_ms=100,
         fade_out_ms=700,
     )
     whole = master(
         heard.with_samples(np.concatenate([*pieces], axis=1)), loudness_lufs=-14, true_peak_dbtp=-1
     )
-    stored = as_stored(whole.audio, format="wav", bit_depth=16, rng=stream(0, 0, "output"))
+    stored = as_stored(whole.audio, format="wav", bit_depth=16, rng=rng_for(0, 0, "output"))
     written = read_audio(tmp_path / "out.wav")
     np.testing.assert_array_equal(written.samples, stored.samples)
     assert written.duration_s == facts["duration_s"] > 3 / speed + 0.1  # it sounds on
-    labels = read_labels(tmp_path / "out.wav")
+    labels = read_metadata(tmp_path / "out.wav")
     assert labels.tempo_bpm == pytest.approx(speed * grid.tempo_bpm, rel=1e-6)
     assert labels.loop is None
     assert labels.cues[0].frame == round(grid.start_s / speed * RATE_HZ)
@@ -277,7 +277,7 @@ def test_interrupting_leaves_nothing(tmp_path: Path) -> None:
 def test_a_spool_gives_back_what_it_was_given_to_several_at_once(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     blocks = [rng.standard_normal((2, n)).astype(np.float32) for n in (5, 1, 8192, 0, 3)]
-    with Spool(tmp_path) as spool:
+    with BlockFile(tmp_path) as spool:
         for block in blocks:
             spool.append(block[:, ::-1])
         for _ in range(2):

@@ -11,19 +11,19 @@ from hypothesis import strategies as st
 from lofigen_kit.api import (
     AudioBuffer,
     AudioError,
+    AudioFormat,
     BeatGrid,
     BlockEffect,
     Context,
     Effect,
     Field,
     Process,
-    Sound,
 )
-from lofigen_kit.audio.blocks import cut
+from lofigen_kit.audio.blocks import split_blocks
 from lofigen_kit.effects import rack
-from lofigen_kit.effects.effect import tail_s
+from lofigen_kit.effects.effect import compute_tail_s
 from lofigen_kit.errors import RenderError
-from lofigen_kit.runtime.seeding import stream
+from lofigen_kit.runtime.seeding import rng_for
 from lofigen_kit_plugins.lowpass import Lowpass
 from lofigen_kit_plugins.mix import Mix
 from lofigen_kit_plugins.varispeed import Varispeed
@@ -38,10 +38,10 @@ class Late(BlockEffect):
     use: Literal["late"] = "late"
     noise: float = 0.01
 
-    def latency_frames(self, sound: Sound) -> int:
+    def latency_frames(self, sound: AudioFormat) -> int:
         return 300
 
-    def start(self, sound: Sound, ctx: Context) -> Process:
+    def start(self, sound: AudioFormat, ctx: Context) -> Process:
         held = np.zeros((sound.channels, 300), np.float32)
 
         def process(block: np.ndarray, now: Late) -> np.ndarray:
@@ -66,12 +66,12 @@ class Backwards(Effect):
 class Breaks(Late):
     """Divides by nothing."""
 
-    def start(self, sound: Sound, ctx: Context) -> Process:
+    def start(self, sound: AudioFormat, ctx: Context) -> Process:
         return lambda block, _: block * np.float32(np.nan)
 
 
 def context() -> Context:
-    return Context(rng=stream(1, 0, "test"))
+    return Context(rng=rng_for(1, 0, "test"))
 
 
 def pieces(samples: np.ndarray, sizes: list[int]) -> Iterator[np.ndarray]:
@@ -91,20 +91,22 @@ def test_in_pieces_of_any_size_a_sound_is_the_same_as_whole(
 ) -> None:
     effect = effect.model_copy(update={"mix": mix})
     audio = AudioBuffer(NOISE[:, :frames], RATE_HZ)
-    whole = rack.applied(effect, audio, context(), loop=False)
-    sound = Sound(2, frames, RATE_HZ)
-    bits = list(rack.streamed(effect, sound, context(), pieces(audio.samples, sizes)))
+    whole = rack.apply_effect(effect, audio, context(), loop=False)
+    sound = AudioFormat(2, frames, RATE_HZ)
+    bits = list(rack.apply_blocks(effect, sound, context(), pieces(audio.samples, sizes)))
     np.testing.assert_array_equal(np.concatenate(bits, axis=1), whole.samples)
 
 
 def test_latency_is_taken_off() -> None:
     audio = AudioBuffer(NOISE, RATE_HZ)
-    heard = rack.applied(Late(noise=0.0), audio, context(), loop=False)
+    heard = rack.apply_effect(Late(noise=0.0), audio, context(), loop=False)
     np.testing.assert_array_equal(heard.samples, audio.samples)
 
 
 def test_what_is_no_number_is_found_in_blocks_too() -> None:
-    blocks = rack.streamed(Breaks(), Sound(2, 20_001, RATE_HZ), context(), cut(NOISE))
+    blocks = rack.apply_blocks(
+        Breaks(), AudioFormat(2, 20_001, RATE_HZ), context(), split_blocks(NOISE)
+    )
     with pytest.raises(RenderError, match="not numbers"):
         next(blocks)
 
@@ -120,7 +122,7 @@ class Ring(BlockEffect):
     def tail_s(self) -> float:
         return self.delay_s
 
-    def start(self, sound: Sound, ctx: Context) -> Process:
+    def start(self, sound: AudioFormat, ctx: Context) -> Process:
         held = np.zeros((sound.channels, round(self.delay_s * sound.sample_rate_hz)), np.float32)
 
         def process(block: np.ndarray, now: Ring) -> np.ndarray:
@@ -135,14 +137,14 @@ class Ring(BlockEffect):
 def played(
     effects: list[Effect], samples: np.ndarray, *, loop: bool = False, tail: bool = True
 ) -> np.ndarray:
-    *_, (_, last) = rack.played(
+    *_, (_, last) = rack.process_whole(
         effects, AudioBuffer(samples, RATE_HZ), contexts, loop=loop, tail=tail
     )
     return last.samples
 
 
 def contexts(stage: str) -> Context:
-    return Context(rng=stream(1, 0, stage), grid=BeatGrid(tempo_bpm=120, start_s=0.5))
+    return Context(rng=rng_for(1, 0, stage), grid=BeatGrid(tempo_bpm=120, start_s=0.5))
 
 
 def test_a_tail_rings_on_to_where_it_is_silent() -> None:
@@ -169,15 +171,15 @@ def test_a_tail_reaches_round_a_loop_however_short() -> None:
 
 def test_the_longest_tail_of_what_moves_is_heard() -> None:
     moving = Ring.model_validate({"delay_s": {"at": {"0": 0.125, "1": 0.5}}})
-    assert tail_s([moving]) == 0.5
-    assert tail_s([moving.model_copy(update={"mix": 0.0})]) == 0.0
+    assert compute_tail_s([moving]) == 0.5
+    assert compute_tail_s([moving.model_copy(update={"mix": 0.0})]) == 0.0
 
 
 def test_a_loop_is_heard_ahead_of_its_end() -> None:
     class Ahead(Late):
         """Gives what is to come in 300 frames."""
 
-        def start(self, sound: Sound, ctx: Context) -> Process:
+        def start(self, sound: AudioFormat, ctx: Context) -> Process:
             return lambda block, _: block
 
     out = played([Ahead()], NOISE, loop=True)
@@ -209,13 +211,16 @@ def test_a_chain_in_pieces_of_any_size_is_the_same_as_whole(
 ) -> None:
     effects = CHAINS[name]
     audio = AudioBuffer(NOISE[:, :frames], RATE_HZ)
-    sound, blocks = rack.play(
-        effects, Sound(2, frames, RATE_HZ), contexts, pieces(audio.samples, sizes), tail=tail
+    sound, blocks = rack.process_stream(
+        effects, AudioFormat(2, frames, RATE_HZ), contexts, pieces(audio.samples, sizes), tail=tail
     )
     together = np.concatenate([audio.samples[:, :0], *blocks], axis=1)
     after = [
         audio.samples,
-        *(wet.samples for _, wet in rack.played(effects, audio, contexts, loop=False, tail=tail)),
+        *(
+            wet.samples
+            for _, wet in rack.process_whole(effects, audio, contexts, loop=False, tail=tail)
+        ),
     ]
     np.testing.assert_array_equal(together, after[-1])
     assert sound.frames == frames
@@ -239,8 +244,8 @@ def test_beats_fall_where_the_speed_brings_them() -> None:
 
 
 def test_what_goes_wrong_in_a_stream_names_its_stage_and_not_the_next() -> None:
-    _, blocks = rack.play(
-        [Late(), Breaks(), Late()], Sound(2, 20_001, RATE_HZ), contexts, cut(NOISE)
+    _, blocks = rack.process_stream(
+        [Late(), Breaks(), Late()], AudioFormat(2, 20_001, RATE_HZ), contexts, split_blocks(NOISE)
     )
     with pytest.raises(RenderError, match=r"^effects\.late#1: it gave samples that are not"):
         list(blocks)
@@ -251,6 +256,6 @@ def test_a_broken_file_is_not_the_effects_fault() -> None:
         yield NOISE[:, :9000]
         raise AudioError("cut short", where="take.wav")
 
-    _, blocks = rack.play([Late()], Sound(2, 20_001, RATE_HZ), contexts, reading())
+    _, blocks = rack.process_stream([Late()], AudioFormat(2, 20_001, RATE_HZ), contexts, reading())
     with pytest.raises(AudioError, match=r"^take\.wav: cut short"):
         list(blocks)

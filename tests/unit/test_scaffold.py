@@ -13,13 +13,13 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 def test_a_name_becomes_distribution_module_and_class() -> None:
-    files = package.package("tape-stop", "effect")
+    files = package.make_package("tape-stop", "effect")
     module = files["src/lofigen_tape_stop/__init__.py"]
     assert "class TapeStop(BlockEffect):" in module
     assert 'use: Literal["tape-stop"] = "tape-stop"' in module
     assert 'name = "lofigen-tape-stop"' in files["pyproject.toml"]
     assert 'tape-stop = "lofigen_tape_stop"' in files["pyproject.toml"]
-    assert package.package("lofigen-tape-stop", "effect") == files
+    assert package.make_package("lofigen-tape-stop", "effect") == files
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_a_name_becomes_distribution_module_and_class() -> None:
     ],
 )
 def test_a_licence_is_named_and_its_text_is_there(licence: str, text: str) -> None:
-    files = package.package("tape-stop", "effect", licence=licence)
+    files = package.make_package("tape-stop", "effect", licence=licence)
     assert f'license = "{licence}"' in files["pyproject.toml"]
     assert text in files["LICENSE"]
     assert "lofigen-tape-stop" in files["LICENSE"]
@@ -50,12 +50,12 @@ def test_a_licence_is_named_and_its_text_is_there(licence: str, text: str) -> No
 )
 def test_a_name_that_cannot_be_used_is_refused(name: str, complaint: str) -> None:
     with pytest.raises(InputError, match=complaint):
-        package.package(name, "effect")
+        package.make_package(name, "effect")
 
 
 def test_what_is_no_licence_is_refused() -> None:
     with pytest.raises(InputError, match="is no SPDX identifier; give one, such as 0BSD"):
-        package.package("tape-stop", "effect", licence='x"\nevil = "')
+        package.make_package("tape-stop", "effect", licence='x"\nevil = "')
 
 
 def test_a_name_that_is_taken_is_refused(registry: Registry) -> None:

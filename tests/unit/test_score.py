@@ -54,14 +54,14 @@ def test_the_grid_follows_the_tempo() -> None:
 
 def test_what_is_heard_lower_is_in_another_key() -> None:
     score = LOOP.model_copy(update={"key": "D minor"})
-    lower = score.transposed(-3)
+    lower = score.shift_pitch(-3)
     assert lower.key == "B minor"
     assert [note.midi + 3 for note in lower.notes] == [note.midi for note in score.notes]
     assert lower.hits == score.hits
-    assert score.transposed(0.1).key == "D minor"
-    assert score.transposed(-0.5).key == ""  # between two keys
-    assert score.transposed(0) is score
-    deep = score.transposed(-200)
+    assert score.shift_pitch(0.1).key == "D minor"
+    assert score.shift_pitch(-0.5).key == ""  # between two keys
+    assert score.shift_pitch(0) is score
+    deep = score.shift_pitch(-200)
     assert {note.midi for note in deep.notes} == {0}
 
 

@@ -3,11 +3,11 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from lofigen_kit.runtime.seeding import MAX_SEED, stream
+from lofigen_kit.runtime.seeding import MAX_SEED, rng_for
 
 
 def first(seed: int, take: int, stage: str) -> int:
-    return int(stream(seed, take, stage).integers(2**63))
+    return int(rng_for(seed, take, stage).integers(2**63))
 
 
 def test_a_stream_repeats() -> None:
@@ -39,5 +39,5 @@ def test_streams_are_the_same_in_every_process() -> None:
 
 
 def test_streams_do_not_resemble_each_other() -> None:
-    a, b = stream(7, 0, "source").standard_normal(10_000), stream(7, 1, "source")
+    a, b = rng_for(7, 0, "source").standard_normal(10_000), rng_for(7, 1, "source")
     assert abs(float((a * b.standard_normal(10_000)).mean())) < 0.05

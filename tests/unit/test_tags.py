@@ -17,12 +17,12 @@ from mutagen.id3 import COMM, ID3, TBPM, TKEY
 
 from lofigen_kit.audio import tags
 from lofigen_kit.audio.buffer import AudioBuffer
-from lofigen_kit.audio.files import Format, read_audio, read_comment, read_labels, write_audio
-from lofigen_kit.audio.metadata import Cue, Labels, Loop
+from lofigen_kit.audio.files import Format, read_audio, read_comment, read_metadata, write_audio
+from lofigen_kit.audio.metadata import AudioMetadata, Cue, Loop
 from lofigen_kit.errors import AudioError
 
 FRAMES = 20_000
-LABELS = Labels(
+LABELS = AudioMetadata(
     title="dusk jazz",
     description="one line, Bb minor",
     tempo_bpm=78.25,
@@ -49,7 +49,7 @@ def write(path: Path, file_format: Format, comment: str = "the recipe") -> bytes
     t = np.arange(FRAMES) / 44_100
     audio = AudioBuffer(0.5 * np.sin(2 * np.pi * 440 * t)[None], 44_100)
     write_audio(path, audio, format=file_format, bit_depth=16, comment=comment, rng=None,
-                labels=LABELS, force=True)  # fmt: skip
+                metadata=LABELS, force=True)  # fmt: skip
     return path.read_bytes()
 
 
@@ -60,7 +60,7 @@ def test_another_program_reads_vorbis_comments(tmp_path: Path, file_format: Form
     assert found.pop("encoder")[0].startswith("lofigen-kit ")
     assert found == VORBIS
     expected = replace(LABELS, beats=None, cues=(), loudness_lufs=None)
-    assert read_labels(tmp_path / "a") == expected
+    assert read_metadata(tmp_path / "a") == expected
 
 
 def test_another_program_reads_id3(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_another_program_reads_id3(tmp_path: Path) -> None:
     texts = {name: found[name].text for name in ("TIT2", "TBPM", "TKEY")}
     assert texts == {"TIT2": ["dusk jazz"], "TBPM": ["78"], "TKEY": ["Bbm"]}
     assert found.getall("COMM")[0].text == ["the recipe"]
-    labels = read_labels(tmp_path / "a")
+    labels = read_metadata(tmp_path / "a")
     assert (labels.title, labels.tempo_bpm, labels.key) == ("dusk jazz", 78.0, "Bb minor")
 
 
@@ -156,7 +156,7 @@ def test_damaged_labels_are_read_or_refused_and_nothing_else(
         for place in rng.integers(first, first + 600, size=5):
             damaged[place] = rng.choice(np.array([0, 255, int(rng.integers(256))]))
         path.write_bytes(damaged)
-        for read in (read_labels, read_comment):
+        for read in (read_metadata, read_comment):
             with suppress(AudioError):
                 read(path)
 
@@ -167,6 +167,6 @@ def test_tags_that_the_file_has_already_are_replaced() -> None:
     with soundfile.SoundFile(file, "w", 44_100, 1, "PCM_16", format="FLAC") as sound:
         sound.title = "another"
         sound.write(np.zeros(100))
-    tags.write(file, Labels(), "", format="flac", software="me")
+    tags.write(file, AudioMetadata(), "", format="flac", software="me")
     file.seek(0)
     assert mutagen.File(file).tags.as_dict() == {"encoder": ["me"]}

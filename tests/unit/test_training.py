@@ -14,21 +14,21 @@ from lofigen_kit.corpus.crops import Crops
 from lofigen_kit.corpus.songs import (
     SAMPLE_RATE_HZ,
     Split,
-    at_network_rate,
     make_corpus,
     read_manifest,
     read_songs,
+    resample_take,
     split_groups,
 )
 from lofigen_kit.errors import InputError, RenderError
-from lofigen_kit.evaluation.prediction import linear_residuals, residual_nats
+from lofigen_kit.evaluation.prediction import compute_linear_residuals, compute_residual_nats
 from lofigen_kit.music.conditioning import channel_names
 from lofigen_kit.nn.checkpoint import load
 from lofigen_kit.nn.network import CausalStack
-from lofigen_kit.nn.spec import stack
-from lofigen_kit.runtime.seeding import stream
-from lofigen_kit.training.config import Recipe, learning_rate
-from lofigen_kit.training.loop import Watchers, train
+from lofigen_kit.nn.spec import make_stack_spec
+from lofigen_kit.runtime.seeding import rng_for
+from lofigen_kit.training.config import TrainingConfig, compute_learning_rate
+from lofigen_kit.training.loop import Callbacks, train
 from lofigen_kit_plugins.beatmaker import Beatmaker
 
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
@@ -46,15 +46,15 @@ def test_a_corpus_holds_what_its_manifest_says(corpus: Path) -> None:
     manifest, _ = read_manifest(corpus)
     assert manifest["minutes"] >= 1.0
     for number, entry in enumerate(manifest["songs"]):
-        take = Beatmaker(bars=1).make_take(Context(stream(5, number, "source")))
+        take = Beatmaker(bars=1).make_take(Context(rng_for(5, number, "source")))
         assert entry["title"] == take.title
         assert entry["licence"] == "CC0-1.0"
     train_songs = read_songs(corpus, "train")
     assert len(train_songs) == sum(s["split"] == "train" for s in manifest["songs"])
-    take = Beatmaker(bars=1).make_take(Context(stream(5, 0, "source")))
+    take = Beatmaker(bars=1).make_take(Context(rng_for(5, 0, "source")))
     songs = [song for split in SPLITS for song in read_songs(corpus, split)]
     first = next(song for song in songs if song.score == take.score)
-    np.testing.assert_allclose(first.samples, at_network_rate(take), atol=0.51 / 2**23)
+    np.testing.assert_allclose(first.samples, resample_take(take), atol=0.51 / 2**23)
 
 
 def test_a_corpus_is_the_same_made_again(corpus: Path, tmp_path: Path) -> None:
@@ -92,25 +92,25 @@ def test_a_corpus_never_overwrites(corpus: Path) -> None:
 
 
 def test_a_loop_is_resampled_around_its_seam() -> None:
-    take = Beatmaker(bars=1).make_take(Context(stream(2, 0, "source")))
-    samples = at_network_rate(take)
+    take = Beatmaker(bars=1).make_take(Context(rng_for(2, 0, "source")))
+    samples = resample_take(take)
     assert len(samples) == round(take.score.duration_s * SAMPLE_RATE_HZ)
     assert abs(samples[0] - samples[-1]) <= np.abs(np.diff(samples)).max()
 
 
 def test_a_target_is_the_next_sample_and_its_guide_stands_beside_it(corpus: Path) -> None:
     songs = read_songs(corpus, "train")
-    spec = stack(SMALL, guide=channel_names(s.score for s in songs))
+    spec = make_stack_spec(SMALL, guide=channel_names(s.score for s in songs))
     crops = Crops(songs, spec, frames=64)
     start = len(songs[0].samples) - 10  # around the seam
-    batch = crops.crops([(0, start)])
+    batch = crops.cut_crops([(0, start)])
     np.testing.assert_array_equal(batch.x[0, 0, 1:], batch.target[0, 0, :-1])
     np.testing.assert_array_equal(batch.target[0, 0, :9], songs[0].samples[-9:])
     np.testing.assert_array_equal(batch.target[0, 0, 9:], songs[0].samples[: 64 - 9])
     kick_s = songs[0].score.onsets_s("kick")[0]
     onset = int(np.ceil(kick_s * SAMPLE_RATE_HZ))
     assert batch.guide is not None
-    struck = crops.crops([(0, onset - 1)])
+    struck = crops.cut_crops([(0, onset - 1)])
     assert struck.guide is not None
     row = spec.guide.index("kick.fast")
     assert struck.guide[0, row, 0] == struck.guide[0, row].max() > 0
@@ -119,8 +119,8 @@ def test_a_target_is_the_next_sample_and_its_guide_stands_beside_it(corpus: Path
 def test_training_learns_and_repeats_bit_for_bit(corpus: Path, tmp_path: Path) -> None:
     torch.set_num_threads(1)
     songs = read_songs(corpus, "train")
-    spec = stack(SMALL, mixtures=3, guide=channel_names(s.score for s in songs))
-    recipe = Recipe(steps=60, batch=2, window=512, warm_up=10)
+    spec = make_stack_spec(SMALL, mixtures=3, guide=channel_names(s.score for s in songs))
+    recipe = TrainingConfig(steps=60, batch=2, window=512, warm_up=10)
     losses: list[float] = []
     hashes = []
     for name in ("a", "b"):
@@ -132,7 +132,7 @@ def test_training_learns_and_repeats_bit_for_bit(corpus: Path, tmp_path: Path) -
             recipe,
             path,
             facts={"licence": "CC0-1.0"},
-            watchers=Watchers(progress=lambda now: losses.append(now.loss)),
+            callbacks=Callbacks(progress=lambda now: losses.append(now.loss)),
         )
         hashes.append(load(path).sha256)
     assert hashes[0] == hashes[1]
@@ -143,15 +143,15 @@ def test_training_learns_and_repeats_bit_for_bit(corpus: Path, tmp_path: Path) -
 
 def test_a_loss_that_is_no_number_stops_and_names_the_step(corpus: Path, tmp_path: Path) -> None:
     songs = read_songs(corpus, "train")
-    recipe = Recipe(steps=5, batch=1, window=64, learning_rate=float("inf"), warm_up=1)
+    recipe = TrainingConfig(steps=5, batch=1, window=64, learning_rate=float("inf"), warm_up=1)
     with pytest.raises(RenderError, match="not a number at step"):
-        train(stack(SMALL), songs, recipe, tmp_path / "m.safetensors", facts={})
+        train(make_stack_spec(SMALL), songs, recipe, tmp_path / "m.safetensors", facts={})
     assert not list(tmp_path.glob("*.safetensors"))
 
 
 def test_the_rate_warms_up_and_goes_down_to_a_hundredth() -> None:
-    recipe = Recipe(steps=1000, warm_up=100, learning_rate=1.0)
-    rates = [learning_rate(recipe, step) for step in range(1000)]
+    recipe = TrainingConfig(steps=1000, warm_up=100, learning_rate=1.0)
+    rates = [compute_learning_rate(recipe, step) for step in range(1000)]
     assert rates[0] == pytest.approx(0.01, rel=0.01)
     assert int(np.argmax(rates)) == 99
     assert rates[-1] == pytest.approx(0.01, abs=1e-3)
@@ -163,7 +163,7 @@ def test_linear_prediction_of_white_noise_gains_nothing_and_of_a_tone_much(corpu
 
     def nats(samples: np.ndarray) -> float:
         fitted, judged = (replace(song, samples=half) for half in np.split(samples, 2))
-        return residual_nats(*linear_residuals([fitted], [judged]))[0]
+        return compute_residual_nats(*compute_linear_residuals([fitted], [judged]))[0]
 
     noise = 0.1 * rng.standard_normal(40_000)
     assert nats(noise) == pytest.approx(0.5 * np.log(2 * np.pi * math.e * 0.01), abs=0.02)
@@ -172,21 +172,23 @@ def test_linear_prediction_of_white_noise_gains_nothing_and_of_a_tone_much(corpu
 
 
 def test_seeds_make_networks() -> None:
-    weights = [CausalStack(stack(SMALL), seed=s).convolutions[0].weight for s in (1, 1, 2)]
+    weights = [
+        CausalStack(make_stack_spec(SMALL), seed=s).convolutions[0].weight for s in (1, 1, 2)
+    ]
     assert torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])
 
 
 def test_a_rehearsed_crop_has_the_played_past_and_the_songs_future(corpus: Path) -> None:
     songs = read_songs(corpus, "train")[:2]
-    spec = stack(SMALL, guide=channel_names(s.score for s in songs))
+    spec = make_stack_spec(SMALL, guide=channel_names(s.score for s in songs))
     crops = Crops(songs, spec, frames=256)
     played = np.full(len(songs[1].samples), 0.5, np.float32)
-    crops.rehearse({1: played})
+    crops.set_self_play({1: played})
     rng = np.random.default_rng(0)
-    batch = crops.draw(rng, 16, rehearsed_share=1.0)
+    batch = crops.draw_batch(rng, 16, self_play_share=1.0)
     assert (batch.x == 0.5).all()
-    plain = crops.draw(np.random.default_rng(0), 16)
+    plain = crops.draw_batch(np.random.default_rng(0), 16)
     assert not (plain.x == 0.5).any()
     for row in batch.target[:, 0].numpy():
         around = np.concatenate([songs[1].samples, songs[1].samples[:256]])
@@ -199,12 +201,12 @@ def test_a_rehearsed_crop_has_the_played_past_and_the_songs_future(corpus: Path)
 def test_training_goes_on_from_a_model_and_rehearses(corpus: Path, tmp_path: Path) -> None:
     torch.set_num_threads(1)
     songs = read_songs(corpus, "train")
-    spec = stack(SMALL, mixtures=3, guide=channel_names(s.score for s in songs))
+    spec = make_stack_spec(SMALL, mixtures=3, guide=channel_names(s.score for s in songs))
     first = tmp_path / "first.safetensors"
-    train(spec, songs, Recipe(steps=40, batch=2, window=512, warm_up=10), first, facts={})
-    recipe = Recipe(
-        steps=20, batch=2, window=512, warm_up=1, learning_rate=1e-4, rehearse_every=10,
-        rehearsed_songs=2,
+    train(spec, songs, TrainingConfig(steps=40, batch=2, window=512, warm_up=10), first, facts={})
+    recipe = TrainingConfig(
+        steps=20, batch=2, window=512, warm_up=1, learning_rate=1e-4, self_play_every=10,
+        self_play_songs=2,
     )  # fmt: skip
     hashes = []
     for name in ("a", "b"):

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from lofigen_kit.components.base import Context
-from lofigen_kit.corpus.build import LEDGER, Songs, Workers, assemble
+from lofigen_kit.corpus.build import LEDGER, SongEntries, Workers, assemble
 from lofigen_kit.corpus.songs import make_corpus, read_manifest, write_song
 from lofigen_kit.errors import InputError, RenderError
-from lofigen_kit.runtime.seeding import stream
+from lofigen_kit.runtime.seeding import rng_for
 from lofigen_kit_plugins.beatmaker import Beatmaker
 
 SOURCE = Beatmaker(bars=1)
@@ -106,7 +106,7 @@ def test_a_begun_corpus_of_other_arguments_is_left_alone(tmp_path: Path) -> None
 def test_a_job_is_done_once_and_none_past_the_end(tmp_path: Path) -> None:
     asked = []
 
-    def job(_folder: Path, number: int) -> Songs:
+    def job(_folder: Path, number: int) -> SongEntries:
         asked.append(number)
         return [{"why": "there is none", "frames": 0}]
 
@@ -117,7 +117,7 @@ def test_a_job_is_done_once_and_none_past_the_end(tmp_path: Path) -> None:
     assert asked == [0, 1, 2]
 
 
-def _die(_folder: Path, _number: int) -> Songs:
+def _die(_folder: Path, _number: int) -> SongEntries:
     os.kill(os.getpid(), signal.SIGKILL)
     return []
 
@@ -127,7 +127,7 @@ def test_a_worker_that_dies_is_one_line(tmp_path: Path) -> None:
         assemble(tmp_path / "c", _die, arguments={}, is_enough=lambda _: False, workers=Workers(2))
 
 
-def _fail(folder: Path, _number: int) -> Songs:
+def _fail(folder: Path, _number: int) -> SongEntries:
     raise InputError("no such thing", where=folder)
 
 
@@ -185,7 +185,7 @@ def test_held_out_songs_share_neither_progression_nor_seed_with_training(tmp_pat
     manifest = make_corpus(tmp_path / "c", source, minutes=3.0, seed=8)
     scores = []
     for number, song in enumerate(manifest["songs"]):
-        take = source.make_take(Context(stream(8, number, "source")))
+        take = source.make_take(Context(rng_for(8, number, "source")))
         assert song["group"] == take.group == song["title"].split()[0]
         splits[song["split"]].add(take.group)
         scores.append(take.score.to_json())
@@ -199,9 +199,9 @@ def test_held_out_songs_share_neither_progression_nor_seed_with_training(tmp_pat
 def test_songs_are_written_whole_or_not_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    take = SOURCE.make_take(Context(stream(5, 0, "source")))
+    take = SOURCE.make_take(Context(rng_for(5, 0, "source")))
     samples = take.audio.samples[0][:8000]
-    write = partial(write_song, tmp_path / "0000.flac", take, samples, stream(5, 0, "dither"))
+    write = partial(write_song, tmp_path / "0000.flac", take, samples, rng_for(5, 0, "dither"))
     write()
     before = contents(tmp_path)
 

@@ -16,18 +16,18 @@ from lofigen_kit.corpus.crops import Crops
 from lofigen_kit.corpus.songs import Song, make_corpus, read_songs
 from lofigen_kit.errors import InputError, RenderError
 from lofigen_kit.experiments import measure, report, runs
-from lofigen_kit.experiments.defects import Defect, ReferenceTrainer, averaged_over_all, shifted
-from lofigen_kit.experiments.runs import Result, Settings, Subject, run_all
+from lofigen_kit.experiments.defects import Defect, ReferenceTrainer, average_over_all, shift_target
+from lofigen_kit.experiments.runs import ExperimentSettings, RunResult, Subject, run_all
 from lofigen_kit.nn.checkpoint import expected_shapes, load
 from lofigen_kit.nn.network import to_network
-from lofigen_kit.nn.spec import stack
+from lofigen_kit.nn.spec import make_stack_spec
 from lofigen_kit.plugins.registry import Registry
-from lofigen_kit.runtime.seeding import stream
-from lofigen_kit.training.loop import Watchers, train
+from lofigen_kit.runtime.seeding import rng_for
+from lofigen_kit.training.loop import Callbacks, train
 from lofigen_kit_plugins.beatmaker import Beatmaker, Solo
 
 SMALL = ((1, 8, 32), (8, 8, 16), (8, 1, 8))
-QUICK = Settings(steps=4, batch=1, window=512, seconds=1.0)
+QUICK = ExperimentSettings(steps=4, batch=1, window=512, seconds=1.0)
 CALM = replace(QUICK, steps=200, batch=4, learning_rate=1e-2)
 
 
@@ -68,31 +68,31 @@ def test_the_networks_are_those_of_the_reference(
 
 def test_an_error_averaged_over_all_batches_is_true_times_trained_over_all() -> None:
     errors = [0.004, 0.012]
-    assert averaged_over_all(errors) == pytest.approx(np.mean(errors) / 8192)
-    assert averaged_over_all(errors) == pytest.approx(1.0e-6, rel=0.03)
+    assert average_over_all(errors) == pytest.approx(np.mean(errors) / 8192)
+    assert average_over_all(errors) == pytest.approx(1.0e-6, rel=0.03)
     # As the reference counts: the errors of every fourth batch, divided by the number of all.
     every_fourth = sum(error for n, error in enumerate(np.repeat(errors, 4)) if n % 4 == 0) / 8
-    assert averaged_over_all(errors, one_in=4) == pytest.approx(every_fourth)
+    assert average_over_all(errors, one_in=4) == pytest.approx(every_fourth)
 
 
 def test_a_shifted_target_is_the_sample_after_the_next(songs: list[Song]) -> None:
-    crops = Crops(songs, stack(SMALL, head="mse"), frames=64)
-    plain = crops.crops([(0, 100)])
-    batch = shifted(plain, 2)
+    crops = Crops(songs, make_stack_spec(SMALL, head="mse"), frames=64)
+    plain = crops.cut_crops([(0, 100)])
+    batch = shift_target(plain, 2)
     samples = songs[0].samples
     np.testing.assert_array_equal(batch.x[0, 0], samples[100:163])
     np.testing.assert_array_equal(batch.target[0, 0], samples[102:165])
-    assert np.array_equal(shifted(plain, 1).target, plain.target)
+    assert np.array_equal(shift_target(plain, 1).target, plain.target)
 
 
 def test_without_a_defect_its_loop_does_what_the_normal_one_does(
     songs: list[Song], tmp_path: Path
 ) -> None:
-    spec, path = stack(SMALL, head="mse"), tmp_path / "m.safetensors"
+    spec, path = make_stack_spec(SMALL, head="mse"), tmp_path / "m.safetensors"
     losses: list[list[float]] = [[], []]
-    recipe = replace(QUICK, steps=12, learning_rate=1e-3).recipe
+    recipe = replace(QUICK, steps=12, learning_rate=1e-3).training_config
     train(spec, songs, recipe, path, facts={},
-          watchers=Watchers(progress=lambda now: losses[0].append(now.loss)))  # fmt: skip
+          callbacks=Callbacks(progress=lambda now: losses[0].append(now.loss)))  # fmt: skip
     trainer = ReferenceTrainer(spec, recipe)
     ours = to_network(trainer.train(songs, progress=lambda now: losses[1].append(now.loss)))
     np.testing.assert_allclose(losses[1], losses[0], rtol=1e-3)
@@ -102,9 +102,9 @@ def test_without_a_defect_its_loop_does_what_the_normal_one_does(
 
 @pytest.mark.parametrize("shift", [1, 2])
 def test_a_network_learns_the_sample_it_is_shown(tones: list[Song], shift: int) -> None:
-    trainer = ReferenceTrainer(stack(SMALL, head="mse"), CALM.recipe)
+    trainer = ReferenceTrainer(make_stack_spec(SMALL, head="mse"), CALM.training_config)
     network = to_network(trainer.train(tones[:2], shift=shift))
-    found = measure.accuracy(network, tones[:2], tones[2:])
+    found = measure.measure_accuracy(network, tones[:2], tones[2:])
     own, other = found.mse, found.mse_two_ahead
     if shift == 2:
         own, other = other, own
@@ -113,15 +113,15 @@ def test_a_network_learns_the_sample_it_is_shown(tones: list[Song], shift: int) 
 
 
 def test_one_model_goes_on_where_the_last_genre_ended(tones: list[Song]) -> None:
-    spec, firsts = stack(SMALL, head="mse"), []
+    spec, firsts = make_stack_spec(SMALL, head="mse"), []
 
     def note(now: object) -> None:
         if now.step == 1:  # type: ignore[attr-defined]
             firsts.append(now.loss)  # type: ignore[attr-defined]
 
-    fresh = ReferenceTrainer(spec, CALM.recipe)
+    fresh = ReferenceTrainer(spec, CALM.training_config)
     fresh.train(tones[1:2], progress=note)
-    one = ReferenceTrainer(spec, CALM.recipe)
+    one = ReferenceTrainer(spec, CALM.training_config)
     one.train(tones[:1], progress=note)
     one.train(tones[1:2], progress=note)
     alone, first, second = firsts
@@ -130,17 +130,17 @@ def test_one_model_goes_on_where_the_last_genre_ended(tones: list[Song]) -> None
 
 
 def test_a_loss_that_is_no_number_stops(songs: list[Song]) -> None:
-    recipe = replace(QUICK, learning_rate=float("inf")).recipe
+    recipe = replace(QUICK, learning_rate=float("inf")).training_config
     with pytest.raises(RenderError, match="not a number at step"):
-        ReferenceTrainer(stack(SMALL, head="mse"), recipe).train(songs)
+        ReferenceTrainer(make_stack_spec(SMALL, head="mse"), recipe).train(songs)
 
 
 def test_errors_stand_at_the_true_shift_beside_their_baselines(tones: list[Song]) -> None:
     # A network that says the last sample again.
-    spec = stack(((1, 1, 2),), head="mse")
-    network = to_network(ReferenceTrainer(spec, QUICK.recipe).train(tones))
+    spec = make_stack_spec(((1, 1, 2),), head="mse")
+    network = to_network(ReferenceTrainer(spec, QUICK.training_config).train(tones))
     weights = (np.array([[[0.0, 1.0 / spec.input_scale]]], np.float32),)
-    found = measure.accuracy(
+    found = measure.measure_accuracy(
         replace(network, weights=weights, biases=(np.zeros(1, np.float32),)), tones[:2], tones[2:]
     )
     wave = tones[2].samples.astype(np.float64)
@@ -154,13 +154,15 @@ def test_errors_stand_at_the_true_shift_beside_their_baselines(tones: list[Song]
 
 def test_a_network_that_says_nothing_is_heard_as_silence(tones: list[Song]) -> None:
     network = to_network(
-        ReferenceTrainer(stack(((1, 1, 2),), head="mse"), QUICK.recipe).train(tones)
+        ReferenceTrainer(make_stack_spec(((1, 1, 2),), head="mse"), QUICK.training_config).train(
+            tones
+        )
     )
     silent = replace(
         network, weights=tuple(0 * w for w in network.weights),
         biases=tuple(0 * b for b in network.biases),
     )  # fmt: skip
-    sound = measure.listen(silent, tones[0], 4.0)
+    sound = measure.measure_rollout(silent, tones[0], 4.0)
     assert sound.verdict == "silence 0-4 s"
     assert sound.level_db < -60
     np.testing.assert_array_equal(sound.reference[:16_000], tones[0].samples)
@@ -174,7 +176,7 @@ def subjects(corpora: dict[str, Path]) -> list[Subject]:
 @pytest.fixture(scope="module")
 def finished(
     subjects: list[Subject], tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, list[Result]]:
+) -> tuple[Path, list[RunResult]]:
     folder = tmp_path_factory.mktemp("genres")
     defects: list[Defect] = ["mse-average", "double-shift", "one-model"]
     results = run_all(folder, "genres", subjects, QUICK, defects=defects)
@@ -182,13 +184,13 @@ def finished(
     return folder, results
 
 
-def named(results: Sequence[Result], label: str) -> Result:
+def named(results: Sequence[RunResult], label: str) -> RunResult:
     (row,) = (row for row in results if row.label == label)
     return row
 
 
 def test_every_defect_has_its_row_beside_the_true_one(
-    finished: tuple[Path, list[Result]],
+    finished: tuple[Path, list[RunResult]],
 ) -> None:
     results = finished[1]
     defects = ("", "double-shift", "one-model", "mse-average")
@@ -208,7 +210,7 @@ def test_every_defect_has_its_row_beside_the_true_one(
 
 
 def test_each_network_leaves_its_model_curve_and_sound(
-    finished: tuple[Path, list[Result]],
+    finished: tuple[Path, list[RunResult]],
 ) -> None:
     folder, results = finished
     for row in results:
@@ -224,7 +226,7 @@ def test_each_network_leaves_its_model_curve_and_sound(
 
 
 def test_the_page_says_where_the_references_figures_came_from(
-    finished: tuple[Path, list[Result]],
+    finished: tuple[Path, list[RunResult]],
 ) -> None:
     folder, results = finished
     markdown, html = ((folder / f"report.{kind}").read_text() for kind in ("md", "html"))
@@ -321,7 +323,7 @@ def test_the_layers_command_compares_variants_on_one_corpus(
 @pytest.mark.parametrize("part", ["keys", "bass", "drums"])
 def test_a_solo_is_the_part_of_the_same_beat(part: str) -> None:
     def take(source: Beatmaker | Solo) -> Song:
-        made = source.make_take(Context(stream(2, 0, "source")))
+        made = source.make_take(Context(rng_for(2, 0, "source")))
         return Song(made.audio.samples[0], made.score, "train", made.title)
 
     whole, alone = take(Beatmaker(bars=1)), take(Solo(bars=1, part=part))

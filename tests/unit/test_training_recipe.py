@@ -20,17 +20,17 @@ from lofigen_kit.errors import InputError
 from lofigen_kit.music.conditioning import channel_names
 from lofigen_kit.nn import fftconv
 from lofigen_kit.nn.network import CausalStack
-from lofigen_kit.nn.spec import stack
+from lofigen_kit.nn.spec import make_stack_spec
 from lofigen_kit.training.config import (
-    Recipe,
-    for_head,
+    TrainingConfig,
+    compute_learning_rate,
+    compute_noise_max,
     from_json,
-    learning_rate,
-    most_error,
-    rehearses,
-    with_changes,
+    is_self_play_step,
+    make_default_config,
+    override_config,
 )
-from lofigen_kit.training.update import noisy_batch
+from lofigen_kit.training.update import augment_batch
 from lofigen_kit_plugins.beatmaker import Beatmaker
 
 
@@ -47,33 +47,33 @@ def songs(corpus: Path) -> list[Song]:
 
 
 def test_a_recipe_passes_through_json_and_its_bounds_hold() -> None:
-    recipe = Recipe(steps=3, learning_rate=2e-4)
+    recipe = TrainingConfig(steps=3, learning_rate=2e-4)
     assert from_json(asdict(recipe)) == recipe
-    assert with_changes(recipe, {"batch": 3}) == replace(recipe, batch=3)
+    assert override_config(recipe, {"batch": 3}) == replace(recipe, batch=3)
     for wrong in ({"batch": 10**12}, {"average": 1.5}, {"steps": 0}, {"schedule": "steep"}):
         with pytest.raises(InputError, match=next(iter(wrong))):
-            with_changes(recipe, wrong)
+            override_config(recipe, wrong)
     with pytest.raises(InputError):
         from_json({"pace": 1})
 
 
 def test_the_reference_lays_nothing_on_its_input_and_keeps_its_rate(songs: list[Song]) -> None:
-    recipe = replace(for_head("mse"), batch=4, window=32)
-    spec = stack([(1, 4, 8), (4, 1, 8)], head="mse")
+    recipe = replace(make_default_config("mse"), batch=4, window=32)
+    spec = make_stack_spec([(1, 4, 8), (4, 1, 8)], head="mse")
     crops = Crops(songs, spec, frames=64)
-    batch = noisy_batch(crops, recipe, 0, 8000)
+    batch = augment_batch(crops, recipe, 0, 8000)
     torch.testing.assert_close(batch.x[..., 1:], batch.target[..., :-1], rtol=0, atol=0)
-    assert {learning_rate(recipe, step) for step in (0, 1, 9_999)} == {1e-5}
+    assert {compute_learning_rate(recipe, step) for step in (0, 1, 9_999)} == {1e-5}
 
 
 def test_guide_dropout_silences_its_share_of_crops_and_changes_nothing_else(
     songs: list[Song],
 ) -> None:
-    spec = stack([(1, 4, 8), (4, 1, 8)], guide=channel_names(s.score for s in songs))
-    recipe = Recipe(batch=200, anonymous=0.0)
+    spec = make_stack_spec([(1, 4, 8), (4, 1, 8)], guide=channel_names(s.score for s in songs))
+    recipe = TrainingConfig(batch=200, instrument_dropout=0.0)
     crops = Crops(songs, spec, frames=32)
-    whole = noisy_batch(crops, recipe, 0, 8000)
-    some = noisy_batch(crops, replace(recipe, guide_dropout=0.3), 0, 8000)
+    whole = augment_batch(crops, recipe, 0, 8000)
+    some = augment_batch(crops, replace(recipe, guide_dropout=0.3), 0, 8000)
     assert whole.guide is not None
     assert some.guide is not None
     told = some.guide.abs().amax(dim=(1, 2)) > 0
@@ -101,7 +101,7 @@ def test_songs_hash_by_sound_and_score(songs: list[Song]) -> None:
 
 
 def test_the_way_of_convolving_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    spec = stack([(1, 16, 128), (16, 16, 64), (16, 1, 64)], head="mse")
+    spec = make_stack_spec([(1, 16, 128), (16, 16, 64), (16, 1, 64)], head="mse")
     tried: list[fftconv.Method] = []
 
     def seconds(x: torch.Tensor, weight: torch.Tensor, method: fftconv.Method) -> float:
@@ -111,32 +111,38 @@ def test_the_way_of_convolving_is_measured(monkeypatch: pytest.MonkeyPatch) -> N
         return {"fft": 1.0, "direct": 10.0 if narrow else 2.0}[method]
 
     monkeypatch.setattr(fftconv, "_seconds", seconds)
-    chosen = fftconv.measured_methods(spec, batch=8, frames=500, device="cpu")
+    chosen = fftconv.measure_methods(spec, batch=8, frames=500, device="cpu")
     assert chosen == ("direct", "fft", "fft")  # twice as fast is not enough for the first
     assert set(tried) == {"fft", "direct"}
 
 
 def test_every_way_of_convolving_gives_the_same_network() -> None:
-    network = CausalStack(stack([(1, 8, 40), (8, 1, 20)], mixtures=2), seed=1)
+    network = CausalStack(make_stack_spec([(1, 8, 40), (8, 1, 20)], mixtures=2), seed=1)
     x = torch.randn(1, 1, 300, generator=torch.Generator().manual_seed(0))
     outputs = []
     for methods in (["direct", "direct"], ["fft", "fft"], None):
-        network.convolve_by(methods)  # type: ignore[arg-type]
+        network.set_conv_methods(methods)  # type: ignore[arg-type]
         outputs.append(network(x).detach().numpy())
     np.testing.assert_allclose(outputs[0], outputs[1], atol=1e-5)
     np.testing.assert_array_equal(outputs[0], outputs[2])
-    assert fftconv.measured_methods(network.spec, batch=1, frames=300, device="cpu")
+    assert fftconv.measure_methods(network.spec, batch=1, frames=300, device="cpu")
 
 
 def test_it_rehearses_from_the_middle_on_while_the_errors_fade() -> None:
-    recipe = Recipe(steps=1000, rehearse_every=100, rehearse_from=0.5)
-    assert [step for step in range(1001) if rehearses(recipe, step)] == [500, 600, 700, 800, 900]
-    levels = [most_error(recipe, step) for step in (0, 500, 750, 1000)]
+    recipe = TrainingConfig(steps=1000, self_play_every=100, self_play_from=0.5)
+    assert [step for step in range(1001) if is_self_play_step(recipe, step)] == [
+        500,
+        600,
+        700,
+        800,
+        900,
+    ]
+    levels = [compute_noise_max(recipe, step) for step in (0, 500, 750, 1000)]
     even = (0.15 * 0.005) ** 0.5  # half way in decibels
     assert levels == pytest.approx([0.15, 0.15, even, 0.005])
 
 
 def test_without_rehearsal_the_errors_stay() -> None:
-    recipe = Recipe(steps=1000, rehearse_every=0)
-    assert not any(rehearses(recipe, step) for step in range(1001))
-    assert {most_error(recipe, step) for step in (0, 500, 1000)} == {0.15}
+    recipe = TrainingConfig(steps=1000, self_play_every=0)
+    assert not any(is_self_play_step(recipe, step) for step in range(1001))
+    assert {compute_noise_max(recipe, step) for step in (0, 500, 1000)} == {0.15}

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 import soundfile
 
-from lofigen_kit.audio.files import audio_blocks, read_audio
+from lofigen_kit.audio.files import read_audio, read_audio_blocks
 from lofigen_kit.components.base import Context
 from lofigen_kit.corpus import recordings
 from lofigen_kit.corpus.build import Workers
-from lofigen_kit.corpus.recordings import corpus_of_recordings, pieces
-from lofigen_kit.corpus.songs import SAMPLE_RATE_HZ, at_network_rate, read_manifest, read_songs
-from lofigen_kit.dsp.resample import resample, resampled_blocks
+from lofigen_kit.corpus.recordings import make_recordings_corpus, read_pieces
+from lofigen_kit.corpus.songs import SAMPLE_RATE_HZ, read_manifest, read_songs, resample_take
+from lofigen_kit.dsp.resample import resample, resample_blocks
 from lofigen_kit.errors import AudioError, InputError
 from lofigen_kit.music.score import Score
-from lofigen_kit.runtime.seeding import stream
+from lofigen_kit.runtime.seeding import rng_for
 from lofigen_kit_plugins.beatmaker import Beatmaker
 
 RATE_HZ = 22_050
@@ -27,7 +27,7 @@ RATE_HZ = 22_050
 def beat(seed: int, *, bars: int = 2, tempo_bpm: float = 80.0) -> np.ndarray:
     """A beat of so many bars [shape=(frames,)], at 22.05 kHz."""
     source = Beatmaker(bars=bars, tempo_bpm=tempo_bpm, progression="two-five-one")
-    return np.asarray(source.make_take(Context(stream(seed, 0, "source"))).audio.samples[0])
+    return np.asarray(source.make_take(Context(rng_for(seed, 0, "source"))).audio.samples[0])
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def crate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def corpus(crate: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("corpus")
-    corpus_of_recordings(folder, crate, licence="CC-BY-4.0")
+    make_recordings_corpus(folder, crate, licence="CC-BY-4.0")
     return folder
 
 
@@ -66,7 +66,7 @@ def test_every_recording_is_in_and_the_rest_is_reported(
         "cover.jpg": "this is not audio that can be read",
         "silence.wav": "it holds no whole bar of sound",
     }
-    corpus_of_recordings(tmp_path / "again", crate, licence="CC-BY-4.0")
+    make_recordings_corpus(tmp_path / "again", crate, licence="CC-BY-4.0")
     lines = [r.getMessage() for r in caplog.records if r.getMessage().startswith("left out")]
     assert len(lines) == len(manifest["left_out"])
 
@@ -91,13 +91,13 @@ def test_a_loop_stays_whole_and_its_score_has_its_tempo(corpus: Path) -> None:
     assert score.notes
     (song,) = (s for s in read_songs(corpus, entry["split"]) if s.title == entry["title"])
     take = Beatmaker(bars=2, tempo_bpm=80, progression="two-five-one").make_take(
-        Context(stream(4, 0, "source"))
+        Context(rng_for(4, 0, "source"))
     )
-    assert np.corrcoef(song.samples, at_network_rate(take))[0, 1] > 0.99
+    assert np.corrcoef(song.samples, resample_take(take))[0, 1] > 0.99
 
 
 def test_workers_change_nothing(corpus: Path, crate: Path, tmp_path: Path) -> None:
-    corpus_of_recordings(tmp_path / "c", crate, licence="CC-BY-4.0", workers=Workers(2))
+    make_recordings_corpus(tmp_path / "c", crate, licence="CC-BY-4.0", workers=Workers(2))
     names = {path.name for path in corpus.iterdir()}
     assert {path.name for path in (tmp_path / "c").iterdir()} == names
     assert all((tmp_path / "c" / n).read_bytes() == (corpus / n).read_bytes() for n in names)
@@ -107,7 +107,7 @@ def test_a_long_recording_is_cut_at_bars_with_no_bar_lost(tmp_path: Path) -> Non
     long = np.tile(beat(1, bars=8), 5)
     soundfile.write(tmp_path / "mix.flac", long, RATE_HZ)
     bar_s = 4 * 60 / 80
-    found = list(pieces(tmp_path / "mix.flac"))
+    found = list(read_pieces(tmp_path / "mix.flac"))
     for piece in found:
         bars = len(piece.samples) / SAMPLE_RATE_HZ / bar_s
         assert abs(bars - round(bars)) < 0.02
@@ -132,7 +132,7 @@ def test_memory_does_not_grow_with_the_length(
             for _ in range(minutes):
                 file.write(minute)
         tracemalloc.start()
-        assert sum(len(p.samples) for p in pieces(path)) > (minutes - 1) * 60 * SAMPLE_RATE_HZ
+        assert sum(len(p.samples) for p in read_pieces(path)) > (minutes - 1) * 60 * SAMPLE_RATE_HZ
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.2 * peaks[0]
@@ -143,7 +143,7 @@ def test_two_recordings_are_split_by_stretches(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for seed in (1, 2):
         soundfile.write(tmp_path / "in" / f"{seed}.flac", np.tile(beat(seed, bars=8), 3), RATE_HZ)
-    manifest = corpus_of_recordings(tmp_path / "c", tmp_path / "in", licence="CC0-1.0")
+    manifest = make_recordings_corpus(tmp_path / "c", tmp_path / "in", licence="CC0-1.0")
     assert manifest["split_by"] == "stretch"
     assert {song["split"] for song in manifest["songs"]} == {"train", "valid", "test"}
     assert manifest["songs"][0]["group"] == "1.flac, stretch 1"
@@ -152,18 +152,18 @@ def test_two_recordings_are_split_by_stretches(tmp_path: Path) -> None:
 def test_too_little_and_nothing_are_refused(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     with pytest.raises(InputError, match="there is no file"):
-        corpus_of_recordings(tmp_path / "c", tmp_path / "in", licence="CC0-1.0")
+        make_recordings_corpus(tmp_path / "c", tmp_path / "in", licence="CC0-1.0")
     with pytest.raises(InputError, match="no such folder"):
-        corpus_of_recordings(tmp_path / "c", tmp_path / "none", licence="CC0-1.0")
+        make_recordings_corpus(tmp_path / "c", tmp_path / "none", licence="CC0-1.0")
     soundfile.write(tmp_path / "in" / "a.wav", beat(1), RATE_HZ)
     with pytest.raises(InputError, match="too little audio"):
-        corpus_of_recordings(tmp_path / "c", tmp_path / "in", licence="CC0-1.0")
+        make_recordings_corpus(tmp_path / "c", tmp_path / "in", licence="CC0-1.0")
 
 
 def test_a_limit_in_minutes_stops_after_the_recording_that_reaches_it(
     crate: Path, tmp_path: Path
 ) -> None:
-    manifest = corpus_of_recordings(tmp_path / "c", crate, licence="x", minutes=0.25)
+    manifest = make_recordings_corpus(tmp_path / "c", crate, licence="x", minutes=0.25)
     assert len({song["recording"] for song in manifest["songs"]}) == 3
 
 
@@ -172,10 +172,10 @@ def test_a_recording_that_changes_begins_another_corpus(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "in" / "a.wav", beat(1), RATE_HZ)
     for _ in range(2):
         with pytest.raises(InputError, match="too little audio"):
-            corpus_of_recordings(tmp_path / "c", tmp_path / "in", licence="CC0-1.0")
+            make_recordings_corpus(tmp_path / "c", tmp_path / "in", licence="CC0-1.0")
     soundfile.write(tmp_path / "in" / "a.wav", beat(2), RATE_HZ)
     with pytest.raises(InputError, match="another corpus"):
-        corpus_of_recordings(tmp_path / "c", tmp_path / "in", licence="CC0-1.0")
+        make_recordings_corpus(tmp_path / "c", tmp_path / "in", licence="CC0-1.0")
 
 
 def test_the_command_takes_a_folder(run: Callable[..., tuple[int, str, str]], crate: Path) -> None:
@@ -193,19 +193,19 @@ def test_blocks_are_resampled_as_a_whole_is(old_hz: int, tmp_path: Path) -> None
     rng = np.random.default_rng(0)
     soundfile.write(tmp_path / "a.wav", rng.uniform(-0.5, 0.5, 2 * old_hz + 77), old_hz)
     whole = resample(read_audio(tmp_path / "a.wav"), 8000).samples[0]
-    blocks = (b.samples for b in audio_blocks(tmp_path / "a.wav", frames=1000))
-    joined = np.concatenate(list(resampled_blocks(blocks, 1, old_hz, 8000)), axis=1)[0]
+    blocks = (b.samples for b in read_audio_blocks(tmp_path / "a.wav", frames=1000))
+    joined = np.concatenate(list(resample_blocks(blocks, 1, old_hz, 8000)), axis=1)[0]
     assert joined.shape == whole.shape
     np.testing.assert_allclose(joined[:-300], whole[:-300], atol=2e-5)
 
 
 def test_blocks_are_what_a_whole_reading_gives(crate: Path, tmp_path: Path) -> None:
     whole = read_audio(crate / "one.flac").samples
-    joined = np.concatenate([b.samples for b in audio_blocks(crate / "one.flac")], axis=1)
+    joined = np.concatenate([b.samples for b in read_audio_blocks(crate / "one.flac")], axis=1)
     np.testing.assert_array_equal(joined, whole)
     (tmp_path / "empty.wav").write_bytes(b"")
     with pytest.raises(AudioError, match="empty"):
-        next(audio_blocks(tmp_path / "empty.wav"))
+        next(read_audio_blocks(tmp_path / "empty.wav"))
 
 
 def test_a_file_that_breaks_off_is_used_as_far_as_it_goes(
@@ -213,7 +213,7 @@ def test_a_file_that_breaks_off_is_used_as_far_as_it_goes(
 ) -> None:
     data = (crate / "one.flac").read_bytes()
     (tmp_path / "cut.flac").write_bytes(data[: len(data) * 3 // 4])
-    done = sum(block.frames for block in audio_blocks(tmp_path / "cut.flac"))
+    done = sum(block.frames for block in read_audio_blocks(tmp_path / "cut.flac"))
     assert 0.5 * 6 * RATE_HZ < done < 6 * RATE_HZ
     assert "the file is damaged" in caplog.text
 
@@ -222,6 +222,6 @@ def test_an_endless_file_is_left_at_the_limit(
     crate: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        blocks = list(audio_blocks(crate / "one.flac", frames=1000, max_duration_s=1.0))
+        blocks = list(read_audio_blocks(crate / "one.flac", frames=1000, max_duration_s=1.0))
     assert sum(block.frames for block in blocks) == 23_000
     assert "behind 1 s is left out" in caplog.text

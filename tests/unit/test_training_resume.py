@@ -18,14 +18,14 @@ from lofigen_kit.corpus.songs import Song, make_corpus, read_songs
 from lofigen_kit.errors import CheckpointError, InputError, RenderError, StoppedError
 from lofigen_kit.music.conditioning import channel_names
 from lofigen_kit.nn.checkpoint import load
-from lofigen_kit.nn.spec import NetworkSpec, stack
+from lofigen_kit.nn.spec import NetworkSpec, make_stack_spec
 from lofigen_kit.training import loop, state, validation
-from lofigen_kit.training.config import Recipe
-from lofigen_kit.training.loop import Progress, Watchers, train
+from lofigen_kit.training.config import TrainingConfig
+from lofigen_kit.training.loop import Callbacks, TrainingProgress, train
 from lofigen_kit_plugins.beatmaker import Beatmaker
 
-RECIPE = Recipe(
-    steps=7, batch=2, window=128, warm_up=3, rehearse_every=2, rehearsed_songs=1,
+RECIPE = TrainingConfig(
+    steps=7, batch=2, window=128, warm_up=3, self_play_every=2, self_play_songs=1,
     validate_every=4, validated_songs=1, validated_seconds=0.5,
 )  # fmt: skip
 
@@ -45,7 +45,9 @@ def songs(tmp_path_factory: pytest.TempPathFactory) -> list[Song]:
 @pytest.fixture(scope="module")
 def spec(songs: list[Song]) -> NetworkSpec:
     torch.set_num_threads(1)
-    return stack([(1, 4, 8), (4, 1, 8)], mixtures=2, guide=channel_names(s.score for s in songs))
+    return make_stack_spec(
+        [(1, 4, 8), (4, 1, 8)], mixtures=2, guide=channel_names(s.score for s in songs)
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -60,12 +62,12 @@ def go(spec: NetworkSpec, songs: list[Song], path: Path, **more: Any) -> dict[st
     return train(spec, songs, given.pop("recipe"), path, **given)
 
 
-def kill_at(step: int, stage: str = "training") -> Watchers:
-    def progress(now: Progress) -> None:
+def kill_at(step: int, stage: str = "training") -> Callbacks:
+    def progress(now: TrainingProgress) -> None:
         if now.stage == stage and (stage != "training" or now.step == step):
             raise Killed
 
-    return Watchers(progress=progress)
+    return Callbacks(progress=progress)
 
 
 def rows_without_seconds(path: Path) -> list[list[str]]:
@@ -93,7 +95,7 @@ def check_same_outcome(path: Path, straight: Path) -> None:
     )
     tables = [p.with_suffix(".validation.csv").read_text() for p in (path, straight)]
     assert tables[0] == tables[1]
-    assert not state.beside(path).exists()
+    assert not state.get_state_path(path).exists()
 
 
 @pytest.mark.parametrize(("step", "save_every_s"), [(1, 0.0), (4, 0.0), (7, 0.0), (6, 1000.0)])
@@ -109,7 +111,7 @@ def test_killed_and_resumed_it_is_the_same_to_the_last_bit(
     path = tmp_path / "m.safetensors"
     with pytest.raises(Killed):
         go(spec, songs, path, save_every_s=save_every_s, watchers=kill_at(step))
-    kept = state.read(state.beside(path)).step
+    kept = state.read(state.get_state_path(path)).step
     assert kept == step - 1 if save_every_s == 0.0 else kept < step
     with path.with_suffix(".csv").open("a") as curve:
         curve.write("6,-0.1")  # what a process that is killed may leave
@@ -155,7 +157,7 @@ def test_every_bit_of_the_state_comes_back(
     path = tmp_path / "m.safetensors"
     with pytest.raises(Killed):
         go(spec, songs, path, save_every_s=0.0, watchers=kill_at(6))
-    place = state.beside(path)
+    place = state.get_state_path(path)
     found = state.read(place)
     assert found.played
     assert found.step == 5
@@ -170,13 +172,13 @@ def test_a_signal_stops_between_two_updates_and_keeps_everything(
 ) -> None:
     path = tmp_path / "m.safetensors"
 
-    def progress(now: Progress) -> None:
+    def progress(now: TrainingProgress) -> None:
         if now.stage == stage and (stage != "training" or now.step == 3):
             os.kill(os.getpid(), number)
 
     before = signal.getsignal(number)
     with pytest.raises(StoppedError, match="of 7 updates, which are kept") as stopped:
-        go(spec, songs, path, watchers=Watchers(progress=progress))
+        go(spec, songs, path, watchers=Callbacks(progress=progress))
     assert stopped.value.exit_code == 128 + number
     assert signal.getsignal(number) == before
     go(spec, songs, path, resume=True)
@@ -199,12 +201,12 @@ def test_it_does_not_go_on_with_another_recipe(
     path = tmp_path / "m.safetensors"
     with pytest.raises(Killed):
         go(spec, songs, path, watchers=kill_at(1))
-    before = state.beside(path).read_bytes()
+    before = state.get_state_path(path).read_bytes()
     if "start" in change:
         change = {"start": load(straight)}
     with pytest.raises(InputError, match=message):
         go(spec, songs, path, resume=True, **change)
-    assert state.beside(path).read_bytes() == before
+    assert state.get_state_path(path).read_bytes() == before
 
 
 def test_it_does_not_go_on_with_another_corpus(
@@ -227,7 +229,7 @@ def test_a_damaged_state_is_refused_in_one_line(
     path = tmp_path / "m.safetensors"
     with pytest.raises(Killed):
         go(spec, songs, path, watchers=kill_at(1))
-    place = state.beside(path)
+    place = state.get_state_path(path)
     data = bytearray(place.read_bytes())
     if damage == "cut":
         place.write_bytes(data[:-7])
@@ -251,12 +253,12 @@ def test_a_network_with_no_numbers_is_never_saved(
     spec: NetworkSpec, songs: list[Song], tmp_path: Path
 ) -> None:
     path = tmp_path / "m.safetensors"
-    recipe = replace(RECIPE, learning_rate=float("inf"), warm_up=1, rehearse_every=0)
+    recipe = replace(RECIPE, learning_rate=float("inf"), warm_up=1, self_play_every=0)
     # The first loss is a number; the weights after it are not.
     with pytest.raises(RenderError, match="not a number"):
         go(spec, songs, path, recipe=recipe, save_every_s=0.0)
     assert not path.exists()
-    assert state.read(state.beside(path)).step == 0
+    assert state.read(state.get_state_path(path)).step == 0
 
 
 def test_it_is_judged_on_what_it_plays(straight: Path) -> None:

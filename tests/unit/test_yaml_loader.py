@@ -5,7 +5,7 @@ import time
 import pytest
 
 from lofigen_kit.errors import PresetError
-from lofigen_kit.preset.yaml_loader import MAX_BYTES, load, scalar
+from lofigen_kit.preset.yaml_loader import MAX_BYTES, load, parse_scalar
 
 
 def refusal(text: str | bytes) -> str:
@@ -40,7 +40,7 @@ def refusal(text: str | bytes) -> str:
     ],
 )
 def test_scalars_mean_what_a_person_means(text: str, value: object) -> None:
-    found = scalar(text)
+    found = parse_scalar(text)
     assert found == value
     assert type(found) is type(value)
     assert load(f"a: {text}".encode(), "x").data == {"a": value}
@@ -53,7 +53,7 @@ def test_quotes_make_text() -> None:
 @pytest.mark.parametrize("text", [".nan", ".inf", "-.INF", "1e999", "9" * 5000])
 def test_numbers_without_end_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"finite|large|long"):
-        scalar(text)
+        parse_scalar(text)
     assert refusal(f"a: {text}").startswith("x.yaml:1:4: ")
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from lofigen_kit.api import (
     AudioBuffer,
+    AudioFormat,
     BlockEffect,
     Context,
     Effect,
@@ -15,9 +16,8 @@ from lofigen_kit.api import (
     InputError,
     PresetPath,
     Process,
-    Sound,
     hookimpl,
-    inside,
+    resolve_inside,
 )
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lofigen_kit.api.dsp import Texture
 
 _FADE_S = 1.0
-_REHEARSAL_S = 12.0
+_MEASURED_S = 12.0
 Bed = Literal["rain", "vinyl", "room"]
 
 
@@ -49,14 +49,14 @@ class AmbienceBed(BlockEffect):
     file: PresetPath | None = None
     level_lufs: float = Field(default=-38.0, ge=-65, le=-14)
 
-    def start(self, sound: Sound, ctx: Context) -> Process:
+    def start(self, sound: AudioFormat, ctx: Context) -> Process:
         """Return what lays the bed."""
-        from lofigen_kit.api.dsp import Circular, Glide
+        from lofigen_kit.api.dsp import CircularTexture, SmoothedValue
 
-        bed, loudness_lufs = self._texture(sound, ctx)
+        bed, loudness_lufs = self._open_bed(sound, ctx)
         if not sound.endless:
-            bed = Circular(bed, sound.frames, fade=round(_FADE_S * sound.sample_rate_hz))
-        level_lufs = Glide()
+            bed = CircularTexture(bed, sound.frames, fade=round(_FADE_S * sound.sample_rate_hz))
+        level_lufs = SmoothedValue()
 
         def process(block: np.ndarray, now: AmbienceBed) -> np.ndarray:
             count = block.shape[1]
@@ -65,37 +65,37 @@ class AmbienceBed(BlockEffect):
 
         return process
 
-    def _texture(self, sound: Sound, ctx: Context) -> tuple[Texture, float]:
+    def _open_bed(self, sound: AudioFormat, ctx: Context) -> tuple[Texture, float]:
         """Return the endless sound and its loudness in LUFS."""
         channels, rate_hz = sound.channels, sound.sample_rate_hz
         if self.file is not None:
-            return _recorded(inside(ctx.root, self.file), channels, rate_hz, ctx.rng)
-        return _synthesised(self.bed, channels, rate_hz, ctx.rng), _rehearsed_lufs(
+            return _load_recording(resolve_inside(ctx.root, self.file), channels, rate_hz, ctx.rng)
+        return _make_texture(self.bed, channels, rate_hz, ctx.rng), _measure_texture_lufs(
             self.bed, channels, rate_hz
         )
 
 
-def _recorded(
+def _load_recording(
     path: Path, channels: int, rate_hz: int, rng: np.random.Generator
 ) -> tuple[Texture, float]:
     import numpy as np
 
     from lofigen_kit.api import read_audio
-    from lofigen_kit.api.dsp import Repeated, integrated_lufs, resample
+    from lofigen_kit.api.dsp import LoopedRecording, integrated_lufs, resample
 
     recording = resample(read_audio(path), rate_hz)
     samples = recording.samples
     if recording.channels != channels:
         samples = np.tile(recording.mono().samples, (channels, 1))
     first = int(rng.integers(samples.shape[1]))
-    repeated = Repeated(samples, round(_FADE_S * rate_hz), first)
+    repeated = LoopedRecording(samples, round(_FADE_S * rate_hz), first)
     loudness_lufs = integrated_lufs(AudioBuffer(repeated.once, rate_hz))
     if math.isinf(loudness_lufs):
         raise InputError("there is nothing to be heard in it", where=path, remedy="name another")
     return repeated, loudness_lufs
 
 
-def _synthesised(bed: Bed, channels: int, rate_hz: int, rng: np.random.Generator) -> Texture:
+def _make_texture(bed: Bed, channels: int, rate_hz: int, rng: np.random.Generator) -> Texture:
     from lofigen_kit_plugins.ambience_bed.textures import Rain, Room, Vinyl
 
     if bed == "rain":
@@ -106,14 +106,14 @@ def _synthesised(bed: Bed, channels: int, rate_hz: int, rng: np.random.Generator
 
 
 @cache
-def _rehearsed_lufs(bed: Bed, channels: int, rate_hz: int) -> float:
+def _measure_texture_lufs(bed: Bed, channels: int, rate_hz: int) -> float:
     """Return how loud a synthesised bed is, by listening to some of it."""
     import numpy as np
 
     from lofigen_kit.api.dsp import integrated_lufs
 
-    texture = _synthesised(bed, channels, rate_hz, np.random.default_rng(0))
-    return integrated_lufs(AudioBuffer(texture(round(_REHEARSAL_S * rate_hz)), rate_hz))
+    texture = _make_texture(bed, channels, rate_hz, np.random.default_rng(0))
+    return integrated_lufs(AudioBuffer(texture(round(_MEASURED_S * rate_hz)), rate_hz))
 
 
 @hookimpl

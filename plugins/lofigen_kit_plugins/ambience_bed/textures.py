@@ -9,12 +9,12 @@ import numpy as np
 
 from lofigen_kit.api.dsp import (
     Crackle,
+    GrainScatterer,
     NoiseBand,
-    Scatter,
     damped_tone,
+    draw_onsets,
     log_uniform,
-    onsets,
-    panned,
+    pan_mono,
 )
 
 Pitches = tuple[float, float]
@@ -40,8 +40,8 @@ class Rain:
         self._rush = NoiseBand(
             350.0, 6500.0, 1, channels=channels, rate_hz=rate_hz, rng=rng, common=0.3
         )
-        self._patter = Scatter(channels)
-        self._gusts = [_Swing(often_hz, rate_hz, rng) for often_hz in (0.061, 0.137, 0.291)]
+        self._patter = GrainScatterer(channels)
+        self._gusts = [_SlowSine(often_hz, rate_hz, rng) for often_hz in (0.061, 0.137, 0.291)]
 
     def __call__(self, frames: int) -> np.ndarray:
         """Return the next frames [shape=(channels, frames)]."""
@@ -55,12 +55,12 @@ class Rain:
     ) -> Iterator[tuple[int, np.ndarray]]:
         """Yield drops with their onsets: most are quiet, for more are far than near."""
         rng = self._rng
-        for onset in onsets(often_hz, frames, self._rate_hz, rng):
+        for onset in draw_onsets(often_hz, frames, self._rate_hz, rng):
             pitch_hz = min(log_uniform(*pitches_hz, rng), 0.4 * self._rate_hz)
             cycles = log_uniform(0.6, 2.5, rng)
             drop = damped_tone(pitch_hz, cycles / pitch_hz, rng.uniform(0, math.tau), self._rate_hz)
             drop *= loudest * 10.0 ** (-min(rng.exponential(spread_db), 40.0) / 20.0)
-            yield int(onset), panned(drop, rng.uniform(-1.0, 1.0), self._channels)
+            yield int(onset), pan_mono(drop, rng.uniform(-1.0, 1.0), self._channels)
 
 
 class Vinyl:
@@ -74,7 +74,7 @@ class Vinyl:
 
     def __init__(self, channels: int, rate_hz: int, rng: np.random.Generator) -> None:
         self._surface = NoiseBand(300.0, 5000.0, 1, channels=channels, rate_hz=rate_hz, rng=rng)
-        self._turn = _Swing(33.333 / 60.0, rate_hz, rng)
+        self._turn = _SlowSine(33.333 / 60.0, rate_hz, rng)
         self._crackle = Crackle(channels, rate_hz, rng)
 
     def __call__(self, frames: int) -> np.ndarray:
@@ -97,7 +97,7 @@ class Room:
             25.0, 90.0, 1, channels=channels, rate_hz=rate_hz, rng=rng, common=0.5
         )
         self._air = NoiseBand(200.0, 2500.0, 1, channels=channels, rate_hz=rate_hz, rng=rng)
-        self._hum = [_Swing(often_hz, rate_hz, rng) for often_hz in (50.0, 100.0, 150.0)]
+        self._hum = [_SlowSine(often_hz, rate_hz, rng) for often_hz in (50.0, 100.0, 150.0)]
 
     def __call__(self, frames: int) -> np.ndarray:
         """Return the next frames [shape=(channels, frames)]."""
@@ -107,7 +107,7 @@ class Room:
         return self._murmur(frames) + 0.12 * self._air(frames) + hum
 
 
-class _Swing:
+class _SlowSine:
     """A sine that goes on from block to block, from a phase of its own."""
 
     def __init__(self, often_hz: float, rate_hz: int, rng: np.random.Generator) -> None:

@@ -14,8 +14,8 @@ from lofigen_kit.api import (
     Take,
     field_validator,
     hookimpl,
-    inside,
     model_validator,
+    resolve_inside,
 )
 from lofigen_kit_plugins.beatmaker.harmony import PROGRESSION_NAMES, parse_key
 from lofigen_kit_plugins.beatmaker.kits import FONT_KITS, KITS
@@ -53,20 +53,20 @@ class _Arranger(Source):
 
     @field_validator("key")
     @classmethod
-    def _key_reads(cls, key: str | None) -> str | None:
+    def _check_key(cls, key: str | None) -> str | None:
         if key is not None:
             parse_key(key)
         return key
 
     @field_validator("progression")
     @classmethod
-    def _progression_exists(cls, name: str | None) -> str | None:
-        return _one_of(name, PROGRESSION_NAMES)
+    def _check_progression(cls, name: str | None) -> str | None:
+        return _check_choice(name, PROGRESSION_NAMES)
 
     @model_validator(mode="after")
-    def _kit_exists(self) -> Self:
+    def _check_kit(self) -> Self:
         known = tuple(KITS) if self.soundfont is None else (*KITS, *FONT_KITS)
-        _one_of(self.kit, known)
+        _check_choice(self.kit, known)
         return self
 
     def make_take(self, ctx: Context) -> Take:
@@ -75,9 +75,9 @@ class _Arranger(Source):
         from lofigen_kit_plugins.beatmaker.render import render
 
         brief = Brief(**self.model_dump(include={field.name for field in fields(Brief)}))
-        font = None if self.soundfont is None else inside(ctx.root, self.soundfont)
+        font = None if self.soundfont is None else resolve_inside(ctx.root, self.soundfont)
         try:
-            arrangement = self._played(arrange(brief, ctx.rng, _palette(font)))
+            arrangement = self._select_parts(arrange(brief, ctx.rng, _palette(font)))
         except ValueError as error:
             raise InputError(str(error), where="source") from None
         score = arrangement.score
@@ -89,7 +89,7 @@ class _Arranger(Source):
             group=arrangement.progression,
         )
 
-    def _played(self, arrangement: Arrangement) -> Arrangement:
+    def _select_parts(self, arrangement: Arrangement) -> Arrangement:
         """Return what of the arrangement is played."""
         return arrangement
 
@@ -114,7 +114,7 @@ class Solo(_Arranger):
     use: Literal["beatmaker-solo"] = "beatmaker-solo"
     part: Literal["keys", "bass", "drums"] = "keys"
 
-    def _played(self, arrangement: Arrangement) -> Arrangement:
+    def _select_parts(self, arrangement: Arrangement) -> Arrangement:
         return arrangement.solo(self.part)
 
 
@@ -122,16 +122,16 @@ def _palette(font: Path | None) -> Palette:
     """Return the instruments to choose from: the plugin's own, and those of a soundfont."""
     from lofigen_kit_plugins.beatmaker.arranger import Palette
     from lofigen_kit_plugins.beatmaker.instruments import SAMPLE_RATE_HZ
-    from lofigen_kit_plugins.beatmaker.soundfont import available
+    from lofigen_kit_plugins.beatmaker.soundfont import list_instruments
 
     own = Palette()
     if font is None:
         return own
-    kits, keys, basses = available(font, SAMPLE_RATE_HZ)
+    kits, keys, basses = list_instruments(font, SAMPLE_RATE_HZ)
     return Palette((*own.kits, *kits), (*own.keys, *keys), (*own.basses, *basses))
 
 
-def _one_of(name: str | None, names: tuple[str, ...]) -> str | None:
+def _check_choice(name: str | None, names: tuple[str, ...]) -> str | None:
     if name is not None and name not in names:
         raise ValueError(f"{name!r} is not one of {', '.join(names)}")
     return name

@@ -10,7 +10,7 @@ import numpy as np
 
 from lofigen_kit.api import Hit, Note, Score
 from lofigen_kit_plugins.beatmaker.harmony import (
-    MODE_OF,
+    PROGRESSION_MODES,
     PROGRESSIONS,
     Chord,
     Mode,
@@ -33,7 +33,7 @@ Solo = Literal["keys", "bass", "drums"]
 BEATS_PER_BAR = 4
 TONIC_NAMES = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 STROKES = {"X": 0.9, "x": 0.65, "g": 0.22, "?": 0.6}
-COMES_AND_GOES = 0.4
+OPTIONAL_STROKE_PROBABILITY = 0.4
 """How likely a `?` of a pattern is played in a bar."""
 
 
@@ -93,15 +93,15 @@ def arrange(brief: Brief, rng: np.random.Generator, palette: Palette | None = No
     """
     # One generator a concern, so that fixing the key leaves the drums as they were.
     settings, harmony, drums = rng.spawn(3)
-    tempo_bpm = _or(brief.tempo_bpm, round(float(settings.uniform(65, 92)), 1))
-    swing_pct = _or(brief.swing_pct, round(float(settings.uniform(54, 66)), 1))
+    tempo_bpm = _prefer_asked(brief.tempo_bpm, round(float(settings.uniform(65, 92)), 1))
+    swing_pct = _prefer_asked(brief.swing_pct, round(float(settings.uniform(54, 66)), 1))
     tonic, mode, progression = _key_and_progression(brief, settings)
     palette = palette or Palette()
     kit, keys, bass = (
         str(settings.choice(names)) for names in (palette.kits, palette.keys, palette.basses)
     )
-    kit = _or(brief.kit, kit)
-    clock = _Clock(tempo_bpm, swing_pct, brief.bars)
+    kit = _prefer_asked(brief.kit, kit)
+    clock = _SwingClock(tempo_bpm, swing_pct, brief.bars)
     chords = [PROGRESSIONS[mode][progression][bar % 4] for bar in range(brief.bars)]
     score = Score(
         tempo_bpm=tempo_bpm,
@@ -120,7 +120,7 @@ def arrange(brief: Brief, rng: np.random.Generator, palette: Palette | None = No
     return Arrangement(score, progression, kit, keys, bass)
 
 
-def _or(asked: T | None, drawn: T) -> T:
+def _prefer_asked(asked: T | None, drawn: T) -> T:
     return drawn if asked is None else asked
 
 
@@ -131,17 +131,17 @@ def _key_and_progression(brief: Brief, rng: np.random.Generator) -> tuple[int, M
     if brief.key is not None:
         tonic, mode = parse_key(brief.key)
     elif brief.progression is not None:
-        mode = MODE_OF[brief.progression]
+        mode = PROGRESSION_MODES[brief.progression]
     drawn = str(rng.choice(list(PROGRESSIONS[mode])))
-    progression = _or(brief.progression, drawn)
-    if MODE_OF[progression] != mode:
+    progression = _prefer_asked(brief.progression, drawn)
+    if PROGRESSION_MODES[progression] != mode:
         fitting = ", ".join(PROGRESSIONS[mode])
         raise ValueError(f"the progression {progression!r} is not in {mode}; in {mode}: {fitting}")
     return tonic, mode, progression
 
 
 @dataclass(frozen=True)
-class _Clock:
+class _SwingClock:
     """Musical time to seconds, with swing."""
 
     tempo_bpm: float
@@ -171,7 +171,7 @@ class _Clock:
 
 
 def _play_chords(
-    chords: list[Chord], tonic: int, clock: _Clock, rng: np.random.Generator
+    chords: list[Chord], tonic: int, clock: _SwingClock, rng: np.random.Generator
 ) -> list[Note]:
     """Comp: two rhythms that alternate, rolled chords, the top note a little louder."""
     rhythms = [COMPING[str(name)] for name in rng.choice(list(COMPING), 2, replace=False)]
@@ -198,7 +198,7 @@ def _play_chords(
 
 
 def _play_bass(
-    chords: list[Chord], tonic: int, clock: _Clock, rng: np.random.Generator
+    chords: list[Chord], tonic: int, clock: _SwingClock, rng: np.random.Generator
 ) -> list[Note]:
     """Play the roots with one of the lines, another in every fourth bar."""
     usual, turn = (BASS_LINES[str(name)] for name in rng.choice(list(BASS_LINES), 2))
@@ -226,7 +226,7 @@ def _bass_note(pitch_class: int) -> int:
     return 29 + (pitch_class - 29) % 12
 
 
-def _play_drums(clock: _Clock, rng: np.random.Generator) -> list[Hit]:
+def _play_drums(clock: _SwingClock, rng: np.random.Generator) -> list[Hit]:
     """Play one pattern with a late snare; the last bar of four may leave or add a kick."""
     pattern: DrumPattern = DRUM_PATTERNS[str(rng.choice(list(DRUM_PATTERNS)))]
     lateness_s = {"kick": 0.0, "snare": rng.uniform(0.0, 0.02), "hat": rng.uniform(-0.004, 0.008)}
@@ -235,7 +235,7 @@ def _play_drums(clock: _Clock, rng: np.random.Generator) -> list[Hit]:
     for bar in range(clock.bars):
         for drum, line in (("kick", pattern.kick), ("snare", pattern.snare), ("hat", pattern.hat)):
             for step, stroke in enumerate(line):
-                if stroke == "." or (stroke == "?" and rng.random() > COMES_AND_GOES):
+                if stroke == "." or (stroke == "?" and rng.random() > OPTIONAL_STROKE_PROBABILITY):
                     continue
                 accent = 0.85 if drum == "hat" and step % 4 else 1.0
                 time_s = clock.step_s(bar, step) + lateness_s[drum] + rng.normal(0, looseness_s)

@@ -79,7 +79,9 @@ PROGRESSIONS: dict[Mode, dict[str, tuple[Chord, ...]]] = {
     },
 }
 PROGRESSION_NAMES = tuple(name for table in PROGRESSIONS.values() for name in table)
-MODE_OF: dict[str, Mode] = {name: mode for mode, table in PROGRESSIONS.items() for name in table}
+PROGRESSION_MODES: dict[str, Mode] = {
+    name: mode for mode, table in PROGRESSIONS.items() for name in table
+}
 
 
 def parse_key(key: str) -> tuple[int, Mode]:

@@ -57,7 +57,9 @@ def _strike(arrangement: Arrangement, hit: Hit, font: Path | None) -> np.ndarray
     if kit in KITS:
         stroke = hit.velocity**1.3 * one_shot(KITS[kit][hit.drum])
     else:
-        stroke = soundfont.play_stroke(_needed(font), kit, hit.drum, hit.velocity, SAMPLE_RATE_HZ)
+        stroke = soundfont.play_stroke(
+            _require_font(font), kit, hit.drum, hit.velocity, SAMPLE_RATE_HZ
+        )
     return np.asarray(DRUM_PEAK[hit.drum] * stroke)
 
 
@@ -73,10 +75,10 @@ def _play(arrangement: Arrangement, note: Note, font: Path | None) -> np.ndarray
         (arrangement.bass, BASS_GAIN) if note.part == "bass" else (arrangement.keys, KEYS_GAIN)
     )
     loudness = gain * soundfont.RMS_OF_PEAK
-    return soundfont.play_note(_needed(font), name, note, SAMPLE_RATE_HZ, loudness=loudness)
+    return soundfont.play_note(_require_font(font), name, note, SAMPLE_RATE_HZ, loudness=loudness)
 
 
-def _needed(font: Path | None) -> Path:
+def _require_font(font: Path | None) -> Path:
     if font is None:
         raise ValueError("the arrangement has an instrument of a soundfont, and there is none")
     return font

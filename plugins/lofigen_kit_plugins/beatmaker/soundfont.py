@@ -86,14 +86,14 @@ class Font:
 
 
 @cache
-def load(path: Path, rate_hz: int) -> Font:
+def load_font(path: Path, rate_hz: int) -> Font:
     """Return a font, read once."""
     return Font(path, rate_hz)
 
 
-def available(path: Path, rate_hz: int) -> tuple[list[str], list[str], list[str]]:
+def list_instruments(path: Path, rate_hz: int) -> tuple[list[str], list[str], list[str]]:
     """Return the kits, keys and basses that a font has, by name."""
-    font = load(path, rate_hz)
+    font = load_font(path, rate_hz)
     return (
         [name for name, number in FONT_KITS.items() if font.has(DRUM_BANK, number)],
         [name for name, number in FONT_KEYS.items() if font.has(0, number)],
@@ -113,7 +113,7 @@ def play_note(path: Path, name: str, note: Note, rate_hz: int, *, loudness: floa
             with; fonts differ by 20 dB.
     """
     number = FONT_KEYS[name] if note.part == "chords" else FONT_BASSES[name]
-    sound = load(path, rate_hz).play(
+    sound = load_font(path, rate_hz).play(
         0, number, round(note.midi), note.velocity, held_s=note.duration_s, tail_s=TAIL_S
     )
     return np.asarray(loudness / _level(path, number, MIDDLE[note.part], rate_hz) * sound)
@@ -127,12 +127,12 @@ def play_stroke(path: Path, kit: str, drum: str, velocity: float, rate_hz: int) 
 
 @lru_cache(maxsize=512)
 def _stroke(path: Path, kit: str, drum: str, velocity: float, rate_hz: int) -> np.ndarray:
-    return load(path, rate_hz).play(
+    return load_font(path, rate_hz).play(
         DRUM_BANK, FONT_KITS[kit], KEY_OF_DRUM[drum], velocity, held_s=0.3, tail_s=0.3
     )
 
 
 @cache
 def _level(path: Path, number: int, key: int, rate_hz: int) -> float:
-    loud = load(path, rate_hz).play(0, number, key, 1.0, held_s=LOUD_S, tail_s=0.0)
+    loud = load_font(path, rate_hz).play(0, number, key, 1.0, held_s=LOUD_S, tail_s=0.0)
     return float(np.sqrt(np.mean(loud**2)))

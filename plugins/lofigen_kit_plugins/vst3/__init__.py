@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from lofigen_kit.api import (
+    AudioFormat,
     BlockEffect,
     Context,
     Effect,
     Field,
     InputError,
     Process,
-    Sound,
     field_validator,
     hookimpl,
-    inside,
+    resolve_inside,
 )
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Vst3(BlockEffect):
 
     @field_validator("parameters", mode="before")
     @classmethod
-    def _are_settings(cls, values: Any) -> Any:
+    def _check_settings(cls, values: Any) -> Any:
         if isinstance(values, dict):
             for name, value in values.items():
                 number = isinstance(value, bool | int | float) and abs(value) <= _LARGEST
@@ -76,11 +76,11 @@ class Vst3(BlockEffect):
         """As long as the user says: a plugin need not know."""
         return self.ring_s
 
-    def latency_frames(self, sound: Sound) -> int:
+    def latency_frames(self, sound: AudioFormat) -> int:
         """Return a bound of what plugins hold back; one that holds back less is held up."""
         return round(_LONGEST_LATENCY_S * sound.sample_rate_hz)
 
-    def start(self, sound: Sound, ctx: Context) -> Process:
+    def start(self, sound: AudioFormat, ctx: Context) -> Process:
         """Return the plugin, from a clean state.
 
         Where it takes no mono it hears the sound on both sides, of which the mean is returned;
@@ -92,9 +92,9 @@ class Vst3(BlockEffect):
         """
         import numpy as np
 
-        from lofigen_kit.api.dsp import Board
+        from lofigen_kit.api.dsp import PedalboardChain
 
-        path = _found(self.path, ctx.root)
+        path = _find_plugin_file(self.path, ctx.root)
         facts = self._facts(path, sound.sample_rate_hz)
         late = self.latency_frames(sound)
         if facts.latency_frames > late:
@@ -102,9 +102,9 @@ class Vst3(BlockEffect):
                 f"path: {path.name!r} is {facts.latency_frames} frames late: {late} are the limit"
             )
 
-        def board(channels: int) -> Board:
+        def board(channels: int) -> PedalboardChain:
             heard = replace(sound, channels=channels)
-            return Board([self._loaded(path, facts, heard)], heard, late)
+            return PedalboardChain([self._load_instance(path, facts, heard)], heard, late)
 
         if sound.channels in facts.channels:
             whole = board(sound.channels)
@@ -125,16 +125,16 @@ class Vst3(BlockEffect):
 
         if self.mix == 0.0 and not self.curves:
             return {}
-        path = _found(self.path, root)
+        path = _find_plugin_file(self.path, root)
         facts = self._facts(path)
         return {f"vst3 {facts.name}": f"{facts.version} sha256:{sha256(path)}".strip()}
 
     def _facts(self, path: Path, rate_hz: int = 44_100) -> Facts:
-        from lofigen_kit_plugins.vst3.file import facts_of
+        from lofigen_kit_plugins.vst3.file import probe_facts
 
-        return facts_of(path, self.plugin_name, self.parameters, rate_hz)
+        return probe_facts(path, self.plugin_name, self.parameters, rate_hz)
 
-    def _loaded(self, path: Path, facts: Facts, sound: Sound) -> pedalboard.VST3Plugin:
+    def _load_instance(self, path: Path, facts: Facts, sound: AudioFormat) -> pedalboard.VST3Plugin:
         """Return a new instance, set and silent.
 
         pedalboard lets it hear noise as it is loaded, which not every plugin forgets when it is
@@ -158,7 +158,7 @@ def _mean(pair: np.ndarray) -> np.ndarray:
     return mean
 
 
-def _found(path: str, root: Path | None) -> Path:
+def _find_plugin_file(path: str, root: Path | None) -> Path:
     """Return the file of a plugin that is installed, or that lies within the preset's folder.
 
     Raises:
@@ -170,7 +170,7 @@ def _found(path: str, root: Path | None) -> Path:
     if root is None or (installed and here.is_absolute()):
         return here
     try:
-        return inside(root, path)
+        return resolve_inside(root, path)
     except InputError as error:
         folders = ", ".join(str(folder) for folder in _plugin_folders())
         raise InputError(

@@ -38,7 +38,7 @@ class Facts:
     latency_frames: int
 
 
-def facts_of(
+def probe_facts(
     path: Path, name: str | None, settings: Mapping[str, bool | float | str], rate_hz: int
 ) -> Facts:
     """Return what is known of a plugin; a file is tried once in a process, until it changes.
@@ -58,7 +58,7 @@ def facts_of(
             f"path: there is no VST3 plugin {str(path)!r}", remedy="name a file or bundle .vst3"
         )
     stamp = tuple(binary.stat().st_mtime_ns for binary in _binaries(path))
-    found, trouble = _tried(path.absolute(), stamp, name, json.dumps(settings), rate_hz)
+    found, trouble = _run_probe(path.absolute(), stamp, name, json.dumps(settings), rate_hz)
     if trouble:
         raise InputError(f"path: {path.name!r} {trouble}", remedy="name another plugin")
     if "name" not in found:
@@ -78,11 +78,11 @@ def facts_of(
             f"path: {found['name']!r} is no effect: instruments cannot stand in the rack",
             remedy="name an effect",
         )
-    _check(found["name"], found["parameters"], settings)
+    _check_parameter_values(found["name"], found["parameters"], settings)
     return Facts(found["name"], found["version"], tuple(found["channels"]), found["latency_frames"])
 
 
-def _check(
+def _check_parameter_values(
     plugin: str,
     parameters: Mapping[str, Mapping[str, Any]],
     settings: Mapping[str, bool | float | str],
@@ -123,7 +123,7 @@ def _check_value(name: str, value: bool | float | str, takes: Mapping[str, Any])
 
 
 @cache
-def _tried(
+def _run_probe(
     path: Path,
     stamp: tuple[int, ...],  # noqa: ARG001 - a key of the cache
     name: str | None,

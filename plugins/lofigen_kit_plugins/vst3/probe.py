@@ -22,7 +22,7 @@ _BLOCK = 8192
 _LEVEL = 0.5
 
 
-def tried(
+def probe_plugin(
     path: str, name: str | None = None, rate_hz: int = 44_100, settings: Mapping[str, Any] = {}
 ) -> dict[str, Any]:
     """Return what a file holds, and of one plugin in it all that one needs to know to run it.
@@ -55,7 +55,7 @@ def tried(
         "version": plugin.version,
         "effect": effect,
         "parameters": parameters,
-        "channels": [n for n in (1, 2) if effect and _takes(plugin, n, rate_hz)],
+        "channels": [n for n in (1, 2) if effect and _accepts_channels(plugin, n, rate_hz)],
         "latency_frames": plugin.reported_latency_samples,
     }
 
@@ -70,7 +70,7 @@ def _range(parameter: Any) -> dict[str, Any]:
     return {"type": "text", "values": parameter.valid_values}
 
 
-def _takes(plugin: pedalboard.VST3Plugin, channels: int, rate_hz: int) -> bool:
+def _accepts_channels(plugin: pedalboard.VST3Plugin, channels: int, rate_hz: int) -> bool:
     """Return whether a plugin takes so many channels; let it hear silence and noise in them."""
     import numpy as np
 
@@ -94,7 +94,7 @@ def main() -> None:
     asked = parser.parse_args()
     with os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8") as answer:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-        json.dump(tried(asked.path, asked.name, asked.rate_hz, asked.settings), answer)
+        json.dump(probe_plugin(asked.path, asked.name, asked.rate_hz, asked.settings), answer)
 
 
 if __name__ == "__main__":

@@ -12,26 +12,26 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from lofigen_kit.components.contracts import LawSampler, Sampler
-from lofigen_kit.engine import Stream, TorchStream, Track, generate
+from lofigen_kit.components.contracts import ParametricSampler, Sampler
+from lofigen_kit.engine import CompiledDecoder, TorchDecoder, Track, generate
 from lofigen_kit.engine.batch import _Job
 from lofigen_kit.engine.reference import generate_track
 from lofigen_kit.errors import RenderError
 from lofigen_kit.nn.checkpoint import Network
-from lofigen_kit.nn.sampling import DrawLaw, HeadKind, draw
-from lofigen_kit.nn.spec import stack
+from lofigen_kit.nn.sampling import HeadKind, SamplingParams, draw
+from lofigen_kit.nn.spec import make_stack_spec
 
 LARGEST = np.finfo(np.float32).max
 HEADS: dict[HeadKind, int] = {"mse": 1, "mol": 9, "mulaw": 256}
 
 
-class Compiled(LawSampler):
+class Compiled(ParametricSampler):
     """Draw by a law."""
 
     use: Literal["compiled"] = "compiled"
 
-    def law(self) -> DrawLaw:
-        return DrawLaw()
+    def sampling_params(self) -> SamplingParams:
+        return SamplingParams()
 
 
 class InPython(Sampler):
@@ -47,7 +47,7 @@ class InPython(Sampler):
 
 def overflowing(head: HeadKind, layer: int, sign: float) -> Network:
     """Return a network in which one layer's sums overflow at once, to one side."""
-    spec = stack([(1, 4, 3), (4, 4, 3), (4, HEADS[head], 3)], head=head, mixtures=3)
+    spec = make_stack_spec([(1, 4, 3), (4, 4, 3), (4, HEADS[head], 3)], head=head, mixtures=3)
     weights = [np.zeros((o, i, 3), np.float32) for i, o in ((1, 4), (4, 4), (4, HEADS[head]))]
     biases = [np.ones(w.shape[0], np.float32) for w in weights]
     weights[layer][:] = sign * LARGEST / spec.input_scale
@@ -60,13 +60,13 @@ def by_stream(network: Network, sampler: Sampler, track: Track) -> None:
 
 
 def by_one_lane(network: Network, sampler: Sampler, track: Track) -> None:
-    stream = Stream(network, sampler)
+    stream = CompiledDecoder(network, sampler)
     stream.prime(track)
     _Job([track], None).report(stream.run(64))
 
 
 def by_torch(network: Network, sampler: Sampler, track: Track) -> None:
-    _Job([track], None).work(TorchStream(network, sampler, lanes=1, device="cpu"))
+    _Job([track], None).work(TorchDecoder(network, sampler, lanes=1, device="cpu"))
 
 
 def by_ring(network: Network, sampler: Sampler, track: Track) -> None:
@@ -97,6 +97,6 @@ def test_an_infinity_is_an_error(
 def test_one_number_that_is_not_finite_spoils_the_draw(head: HeadKind, wrong: float) -> None:
     outputs = np.zeros((2, HEADS[head]), np.float32)
     outputs[1, -1] = wrong
-    drawn = draw(outputs, head, DrawLaw(spread=0.5), np.full((2, 2), 0.5))
+    drawn = draw(outputs, head, SamplingParams(spread=0.5), np.full((2, 2), 0.5))
     assert np.isfinite(drawn[0])
     assert np.isnan(drawn[1])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from lofigen_kit.api import DrawLaw, Field, LawSampler, Sampler, hookimpl
+from lofigen_kit.api import Field, ParametricSampler, Sampler, SamplingParams, hookimpl
 
 
-class Calm(LawSampler):
+class Calm(ParametricSampler):
     """Draws from the likeliest components alone, and nearer to what is expected.
 
     Attributes:
@@ -19,9 +19,9 @@ class Calm(LawSampler):
     share: float = Field(default=0.9, ge=0.01, le=1)
     calm: float = Field(default=0.5, ge=0, le=1)
 
-    def law(self) -> DrawLaw:
+    def sampling_params(self) -> SamplingParams:
         """Say it as a law, which the compiled engine follows."""
-        return DrawLaw(top_p=self.share, spread=1.0 - self.calm)
+        return SamplingParams(top_p=self.share, spread=1.0 - self.calm)
 
 
 @hookimpl

@@ -42,9 +42,9 @@ class Dilated(Model):
 
     def _untrained(self) -> Network:
         import numpy as np
-        from lofigen_kit.api import expected_shapes, network_of, stack
+        from lofigen_kit.api import assemble_network, expected_shapes, make_stack_spec
 
-        spec = stack(self.layers, head="mol", mixtures=2)
+        spec = make_stack_spec(self.layers, head="mol", mixtures=2)
         rng = np.random.default_rng(self.seed)
         tensors = {}
         for name, shape in expected_shapes(spec).items():
@@ -58,7 +58,7 @@ class Dilated(Model):
         head = f"layers.{len(_DILATIONS)}"
         tensors[f"{head}.weight"] *= 0.02
         tensors[f"{head}.bias"][-2:] = -4.0  # the logistics' widths, about 0.02 of full scale
-        return network_of(spec, tensors, {"licence": "CC0-1.0"})
+        return assemble_network(spec, tensors, {"licence": "CC0-1.0"})
 
 
 @hookimpl

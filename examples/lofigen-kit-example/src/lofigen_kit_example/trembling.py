@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Literal
 
-from lofigen_kit.api import BlockEffect, Context, Effect, Field, Process, Sound, hookimpl
+from lofigen_kit.api import AudioFormat, BlockEffect, Context, Effect, Field, Process, hookimpl
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +23,7 @@ class Trembling(BlockEffect):
     rate_hz: float = Field(default=4.0, ge=0.01, le=20)
     depth_db: float = Field(default=6.0, ge=0, le=60)
 
-    def start(self, sound: Sound, ctx: Context) -> Process:
+    def start(self, sound: AudioFormat, ctx: Context) -> Process:
         """Return what goes through the sound block by block, and holds its place between them."""
         import numpy as np
 
