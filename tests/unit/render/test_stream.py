@@ -494,7 +494,7 @@ import sys, numpy as np
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from lofigen_kit.render.stream import Endless
-from test_endless import small, RATE_HZ
+from test_stream import small, RATE_HZ
 
 def highest():
     [line] = [line for line in open("/proc/self/status") if line.startswith("VmHWM")]

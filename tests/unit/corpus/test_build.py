@@ -208,7 +208,7 @@ def test_songs_are_written_whole_or_not_at_all(
     def fails(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("lofigen_kit.audio.files.fsync", fails)
+    monkeypatch.setattr("lofigen_kit.runtime.files.fsync", fails)
     with pytest.raises(RenderError, match="No space left"):
         write()
     assert contents(tmp_path) == before

@@ -224,7 +224,7 @@ def test_a_failure_in_the_middle_leaves_nothing(
     def fails(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("lofigen_kit.audio.files.fsync", fails)
+    monkeypatch.setattr("lofigen_kit.runtime.files.fsync", fails)
     path = tmp_path / "a.wav"
     with pytest.raises(RenderError, match=r"a\.wav: writing failed \(No space left on device\)"):
         write(path, noise())
@@ -253,7 +253,7 @@ def test_an_interrupt_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     def interrupted(_: int) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("lofigen_kit.audio.files.fsync", interrupted)
+    monkeypatch.setattr("lofigen_kit.runtime.files.fsync", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write_atomic(tmp_path / "a", b"data")
     assert list(tmp_path.iterdir()) == []
