@@ -89,7 +89,7 @@ def _load_recording(
         samples = np.tile(recording.mono().samples, (channels, 1))
     first = int(rng.integers(samples.shape[1]))
     repeated = LoopedRecording(samples, round(_FADE_S * rate_hz), first)
-    loudness_lufs = integrated_lufs(AudioBuffer(repeated.once, rate_hz))
+    loudness_lufs = integrated_lufs(AudioBuffer(repeated.cycle, rate_hz))
     if math.isinf(loudness_lufs):
         raise InputError("there is nothing to be heard in it", where=path, remedy="name another")
     return repeated, loudness_lufs
