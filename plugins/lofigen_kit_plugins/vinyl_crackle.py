@@ -37,7 +37,9 @@ class VinylCrackle(BlockEffect):
         def process(block: np.ndarray, now: VinylCrackle) -> np.ndarray:
             nonlocal left
             count = block.shape[1]
-            noise = crackle(count, rate_hz=now.rate_hz, pop_rate_hz=now.pop_rate_hz, frames_left=left)
+            noise = crackle(
+                count, rate_hz=now.rate_hz, pop_rate_hz=now.pop_rate_hz, frames_left=left
+            )
             if left is not None:
                 left -= count
             return block + noise * 10.0 ** (level_db(now.level_dbfs, count) / 20.0)
