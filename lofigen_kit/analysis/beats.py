@@ -104,7 +104,7 @@ def _refine_tempo_bpm(strength: np.ndarray, tempo_bpm: float) -> float:
 
 
 def _phase_s(strength: np.ndarray, beat_s: float) -> float:
-    """Return the first beat in seconds: the peak of the onset strength folded by the beat period."""
+    """Return the first beat in seconds: the peak of the onset strength folded by the period."""
     bin_count = round(beat_s / HOP_S)
     phase = (np.arange(len(strength)) * HOP_S / beat_s) % 1.0
     bins = np.minimum((phase * bin_count).astype(int), bin_count - 1)
