@@ -14,7 +14,7 @@ Blocks = Iterator[np.ndarray]
 
 
 def split_blocks(samples: np.ndarray, size: int = BLOCK) -> Blocks:
-    """Yield a whole sound [shape=(channels, frames)] in blocks of `size` frames; the last is shorter."""
+    """Yield a whole sound [shape=(channels, frames)] in blocks; the last block may be shorter."""
     for start in range(0, samples.shape[1], size):
         yield samples[:, start : start + size]
 

@@ -87,12 +87,12 @@ class AudioBuffer:
 
 @dataclass(frozen=True)
 class AudioFormat:
-    """The format of a sound that an effect will process.
+    """What an effect is about to hear.
 
     Attributes:
-        channels: Number of channels.
-        frames: Length of the whole sound.
-        sample_rate_hz: Sample rate.
+        channels: How many there are.
+        frames: How long it is in all.
+        sample_rate_hz: Frames a second.
     """
 
     channels: int
@@ -106,7 +106,7 @@ class AudioFormat:
 
     @property
     def endless(self) -> bool:
-        """Whether the sound is a stream, which has no length."""
+        """Whether it goes on and on, and has no length that one could ask for."""
         return False
 
 
