@@ -68,7 +68,7 @@ class VinylWarp(BlockEffect):
         return math.ceil(2.0 * swing_s * sound.sample_rate_hz) + 1
 
     def _whole_turns_hz(self, sound: AudioFormat) -> float:
-        """Return the nearest rate with whole turns in the sound; the same rate for endless ones."""
+        """Return the nearest rate with whole turns in the sound; for endless sounds, the rate."""
         if sound.endless:
             return self.rate_hz
         turns = round(self.rate_hz * sound.duration_s)

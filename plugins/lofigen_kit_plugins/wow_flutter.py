@@ -133,7 +133,7 @@ class _TapeTransport:
         self._slope = -(self._lead + end_lead) / max(remaining, 1)
 
     def _round_to_whole_cycles(self, rate_hz: float) -> float:
-        """Return the nearest rate with whole cycles in the sound; the same rate for endless ones."""
+        """Return the nearest rate with whole cycles in the sound; for endless sounds, the rate."""
         if self._sound.endless:
             return rate_hz
         cycles = round(rate_hz * self._sound.duration_s)
