@@ -7,8 +7,8 @@ class Tremolo(Effect):
     """Lowers and raises the level in time with the beat.
 
     Attributes:
-        depth_db: How far it falls.
-        period_beats: How many beats go by from one fall to the next.
+        depth_db: The greatest reduction.
+        period_beats: Length of one cycle in beats.
     """
 
     use: Literal["tremolo"] = "tremolo"

@@ -1,4 +1,4 @@
-"""Hearing: drums, beats, pitch, noise, colour and a whole score from finished audio."""
+"""Analysis of finished audio: drums, beats, pitch, noise floor, spectrum, and a whole score."""
 
 from __future__ import annotations
 

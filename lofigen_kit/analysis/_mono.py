@@ -1,4 +1,4 @@
-"""What every analysis hears: one channel at the network's rate."""
+"""The common input of all analyses: one channel at the network's sample rate."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ RATE_HZ = 8_000
 def mono_8k(audio: AudioBuffer) -> np.ndarray:
     """Return the mean of all channels at 8 kHz [shape=(frames,), dtype=float64].
 
-    A recording and what a network at 8 kHz makes of it are so heard alike.
+    So a recording and the output of a network at 8 kHz are analysed at the same bandwidth.
+
+    Args:
+        audio: Any rate and number of channels.
     """
     from lofigen_kit.dsp.resample import resample
 

@@ -1,4 +1,4 @@
-"""How well the onsets that were heard agree with those that were written."""
+"""Agreement between detected onsets and the onsets of a score."""
 
 from __future__ import annotations
 
@@ -19,31 +19,40 @@ def onset_f_measure(
     *,
     optional: np.ndarray | None = None,
 ) -> float:
-    """Return the F-measure of onsets, matched one to one as `mir_eval.onset.f_measure` does.
+    """Return the F-measure of onsets, matched one to one as by `mir_eval.onset.f_measure`.
 
     Args:
-        reference: The true onsets in seconds [shape=(onsets,)], ascending.
-        estimated: Those that were heard, likewise.
-        window_s: How far apart a pair may be.
-        optional: Onsets that may be heard or not, such as ghost notes: an estimate that no
-            reference claims but one of these does is not counted.
+        reference: The true onsets in seconds, ascending [shape=(onsets,)].
+        estimated: The detected onsets in seconds, ascending [shape=(onsets,)].
+        window_s: The greatest distance of a matched pair.
+        optional: Onsets that need not be detected, such as ghost notes, in seconds, ascending: an
+            estimate that matches no reference but one of these is not counted.
 
     Returns:
-        0 to 1. By convention 0 where the reference or the estimate is empty, and 1 where both are.
+        0 to 1. By convention 0 if only one of reference and estimate is empty, and 1 if both are.
     """
-    hit = _match_onsets(reference, estimated, window_s)
-    hits, heard = int(hit.sum()), len(estimated)
+    matched = _match_onsets(reference, estimated, window_s)
+    hits, estimates = int(matched.sum()), len(estimated)
     if optional is not None:
-        heard -= int(_match_onsets(optional, estimated[~hit], window_s).sum())
-    if len(reference) + heard == 0:
+        estimates -= int(_match_onsets(optional, estimated[~matched], window_s).sum())
+    if len(reference) + estimates == 0:
         return 1.0
-    return 2.0 * hits / (len(reference) + heard)
+    return 2.0 * hits / (len(reference) + estimates)
 
 
 def drum_f_measure(audio: AudioBuffer, score: Score, drum: Drum, window_s: float = 0.05) -> float:
-    """Return how well a drum of the score is heard in the audio, by `onset_f_measure`.
+    """Return how well the onsets of a drum in the audio match the score; see `onset_f_measure`.
 
-    Plain strokes (velocity 0.35 and above) have to be heard; ghost notes may be.
+    Plain strokes (velocity 0.35 and above) must be detected; ghost notes are optional.
+
+    Args:
+        audio: Any rate and number of channels.
+        score: The score, in time with the audio.
+        drum: `kick`, `snare` or `hat`.
+        window_s: The greatest distance of a matched pair.
+
+    Returns:
+        0 to 1.
     """
     ghosts = [h.onset_s for h in score.hits if h.drum == drum and h.velocity < PLAIN_STROKE]
     return onset_f_measure(
@@ -55,19 +64,19 @@ def drum_f_measure(audio: AudioBuffer, score: Score, drum: Drum, window_s: float
 
 
 def _match_onsets(reference: np.ndarray, estimated: np.ndarray, window_s: float) -> np.ndarray:
-    """Return which estimates a largest one-to-one matching uses [shape=(len(estimated),)].
+    """Return which estimates belong to a maximum one-to-one matching [shape=(len(estimated),)].
 
-    On a line, pairing the earliest with the earliest that is near enough is already a largest
-    matching: no general graph algorithm is needed.
+    For points on a line, pairing the earliest with the earliest within the window is already a
+    maximum matching; no general graph algorithm is needed.
     """
-    used = np.zeros(len(estimated), dtype=bool)
+    matched = np.zeros(len(estimated), dtype=bool)
     i = j = 0
     while i < len(reference) and j < len(estimated):
         if abs(reference[i] - estimated[j]) <= window_s:
-            used[j] = True
+            matched[j] = True
             i, j = i + 1, j + 1
         elif reference[i] < estimated[j]:
             i += 1
         else:
             j += 1
-    return used
+    return matched

@@ -1,4 +1,4 @@
-"""Tempo and the place of the beats, in a piece of constant tempo."""
+"""Tempo and beat positions of a piece with constant tempo."""
 
 from __future__ import annotations
 
@@ -9,34 +9,36 @@ from lofigen_kit.audio.buffer import AudioBuffer
 
 HOP_S = 0.016
 FLUX_LAG_S = 0.025
-"""How far the spectral flux peaks behind an onset: the window hears it before it is in full."""
+"""Delay of the spectral flux peak after an onset: the analysis window must first reach the
+sound."""
 
 SLOWEST_BPM, FASTEST_BPM = 55.0, 112.0
-"""A little over an octave, so that of a tempo, its half and its double one is found."""
+"""A range of a little over an octave, so that of a tempo, its half and its double one is found."""
 LIKELY_BPM, PRIOR_OCTAVES = 80.0, 0.6
 COMB_BEATS = (0.25, 0.5, 1.0, 2.0, 4.0)
-"""The periods at which a bar repeats itself, from a sixteenth to the bar."""
+"""The periods of repetition within a bar, from a sixteenth to the bar, in beats."""
 
 LONGEST_LOOP_S = 40.0
-"""A longer recording is not taken for a loop that was cut to whole bars."""
+"""A longer recording is not treated as a loop of whole bars."""
 LOOP_FIT = 0.9
 
 
 def beat_track(audio: AudioBuffer) -> tuple[float, float]:
     """Return the tempo and the first beat.
 
-    The tempo is the one at whose sixteenths, eighths, beats, half bars and bars the onset
-    strength is most like itself (a comb over the autocorrelation: Davies and Plumbley, IEEE
-    TASLP 15, 2007), weighted by a log-normal prior around 80 BPM (Ellis, JNMR 36, 2007). Where a
-    tempo fits almost as well that makes a short recording whole bars long, it is that one, and
+    The tempo is the one at whose sixteenths, eighths, beats, half bars and bars the onset strength
+    correlates best with itself (a comb over the autocorrelation: Davies and Plumbley, IEEE TASLP
+    15, 2007), weighted by a log-normal prior around 80 BPM (Ellis, JNMR 36, 2007). For a short
+    recording, a tempo that makes it whole bars long is preferred if it fits almost as well; it is
     exact.
 
     Args:
-        audio: Any rate and number of channels; the longer, the surer.
+        audio: Any rate and number of channels; a longer recording gives a more reliable result.
 
     Returns:
-        tempo_bpm: 55 to 112; `LIKELY_BPM` where nothing is struck.
-        start_s: The first beat's place, from 0 to less than one beat.
+        tempo_bpm: 55 to 112; `LIKELY_BPM` if there are no onsets or the recording is shorter than 1
+            s.
+        start_s: Position of the first beat, from 0 to less than one beat.
     """
     import librosa
 
@@ -53,7 +55,7 @@ def beat_track(audio: AudioBuffer) -> tuple[float, float]:
 
 
 def _autocorrelation(strength: np.ndarray) -> np.ndarray:
-    """Return the autocorrelation, 1 at lag 0, as if the piece went on for ever."""
+    """Return the autocorrelation, 1 at lag 0, corrected for the shorter overlap at long lags."""
     frames = len(strength)
     spectrum = np.fft.rfft(strength - strength.mean(), 2 * frames)
     products = np.fft.irfft(np.abs(spectrum) ** 2)[:frames]
@@ -62,26 +64,27 @@ def _autocorrelation(strength: np.ndarray) -> np.ndarray:
 
 
 def _tempo_bpm(autocorrelation: np.ndarray, duration_s: float) -> float:
+    """Return the tempo with the best fit, or one of whole bars if it fits almost as well."""
     octaves = np.log2(FASTEST_BPM / SLOWEST_BPM)
-    free_bpm = SLOWEST_BPM * 2.0 ** np.arange(0.0, octaves, 0.001)
-    free_fit = _fit(autocorrelation, free_bpm)
+    candidates_bpm = SLOWEST_BPM * 2.0 ** np.arange(0.0, octaves, 0.001)
+    fit = _fit(autocorrelation, candidates_bpm)
     if duration_s <= LONGEST_LOOP_S:
         loop_bpm = 60.0 * np.arange(4, 80, 4) / duration_s
         loop_bpm = loop_bpm[(loop_bpm >= SLOWEST_BPM) & (loop_bpm <= FASTEST_BPM)]
         loop_fit = _fit(autocorrelation, loop_bpm)
-        if loop_fit.size and loop_fit.max() >= LOOP_FIT * free_fit.max():
+        if loop_fit.size and loop_fit.max() >= LOOP_FIT * fit.max():
             return float(loop_bpm[loop_fit.argmax()])
-    return float(free_bpm[free_fit.argmax()])
+    return float(candidates_bpm[fit.argmax()])
 
 
 def _fit(autocorrelation: np.ndarray, tempo_bpm: np.ndarray) -> np.ndarray:
     """Return how well each tempo explains the autocorrelation [shape=(len(tempo_bpm),)]."""
     lags = np.arange(len(autocorrelation))
-    wanted = np.outer(COMB_BEATS, 60.0 / tempo_bpm / HOP_S)
-    likeness = np.interp(wanted, lags, autocorrelation)
-    # The last lags are means over too little.
-    known = wanted < 0.8 * len(autocorrelation)
-    comb = (likeness * known).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    comb_lags = np.outer(COMB_BEATS, 60.0 / tempo_bpm / HOP_S)
+    correlations = np.interp(comb_lags, lags, autocorrelation)
+    # The longest lags are averages over too few frames.
+    reliable = comb_lags < 0.8 * len(autocorrelation)
+    comb = (correlations * reliable).sum(axis=0) / np.maximum(reliable.sum(axis=0), 1)
     prior = np.exp(-0.5 * (np.log2(tempo_bpm / LIKELY_BPM) / PRIOR_OCTAVES) ** 2)
     return np.asarray(comb * prior)
 
@@ -89,24 +92,27 @@ def _fit(autocorrelation: np.ndarray, tempo_bpm: np.ndarray) -> np.ndarray:
 def _refine_tempo_bpm(strength: np.ndarray, tempo_bpm: float) -> float:
     """Return the tempo within 0.5 % at whose beats, eighths and sixteenths the spectrum peaks.
 
-    The autocorrelation of a few bars is blunt; over many minutes its error adds up to beats.
+    The autocorrelation of a few bars has a low resolution; over many minutes its error grows to
+    whole beats.
     """
     frames = len(strength)
     spectrum = np.abs(np.fft.rfft(strength - strength.mean(), 4 * frames))
     candidates = tempo_bpm * np.linspace(0.995, 1.005, 2001)
     cycles = np.outer((1, 2, 4), candidates / 60.0 * HOP_S * 4 * frames)
-    lines = np.interp(cycles, np.arange(len(spectrum)), spectrum)
-    return float(candidates[lines.sum(axis=0).argmax()])
+    magnitudes = np.interp(cycles, np.arange(len(spectrum)), spectrum)
+    return float(candidates[magnitudes.sum(axis=0).argmax()])
 
 
 def _phase_s(strength: np.ndarray, beat_s: float) -> float:
-    """Return where in its period a beat falls: the strongest place of all beats laid together."""
-    places = round(beat_s / HOP_S)
+    """Return the first beat in seconds: the peak of the onset strength folded by the period."""
+    bin_count = round(beat_s / HOP_S)
     phase = (np.arange(len(strength)) * HOP_S / beat_s) % 1.0
-    bins = np.minimum((phase * places).astype(int), places - 1)
-    profile = np.bincount(bins, strength, places) / np.bincount(bins, minlength=places).clip(1)
-    # The place is the middle of three, so that a peak between two is not torn.
-    rounded = profile + np.roll(profile, 1) + np.roll(profile, -1)
-    start_s = (int(rounded.argmax()) + 0.5) * beat_s / places - HOP_S / 2 - FLUX_LAG_S
-    # Just before the recording begins is its very start, not a beat later.
+    bins = np.minimum((phase * bin_count).astype(int), bin_count - 1)
+    profile = np.bincount(bins, strength, bin_count) / np.bincount(bins, minlength=bin_count).clip(
+        1
+    )
+    # The sum over three bins keeps a peak between two bins in one piece.
+    smoothed = profile + np.roll(profile, 1) + np.roll(profile, -1)
+    start_s = (int(smoothed.argmax()) + 0.5) * beat_s / bin_count - HOP_S / 2 - FLUX_LAG_S
+    # A beat just before the recording is placed at its start, not one beat later.
     return max(start_s, 0.0)

@@ -1,8 +1,8 @@
-"""The collapse doctor: has a network stopped playing?
+"""Collapse detection: whether an autoregressive network has stopped making music.
 
-Autoregressive networks fail in a few well-known ways: they fall silent, settle on a constant or a
-hum, run away into noise, lock into a short loop, or stick to full scale. Each is looked for in
-windows, so that a take that dies in its last ten seconds is found.
+Such networks fail in a few well-known ways: they fall silent, settle on a constant or a hum, drift
+into noise, lock into a short period, or clip. Each fault is tested in short windows, so a take that
+collapses in its last ten seconds is found.
 """
 
 from __future__ import annotations
@@ -15,12 +15,18 @@ import numpy as np
 from lofigen_kit.audio.buffer import AudioBuffer
 
 WINDOW_S = 2.0
-"""Longer than any rest of a beat at 65 BPM, so that a window always holds a stroke."""
+"""Longer than any rest at 65 BPM, so that every window of music contains a stroke."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What is wrong, and from when to when."""
+    """A fault and the time in which it occurs.
+
+    Attributes:
+        fault: A key of `FAULTS`.
+        start_s: Its start in seconds.
+        end_s: Its end in seconds.
+    """
 
     fault: str
     start_s: float
@@ -28,10 +34,12 @@ class Finding:
 
 
 def examine(audio: AudioBuffer) -> list[Finding]:
-    """Return every stretch in which the sound has collapsed; neighbours of one fault are joined.
+    """Return every stretch in which the sound has collapsed.
+
+    Adjacent windows with the same fault are joined.
 
     Args:
-        audio: What a network played, before any effect.
+        audio: The output of a network, before any effect; any rate and number of channels.
     """
     samples = audio.mono().samples[0].astype(np.float64)
     findings: list[Finding] = []
@@ -49,6 +57,7 @@ def examine(audio: AudioBuffer) -> list[Finding]:
 
 
 def _append(findings: list[Finding], new: Finding) -> None:
+    """Append a finding, or extend the last one if it is of the same fault and adjacent."""
     last = findings[-1] if findings else None
     if last and last.fault == new.fault and abs(last.end_s - new.start_s) < 1e-6:
         findings[-1] = Finding(new.fault, last.start_s, new.end_s)
@@ -57,23 +66,23 @@ def _append(findings: list[Finding], new: Finding) -> None:
 
 
 def _is_silent(window: np.ndarray, _rate: int) -> bool:
-    """Below -55 dBFS, which a room's noise alone stays under."""
+    """Return whether the level is below -55 dBFS, that of room noise."""
     return bool(np.sqrt(np.mean(window**2)) < 10 ** (-55 / 20))
 
 
 def _is_constant(window: np.ndarray, _rate: int) -> bool:
-    """A mean larger than all that moves around it."""
+    """Return whether the mean is larger than the standard deviation."""
     return bool(abs(window.mean()) > window.std())
 
 
 def _is_clipping(window: np.ndarray, _rate: int) -> bool:
-    """One sample in fifty at full scale."""
+    """Return whether one sample in fifty is at full scale."""
     return bool(np.mean(np.abs(window) > 0.99) > 0.02)
 
 
 def _is_hum(window: np.ndarray, rate: int) -> bool:
-    """Nine tenths of the energy within 6 Hz of one line, and a level that stands still."""
-    if _level_spread_db(window, rate) >= 1.0:  # asked first, since it costs nothing
+    """Return whether 90 % of the energy is within 6 Hz of one frequency, at a constant level."""
+    if _level_spread_db(window, rate) >= 1.0:  # tested first, since it is cheap
         return False
     power = np.abs(np.fft.rfft(window * np.hanning(len(window)))) ** 2
     reach = max(1, round(6.0 * len(window) / rate))
@@ -83,7 +92,10 @@ def _is_hum(window: np.ndarray, rate: int) -> bool:
 
 
 def _is_noise(window: np.ndarray, rate: int) -> bool:
-    """A flat spectrum (Wiener entropy over 0.25; white noise has 0.56) that stands still."""
+    """Return whether the spectrum is flat (Wiener entropy over 0.25), at a constant level.
+
+    White noise has a Wiener entropy of 0.56.
+    """
     if _level_spread_db(window, rate) >= 3.0:
         return False
     frames = _frames(window, max(rate // 16, 2))
@@ -93,7 +105,7 @@ def _is_noise(window: np.ndarray, rate: int) -> bool:
 
 
 def _is_locked(window: np.ndarray, rate: int) -> bool:
-    """A repetition within 50 ms, exact to -30 dB, of a level that stands still."""
+    """Return whether the sound repeats within 50 ms, exact to -30 dB, at a constant level."""
     if _level_spread_db(window, rate) >= 0.5:
         return False
     centred = window - window.mean()
@@ -112,7 +124,7 @@ FAULTS: dict[str, Callable[[np.ndarray, int], bool]] = {
     "noise": _is_noise,
     "periodic lock": _is_locked,
 }
-"""Each fault and its test, in the order in which one excludes the next."""
+"""Each fault and its test, in order of precedence."""
 
 
 def _frames(window: np.ndarray, size: int) -> np.ndarray:
@@ -121,6 +133,6 @@ def _frames(window: np.ndarray, size: int) -> np.ndarray:
 
 
 def _level_spread_db(window: np.ndarray, rate: int) -> float:
-    """Return how much the level moves: the deviation over 60 ms frames in dB; music has over 2."""
+    """Return the standard deviation of the level of 60 ms frames in dB; music has over 2."""
     levels = np.sqrt((_frames(window, max(rate * 6 // 100, 1)) ** 2).mean(axis=1)) + 1e-9
     return float(np.std(20.0 * np.log10(levels)))

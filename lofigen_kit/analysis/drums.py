@@ -1,10 +1,11 @@
-"""Which drum was struck when, heard from a finished mix.
+"""Drum onset detection in a finished mix.
 
-A drum stroke is a short hill in its band; what else sounds there (a bass note, an electric piano,
-hiss) is a step or a floor. The white top-hat of mathematical morphology keeps exactly the hills
-shorter than a given time (Serra, Image Analysis and Mathematical Morphology, 1982): each bin's
-magnitude less its opening along time. It is the idea of harmonic-percussive separation by median
-filters (Fitzgerald, 2010) with a sharper edge: a step leaves no trace, however high it is.
+A drum stroke is a short peak in its frequency band; other sounds there (a bass note, an electric
+piano, hiss) are steps or a constant level. The white top-hat of mathematical morphology keeps
+exactly the peaks shorter than a given time (Serra, Image Analysis and Mathematical Morphology,
+1982): the magnitude of each bin less its opening along time. It resembles harmonic-percussive
+separation by median filters (Fitzgerald, 2010) with sharper limits: a step leaves no trace, however
+high it is.
 """
 
 from __future__ import annotations
@@ -19,26 +20,27 @@ from lofigen_kit.music.score import Drum
 
 HOP_S = 0.005
 LEAD_IN_S = 0.1
-"""Silence put before the audio, so that a stroke on its first sample rises from somewhere."""
+"""Silence put before the audio, so that a stroke on the first sample has a rising edge."""
 
 
 @dataclass(frozen=True)
 class DrumTraits:
-    """How one drum differs from all that sounds with it, at 8 kHz.
+    """What separates one drum from other sounds, at 8 kHz.
 
     Attributes:
-        low_hz: The lower edge of the band where it stands out.
-        high_hz: The upper edge.
-        window_s: The spectrum's window.
-        shortest_s: A hill shorter than this is a click of something else.
-        longest_s: One longer than this is a note.
-        median: Whether the median over the band's bins is its level: it is deaf to partials,
-            which are loud in few bins. Else the mean, for a band with no partials in it.
-        threshold: The least height, in parts of a typical loud stroke's.
-        audible: A piece whose typical loud stroke is less than this part of its RMS level is
+        low_hz: Lower edge of its band.
+        high_hz: Upper edge of its band.
+        window_s: Window of the spectrum.
+        shortest_s: A shorter peak is a click of something else.
+        longest_s: A longer peak is a note.
+        median: Whether the level of the band is the median of its bins, which ignores partials, as
+            they are loud in few bins. Else it is the mean, for a band without partials.
+        threshold: The least height, relative to a typical loud stroke.
+        audible: If a typical loud stroke is below this part of the piece's RMS level, the piece is
             without the drum.
         apart_s: The least time between two strokes.
-        shadow_s: How long after a stroke a lower hill is its own, beating with a note.
+        shadow_s: For this long after a stroke, a lower peak belongs to that stroke: it beats with a
+            note.
     """
 
     low_hz: float
@@ -93,19 +95,20 @@ TRAITS: dict[Drum, DrumTraits] = {
 }
 """Found by a grid search on renderings of the beatmaker with noise at -40 dB."""
 SHADOW = 0.7
-"""A hill lower than this part of the stroke before is in its shadow."""
+"""A peak below this part of the previous stroke is in its shadow."""
 RISE = 0.15
-"""An onset is where the hill has risen by this part of its height."""
+"""An onset is where the activation has risen by this part of its height."""
 
 
 def drum_onsets(audio: AudioBuffer, drum: Drum) -> np.ndarray:
-    """Return when a drum was struck.
+    """Return the onsets of a drum.
 
-    Kick and snare are tuned to plain strokes; ghost notes are found where they are loud enough.
+    The thresholds for kick and snare are tuned to plain strokes; ghost notes are found if they are
+    loud enough.
 
     Args:
-        audio: Any rate and number of channels; what lies above 4 kHz is not used, so that a
-            recording and what a network at 8 kHz makes of it are heard alike.
+        audio: Any rate and number of channels. Nothing above 4 kHz is used, so a recording and the
+            output of a network at 8 kHz are treated alike.
         drum: `kick`, `snare` or `hat`.
 
     Returns:
@@ -115,53 +118,57 @@ def drum_onsets(audio: AudioBuffer, drum: Drum) -> np.ndarray:
 
 
 def drum_strokes(audio: AudioBuffer, drum: Drum) -> tuple[np.ndarray, np.ndarray]:
-    """Return when a drum was struck, and how hard.
+    """Return the onsets of a drum and the heights of its strokes.
+
+    Args:
+        audio: Any rate and number of channels.
+        drum: `kick`, `snare` or `hat`.
 
     Returns:
-        Seconds, ascending [shape=(strokes,)], and heights, 1 for a typical loud stroke of the
-        piece [shape=(strokes,)].
+        Onsets in seconds, ascending [shape=(strokes,)], and heights, relative to a typical loud
+        stroke of the piece [shape=(strokes,)].
     """
     from scipy.signal import find_peaks
 
     traits, samples = TRAITS[drum], mono_8k(audio)
-    nothing = np.zeros(0), np.zeros(0)
+    no_strokes = np.zeros(0), np.zeros(0)
     if not samples.any():
-        return nothing
-    hills = _activation(samples, traits)
-    loud = _typical_loud(hills)
+        return no_strokes
+    activation = _activation(samples, traits)
+    loud = _typical_loud(activation)
     if loud <= traits.audible * np.sqrt(np.mean(samples**2)):
-        return nothing
-    hills = hills / loud
+        return no_strokes
+    activation = activation / loud
     peaks, _ = find_peaks(
-        hills,
+        activation,
         height=traits.threshold,
         prominence=traits.threshold,
         distance=round(traits.apart_s / HOP_S),
     )
-    peaks = _drop_shadowed_peaks(peaks, hills, round(traits.shadow_s / HOP_S))
-    feet = np.array([_foot(hills, peak) for peak in peaks])
-    return np.maximum(feet * HOP_S - LEAD_IN_S, 0.0), hills[peaks]
+    peaks = _drop_shadowed_peaks(peaks, activation, round(traits.shadow_s / HOP_S))
+    onset_frames = np.array([_find_onset(activation, peak) for peak in peaks])
+    return np.maximum(onset_frames * HOP_S - LEAD_IN_S, 0.0), activation[peaks]
 
 
-def _drop_shadowed_peaks(peaks: np.ndarray, hills: np.ndarray, shadow: int) -> np.ndarray:
-    """Return the peaks without those that are low beside one that was kept just before."""
+def _drop_shadowed_peaks(peaks: np.ndarray, activation: np.ndarray, shadow: int) -> np.ndarray:
+    """Return the peaks without those in the shadow of a higher one that was kept before."""
     kept: list[int] = []
     for peak in peaks:
         recent = (k for k in kept[-3:] if peak - k <= shadow)
-        if all(hills[peak] >= SHADOW * hills[k] for k in recent):
+        if all(activation[peak] >= SHADOW * activation[k] for k in recent):
             kept.append(int(peak))
     return np.asarray(kept, dtype=int)
 
 
 def _activation(samples: np.ndarray, traits: DrumTraits) -> np.ndarray:
-    """Return how much of a drum sounds every 5 ms, from `LEAD_IN_S` before the audio on."""
+    """Return the drum's activation every 5 ms, starting `LEAD_IN_S` before the audio."""
     from scipy.ndimage import grey_opening
 
     magnitude = _band_magnitude(samples, traits)
     if traits.shortest_s:
         magnitude = grey_opening(magnitude, size=(1, _odd_frames(traits.shortest_s)))
-    hills = magnitude - grey_opening(magnitude, size=(1, _odd_frames(traits.longest_s)))
-    return np.asarray(np.median(hills, axis=0) if traits.median else hills.mean(axis=0))
+    top_hat = magnitude - grey_opening(magnitude, size=(1, _odd_frames(traits.longest_s)))
+    return np.asarray(np.median(top_hat, axis=0) if traits.median else top_hat.mean(axis=0))
 
 
 def _band_magnitude(samples: np.ndarray, traits: DrumTraits) -> np.ndarray:
@@ -173,24 +180,24 @@ def _band_magnitude(samples: np.ndarray, traits: DrumTraits) -> np.ndarray:
     frequency_hz = np.fft.rfftfreq(size, 1.0 / RATE_HZ)
     band = (frequency_hz >= traits.low_hz) & (frequency_hz <= traits.high_hz)
     window = np.hanning(size)
-    # In pieces: an hour's frames at once are 3 GB.
+    # In pieces: the frames of an hour at once take 3 GB.
     pieces = np.array_split(frames, 1 + len(frames) // 8192)
     spectra = [np.abs(np.fft.rfft(piece * window, axis=1)[:, band]) for piece in pieces]
     return np.asarray(np.concatenate(spectra).T / window.sum())
 
 
-def _typical_loud(hills: np.ndarray) -> float:
-    """Return the median over three-second stretches of the highest hill: no single bang rules."""
+def _typical_loud(activation: np.ndarray) -> float:
+    """Return the median of the maxima of 3 s stretches, which ignores a single loud stroke."""
     stretch = round(3.0 / HOP_S)
-    starts = range(0, max(1, len(hills) - stretch // 2), stretch)
-    return float(np.median([hills[start : start + stretch].max() for start in starts]))
+    starts = range(0, max(1, len(activation) - stretch // 2), stretch)
+    return float(np.median([activation[start : start + stretch].max() for start in starts]))
 
 
-def _foot(hills: np.ndarray, peak: int) -> int:
-    """Return the frame where a hill begins: `RISE` of the way up from its lowest point before."""
-    before = hills[max(0, peak - round(0.1 / HOP_S)) : peak + 1]
-    level = before.min() + RISE * (before[-1] - before.min())
-    return peak - int(np.argmax(before[::-1] <= level))
+def _find_onset(activation: np.ndarray, peak: int) -> int:
+    """Return the frame at which a peak has risen by `RISE` from the lowest point before it."""
+    rise = activation[max(0, peak - round(0.1 / HOP_S)) : peak + 1]
+    level = rise.min() + RISE * (rise[-1] - rise.min())
+    return peak - int(np.argmax(rise[::-1] <= level))
 
 
 def _odd_frames(duration_s: float) -> int:

@@ -1,11 +1,11 @@
-"""How loud it is where a piece is silent: the noise floor between its notes.
+"""The noise floor between the notes of a piece.
 
-A note that rings hides the noise behind it, and a piece is seldom silent in all bands at once.
-But every band is silent at times, and the reference rendering says when: in each bin of its
-spectrogram, the floor is measured in the frames in which that bin is quietest. Since the frames
-are chosen by the reference and not by what is judged, noise is read without bias (a minimum
-statistic over the judged sound itself would read it too low: Martin, IEEE TSAP 9, 2001), and the
-median over these frames is deaf to a note that is let go a little late.
+A ringing note hides the noise behind it, and a piece is seldom silent in all bands at once. But
+every band is silent at times, and a reference rendering tells when. In each frequency bin, the
+floor is measured in the frames in which the reference is quietest. The frames are chosen from the
+reference and not from the audio, so the estimate is unbiased; a minimum statistic over the audio
+itself would be too low (Martin, IEEE TSAP 9, 2001). The median over these frames ignores a note
+that is released a little late.
 """
 
 from __future__ import annotations
@@ -16,40 +16,41 @@ from lofigen_kit.analysis._mono import RATE_HZ, mono_8k
 from lofigen_kit.audio.buffer import AudioBuffer
 
 WINDOW, HOP = 512, 128
-"""64 ms and 16 ms."""
+"""64 ms and 16 ms at 8 kHz."""
 LOWEST_HZ = 250.0
-"""Below, a bass and its drum leave too little time in which nothing sounds."""
+"""Below it, bass and kick drum leave too little silence."""
 QUIET_SHARE = 0.05
-"""The frames of a bin in which the reference is taken to be silent."""
+"""The share of frames of a bin in which the reference is taken as silent."""
 MEDIAN_OF_EXPONENTIAL = np.log(2.0)
-"""The power of noise in one bin is exponentially distributed: this is its median, 1 its mean."""
+"""The median of an exponential distribution of mean 1: the power of noise in a bin has this
+form."""
 SILENCE_DBFS = -120.0
 
 
 def noise_floor_dbfs(audio: AudioBuffer, reference: AudioBuffer) -> float:
-    """Return the level of what sounds between 250 Hz and 4 kHz where a reference is silent.
+    """Return the level between 250 Hz and 4 kHz where the reference is silent, in dBFS.
 
     Args:
-        audio: What is judged, at least 64 ms; any rate and number of channels.
-        reference: The same piece as it should be, in time with it; what one has more than the
-            other at the end is not compared. The audio itself, for the floor of the reference.
+        audio: The sound to measure, at least 64 ms; any rate and number of channels.
+        reference: The same piece without noise, in time with it; the end of the longer one is
+            ignored. Pass `audio` itself to measure the floor of a reference.
 
     Returns:
-        0 dB is a mean square of 1; white noise reads 0.3 dB less than its own level, as a
-        sixteenth of its band is not heard. At least -120.
+        At least -120; 0 dBFS is a mean square of 1. White noise gives 0.3 dB less than its own
+        level, because a sixteenth of its band is left out.
     """
-    heard, silent = _power(mono_8k(audio)), _power(mono_8k(reference))
-    frames = min(len(heard), len(silent))
+    power, reference_power = _power(mono_8k(audio)), _power(mono_8k(reference))
+    frames = min(len(power), len(reference_power))
     count = max(1, round(QUIET_SHARE * frames))
-    quietest = np.argpartition(silent[:frames], count - 1, axis=0)[:count]
-    floors = np.median(np.take_along_axis(heard, quietest, axis=0), axis=0)
+    quietest = np.argpartition(reference_power[:frames], count - 1, axis=0)[:count]
+    floors = np.median(np.take_along_axis(power, quietest, axis=0), axis=0)
     return float(max(10.0 * np.log10(floors.sum() / MEDIAN_OF_EXPONENTIAL + 1e-20), SILENCE_DBFS))
 
 
 def _power(samples: np.ndarray) -> np.ndarray:
     """Return a power spectrogram from `LOWEST_HZ` up [shape=(frames, bins)].
 
-    A frame's bins sum to the mean square of what it holds in the band.
+    The bins of a frame sum to the mean square of the band.
     """
     padded = np.pad(samples, (0, max(0, WINDOW - len(samples))))
     frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP]

@@ -1,4 +1,4 @@
-"""Which pitches sound: a constant-Q spectrum, its chroma, and how alike two chromas are."""
+"""Pitch analysis: a constant-Q spectrum, its chroma, and the similarity of two chromas."""
 
 from __future__ import annotations
 
@@ -15,18 +15,23 @@ from lofigen_kit.music.score import Score
 
 HOP_S = 0.064
 LOWEST_MIDI, PITCHES = 24, 72
-"""From C1 (32.7 Hz), the lowest string of any bass, to B6 (1976 Hz), half of what 8 kHz holds."""
+"""From C1 (32.7 Hz), the lowest string of any bass, to B6 (1976 Hz), half the bandwidth at 8
+kHz."""
 CHROMA_LOWEST_MIDI = 36
-"""Below C2 a kick drum sounds as loud as any note."""
+"""Below C2 a kick drum is as loud as any note."""
 SMOOTH_S = 0.45
-"""A drum stroke is shorter than half of this, a chord is longer: a running median parts them."""
+"""Length of the running median: a drum stroke is shorter than half of it, a chord is longer."""
 
 _BASS_LEVEL = 2.5
-"""How much louder than a chord's note a bass note is, in the tones that stand for a score."""
+"""Level of a bass note relative to a chord note in the tones that stand for a score."""
 
 
 def tuning_st(audio: AudioBuffer) -> float:
-    """Return how far the piece is tuned above A4 = 440 Hz, -0.5 to 0.5 semitones."""
+    """Return the tuning of a piece relative to A4 = 440 Hz, -0.5 to 0.5 semitones.
+
+    Args:
+        audio: Any rate and number of channels; 0 is returned if it has no pitch.
+    """
     import librosa
 
     _compile_alone()
@@ -41,9 +46,9 @@ def tuning_st(audio: AudioBuffer) -> float:
 
 @cache
 def _compile_alone() -> None:
-    """Let librosa compile what finds pitches while no other process does.
+    """Let librosa compile its pitch tracker while no other process does.
 
-    Two that write that cache at the same time leave one behind that crashes.
+    Two processes that write numba's cache at the same time can leave a file that crashes.
     """
     import librosa
     import platformdirs
@@ -57,11 +62,11 @@ def _compile_alone() -> None:
 
 
 def constant_q(audio: AudioBuffer, *, tuning_st: float = 0.0) -> np.ndarray:
-    """Return the magnitude at every semitone every 64 ms (Brown, JASA 89, 1991).
+    """Return the constant-Q magnitude of every semitone every 64 ms (Brown, JASA 89, 1991).
 
     Args:
         audio: Any rate and number of channels.
-        tuning_st: By how many semitones all pitches are above A4 = 440 Hz.
+        tuning_st: Tuning of the piece in semitones relative to A4 = 440 Hz.
 
     Returns:
         np.ndarray [shape=(72, frames)], from MIDI note 24 up.
@@ -82,23 +87,26 @@ def constant_q(audio: AudioBuffer, *, tuning_st: float = 0.0) -> np.ndarray:
 
 
 def _pad_to_minimum(samples: np.ndarray) -> np.ndarray:
-    """Return at least two seconds: librosa warns of less, six octaves down."""
+    """Pad with silence to at least two seconds: librosa warns for less, six octaves down."""
     return np.pad(samples, (0, max(0, 2 * RATE_HZ - len(samples))))
 
 
 def frame_times_s(frames: int) -> np.ndarray:
-    """Return the middle of each frame of `constant_q` and `chroma` in seconds."""
+    """Return the centre of each frame of `constant_q` and `chroma` in seconds [shape=(frames,)]."""
     return np.arange(frames) * HOP_S
 
 
 def find_held_partials(magnitude: np.ndarray) -> np.ndarray:
-    """Return what is held and stands above both its neighbours in pitch; all else becomes 0.
+    """Return the partials of held notes: all magnitudes that are no local maximum become 0.
 
-    A semitone's filter also hears the semitones beside it, and a drum is heard in all of them:
-    only a local maximum that outlasts a stroke is a partial.
+    The filter of a semitone also passes the neighbouring semitones, and a drum appears in all of
+    them. So only a local maximum along pitch that lasts longer than a stroke is a partial.
 
     Args:
-        magnitude: What `constant_q` gives [shape=(pitches, frames)].
+        magnitude: As `constant_q` returns it [shape=(pitches, frames)].
+
+    Returns:
+        np.ndarray [shape=(pitches, frames)].
     """
     from scipy.ndimage import median_filter
 
@@ -109,7 +117,10 @@ def find_held_partials(magnitude: np.ndarray) -> np.ndarray:
 
 
 def chroma(audio: AudioBuffer) -> np.ndarray:
-    """Return how much of each pitch class is held every 64 ms, the octaves from C2 up summed.
+    """Return the magnitude of each held pitch class every 64 ms, summed over octaves from C2 up.
+
+    Args:
+        audio: Any rate and number of channels.
 
     Returns:
         np.ndarray [shape=(12, frames)], from C; frame n is at n * 0.064 s.
@@ -118,30 +129,40 @@ def chroma(audio: AudioBuffer) -> np.ndarray:
     return np.asarray(partials.reshape(-1, 12, partials.shape[1]).sum(axis=0))
 
 
-def chroma_similarity(heard: np.ndarray, written: np.ndarray) -> float:
-    """Return the mean cosine of two chromas over the frames in which both sound, 0 to 1.
+def chroma_similarity(estimated: np.ndarray, reference: np.ndarray) -> float:
+    """Return the mean cosine similarity of two chromas over the frames in which both sound.
 
     Args:
-        heard: np.ndarray [shape=(12, frames)].
-        written: Likewise; the longer one's end is not compared. Each frame counts by how loud it
-            is here: in a chord's last breath there is little to be right or wrong about.
+        estimated: Chroma of the audio [shape=(12, frames)].
+        reference: Chroma of the score [shape=(12, frames)]; the end of the longer one is ignored.
+            Each frame is weighted by its level in the reference, so the fading end of a chord
+            counts little.
 
     Returns:
-        1 for the same harmony throughout; 0 where no frame of one sounds with one of the other.
+        0 to 1: 1 for the same harmony throughout; 0 if no frame sounds in both.
     """
-    frames = min(heard.shape[1], written.shape[1])
-    heard, written = heard[:, :frames], written[:, :frames]
-    level = np.linalg.norm(written, axis=0)
-    norms = np.linalg.norm(heard, axis=0) * level
+    frames = min(estimated.shape[1], reference.shape[1])
+    estimated, reference = estimated[:, :frames], reference[:, :frames]
+    level = np.linalg.norm(reference, axis=0)
+    norms = np.linalg.norm(estimated, axis=0) * level
     sounding = norms > 1e-9
     if not sounding.any():
         return 0.0
-    cosines = (heard * written).sum(axis=0)[sounding] / norms[sounding]
+    cosines = (estimated * reference).sum(axis=0)[sounding] / norms[sounding]
     return float(np.average(cosines, weights=level[sounding]))
 
 
 def render_score_tones(score: Score, frames: int, sample_rate_hz: int) -> AudioBuffer:
-    """Return a score's notes as plain decaying sines, which have the chroma that is written."""
+    """Return the notes of a score as decaying sines, whose chroma is that of the score.
+
+    Args:
+        score: The score.
+        frames: Length of the result.
+        sample_rate_hz: Sample rate of the result.
+
+    Returns:
+        One channel.
+    """
     chords, bass = render_conditioning(
         score, ("chords.sin", "bass.sin"), start=0, frames=frames, sample_rate_hz=sample_rate_hz
     )

@@ -1,4 +1,4 @@
-"""A score for a recording that has none, good enough to guide a network by."""
+"""Transcription: a score for a recording that has none, accurate enough to condition a network."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from lofigen_kit.errors import AudioError
 from lofigen_kit.music.score import PITCH_CLASSES, Drum, Hit, Note, Part, Score
 
 RANGES: dict[Part, range] = {"bass": range(28, 48), "chords": range(48, 85)}
-"""MIDI notes; a bass is looked for from E1 to B2, chords from C3 to C6."""
-MOST_NOTES: dict[Part, int] = {"bass": 1, "chords": 4}
+"""MIDI notes: a bass is searched from E1 to B2, chords from C3 to C6."""
+MAX_NOTES: dict[Part, int] = {"bass": 1, "chords": 4}
 MIN_NOTE_LEVELS: dict[Part, float] = {"bass": 0.1, "chords": 0.05}
-"""The least level of a note, in parts of its part's loudest."""
+"""The least level of a note, relative to the loudest of its part."""
 MIN_OVERALL_LEVEL = 0.02
-"""The same in parts of the piece's loudest note: below it there is no such part."""
+"""The least level of a note, relative to the loudest of the piece; below it the part is absent."""
 HARMONICS_ST = (12, 19, 24, 28, 31, 34, 36)
-"""Where the second to eighth harmonics of a note lie, in semitones above it."""
+"""The second to eighth harmonics of a note, in semitones above it."""
 HARMONIC_SHARES = 0.5 / np.arange(2, 9)
-"""How much of a note's level its harmonics may have without being notes themselves."""
+"""The level of each harmonic, relative to its note, that is not taken for a note itself."""
 
-# How well each degree of the scale fits the key, from the tonic up (Krumhansl and Kessler, 1982).
+# Key profiles of Krumhansl and Kessler (1982), in semitones from the tonic up.
 KEY_PROFILES = {
     "major": (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88),
     "minor": (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17),
 }
 MIN_KEY_CORRELATION = 0.5
-"""Below this correlation with every profile a piece has no key worth a name."""
+"""If no profile correlates better than this, the piece has no key."""
 
 
 def extract_score(audio: AudioBuffer) -> Score:
-    """Return the score that a recording seems to follow.
+    """Return the estimated score of a recording.
 
-    Drums are heard stroke by stroke; the bass and up to four chord notes beat by beat, from the
-    partials of a constant-Q spectrum. Velocities are relative: a piece's median stroke of a drum
-    is 0.7. Swing is not estimated, and bars are counted from the first beat heard.
+    Drums are detected stroke by stroke. The bass and up to four chord notes are estimated beat by
+    beat from the partials of a constant-Q spectrum. Velocities are relative: the median stroke of
+    each drum is 0.7. Swing is not estimated, and bars are counted from the first detected beat.
 
     Args:
         audio: Any rate and number of channels, in constant tempo.
@@ -51,20 +51,21 @@ def extract_score(audio: AudioBuffer) -> Score:
         raise AudioError("there is no sound to take a score from")
     audio = audio.mono()
     tempo_bpm, start_s = beat_track(audio)
-    notes = _notes(audio, tempo_bpm, start_s)
+    notes = _estimate_notes(audio, tempo_bpm, start_s)
     bar_s = 4 * 60.0 / tempo_bpm
     return Score(
         tempo_bpm=tempo_bpm,
-        key=_key(notes),
+        key=_estimate_key(notes),
         bars=round(max(audio.duration_s - start_s, 0.0) / bar_s),
         start_s=start_s,
         duration_s=audio.duration_s,
         notes=notes,
-        hits=_hits(audio),
+        hits=_detect_hits(audio),
     )
 
 
-def _hits(audio: AudioBuffer) -> tuple[Hit, ...]:
+def _detect_hits(audio: AudioBuffer) -> tuple[Hit, ...]:
+    """Return the strokes of all drums in order of time."""
     hits = []
     for drum in get_args(Drum):
         times_s, heights = drum_strokes(audio, drum)
@@ -74,51 +75,52 @@ def _hits(audio: AudioBuffer) -> tuple[Hit, ...]:
     return tuple(sorted(hits, key=lambda hit: hit.onset_s))
 
 
-def _notes(audio: AudioBuffer, tempo_bpm: float, start_s: float) -> tuple[Note, ...]:
+def _estimate_notes(audio: AudioBuffer, tempo_bpm: float, start_s: float) -> tuple[Note, ...]:
+    """Return the notes of all parts, each at least one beat long."""
     tuning = tuning_st(audio)
     partials = find_held_partials(constant_q(audio, tuning_st=tuning))
-    edges_s = _slots(tempo_bpm, start_s, audio.duration_s)
+    edges_s = _beat_edges_s(tempo_bpm, start_s, audio.duration_s)
     frames = np.minimum(np.round(edges_s / HOP_S).astype(int), partials.shape[1] - 1)
     slots = zip(frames[:-1], np.maximum(frames[1:], frames[:-1] + 1), strict=True)
     levels = np.array([_suppress_harmonics(partials[:, a:b].mean(axis=1)) for a, b in slots]).T
     return tuple(n for part in RANGES for n in _held_notes(part, levels, edges_s, tuning))
 
 
-def _slots(tempo_bpm: float, start_s: float, duration_s: float) -> np.ndarray:
-    """Return the edges of the beats, with what comes before the first one and after the last."""
+def _beat_edges_s(tempo_bpm: float, start_s: float, duration_s: float) -> np.ndarray:
+    """Return the edges of the beats in seconds, and the start and end of the recording."""
     beats_s = np.arange(start_s, duration_s, 60.0 / tempo_bpm)
     return np.unique(np.concatenate([[0.0], beats_s, [duration_s]]))
 
 
 def _suppress_harmonics(partials: np.ndarray) -> np.ndarray:
-    """Return the level of each note, 0 where a partial is the harmonic of a lower one.
+    """Return the level of each note, 0 where a partial is a harmonic of a lower note.
 
-    The strongest partial is a note; what its harmonics may explain is taken away, and the next
-    one is looked for in the rest (Klapuri, ISMIR 2006), the bass before the chords.
+    The strongest partial is a note. Its expected harmonics are subtracted, and the next note is
+    searched in the rest (Klapuri, ISMIR 2006), the bass before the chords.
     """
     rest, levels = partials.copy(), np.zeros_like(partials)
     for part, pitches in RANGES.items():
-        within = slice(pitches.start - LOWEST_MIDI, pitches.stop - LOWEST_MIDI)
-        for _ in range(MOST_NOTES[part]):
-            pitch = within.start + int(rest[within].argmax())
+        span = slice(pitches.start - LOWEST_MIDI, pitches.stop - LOWEST_MIDI)
+        for _ in range(MAX_NOTES[part]):
+            pitch = span.start + int(rest[span].argmax())
             if rest[pitch] <= 0:
                 break
             levels[pitch] = rest[pitch]
             harmonics = np.array([pitch + step for step in HARMONICS_ST])
-            inside = harmonics < len(rest)
-            rest[harmonics[inside]] -= rest[pitch] * HARMONIC_SHARES[inside]
+            in_range = harmonics < len(rest)
+            rest[harmonics[in_range]] -= rest[pitch] * HARMONIC_SHARES[in_range]
             rest[pitch] = 0.0
     return levels
 
 
 def _held_notes(part: Part, levels: np.ndarray, edges_s: np.ndarray, tuning: float) -> list[Note]:
-    """Return the notes of one part, one for each run of beats in which a pitch sounds."""
+    """Return the notes of one part: one for each run of beats in which a pitch sounds."""
     rows = levels[[midi - LOWEST_MIDI for midi in RANGES[part]]]
-    heard = rows > max(MIN_NOTE_LEVELS[part] * rows.max(), MIN_OVERALL_LEVEL * levels.max())
-    typical = float(np.median(rows[heard])) if heard.any() else 1.0
+    active = rows > max(MIN_NOTE_LEVELS[part] * rows.max(), MIN_OVERALL_LEVEL * levels.max())
+    typical = float(np.median(rows[active])) if active.any() else 1.0
     notes = []
-    for midi, row, on in zip(RANGES[part], rows, heard, strict=True):
-        changes = np.flatnonzero(np.diff(np.concatenate([[False], on, [False]])))
+    for midi, row, row_active in zip(RANGES[part], rows, active, strict=True):
+        changes = np.flatnonzero(np.diff(np.concatenate([[False], row_active, [False]])))
         for first, last in zip(changes[::2], changes[1::2], strict=True):
             velocity = 0.7 * row[first:last].mean() / typical
             notes.append(
@@ -133,8 +135,8 @@ def _held_notes(part: Part, levels: np.ndarray, edges_s: np.ndarray, tuning: flo
     return notes
 
 
-def _key(notes: tuple[Note, ...]) -> str:
-    """Return the key whose profile correlates best with how long each pitch class sounds."""
+def _estimate_key(notes: tuple[Note, ...]) -> str:
+    """Return the key whose profile correlates best with the duration of each pitch class, or ""."""
     weights = np.zeros(12)
     for note in notes:
         weights[round(note.midi) % 12] += note.duration_s * note.velocity

@@ -1,1 +1,1 @@
-"""Sound as samples and as files: buffers, blocks, formats, and what a file says of its music."""
+"""Audio in memory and in files: buffers, blocks, formats, metadata, hashes."""

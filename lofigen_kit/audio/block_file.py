@@ -1,4 +1,4 @@
-"""A temporary file of blocks: what does not fit into memory between two passes over a sound."""
+"""A temporary file of blocks, for a sound that does not fit into memory between two passes."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from lofigen_kit.errors import RenderError
 
 
 class BlockFile:
-    """Blocks that are kept in a file, in order, and can be gone through as often as one likes.
+    """A sequence of blocks in a temporary file; it can be iterated repeatedly.
 
-    The file has no name where the system allows that, so that nothing can leave it behind.
+    Where the system allows it, the file has no name, so it cannot be left behind.
 
     Args:
-        folder: Where there is room.
+        folder: Folder of the file; it must have room.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -33,7 +33,11 @@ class BlockFile:
         self._file.close()
 
     def append(self, block: np.ndarray, /) -> None:
-        """Keep one more block [shape=(channels, frames), dtype=float32]."""
+        """Append one block [shape=(channels, frames), dtype=float32].
+
+        Raises:
+            RenderError: if the disk is full or fails.
+        """
         data = _bytes_of(np.ascontiguousarray(block))
         try:
             self._file.seek(self._end)
@@ -43,21 +47,21 @@ class BlockFile:
                 data = data[written:]
         except OSError as error:
             raise RenderError(
-                f"there is no room for a temporary file ({error.strerror or error})",
-                remedy="make room on the disk that is written to",
+                f"the temporary file cannot be written ({error.strerror or error})",
+                remedy="make room on the disk of the output",
             ) from error
         self._shapes.append(block.shape)
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        """Go through all blocks from the first; several may do so at once."""
-        place = 0
+        """Yield all blocks from the first; several iterations may run at once."""
+        offset = 0
         for shape in self._shapes:
             block = np.empty(shape, np.float32)
-            left = _bytes_of(block)
-            self._file.seek(place)
-            while left and (count := self._file.readinto(left)):
-                left = left[count:]
-            place += block.nbytes
+            remaining = _bytes_of(block)
+            self._file.seek(offset)
+            while remaining and (count := self._file.readinto(remaining)):
+                remaining = remaining[count:]
+            offset += block.nbytes
             yield block
 
 

@@ -1,4 +1,4 @@
-"""`AudioBuffer`: the one shape in which sound travels between stages."""
+"""`AudioBuffer`, the type of all audio that is passed between stages, and `AudioFormat`."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ MAX_CHANNELS = 32
 
 @dataclass(frozen=True, eq=False)
 class AudioBuffer:
-    """Sound: float32, finite, read-only, full scale at +-1.
+    """Immutable audio: float32, finite, read-only, full scale at +-1.
 
     Attributes:
         samples: np.ndarray [shape=(channels, frames), dtype=float32].
-        sample_rate_hz: Frames a second.
+        sample_rate_hz: Sample rate, 1 to 384 kHz.
 
     Raises:
-        AudioError: for another shape, a rate outside 1 to 384 kHz, or samples that are not finite.
+        AudioError: for another shape, more than 32 channels, a rate out of range, or samples that
+            are not finite.
     """
 
     samples: np.ndarray
@@ -44,7 +45,7 @@ class AudioBuffer:
         if not np.isfinite(samples).all():
             raise AudioError("the audio holds samples that are not numbers (NaN or infinity)")
         if samples is self.samples:
-            samples = samples.view()  # the caller's own array stays writeable
+            samples = samples.view()  # the caller's array stays writeable
         samples.flags.writeable = False
         object.__setattr__(self, "samples", samples)
 
@@ -55,7 +56,7 @@ class AudioBuffer:
 
     @property
     def frames(self) -> int:
-        """The length in samples of one channel."""
+        """The length in frames (samples of one channel)."""
         return int(self.samples.shape[1])
 
     @property
@@ -64,11 +65,11 @@ class AudioBuffer:
         return self.frames / self.sample_rate_hz
 
     def with_samples(self, samples: np.ndarray) -> AudioBuffer:
-        """Return other samples at the same rate."""
+        """Return a buffer with other samples and the same rate."""
         return AudioBuffer(samples, self.sample_rate_hz)
 
     def mono(self) -> AudioBuffer:
-        """Return the mean of all channels as one."""
+        """Return one channel, the mean of all."""
         import numpy as np
 
         if self.channels == 1:
@@ -76,7 +77,7 @@ class AudioBuffer:
         return self.with_samples(self.samples.mean(axis=0, keepdims=True, dtype=np.float64))
 
     def stereo(self) -> AudioBuffer:
-        """Return two channels: a mono signal is doubled, more than two are mixed to mono first."""
+        """Return two channels: mono is doubled; more than two channels are mixed to mono first."""
         import numpy as np
 
         if self.channels == 2:

@@ -1,7 +1,7 @@
-"""The only place that reads and writes files.
+"""Reading and writing of sound files; no other module does it.
 
-What is read is not trusted: content decides the format and never the name, no allocation follows
-a header's word, and every refusal is one line. What is written appears whole or not at all.
+Files that are read are not trusted: the content decides the format and never the name, no memory is
+allocated from a header's claim, and every error is one line. Files are written whole or not at all.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from lofigen_kit.audio.buffer import (
 from lofigen_kit.audio.hashing import SoundHash
 from lofigen_kit.audio.metadata import AudioMetadata
 from lofigen_kit.errors import AudioError, InputError, RenderError
-from lofigen_kit.runtime.files import _CallbackWriter, open_atomic
+from lofigen_kit.runtime.files import AtomicFile, open_atomic
 from lofigen_kit.runtime.version import get_program_name
 
 if TYPE_CHECKING:
@@ -38,14 +38,14 @@ Format = Literal["wav", "flac", "ogg", "mp3"]
 BitDepth = Literal[16, 24, 32]
 
 MAX_SAMPLES = 1 << 30
-"""Over all channels: 4 GiB of float32, three hours of stereo at 48 kHz."""
+"""Over all channels: 4 GiB of float32, about three hours of stereo at 48 kHz."""
 MAX_COMMENT_BYTES = 1 << 20
 LOSSY: tuple[Format, ...] = ("ogg", "mp3")
 MAX_WAV_BYTES = (1 << 32) - 2 * MAX_COMMENT_BYTES
 
 _BLOCK_FRAMES = 4096
 _UNKNOWN_FRAMES = 1 << 62
-"""libsndfile gives the greatest count there is where a stream does not say how long it is."""
+"""libsndfile returns the greatest possible count for a stream of unknown length."""
 _FORMATS_OF = {
     ".wav": ("WAV", "WAVEX", "RF64"),
     ".flac": ("FLAC",),
@@ -60,19 +60,19 @@ _logger = logging.getLogger(__name__)
 def read_audio(
     path: Path | str, *, max_duration_s: float = 3600.0, strict: bool = False
 ) -> AudioBuffer:
-    """Read any sound file that libsndfile knows, whatever its name.
+    """Read any sound file that libsndfile can decode, whatever its name.
 
-    A file that is cut short, that lies about its length, or whose name belongs to another format
-    is read as far as it goes, with a warning in the log.
+    A file that is truncated, states a wrong length, or has the suffix of another format is read as
+    far as possible, with a warning in the log.
 
     Args:
         path: The file.
-        max_duration_s: How long it may be.
-        strict: Refuse a file that is cut short or lies about its length.
+        max_duration_s: The greatest allowed duration in seconds.
+        strict: Refuse a file that is truncated or states a wrong length.
 
     Raises:
-        AudioError: if there is no such file, it is no audio, or its shape, rate, length or
-            samples are impossible.
+        AudioError: if the file does not exist, is no audio, is too long, holds no sound, or has an
+            impossible shape, rate or samples.
     """
     path = Path(path)
     with _open(path) as sound:
@@ -102,20 +102,20 @@ def read_audio_blocks(
     strict: bool = False,
     again: bool = False,
 ) -> Iterator[AudioBuffer]:
-    """Read a sound file from front to back in constant memory, as `read_audio` reads a whole one.
+    """Yield a sound file in blocks, in constant memory; see `read_audio`.
 
-    What lies behind `max_duration_s` is left out, with a warning in the log.
+    Anything after `max_duration_s` is left out, with a warning in the log.
 
     Args:
         path: The file.
-        frames: Of each block but the last, in every channel.
-        max_duration_s: Where to stop.
-        strict: Refuse a file that is cut short or lies about its length.
-        again: Say nothing that was said when the file was read before.
+        frames: Frames in each block; the last may be shorter.
+        max_duration_s: Where to stop, in seconds.
+        strict: Refuse a file that is truncated or states a wrong length.
+        again: Do not repeat the warnings of an earlier reading.
 
     Raises:
-        AudioError: if there is no such file, it is no audio, or its shape, rate or samples are
-            impossible; the blocks before the fault have been given by then.
+        AudioError: if the file does not exist, is no audio, holds no sound, or has an impossible
+            shape, rate or samples; the blocks before the fault have been yielded by then.
     """
     import soundfile
 
@@ -124,8 +124,8 @@ def read_audio_blocks(
         _check_shape(sound, path)
         if not again:
             _check_suffix(sound, path)
-        done, rate_hz, broken = 0, sound.samplerate, False
-        while done < max_duration_s * rate_hz:
+        frames_read, rate_hz, broken = 0, sound.samplerate, False
+        while frames_read < max_duration_s * rate_hz:
             try:
                 block = sound.read(frames, dtype="float32", always_2d=True)
             except soundfile.LibsndfileError:
@@ -133,16 +133,16 @@ def read_audio_blocks(
                 break
             if len(block) == 0:
                 break
-            done += len(block)
+            frames_read += len(block)
             yield _as_buffer(block.T, rate_hz, path)
         else:
             if not again:
-                _logger.warning("%s: what lies behind %.0f s is left out", path, max_duration_s)
+                _logger.warning("%s: all after %.0f s is left out", path, max_duration_s)
             return
-        if done == 0:
+        if frames_read == 0:
             raise AudioError("the file holds no sound", where=path, remedy="choose another one")
-        if not again and (broken or _is_truncated(sound, done)):
-            _report_truncation(path, done / rate_hz, strict=strict)
+        if not again and (broken or _is_truncated(sound, frames_read)):
+            _report_truncation(path, frames_read / rate_hz, strict=strict)
 
 
 def write_audio(
@@ -156,7 +156,7 @@ def write_audio(
     metadata: AudioMetadata | None = None,
     force: bool = False,
 ) -> None:
-    """Write a whole sound; see `write_blocks`."""
+    """Write a whole sound; see `write_blocks` for the arguments and errors."""
     write_blocks(
         path,
         split_blocks(audio.samples),
@@ -185,28 +185,28 @@ def write_blocks(
 ) -> None:
     """Write a sound file whole or not at all, in constant memory.
 
-    The same sound and labels give the same bytes.
+    The same sound and metadata give the same bytes.
 
-    Integer samples are rounded here, with triangular dither at 16 bits: libsndfile would round
-    down. Samples past full scale clip, but not in 32-bit WAV, which is float. MP3 is written at
-    its highest constant bit rate, 320 kbit/s at 44.1 kHz: libsndfile's own choice is a low one.
+    Integer samples are rounded here, with triangular dither at 16 bits; libsndfile would truncate.
+    Samples above full scale clip, except in 32-bit WAV, which is float. MP3 is written at its
+    highest constant bit rate, 320 kbit/s at 44.1 kHz; libsndfile's default is low.
 
     Args:
-        path: The file, in a folder that exists.
-        blocks: What to write, in pieces of any size [shape=(channels, frames)].
-        sound: What that is in all.
+        path: The file, in an existing folder.
+        blocks: The sound, in pieces of any size [shape=(channels, frames), dtype=float32].
+        sound: Format of the whole sound.
         format: `wav`, `flac`, `ogg` (Vorbis) or `mp3`.
-        bit_depth: 16, 24, or, for WAV alone, 32; nothing to OGG and MP3, which have none.
-        comment: A text to embed, of up to 1 MiB; `read_comment` gives it back.
-        rng: Where the dither comes from; None for what `as_stored` has dithered.
-        metadata: What other programs are to read: tempo, key, loop, bars.
-        seal: Signs the file, when nothing of it will change any more.
-        force: Overwrite what is there.
+        bit_depth: 16, 24, or 32 (WAV only); OGG and MP3 ignore it.
+        comment: A text to embed, up to 1 MiB; `read_comment` returns it.
+        rng: Random generator of the dither; None for samples that `as_stored` has already dithered.
+        metadata: Metadata for other programs: tempo, key, loop, bars.
+        seal: Signs the file, after its last change.
+        force: Overwrite an existing file.
 
     Raises:
-        InputError: if the file is there already, the place cannot be written to, or the format
-            cannot hold such audio.
-        RenderError: if the disk is full or breaks; what was there before stays as it was.
+        InputError: if the file exists already, the place cannot be written to, the comment is too
+            long, or the format cannot hold such audio.
+        RenderError: if the disk is full or fails; an existing file is left unchanged.
     """
     if not force and path.exists():
         raise InputError(
@@ -218,7 +218,7 @@ def write_blocks(
         raise InputError("the comment is longer than 1 MiB", where=path)
     check_fits(path, sound, format=format, bit_depth=bit_depth)
     subtype, prepare = _choose_coding(path, format, bit_depth, rng)
-    # In small blocks: libvorbis keeps a whole write on the stack.
+    # In small blocks: libvorbis puts a whole write on the stack.
     prepared = (prepare(block) for block in rechunk(blocks, _BLOCK_FRAMES))
     try:
         with open_atomic(path) as file:
@@ -241,7 +241,7 @@ def write_blocks(
 
 
 def check_fits(path: Path, sound: AudioFormat, *, format: Format, bit_depth: BitDepth) -> None:  # noqa: A002
-    """Refuse a sound that is too long for its format.
+    """Check that a sound is not too long for its format.
 
     Raises:
         InputError: for a WAV file of more than 4 GB.
@@ -251,7 +251,7 @@ def check_fits(path: Path, sound: AudioFormat, *, format: Format, bit_depth: Bit
 
 
 def read_comment(path: Path | str) -> str | None:
-    """Return the comment that is embedded in a sound file, or None where there is none.
+    """Return the comment embedded in a sound file, or None if it has none.
 
     Raises:
         AudioError: if the file cannot be read or is no audio.
@@ -260,7 +260,7 @@ def read_comment(path: Path | str) -> str | None:
 
 
 def read_metadata(path: Path | str) -> AudioMetadata:
-    """Return what a sound file says of its music, as far as it does: tempo, key, loop, bars.
+    """Return the metadata of a sound file, as far as it has any: tempo, key, loop, bars.
 
     Raises:
         AudioError: if the file cannot be read or is no audio.
@@ -269,7 +269,7 @@ def read_metadata(path: Path | str) -> AudioMetadata:
 
 
 def detect_format(path: Path | str) -> Format | None:
-    """Return which of the formats that we write a sound file has, by its content.
+    """Return the format of a sound file by its content, or None if we do not write that format.
 
     Raises:
         AudioError: if the file cannot be read or is no audio.
@@ -287,7 +287,7 @@ def as_stored(
     bit_depth: BitDepth,
     rng: np.random.Generator,
 ) -> AudioBuffer:
-    """Return a whole sound as a file will give it back; see `quantise_blocks`."""
+    """Return a whole sound as it will be read back from a file; see `quantise_blocks`."""
     blocks = quantise_blocks(
         split_blocks(audio.samples), format=format, bit_depth=bit_depth, rng=rng
     )
@@ -301,9 +301,21 @@ def quantise_blocks(
     bit_depth: BitDepth,
     rng: np.random.Generator,
 ) -> Iterator[np.ndarray]:
-    """Yield what a lossless file will give back: rounded, dithered and clipped.
+    """Yield the samples that a lossless file will contain: rounded, dithered and clipped.
 
-    A lossy format is given the sound as it is, and so is 32-bit WAV.
+    For a lossy format and for 32-bit WAV the sound is unchanged.
+
+    Args:
+        blocks: The sound, in pieces of any size [shape=(channels, frames), dtype=float32].
+        format: `wav`, `flac`, `ogg` or `mp3`.
+        bit_depth: 16, 24 or 32.
+        rng: Random generator of the dither at 16 bits.
+
+    Yields:
+        np.ndarray [shape=(channels, frames), dtype=float32].
+
+    Raises:
+        InputError: for FLAC of 32 bits.
     """
     if format in LOSSY or bit_depth == 32:
         yield from blocks
@@ -324,16 +336,16 @@ def _read_metadata_and_comment(path: Path) -> tuple[AudioMetadata, str]:
 
 
 def hash_audio_file(path: Path) -> str:
-    """Return the hash of a file's sound, in constant memory; see `SoundHash`.
+    """Return the hash of a file's audio, in constant memory; see `SoundHash`.
 
     Raises:
-        AudioError: if the file is not readable audio.
+        AudioError: if the file cannot be read or is no audio.
     """
     digest = None
     for block in read_audio_blocks(path):
         digest = digest or SoundHash(block.channels, block.sample_rate_hz)
         digest.update(block.samples)
-    assert digest is not None  # noqa: S101 - a file without samples was refused
+    assert digest is not None  # noqa: S101 - an empty file has raised
     return digest.hexdigest()
 
 
@@ -341,10 +353,10 @@ class _CallbackReader(io.BufferedReader):
     """A file that libsndfile reads through soundfile's callbacks, which must not raise."""
 
     name = ""
-    """soundfile takes a file whose name ends in .raw for headerless samples."""
+    """soundfile treats a file whose name ends in .raw as headerless samples."""
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Stay in place where a damaged header sends the reader before the file's start."""
+        """Stay in place if a damaged header asks for a position before the start of the file."""
         try:
             return super().seek(offset, whence)
         except (OSError, ValueError):
@@ -353,12 +365,12 @@ class _CallbackReader(io.BufferedReader):
 
 @contextmanager
 def _open(path: Path) -> Iterator[soundfile.SoundFile]:
-    """Open a sound file for reading from front to back, by its content alone."""
+    """Open a sound file for sequential reading; its content alone decides the format."""
     import soundfile
 
     class Stream(soundfile.SoundFile):  # type: ignore[misc]
         def seekable(self) -> bool:
-            """Say no: soundfile seeks after each block, which a FLAC of untrue length refuses."""
+            """Return False: soundfile would seek after each block, which fails for some FLAC."""
             return False
 
     with _open_binary(path) as file:
@@ -368,7 +380,7 @@ def _open(path: Path) -> Iterator[soundfile.SoundFile]:
             raise AudioError(
                 "this is not audio that can be read",
                 where=path,
-                remedy="give a WAV, FLAC, OGG, MP3 or AIFF file",
+                remedy="use a WAV, FLAC, OGG, MP3 or AIFF file",
             ) from None
         with sound:
             yield sound
@@ -420,7 +432,7 @@ def _check_suffix(sound: soundfile.SoundFile, path: Path) -> None:
 def _read_blocks(
     sound: soundfile.SoundFile, path: Path, max_duration_s: float
 ) -> tuple[np.ndarray, bool]:
-    """Return all samples [shape=(channels, frames)], and whether the stream broke off."""
+    """Return all samples [shape=(channels, frames)], and whether decoding failed before the end."""
     import soundfile
 
     max_frames = min(int(max_duration_s * sound.samplerate), MAX_SAMPLES // sound.channels)
@@ -446,16 +458,16 @@ def _read_blocks(
 
 
 def _is_truncated(sound: soundfile.SoundFile, frames: int) -> bool:
-    """Return whether the header promised more than there was.
+    """Return whether the header states more frames than the file contains.
 
-    libsndfile corrects a RIFF or AIFF header silently and says so in its log alone, as in
-    `data : 88200 (should be 43956)`; streams of unknown length carry a size near 2**32.
+    libsndfile corrects a RIFF or AIFF header silently and reports it only in its log, as in
+    `data : 88200 (should be 43956)`. Streams of unknown length have a size near 2**32.
     """
     if frames < sound.frames < _UNKNOWN_FRAMES:
         return True
     sizes = re.findall(r": (\d+) \(should be (\d+)\)", sound.extra_info)
-    # An odd chunk's padding byte is miscounted by many programs: 1 byte is no lie.
-    return any(int(real) + 1 < int(said) < 0xFFFF_0000 for said, real in sizes)
+    # Many programs miscount the padding byte of an odd chunk: ignore 1 byte.
+    return any(int(actual) + 1 < int(declared) < 0xFFFF_0000 for declared, actual in sizes)
 
 
 def _report_truncation(path: Path, duration_s: float, *, strict: bool) -> None:
@@ -468,7 +480,7 @@ def _report_truncation(path: Path, duration_s: float, *, strict: bool) -> None:
 
 
 def _encode(
-    file: _CallbackWriter,
+    file: AtomicFile,
     path: Path,
     prepared: Iterable[np.ndarray],
     sound: AudioFormat,
@@ -476,13 +488,19 @@ def _encode(
     format: Format,  # noqa: A002
     subtype: str,
 ) -> None:
-    """Write samples as libsndfile wants them."""
+    """Encode the samples with libsndfile."""
     import soundfile
 
-    rate = {"bitrate_mode": "CONSTANT", "compression_level": 0.0} if format == "mp3" else {}
+    options = {"bitrate_mode": "CONSTANT", "compression_level": 0.0} if format == "mp3" else {}
     try:
         with soundfile.SoundFile(
-            file, "w", sound.sample_rate_hz, sound.channels, subtype, format=format.upper(), **rate
+            file,
+            "w",
+            sound.sample_rate_hz,
+            sound.channels,
+            subtype,
+            format=format.upper(),
+            **options,
         ) as encoder:
             for block in prepared:
                 encoder.write(block.T)
@@ -500,13 +518,13 @@ def _encode(
 
 
 def _write_metadata(
-    file: _CallbackWriter,
+    file: AtomicFile,
     metadata: AudioMetadata,
     comment: str,
     format: Format,  # noqa: A002
     sample_rate_hz: int,
 ) -> None:
-    """Write what a file says beside its sound."""
+    """Write the metadata of a file."""
     software = get_program_name()
     if format == "wav":
         riff.clear_peak_time(file)
@@ -521,7 +539,7 @@ def _choose_coding(
     bit_depth: BitDepth,
     rng: np.random.Generator | None,
 ) -> tuple[str, Callable[[np.ndarray], np.ndarray]]:
-    """Return libsndfile's name of a coding, and how to prepare float samples for it."""
+    """Return libsndfile's name of a coding, and the function that prepares float samples for it."""
     from lofigen_kit.audio.dither import to_pcm16, to_pcm24
 
     if format in LOSSY:
@@ -529,7 +547,7 @@ def _choose_coding(
     if bit_depth == 16:
         return "PCM_16", lambda samples: to_pcm16(samples, rng)
     if bit_depth == 24:
-        # libsndfile takes the upper 24 bits of an int32.
+        # libsndfile uses the upper 24 bits of an int32.
         return "PCM_24", lambda samples: to_pcm24(samples) << 8
     if format == "flac":
         raise InputError(

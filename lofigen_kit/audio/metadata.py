@@ -1,18 +1,18 @@
-"""What a sound file says of its music to other programs: tempo, key, loop and bars."""
+"""Metadata of a sound file for other programs: tempo, key, loop and bars."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
-"""Files that carry labels, and that we write."""
+"""Suffixes of the files that we write, which carry metadata."""
 
 MAX_CUES = 10_000
 
 
 @dataclass(frozen=True)
 class Loop:
-    """A part of a sound that goes round, by its first and last frame."""
+    """The part of a sound that loops, by its first and last frame (inclusive)."""
 
     first: int
     last: int
@@ -20,7 +20,7 @@ class Loop:
 
 @dataclass(frozen=True)
 class Cue:
-    """A place in a sound, with a name."""
+    """A named position in a sound, in frames."""
 
     frame: int
     name: str
@@ -28,18 +28,18 @@ class Cue:
 
 @dataclass(frozen=True)
 class AudioMetadata:
-    """What is written into a file beside its sound, and what can be read back.
+    """The metadata that is written into a file, and what can be read back.
 
     Attributes:
         title: A few words.
-        description: One line for people and search fields.
-        tempo_bpm: Quarter notes a minute; None where unknown.
-        beats: How many there are; None where unknown.
-        key: Tonic and mode, as in `D minor`; the tonic alone where a file keeps no more.
-        loop: What of it goes round; None for what has an end.
-        cues: Where the bars begin.
-        loudness_lufs: Integrated loudness; None where unmeasured or silent.
-        true_peak_dbtp: True peak, likewise.
+        description: One line for people and for search.
+        tempo_bpm: Quarter notes per minute; None if unknown.
+        beats: Number of beats; None if unknown.
+        key: Tonic and mode, as in `D minor`; the tonic alone if the file format keeps no more.
+        loop: The part that loops; None for a sound that is no loop.
+        cues: Starts of the bars.
+        loudness_lufs: Integrated loudness; None if unmeasured or silent.
+        true_peak_dbtp: True peak in dBTP; None if unmeasured or silent.
     """
 
     title: str = ""

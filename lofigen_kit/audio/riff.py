@@ -1,13 +1,13 @@
-"""The chunks of a WAV file that samplers, trackers and libraries read: loop, tempo, bars, texts.
+"""The RIFF chunks of a WAV file: loop, tempo, bars and texts for samplers, trackers and libraries.
 
-They stand after the samples, so that a file which is cut short loses them and no sound. On the way
-in, no size that a file claims is believed: each is held to what is left and to a limit.
+They are written after the samples, so a truncated file loses metadata and no sound. When reading,
+no size in a file is trusted: each is limited by the end of the file and by a maximum.
 
-    smpl  the loop, as samplers take it
-    acid  tempo, beats, metre and root note, as sequencers stretch by
-    bext  description and loudness: EBU Tech 3285, version 2; no date, since bits repeat
-    cue   where bars begin, named in LIST adtl
-    LIST  INFO: software, title and the recipe as comment
+    smpl  the loop, as samplers read it
+    acid  tempo, beats, metre and root note, for time stretching in sequencers
+    bext  description and loudness: EBU Tech 3285, version 2; no date, to keep files reproducible
+    cue   starts of bars, named in LIST adtl
+    LIST  INFO: software, title, and the recipe as comment
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MAX_CHUNKS = 1000
 MAX_LIST_BYTES = 2 << 20
 UNITY_NOTE = 60
 UNKNOWN_BYTES = 0xFFFF_FFFF
-"""The size of what goes on and on."""
+"""The chunk size of a stream of unknown length."""
 
 _PCM, _FLOAT = 1, 3
 _ONE_SHOT, _ROOT_IS_SET, _STRETCHES = 0x01, 0x02, 0x04
@@ -42,10 +42,17 @@ _METRE = 4  # quarter notes in a bar: every score is in 4/4
 def append(
     file: BinaryIO, metadata: AudioMetadata, comment: str, *, software: str, sample_rate_hz: int
 ) -> None:
-    """Append labels and a comment to a finished WAV file.
+    """Append metadata and a comment to a finished WAV file.
 
-    libsndfile writes an INFO list too, but leaves a text of over 50 kB out without a word, and
-    reads none of over 2 kB back: a recipe needs more.
+    libsndfile writes an INFO list too, but silently drops a text of over 50 kB and cannot read one
+    of over 2 kB back; a recipe needs more.
+
+    Args:
+        file: The file, open for reading and writing.
+        metadata: The metadata to write.
+        comment: The recipe.
+        software: Name of the program that made the file.
+        sample_rate_hz: Sample rate of the file.
     """
     file.seek(0, io.SEEK_END)
     if metadata.loop:
@@ -68,27 +75,33 @@ def append(
 def make_wav_header(
     channels: int, sample_rate_hz: int, bit_depth: int, *, title: str, comment: str, software: str
 ) -> bytes:
-    """Return what a WAV file begins with whose length nobody knows, as it goes into a pipe.
+    """Return the header of a WAV stream of unknown length, for a pipe.
 
-    Its sizes are the highest that there are, as ffmpeg writes them, and its texts stand before the
-    samples, as nothing can come after them.
+    All sizes are the greatest possible ones, as ffmpeg writes them. The texts stand before the
+    samples, because nothing can be written after them.
 
     Args:
-        channels: How many there are.
-        sample_rate_hz: Frames a second.
-        bit_depth: 16 or 24, or 32, which is float.
-        title: What it is called.
+        channels: Number of channels.
+        sample_rate_hz: Sample rate.
+        bit_depth: 16 or 24 for integers, 32 for float.
+        title: The title.
         comment: The recipe.
-        software: What made it.
+        software: Name of the program that made the file.
     """
-    frame = channels * bit_depth // 8
+    frame_bytes = channels * bit_depth // 8
     coding = _FLOAT if bit_depth == 32 else _PCM
-    form = struct.pack(
-        "<HHIIHH", coding, channels, sample_rate_hz, sample_rate_hz * frame, frame, bit_depth
+    fmt = struct.pack(
+        "<HHIIHH",
+        coding,
+        channels,
+        sample_rate_hz,
+        sample_rate_hz * frame_bytes,
+        frame_bytes,
+        bit_depth,
     )
-    chunks = _chunk(b"fmt ", form) + _info(title, comment, software)
-    unknown = struct.pack("<I", UNKNOWN_BYTES)
-    return b"RIFF" + unknown + b"WAVE" + chunks + b"data" + unknown
+    chunks = _chunk(b"fmt ", fmt) + _info(title, comment, software)
+    unknown_size = struct.pack("<I", UNKNOWN_BYTES)
+    return b"RIFF" + unknown_size + b"WAVE" + chunks + b"data" + unknown_size
 
 
 def _info(title: str, comment: str, software: str) -> bytes:
@@ -98,7 +111,7 @@ def _info(title: str, comment: str, software: str) -> bytes:
 
 
 def clear_peak_time(file: BinaryIO) -> None:
-    """Take the clock out of the PEAK chunk that libsndfile writes into float files."""
+    """Set the time stamp in the PEAK chunk of float files, which libsndfile writes, to 0."""
     file.seek(12)
     for name, size in islice(_chunks(file), MAX_CHUNKS):
         if name == b"PEAK" and size >= 8:
@@ -108,54 +121,62 @@ def clear_peak_time(file: BinaryIO) -> None:
 
 
 def read(file: BinaryIO) -> tuple[AudioMetadata, str]:
-    """Return the labels and the comment of a WAV file, as far as it has them."""
-    found: dict[str, str] = {}
-    facts: dict[str, int | float | str | Loop | None] = {}
-    places: dict[int, int] = {}
-    names: dict[int, str] = {}
+    """Return the metadata and the comment of a WAV file, as far as it has any.
+
+    Args:
+        file: The file, open for reading; not trusted.
+    """
+    texts: dict[str, str] = {}
+    fields: dict[str, int | float | str | Loop | None] = {}
+    cue_frames: dict[int, int] = {}
+    cue_names: dict[int, str] = {}
     file.seek(12)
     for chunk, size in islice(_chunks(file), MAX_CHUNKS):
         if chunk not in (b"smpl", b"acid", b"bext", b"cue ", b"LIST"):
             continue
         payload = file.read(min(size, MAX_LIST_BYTES))
         if chunk == b"smpl" and len(payload) >= _SMPL.size + _SMPL_LOOP.size:
-            facts["loop"] = _read_loop(payload)
+            fields["loop"] = _read_loop(payload)
         elif chunk == b"acid" and len(payload) >= _ACID.size:
-            facts |= _read_acid(payload)
+            fields |= _read_acid(payload)
         elif chunk == b"bext" and len(payload) >= _BEXT.size:
-            facts |= _read_bext(payload)
+            fields |= _read_bext(payload)
         elif chunk == b"cue ":
-            places |= _read_cues(payload)
+            cue_frames |= _read_cues(payload)
         elif payload[:4] == b"adtl":
-            names |= _read_names(payload)
+            cue_names |= _read_names(payload)
         elif payload[:4] == b"INFO":
-            found |= _read_info(payload)
-    labels = AudioMetadata(
-        title=found.get("INAM", ""),
-        cues=tuple(Cue(place, names.get(n, "")) for n, place in places.items()),
-        **facts,  # type: ignore[arg-type]
+            texts |= _read_info(payload)
+    metadata = AudioMetadata(
+        title=texts.get("INAM", ""),
+        cues=tuple(Cue(place, cue_names.get(n, "")) for n, place in cue_frames.items()),
+        **fields,  # type: ignore[arg-type]
     )
-    return labels, found.get("ICMT", "")
+    return metadata, texts.get("ICMT", "")
 
 
 def count_chunk_bytes(file: BinaryIO, name: bytes) -> int:
-    """Return how many bytes the chunks of a name have in all.
+    """Return the total size in bytes of all chunks of a name.
 
-    Samples of unknown length, as a pipe has them, go on to the file's end.
+    The samples of a stream have an unknown length: they extend to the end of the file.
+
+    Args:
+        file: The file, open for reading; not trusted.
+        name: The four characters of the chunk's name.
 
     Raises:
-        ValueError: if any chunk reaches past the file's end, or there are too many of them.
+        ValueError: if a chunk exceeds the end of the file, or there are too many chunks.
     """
     end = file.seek(0, io.SEEK_END)
     file.seek(12)
-    found = 0
+    total = 0
     for count, (chunk, size) in enumerate(_chunks(file)):
         if (chunk, size) == (b"data", UNKNOWN_BYTES):
             break
         if file.tell() + size > end or count == MAX_CHUNKS:
             raise ValueError(chunk)
-        found += size if chunk == name else 0
-    return found
+        total += size if chunk == name else 0
+    return total
 
 
 def _smpl(loop: Loop, sample_rate_hz: int) -> bytes:
@@ -164,19 +185,19 @@ def _smpl(loop: Loop, sample_rate_hz: int) -> bytes:
     return head + _SMPL_LOOP.pack(0, 0, loop.first, loop.last, 0, 0)  # forwards, without end
 
 
-def _acid(labels: AudioMetadata, tempo_bpm: float, beats: int) -> bytes:
-    root = find_pitch_class(labels.key)
-    flags = _STRETCHES if labels.loop else _ONE_SHOT
+def _acid(metadata: AudioMetadata, tempo_bpm: float, beats: int) -> bytes:
+    root = find_pitch_class(metadata.key)
+    flags = _STRETCHES if metadata.loop else _ONE_SHOT
     if root is not None:
         flags |= _ROOT_IS_SET
     note = UNITY_NOTE + (root or 0)
     return _ACID.pack(flags, note, 0x8000, 0.0, beats, _METRE, _METRE, tempo_bpm)
 
 
-def _bext(labels: AudioMetadata, software: str) -> bytes:
-    levels = (labels.loudness_lufs, None, labels.true_peak_dbtp, None, None)
+def _bext(metadata: AudioMetadata, software: str) -> bytes:
+    levels = (metadata.loudness_lufs, None, metadata.true_peak_dbtp, None, None)
     return _BEXT.pack(
-        labels.description.encode("ascii", "replace"),
+        metadata.description.encode("ascii", "replace"),
         software.encode("ascii", "replace"),
         *(b"", b"", b""),  # reference, date and time
         *(0, 2, b""),  # the place on the time line, the version, no UMID
@@ -200,7 +221,7 @@ def _chunk(name: bytes, payload: bytes) -> bytes:
 
 
 def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
-    """Yield the name and size of each chunk, the file standing at its payload."""
+    """Yield the name and the size of each chunk; the file is then at its payload."""
     while len(head := file.read(8)) == 8:
         name, size = struct.unpack("<4sI", head)
         payload = file.tell()
@@ -216,32 +237,32 @@ def _read_loop(payload: bytes) -> Loop | None:
 
 def _read_acid(payload: bytes) -> dict[str, int | float | str]:
     flags, root, _, _, beats, _, _, tempo_bpm = _ACID.unpack_from(payload)
-    facts: dict[str, int | float | str] = {}
+    fields: dict[str, int | float | str] = {}
     if math.isfinite(tempo_bpm) and tempo_bpm > 0:
-        # As a person wrote it: a float of 32 bits holds 7 digits.
-        facts |= {"tempo_bpm": float(f"{tempo_bpm:.7g}"), "beats": beats}
+        # A 32-bit float holds 7 digits: round to what was written.
+        fields |= {"tempo_bpm": float(f"{tempo_bpm:.7g}"), "beats": beats}
     if flags & _ROOT_IS_SET:
-        facts["key"] = name_tonic(root)
-    return facts
+        fields["key"] = name_tonic(root)
+    return fields
 
 
 def _read_bext(payload: bytes) -> dict[str, float | str]:
     description, *_, version, _, loudness, _, peak, _, _ = _BEXT.unpack_from(payload)
-    facts: dict[str, float | str] = {"description": _as_text(description)}
+    fields: dict[str, float | str] = {"description": _as_text(description)}
     if version >= 2:
         levels = {"loudness_lufs": loudness, "true_peak_dbtp": peak}
-        facts |= {name: level / 100 for name, level in levels.items() if level != _NO_LEVEL}
-    return facts
+        fields |= {name: level / 100 for name, level in levels.items() if level != _NO_LEVEL}
+    return fields
 
 
 def _read_cues(payload: bytes) -> dict[int, int]:
     """Return the frame of each cue by its number."""
-    claimed, points = int.from_bytes(payload[:4], "little"), (len(payload) - 4) // _CUE.size
-    places = {}
-    for index in range(min(claimed, points, MAX_CUES)):
+    declared, available = int.from_bytes(payload[:4], "little"), (len(payload) - 4) // _CUE.size
+    frames = {}
+    for index in range(min(declared, available, MAX_CUES)):
         number, _, _, _, _, frame = _CUE.unpack_from(payload, 4 + index * _CUE.size)
-        places[number] = frame
-    return places
+        frames[number] = frame
+    return frames
 
 
 def _read_names(payload: bytes) -> dict[int, str]:
@@ -257,7 +278,7 @@ def _read_info(payload: bytes) -> dict[str, str]:
 
 
 def _texts(payload: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield what is in a LIST."""
+    """Yield the name and the bytes of each entry of a LIST."""
     file = io.BytesIO(payload)
     file.seek(4)
     for name, size in islice(_chunks(file), MAX_CUES):

@@ -1,7 +1,7 @@
-"""Tags of FLAC, OGG and MP3 files: written by mutagen, before the file has its name.
+"""Tags of FLAC, OGG and MP3 files, written by mutagen before the file gets its name.
 
-FLAC and OGG carry Vorbis comments: title, description, bpm, key, comment, and `loopstart` and
-`looplength` in frames, as game engines take them. MP3 carries ID3: TIT2, TBPM, TKEY, COMM.
+FLAC and OGG have Vorbis comments: title, description, bpm, key, comment, and `loopstart` and
+`looplength` in frames, as game engines read them. MP3 has ID3: TIT2, TIT3, TBPM, TKEY, TSSE, COMM.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ def write(
     format: str,  # noqa: A002 -- the word that a preset uses
     software: str,
 ) -> None:
-    """Tag a finished file.
+    """Write the tags of a finished file.
 
     Args:
-        file: All of it; tags that it has are replaced.
-        metadata: What other programs read.
+        file: The whole file, open for reading and writing; its tags are replaced.
+        metadata: The metadata to write.
         comment: The recipe.
         format: `flac`, `ogg` or `mp3`.
-        software: What wrote the file.
+        software: Name of the program that made the file.
     """
     file.seek(0)
     if format == "mp3":
@@ -46,11 +46,11 @@ def write(
 
 
 def read(file: BinaryIO, format: str) -> tuple[AudioMetadata, str]:  # noqa: A002
-    """Return the labels and the comment of a file; both empty where it has none.
+    """Return the metadata and the comment of a file; both are empty if it has none.
 
     Args:
-        file: Not trusted.
-        format: As libsndfile names it.
+        file: The file, open for reading; not trusted.
+        format: The name that libsndfile uses: `FLAC`, `OGG` or `MP3`; other formats have no tags.
     """
     file.seek(0)
     if format == "MP3":
@@ -61,37 +61,41 @@ def read(file: BinaryIO, format: str) -> tuple[AudioMetadata, str]:  # noqa: A00
 
 
 def count_object_bytes(file: BinaryIO, kind: bytes) -> int:
-    """Return how many bytes the objects of a media type have in a leading ID3 tag.
+    """Return the total size in bytes of the objects of a media type in a leading ID3 tag.
+
+    Args:
+        file: The file, open for reading; not trusted.
+        kind: The media type.
 
     Raises:
-        ValueError: if the tag is longer than any that we write, or a frame of it is packed, whose
-            size nobody knows before it is unpacked.
+        ValueError: if the tag is longer than any that we write, or a frame in it is compressed, so
+            that its size is unknown.
     """
     file.seek(0)
-    head = file.read(10)
-    if head[:3] != b"ID3" or len(head) < 10:
+    header = file.read(10)
+    if header[:3] != b"ID3" or len(header) < 10:
         return 0
     file.seek(0)
     frames = list(_id3_frames(file))
-    found = sum(
+    total = sum(
         len(payload) for name, _, payload in frames if name == "GEOB" and kind in payload[:64]
     )
-    if found and (_syncsafe(list(head[6:])) > MAX_ID3_BYTES or any(f[1] for f in frames)):
+    if total and (_syncsafe(list(header[6:])) > MAX_ID3_BYTES or any(f[1] for f in frames)):
         raise ValueError(kind)
-    return found
+    return total
 
 
 def fix_serial(file: BinaryIO) -> None:
-    """Give an OGG file a constant serial number, where libsndfile draws one by the clock."""
+    """Set the serial number of an OGG file to a constant; libsndfile derives it from the clock."""
     from mutagen.ogg import OggPage
 
     end = file.seek(0, io.SEEK_END)
-    place = file.seek(0)
-    while place < end:
+    offset = file.seek(0)
+    while offset < end:
         page = OggPage(file)
         page.serial = _SERIAL
-        file.seek(place)
-        place += file.write(page.write())
+        file.seek(offset)
+        offset += file.write(page.write())
 
 
 def _write_vorbis(
@@ -102,9 +106,9 @@ def _write_vorbis(
     format: str,  # noqa: A002
     software: str,
 ) -> None:
-    tagged = _vorbis_file(file, format)
-    if tagged.tags is None:
-        tagged.add_tags()
+    vorbis = _vorbis_file(file, format)
+    if vorbis.tags is None:
+        vorbis.add_tags()
     texts = {
         "title": metadata.title,
         "description": metadata.description,
@@ -116,12 +120,12 @@ def _write_vorbis(
     if metadata.loop:
         length = metadata.loop.last + 1 - metadata.loop.first
         texts |= {"loopstart": str(metadata.loop.first), "looplength": str(length)}
-    tagged.tags.clear()
+    vorbis.tags.clear()
     for name, text in texts.items():
         if text:
-            tagged.tags[name] = [text]
+            vorbis.tags[name] = [text]
     file.seek(0)
-    tagged.save(file)
+    vorbis.save(file)
 
 
 def _write_id3(file: BinaryIO, metadata: AudioMetadata, comment: str, software: str) -> None:
@@ -131,7 +135,7 @@ def _write_id3(file: BinaryIO, metadata: AudioMetadata, comment: str, software: 
     texts = {
         id3.TIT2: metadata.title,
         id3.TIT3: metadata.description,
-        # A whole number, by the standard.
+        # The standard asks for an integer.
         id3.TBPM: str(round(metadata.tempo_bpm)) if metadata.tempo_bpm else "",
         id3.TKEY: abbreviate_key(metadata.key),
         id3.TSSE: software,
@@ -162,48 +166,48 @@ def _from_vorbis(file: BinaryIO, format: str) -> tuple[AudioMetadata, str]:  # n
     def first(name: str) -> str:
         return str(next(iter(tags.get(name, [])), ""))
 
-    start, length = _whole(first("loopstart")), _whole(first("looplength"))
+    start, length = _parse_integer(first("loopstart")), _parse_integer(first("looplength"))
     loop = None if start is None or not length else Loop(start, start + length - 1)
-    labels = AudioMetadata(
+    metadata = AudioMetadata(
         title=first("title"),
         description=first("description"),
-        tempo_bpm=_tempo(first("bpm")),
+        tempo_bpm=_parse_tempo(first("bpm")),
         key=expand_key(first("key")),
         loop=loop,
     )
-    return labels, first("comment")
+    return metadata, first("comment")
 
 
 def _from_id3(file: BinaryIO) -> tuple[AudioMetadata, str]:
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for name, text in _id3_texts(file):
-        found.setdefault(name, text)
-    labels = AudioMetadata(
-        title=found.get("TIT2", ""),
-        description=found.get("TIT3", ""),
-        tempo_bpm=_tempo(found.get("TBPM", "")),
-        key=expand_key(found.get("TKEY", "")),
+        texts.setdefault(name, text)
+    metadata = AudioMetadata(
+        title=texts.get("TIT2", ""),
+        description=texts.get("TIT3", ""),
+        tempo_bpm=_parse_tempo(texts.get("TBPM", "")),
+        key=expand_key(texts.get("TKEY", "")),
     )
-    return labels, found.get("COMM", "")
+    return metadata, texts.get("COMM", "")
 
 
 def _id3_texts(file: BinaryIO) -> Iterator[tuple[str, str]]:
-    """Yield the texts of an ID3 tag; frames that are packed are passed over."""
-    for name, is_packed, payload in _id3_frames(file):
-        if not is_packed and payload and payload[0] < len(_ENCODINGS):
+    """Yield the texts of an ID3 tag with their names; compressed frames are skipped."""
+    for name, is_compressed, payload in _id3_frames(file):
+        if not is_compressed and payload and payload[0] < len(_ENCODINGS):
             text = payload[1:]
             if name == "COMM":
                 text = text[3:]  # the language
             parts = text.decode(_ENCODINGS[payload[0]], "replace").split("\0")
-            wanted = parts[1:] if name == "COMM" else parts  # after its description
-            if (name[0] == "T" or name == "COMM") and wanted:
-                yield name, wanted[0].lstrip("\ufeff")
+            values = parts[1:] if name == "COMM" else parts  # after its description
+            if (name[0] == "T" or name == "COMM") and values:
+                yield name, values[0].lstrip("\ufeff")
 
 
 def _id3_frames(file: BinaryIO) -> Iterator[tuple[str, bool, bytes]]:
-    """Yield the frames of an ID3 tag of version 2.3 or 2.4, and whether each is packed.
+    """Yield the frames of an ID3 tag of version 2.3 or 2.4: name, whether compressed, payload.
 
-    Read here and not by mutagen, which inflates compressed frames to whatever size they come to.
+    mutagen is not used here, because it inflates compressed frames without a limit.
     """
     magic, major, _, flags, *size = struct.unpack("<3sBBB4B", file.read(10).ljust(10, b"\0"))
     if magic != b"ID3" or major not in (3, 4) or flags:
@@ -218,16 +222,16 @@ def _id3_frames(file: BinaryIO) -> Iterator[tuple[str, bool, bytes]]:
 
 
 def _syncsafe(size: list[int]) -> int:
-    """Return a number of which each byte holds 7 bits."""
+    """Return the number in a syncsafe integer, of which each byte holds 7 bits."""
     return sum((byte & 0x7F) << shift for byte, shift in zip(size, (21, 14, 7, 0), strict=True))
 
 
-def _whole(text: str) -> int | None:
+def _parse_integer(text: str) -> int | None:
     return int(text) if re.fullmatch(r"[0-9]{1,15}", text) else None
 
 
-def _tempo(text: str) -> float | None:
-    """Return a tempo that is written as a number, if it is one that music has."""
+def _parse_tempo(text: str) -> float | None:
+    """Return a tempo that is written as a decimal number, or None."""
     if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,9})?", text):
         return None
     return float(text) or None

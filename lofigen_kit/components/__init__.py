@@ -1,1 +1,1 @@
-"""What plugins bring: the four contracts of a component, and the parameters that describe it."""
+"""Components: the four contracts that plugins implement, and the description of parameters."""

@@ -1,4 +1,4 @@
-"""Parameters that move: along points in time, or as fast as the beat."""
+"""Automation: parameters that follow a curve over time, or a rate in time with the beat."""
 
 from __future__ import annotations
 
@@ -33,68 +33,68 @@ RATE_PATTERN = rf"^({_NOTE.pattern}|{_TIME})$"
 
 @dataclass(frozen=True)
 class Moment:
-    """A time in a piece: seconds from its first frame, and beats from bar 1 if they count."""
+    """A time in a piece: seconds from the first frame, or beats from bar 1 if `beats` is set."""
 
     seconds: float = 0.0
     beats: float | None = None
 
     @classmethod
     def read(cls, text: str) -> Moment | None:
-        """Read `2.5`, `2beats` or `4bars`; None for anything else."""
+        """Parse `2.5`, `2beats` or `4bars`; return None for anything else."""
         if _SECONDS.fullmatch(text):
             return cls(seconds=float(text))
-        if found := _MUSICAL.fullmatch(text):
-            return cls(beats=float(found[1]) * BEATS_PER_UNIT[found[2]])
+        if match := _MUSICAL.fullmatch(text):
+            return cls(beats=float(match[1]) * BEATS_PER_UNIT[match[2]])
         return None
 
     def time_s(self, grid: BeatGrid) -> float:
-        """Return the time in seconds where the beats fall as they do."""
+        """Return the time in seconds, on a given beat grid."""
         return self.seconds if self.beats is None else grid.start_s + self.beats * grid.beat_s
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A number that moves from point to point, and is held before the first and after the last.
+    """A number that is interpolated between points, and held before the first and after the last.
 
     Attributes:
-        points: The times as they were written, with their values.
-        shape: `linear`, or `exponential`, which moves by equal ratios in equal times.
+        points: Times, as written in the preset, with their values.
+        shape: `linear`, or `exponential`: equal ratios in equal times.
     """
 
     points: tuple[tuple[str, float], ...]
     shape: Shape = "linear"
 
     def values(self, times_s: np.ndarray | float, grid: BeatGrid) -> np.ndarray:
-        """Return the number at each time [shape as that of the times]."""
+        """Return the number at each time [of the shape of `times_s`]."""
         import numpy as np
 
-        known_s, values = _sort_points(self, grid)
+        point_times_s, values = _sort_points(self, grid)
         if self.shape == "exponential":
-            return np.asarray(np.exp(np.interp(times_s, known_s, np.log(values))))
-        return np.asarray(np.interp(times_s, known_s, values))
+            return np.asarray(np.exp(np.interp(times_s, point_times_s, np.log(values))))
+        return np.asarray(np.interp(times_s, point_times_s, values))
 
     @property
     def preset_value(self) -> dict[str, Any]:
-        """What stands in a preset."""
+        """The curve as written in a preset."""
         return {"at": dict(self.points), "shape": self.shape}
 
 
 @lru_cache(maxsize=256)
 def _sort_points(curve: Curve, grid: BeatGrid) -> tuple[list[float], list[float]]:
-    """Return a curve's points in order of time: seconds, and values."""
+    """Return the times in seconds and the values of a curve's points, sorted by time."""
     moments = [(Moment.read(text), value) for text, value in curve.points]
-    placed = [(moment.time_s(grid), value) for moment, value in moments if moment]
-    placed.sort(key=lambda point: point[0])
-    return [time_s for time_s, _ in placed], [value for _, value in placed]
+    points = [(moment.time_s(grid), value) for moment, value in moments if moment]
+    points.sort(key=lambda point: point[0])
+    return [time_s for time_s, _ in points], [value for _, value in points]
 
 
 @dataclass(frozen=True)
 class Rate:
-    """One cycle in so many beats.
+    """A rate given as the length of one cycle in beats.
 
     Attributes:
-        written: What stands in a preset: `1/4`, `1/8t` (triplet), `1/4d` (dotted), `2bars`.
-        beats: How long a cycle is.
+        preset_value: As written in a preset: `1/4`, `1/8t` (triplet), `1/4d` (dotted), `2bars`.
+        beats: Length of a cycle in beats.
     """
 
     preset_value: str
@@ -102,17 +102,17 @@ class Rate:
 
     @classmethod
     def read(cls, text: str) -> Rate | None:
-        """Read a note's length; None for anything else, and for no length."""
-        if (found := _NOTE.fullmatch(text)) and int(found[2]):
-            beats = 4.0 * int(found[1]) / int(found[2]) * _NOTE_LENGTH_FACTORS[found[3]]
-        elif found := _MUSICAL.fullmatch(text):
-            beats = float(found[1]) * BEATS_PER_UNIT[found[2]]
+        """Parse the length of a note; return None for anything else, and for a length of 0."""
+        if (match := _NOTE.fullmatch(text)) and int(match[2]):
+            beats = 4.0 * int(match[1]) / int(match[2]) * _NOTE_LENGTH_FACTORS[match[3]]
+        elif match := _MUSICAL.fullmatch(text):
+            beats = float(match[1]) * BEATS_PER_UNIT[match[2]]
         else:
             return None
         return cls(text, beats) if beats else None
 
     def hz(self, grid: BeatGrid) -> float:
-        """Return the rate in cycles a second."""
+        """Return the rate in Hz."""
         return 1.0 / (self.beats * grid.beat_s)
 
 
@@ -120,15 +120,19 @@ Automation = Curve | Rate
 
 
 def is_number(field: FieldInfo) -> bool:
-    """Return whether a field holds a number of any size, which alone can move."""
+    """Return whether a field holds a single number: only such fields can be automated."""
     return field.annotation in (float, int, float | None, int | None)
 
 
 def parse_automation(name: str, value: Any) -> Automation | None:
-    """Return how a number moves if that is what its value says, or None for what is left as it is.
+    """Return the automation that a parameter's value describes, or None for a plain value.
+
+    Args:
+        name: Name of the parameter.
+        value: As written in a preset.
 
     Raises:
-        ValidationError: with the place within the value, where it says so wrongly.
+        ValidationError: if it describes one wrongly; with the location within the value.
     """
     if isinstance(value, str) and name.endswith("_hz"):
         rate = Rate.read(value)
@@ -175,7 +179,13 @@ def _parse_curve(name: str, value: dict[str, Any]) -> Curve:
 
 
 def make_validation_error(place: Place, given: Any, message: str) -> ValidationError:
-    """Return a complaint as pydantic makes them."""
+    """Return an error of pydantic's type.
+
+    Args:
+        place: Location of the error: names and indices, from the outside in.
+        given: The wrong value.
+        message: What is wrong.
+    """
     return ValidationError.from_exception_data(
         "Effect", [_make_error_details(place, given, message)]
     )
@@ -187,27 +197,38 @@ def _make_error_details(place: Place, given: Any, message: str) -> InitErrorDeta
 
 
 def relocate_errors(error: ValidationError, places: dict[str, Place]) -> ValidationError:
-    """Return pydantic's complaints with those about some fields said of the points within them."""
+    """Return pydantic's errors with those of some fields moved to the points of their curves.
+
+    Args:
+        error: The errors.
+        places: For some fields, the new location.
+    """
     details = []
-    for found in error.errors(include_url=False):
-        loc = found["loc"]
+    for item in error.errors(include_url=False):
+        loc = item["loc"]
         place = (*places.get(str(loc[0]), loc[:1]), *loc[1:]) if loc else ()
-        if found["type"] == "value_error":
-            details.append(_make_error_details(place, found["input"], found["msg"]))
+        if item["type"] == "value_error":
+            details.append(_make_error_details(place, item["input"], item["msg"]))
         else:
-            ctx = found.get("ctx", {})
+            ctx = item.get("ctx", {})
             details.append(
-                InitErrorDetails(type=found["type"], loc=place, input=found["input"], ctx=ctx)
+                InitErrorDetails(type=item["type"], loc=place, input=item["input"], ctx=ctx)
             )
     return ValidationError.from_exception_data(error.title, details)
 
 
-def extend_number_schema(name: str, facts: dict[str, Any], *, curves: bool) -> dict[str, Any]:
-    """Return a number's JSON Schema with the ways in which it may move."""
-    outer: dict[str, Any] = {
-        key: facts[key] for key in ("title", "description", "default") if key in facts
+def extend_number_schema(name: str, schema: dict[str, Any], *, curves: bool) -> dict[str, Any]:
+    """Return the JSON Schema of a number, extended by the forms of automation.
+
+    Args:
+        name: Name of the parameter; a name in `_hz` may also be a rate.
+        schema: JSON Schema of the number.
+        curves: Whether it may follow a curve.
+    """
+    annotations: dict[str, Any] = {
+        key: schema[key] for key in ("title", "description", "default") if key in schema
     }
-    number: dict[str, Any] = {key: value for key, value in facts.items() if key not in outer}
+    number: dict[str, Any] = {key: value for key, value in schema.items() if key not in annotations}
     forms = number.get("anyOf", [number])
     if curves:
         points = {
@@ -224,4 +245,4 @@ def extend_number_schema(name: str, facts: dict[str, Any], *, curves: bool) -> d
         }]  # fmt: skip
     if name.endswith("_hz"):
         forms = [*forms, {"type": "string", "pattern": RATE_PATTERN}]
-    return {**outer, "anyOf": forms} if len(forms) > 1 else facts
+    return {**annotations, "anyOf": forms} if len(forms) > 1 else schema

@@ -1,4 +1,4 @@
-"""What all components share: how they describe themselves, what they are given and give."""
+"""The base of all components: their description, their context, and the take."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def default_grid() -> BeatGrid:
-    """Return the grid of a sound of which no tempo is known."""
+    """Return the beat grid of a sound of unknown tempo."""
     from lofigen_kit.music.score import BeatGrid
 
     return BeatGrid()
@@ -33,18 +33,19 @@ def default_grid() -> BeatGrid:
 
 @dataclass(frozen=True)
 class Context:
-    """What a stage may know of the run around it.
+    """What a stage gets to know about the run.
 
     Attributes:
-        rng: This stage's own stream of randomness.
-        grid: Where the beats fall.
+        rng: Random generator of this stage.
+        grid: The beat grid.
         device: `cpu` or `cuda`.
-        root: The folder against which relative paths stand (the preset's own).
-        loop: Whether the end of the sound that an effect is given leads into its beginning.
-        frames: How many frames are to come from an effect that changes the speed; None leaves it
-            at `round(frames / speed)`. Over a chain the two may differ by one.
-        loop_s: How long the loop is that an effect works on; None where the sound is none. What
-            comes round on its own goes round a whole number of times in it.
+        root: Folder of relative paths (the preset's folder).
+        loop: Whether the end of the effect's input leads into its beginning.
+        frames: Length of the output of an effect that changes the speed; None for
+            `round(frames / speed)`. The two may differ by one, because rounding is done once for
+            the whole chain.
+        loop_s: Length of the loop in seconds; None for a sound that is no loop. A periodic
+            modulation should make whole cycles in it.
     """
 
     rng: np.random.Generator
@@ -58,15 +59,15 @@ class Context:
 
 @dataclass(frozen=True)
 class Take:
-    """What a source gives: audio that primes the network, and the score that guides it.
+    """The output of a source: audio that primes the network, and the score that conditions it.
 
     Attributes:
         audio: The reference rendering, or the recording.
-        score: What it plays.
-        licence: Under which terms its audio may be used (an SPDX name, or `unknown`).
+        score: The score of the audio.
+        licence: Licence of the audio (an SPDX name, or `unknown`).
         title: A few words for file names and listings.
-        group: What it has in common with other takes (a progression, an album): a corpus never
-            splits a group between training and judgement.
+        group: What it shares with other takes (a progression, an album): a corpus never splits a
+            group between training and evaluation.
     """
 
     audio: AudioBuffer
@@ -77,10 +78,11 @@ class Take:
 
 
 class Component(BaseModel, ABC):
-    """The base of all four kinds; its docstring's first line is its summary in listings.
+    """The base of all four kinds of components.
 
-    Subclasses declare `use: Literal["their-name"] = "their-name"` and their parameters, with
-    units in the names and bounds on every number.
+    The first line of a subclass's docstring is its summary in listings. Subclasses declare
+    `use: Literal["their-name"] = "their-name"` and their parameters, with units in the names and
+    bounds on every number.
     """
 
     # Listing plugins needs no validator: each is built when its class is first used.
@@ -91,24 +93,24 @@ class Component(BaseModel, ABC):
 
     @classmethod
     def name(cls) -> str:
-        """The component's name in a preset."""
+        """Return the component's name in a preset."""
         return str(cls.model_fields["use"].default)
 
     @classmethod
     def summary(cls) -> str:
-        """The first line of the docstring."""
+        """Return the first line of the docstring."""
         return (cls.__doc__ or "").strip().partition("\n")[0]
 
     @classmethod
     def __get_pydantic_json_schema__(
         cls, core: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        """Describe each parameter as the docstrings do, where its field does not."""
+        """Return the JSON Schema, with the docstring's description of each parameter."""
         schema = handler.resolve_ref_schema(handler(core))
-        said = _read_attribute_docs(cls)
-        for name, facts in schema["properties"].items():
-            if name in said:
-                facts.setdefault("description", said[name])
+        descriptions = _read_attribute_docs(cls)
+        for name, field_schema in schema["properties"].items():
+            if name in descriptions:
+                field_schema.setdefault("description", descriptions[name])
         return schema
 
 
@@ -116,10 +118,12 @@ _ATTRIBUTE = re.compile(r"^    (\w+): (.+(?:\n {5,}.+)*)", re.MULTILINE)
 
 
 def _read_attribute_docs(cls: type[Component]) -> dict[str, str]:
-    """Return what the docstrings of a class and its bases say under `Attributes:`, by name."""
-    said: dict[str, str] = {}
+    """Return the texts under `Attributes:` in the docstrings of a class and its bases, by name."""
+    descriptions: dict[str, str] = {}
     for base in reversed(cls.__mro__):
         if issubclass(base, Component):
             _, _, attributes = inspect.cleandoc(base.__doc__ or "").partition("\nAttributes:\n")
-            said |= {name: " ".join(text.split()) for name, text in _ATTRIBUTE.findall(attributes)}
-    return said
+            descriptions |= {
+                name: " ".join(text.split()) for name, text in _ATTRIBUTE.findall(attributes)
+            }
+    return descriptions

@@ -1,8 +1,8 @@
-"""The four contracts: source, model, sampler and effect, each its parameters and one method.
+"""The four contracts: source, model, sampler and effect, each with its parameters and one method.
 
-Each is a frozen pydantic model with a literal `use`, its name in a preset, so that a chain file
-parses straight into runnable objects. Run-time state lives in what a method returns, never on the
-component. Effects that go through a sound in blocks are in `lofigen_kit.effects.effect`.
+Each is a frozen pydantic model with a literal `use`, its name in a preset, so a preset is parsed
+directly into runnable objects. Run-time state is kept in what a method returns, never on the
+component. Effects that process blocks are in `lofigen_kit.effects.effect`.
 """
 
 from __future__ import annotations
@@ -26,21 +26,22 @@ if TYPE_CHECKING:
 
 
 class Source(Component):
-    """Where a take comes from: an arranger, a recording, a folder of recordings."""
+    """A source of takes: an arranger, a recording, a folder of recordings."""
 
     kind = "source"
 
     @abstractmethod
     def make_take(self, ctx: Context) -> Take:
-        """Return one take; the same generator state gives the same take, bit for bit."""
+        """Return one take; the same state of the generator gives the same take, bit for bit."""
 
 
 class Model(Component):
-    """A causal Conv1d network of one shape, with its trained weights."""
+    """A causal Conv1d network of one shape, with trained weights."""
 
     kind = "model"
     layers: ClassVar[Layers]
-    """Channels in, channels out and taps of each layer; the last one's outputs are the head's."""
+    """Input channels, output channels and taps of each layer; the last layer's outputs are replaced
+    by those of the head."""
 
     @abstractmethod
     def load(self, ctx: Context) -> Network:
@@ -50,20 +51,20 @@ class Model(Component):
 class Sampler(Component):
     """How the next sample is drawn from the network's distribution.
 
-    A sampler in Python is called once for every sample. One that can say what it does as a
-    `SamplingParams` subclasses `ParametricSampler` and runs inside the compiled engine.
+    A sampler in Python is called once per sample. One that can be expressed as `SamplingParams`
+    subclasses `ParametricSampler` and runs in the compiled engine.
     """
 
     kind = "sampler"
     heads: ClassVar[tuple[HeadKind, ...]] = ("mol", "mulaw")
-    """The heads that this sampler can draw from."""
+    """The heads that this sampler supports."""
 
     @abstractmethod
     def draw(self, outputs: np.ndarray, head: HeadKind, uniforms: np.ndarray) -> np.ndarray:
         """Return the next sample of each track.
 
         Args:
-            outputs: The head's numbers [shape=(tracks, head outputs)].
+            outputs: The outputs of the head [shape=(tracks, head outputs)].
             head: `mse`, `mol` or `mulaw`.
             uniforms: Two random numbers in [0, 1) for each track [shape=(tracks, 2)].
 
@@ -73,31 +74,32 @@ class Sampler(Component):
 
 
 class ParametricSampler(Sampler):
-    """A sampler that is a `SamplingParams` and nothing else."""
+    """A sampler that is fully described by `SamplingParams`."""
 
     @abstractmethod
     def sampling_params(self) -> SamplingParams:
-        """Return the law that this sampler's parameters mean."""
+        """Return the sampling parameters of this sampler."""
 
     def draw(self, outputs: np.ndarray, head: HeadKind, uniforms: np.ndarray) -> np.ndarray:
-        """Draw by the law, in numpy."""
+        """Draw by the sampling parameters, in numpy; see `Sampler.draw`."""
         from lofigen_kit.nn.sampling import draw
 
         return draw(outputs, head, self.sampling_params(), uniforms)
 
 
 class Effect(MovingParameters):
-    """A transformation of sound that keeps its rate and number of channels.
+    """A transformation of sound that keeps its sample rate and number of channels.
 
-    Any of its numbers may move, as a preset writes it: along points in time, where the effect goes
-    through the sound in blocks, or a rate in step with the beat. What is read from a component
-    that moves is its first point; the runner gives each block the effect as it is there.
+    Any of its numbers may be automated in a preset: along points in time, if the effect processes
+    the sound in blocks, or as a rate in time with the beat. Read from the component itself, such a
+    number has the value of its first point; for each block the runner passes the effect with the
+    current values.
 
     Attributes:
-        mix: How much of the processed sound is heard; at 0 the dry sound passes bit for bit. The
-            rack sees to it.
-        memory_s: How long what it does depends on what it heard. The runner lets it hear a loop
-            for that long before it begins and after it ends, so that the seam stays smooth.
+        mix: Share of the processed sound; at 0 the dry sound passes bit for bit. The rack applies
+            it.
+        memory_s: How long the past influences the output, in seconds. The runner extends a loop by
+            this time at both ends, so that the seam stays smooth.
         native: Whether it runs machine code that a preset names. That is done for the user's own
             presets, and not for what a stranger's file asks for.
     """
@@ -109,48 +111,49 @@ class Effect(MovingParameters):
 
     @property
     def tail_s(self) -> float:
-        """At most how long it sounds on after the sound has ended."""
+        """Upper bound of how long it sounds after the end of the input, in seconds."""
         return 0.0
 
     @property
     def transposition(self) -> float:
-        """How many semitones higher the piece sounds."""
+        """The change of pitch in semitones."""
         return 0.0
 
     @property
     def speed(self) -> float:
-        """How fast the piece goes by: at 2, tempo is doubled and length halved.
+        """The change of speed: 2 doubles the tempo and halves the length.
 
-        Where it is not 1, a loop is given as it is, `ctx.loop` says so, and the effect itself sees
-        to its ends.
+        If it is not 1, a loop is passed as it is with `ctx.loop` set, and the effect itself makes
+        the ends fit.
         """
         return 1.0
 
     def runs(self, root: Path | None) -> dict[str, str]:  # noqa: ARG002 - others need it
-        """Return what it runs that no package brought, by name, with version and hash.
+        """Return the external programs that it runs: names, with version and hash.
 
-        The recipe records it.
+        The recipe records them.
 
         Args:
-            root: The folder against which relative paths stand.
+            root: Folder of relative paths.
         """
         return {}
 
     def frames_after(self, audio: AudioBuffer, ctx: Context) -> int:
-        """Return how long a sound is to be at this speed."""
+        """Return the length of the output in frames at this speed."""
         return round(audio.frames / self.speed) if ctx.frames is None else ctx.frames
 
     @abstractmethod
     def apply(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:
         """Return the processed sound, of the same rate and number of channels.
 
-        It is as long as before, or `ctx.frames` where the effect changes the speed.
+        It has the length of the input, or `ctx.frames` if the effect changes the speed.
         """
 
     @model_validator(mode="after")
     def _check_speed_mix(self) -> Self:
         if self.mix not in (0.0, 1.0) and self.speed != 1.0:
             raise ValueError(
-                "what changes the tempo cannot sound beside what does not: give mix 0 or 1"
+                "an effect that changes the tempo cannot be mixed with the dry sound: "
+                "set mix to 0 or 1"
             )
         return self

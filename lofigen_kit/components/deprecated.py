@@ -1,4 +1,4 @@
-"""Contracts of before, which plugins of others may still keep; they go with version 1.0."""
+"""Deprecated contracts, which third-party plugins may still use; to be removed in version 1.0."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from lofigen_kit.nn.distribution import SamplingParams
 
 
 class LawSampler(ParametricSampler):
-    """A `ParametricSampler` whose method is called `law`."""
+    """A `ParametricSampler` whose method is named `law`."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Warn whoever writes one."""
+        """Warn about the deprecated base class."""
         super().__init_subclass__(**kwargs)
         warnings.warn(
             f"{cls.__name__}: LawSampler is ParametricSampler now, and law() sampling_params()",
@@ -24,8 +24,8 @@ class LawSampler(ParametricSampler):
 
     @abstractmethod
     def law(self) -> SamplingParams:
-        """Return the numbers that this sampler's parameters mean."""
+        """Return the sampling parameters of this sampler."""
 
     def sampling_params(self) -> SamplingParams:
-        """Return what `law` says."""
+        """Return the result of `law`."""
         return self.law()

@@ -1,6 +1,6 @@
-"""Parameters that move: how a component validates them, keeps them apart, and stands still.
+"""Automated parameters: how a component validates, stores and evaluates them.
 
-The notation is `lofigen_kit.components.automation`'s; this is how pydantic comes to know it.
+The notation is that of `lofigen_kit.components.automation`; this module adds it to pydantic.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from lofigen_kit.components.automation import (
     extend_number_schema,
     is_number,
     make_validation_error,
+    parse_automation,
     relocate_errors,
 )
-from lofigen_kit.components.automation import parse_automation as read_moving
 from lofigen_kit.components.base import Component, default_grid
 from lofigen_kit.errors import PresetError
 
@@ -40,11 +40,11 @@ E = TypeVar("E")
 
 
 class MovingParameters(Component):
-    """A component whose numbers may move, as a preset writes it.
+    """A component whose numbers may be automated in a preset.
 
-    A number moves along points in time, where `takes_curves` says that the component can follow
-    them, or at a rate in step with the beat. What is read from a component that moves is its first
-    point; the runner gives each block the component as it is there.
+    A number follows points in time, if `takes_curves` is set, or a rate in time with the beat. Read
+    from the component itself, such a number has the value of its first point; for each block the
+    runner passes the component with the current values.
     """
 
     takes_curves: ClassVar[bool] = False
@@ -53,14 +53,14 @@ class MovingParameters(Component):
 
     @property
     def curves(self) -> dict[str, Curve]:
-        """The parameters that move along points in time."""
+        """The parameters that follow a curve."""
         return {name: how for name, how in self._moving.items() if isinstance(how, Curve)}
 
     def sync_rates(self, grid: BeatGrid) -> Self:
-        """Return the effect with its rates in step with the beat.
+        """Return the effect with its rates converted to Hz on a beat grid.
 
         Raises:
-            PresetError: if a rate is beyond what the effect allows at this tempo.
+            PresetError: if a rate is out of the effect's range at this tempo.
         """
         rates = {name: how for name, how in self._moving.items() if isinstance(how, Rate)}
         effect = self
@@ -76,20 +76,25 @@ class MovingParameters(Component):
         return effect
 
     def freeze_at(self, time_s: float, grid: BeatGrid) -> Self:
-        """Return the effect as it is at a time, with nothing about it that moves."""
+        """Return the effect with its values at a time, and without curves.
+
+        Args:
+            time_s: The time in seconds.
+            grid: The beat grid.
+        """
         values: dict[str, Any] = {}
         for name, curve in self.curves.items():
             value = float(curve.values(time_s, grid))
-            whole = type(self).model_fields[name].annotation in (int, int | None)
-            values[name] = round(value) if whole else value
+            is_integer = type(self).model_fields[name].annotation in (int, int | None)
+            values[name] = round(value) if is_integer else value
         if not values:
             return self
-        still = self.model_copy(update=values)
-        still._moving = {}  # noqa: SLF001 - its own class
-        return still
+        frozen = self.model_copy(update=values)
+        frozen._moving = {}  # noqa: SLF001 - its own class
+        return frozen
 
     def extremes(self) -> list[Self]:
-        """Return the effect with each thing that moves at each of its points, or as it is."""
+        """Return the effect once for each point of each curve, with that value; or just itself."""
         return [
             self.model_copy(update={name: value})
             for name, curve in self.curves.items()
@@ -101,14 +106,14 @@ class MovingParameters(Component):
     def _validate_automation(
         cls, data: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo
     ) -> Self:
-        """Validate each point of what moves as the parameter itself, and keep it apart."""
+        """Validate each point of an automation like a plain value, and store the automation."""
         if not isinstance(data, dict):
             return handler(data)
-        if info.mode == "json":  # from here on pydantic takes it for Python, and insists on tuples
+        if info.mode == "json":  # pydantic will validate it as Python data, which needs tuples
             data = {name: _lists_to_tuples(value) for name, value in data.items()}
-        _refuse_truth_for_numbers(cls, data)
+        _refuse_bool_for_number(cls, data)
         numbers = [n for n, f in cls.model_fields.items() if is_number(f) and n in data]
-        moving = {n: how for n in numbers if (how := read_moving(n, data[n])) is not None}
+        moving = {n: how for n in numbers if (how := parse_automation(n, data[n])) is not None}
         if not moving:
             return handler(data)
         if not cls.takes_curves:
@@ -117,19 +122,19 @@ class MovingParameters(Component):
                     raise make_validation_error(
                         (name,), data[name], "it cannot move: the effect takes the whole sound"
                     )
-        still = {
+        static = {
             **data,
             **{n: _pick_static_value(how, cls.model_fields[n]) for n, how in moving.items()},
         }
         effect = _validate_points(
             handler,
-            still,
+            static,
             {n: how.points[0][0] for n, how in moving.items() if isinstance(how, Curve)},
         )
         for name, how in moving.items():
             if isinstance(how, Curve):
                 for time, value in how.points[1:]:
-                    _validate_points(handler, {**still, name: value}, {name: time})
+                    _validate_points(handler, {**static, name: value}, {name: time})
         effect._moving = moving  # noqa: SLF001 - its own class
         return effect
 
@@ -141,18 +146,18 @@ class MovingParameters(Component):
     def __get_pydantic_json_schema__(
         cls, core: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        """Offer the ways in which a number may move."""
+        """Return the JSON Schema, with the forms of automation for each number."""
         schema = super().__get_pydantic_json_schema__(core, handler)
-        for name, facts in schema["properties"].items():
+        for name, field_schema in schema["properties"].items():
             if is_number(cls.model_fields[name]):
                 schema["properties"][name] = extend_number_schema(
-                    name, facts, curves=cls.takes_curves
+                    name, field_schema, curves=cls.takes_curves
                 )
         return schema
 
 
-def _refuse_truth_for_numbers(cls: type[MovingParameters], data: dict[str, Any]) -> None:
-    """Refuse true for 1 in a `Literal` of numbers, in which pydantic finds it."""
+def _refuse_bool_for_number(cls: type[MovingParameters], data: dict[str, Any]) -> None:
+    """Refuse true for 1 in a `Literal` of numbers, which pydantic would accept."""
     for name, value in data.items():
         field = cls.model_fields.get(name)
         choices = get_args(field.annotation) if field else ()
@@ -165,19 +170,19 @@ def _lists_to_tuples(value: Any) -> Any:
 
 
 def _pick_static_value(how: Automation, field: FieldInfo) -> float:
-    """Return the value that stands for one that moves where nobody asks for the time."""
+    """Return the value of an automated parameter where no time is given."""
     if isinstance(how, Curve):
         return how.points[0][1]
     hz = how.hz(default_grid())
-    for note in field.metadata:
-        hz = min(max(hz, getattr(note, "ge", hz)), getattr(note, "le", hz))
+    for constraint in field.metadata:
+        hz = min(max(hz, getattr(constraint, "ge", hz)), getattr(constraint, "le", hz))
     return hz
 
 
 def _validate_points(
     handler: ModelWrapValidatorHandler[E], data: dict[str, Any], times: dict[str, str]
 ) -> E:
-    """Validate with each field at one of its points, of which complaints are said then."""
+    """Validate with each field at one of its points; errors are reported for that point."""
     try:
         return handler(data)
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""What a component can be told, from its model and its docstring, as listings and pages show it."""
+"""The parameters of a component, read from its model and its docstring for listings and docs."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _SECTION = re.compile(r"^Attributes:$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter.
+    """A parameter of a component.
 
     Attributes:
-        name: Which ends in its unit.
-        default: As a listing shows it; `(required)` where there is none.
-        range: Its bounds or its choices; empty where there are none.
-        meaning: What its docstring says of it under `Attributes`.
+        name: Its name, which ends in its unit.
+        default: As shown in a listing; `(required)` if there is none.
+        range: Its bounds or choices; empty if there are none.
+        meaning: Its description under `Attributes` in the docstring.
     """
 
     name: str
@@ -31,33 +31,34 @@ class Parameter:
 
 
 def list_parameters(component: type[Component]) -> list[Parameter]:
-    """Return all parameters of a component but its name."""
+    """Return all parameters of a component except `use`."""
     return [
         Parameter(
             name=name,
-            default=_default(facts),
-            range=_range(facts),
-            meaning=facts.get("description", ""),
+            default=_default(schema),
+            range=_range(schema),
+            meaning=schema.get("description", ""),
         )
-        for name, facts in component.model_json_schema()["properties"].items()
+        for name, schema in component.model_json_schema()["properties"].items()
         if name != "use"
     ]
 
 
 def read_description(component: type[Component]) -> str:
-    """Return a component's docstring as it stands above its `Attributes`."""
+    """Return the docstring of a component above its `Attributes`."""
     return _SECTION.split(inspect.cleandoc(component.__doc__ or ""))[0].strip()
 
 
-def _default(facts: dict[str, Any]) -> str:
-    if "default" not in facts:
+def _default(schema: dict[str, Any]) -> str:
+    """Return the default of a parameter as text."""
+    if "default" not in schema:
         return "(required)"
-    return "null" if facts["default"] is None else str(facts["default"])
+    return "null" if schema["default"] is None else str(schema["default"])
 
 
-def _range(facts: dict[str, Any]) -> str:
-    """Return a parameter's bounds, which stand one level deeper if it may be null."""
-    for part in (facts, *facts.get("anyOf", ())):
+def _range(schema: dict[str, Any]) -> str:
+    """Return the bounds or choices of a parameter; of a nullable one they are one level deeper."""
+    for part in (schema, *schema.get("anyOf", ())):
         if "enum" in part:
             return "|".join(map(str, part["enum"]))
         low = part.get("minimum", part.get("exclusiveMinimum"))

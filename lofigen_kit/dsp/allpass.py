@@ -1,4 +1,4 @@
-"""All-pass filters whose corners move, on from block to block."""
+"""All-pass filters with moving corner frequencies, processed block by block."""
 
 from __future__ import annotations
 
@@ -7,31 +7,35 @@ import numpy as np
 
 
 class AllpassCascade:
-    """All-pass filters of order 1, one after another, in a loop of feedback.
+    """A cascade of first-order all-pass filters, with feedback around the whole cascade.
 
-    Each turns the phase by a quarter of a circle at the corner; none changes a level. In the
-    normalised form (Gray and Markel, IEEE TASSP 23(3), 1975) a step is a rotation of what comes in
-    and what is remembered, so that no energy is made however fast the corners move, and a feedback
-    below 1 dies away.
+    Each filter turns the phase by 90 degrees at its corner frequency and leaves all levels alone.
+    The filters have the normalised lattice form (Gray and Markel, IEEE TASSP 23(3), 1975): each
+    step is a rotation of the input and the state. So no energy is created however fast the corners
+    move, and a feedback below 1 decays.
 
     Args:
-        channels: How many there are.
-        stages: How many filters.
+        channels: Number of channels.
+        stages: Number of filters.
     """
 
     def __init__(self, channels: int, stages: int) -> None:
         self._state = np.zeros((channels, stages))
         self._last = np.zeros(channels)
 
-    def __call__(self, block: np.ndarray, turns: np.ndarray, feedback: np.ndarray) -> np.ndarray:
-        """Return a block from the last filter [shape=(channels, frames), dtype=float32].
+    def __call__(
+        self, block: np.ndarray, corner_angles: np.ndarray, feedback: np.ndarray
+    ) -> np.ndarray:
+        """Return the output of the last filter [shape=(channels, frames), dtype=float32].
 
         Args:
-            block: What goes in [shape=(channels, frames), dtype=float32].
-            turns: The corner at each frame, in radians a frame [shape=(channels, frames)].
-            feedback: How much of the last frame is added at each [shape=(frames,)].
+            block: The input [shape=(channels, frames), dtype=float32].
+            corner_angles: The corner frequency at each frame, in radians per frame, from 0 to below
+                pi [shape=(channels, frames)].
+            feedback: The gain, below 1, with which the previous output frame is added to the input,
+                at each frame [shape=(frames,)].
         """
-        tangent = np.tan(turns / 2.0)
+        tangent = np.tan(corner_angles / 2.0)
         out = np.empty_like(block)
         _run(block, (tangent - 1.0) / (tangent + 1.0), feedback, self._state, self._last, out)
         return out

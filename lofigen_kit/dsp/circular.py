@@ -1,4 +1,4 @@
-"""Endless sounds, and how they come round, so that they may lie under a loop."""
+"""Endless textures, made seamless under a loop by crossfades."""
 
 from __future__ import annotations
 
@@ -7,62 +7,68 @@ from collections.abc import Callable
 import numpy as np
 
 Texture = Callable[[int], np.ndarray]
-"""From a number of frames to the next so many of an endless sound [shape=(channels, frames)]."""
+"""Takes a number of frames and returns the next frames of an endless sound
+[shape=(channels, frames)]."""
 
 
 class CircularTexture:
-    """Lets the end of a texture lead into its beginning, with no seam.
+    """A texture of fixed length whose end leads into its beginning without a seam.
 
-    What would sound before the beginning is made first; towards the end, the texture fades over
-    to it at equal power.
+    The frames that would come before the beginning are generated first. Towards the end, the
+    texture crossfades to them at equal power.
 
     Args:
         texture: The endless sound.
-        frames: How much of it is to be heard.
-        fade: Over how many frames it fades, if there are twice as many.
+        frames: Length of the result.
+        fade: Length of the crossfade in frames; shortened to half of `frames` if that is less.
     """
 
     def __init__(self, texture: Texture, frames: int, fade: int) -> None:
         self._texture = texture
-        self._before = texture(max(1, min(fade, frames // 2)))
-        self._left = frames
+        self._pre_roll = texture(max(1, min(fade, frames // 2)))
+        self._remaining = frames
 
     def __call__(self, count: int) -> np.ndarray:
         """Return the next frames [shape=(channels, count)]."""
         piece = self._texture(count)
-        fade = self._before.shape[1]
-        place = np.arange(count) + fade - self._left
-        self._left -= count
-        late = place >= 0
-        if not late.any():
+        fade = self._pre_roll.shape[1]
+        fade_index = np.arange(count) + fade - self._remaining
+        self._remaining -= count
+        in_fade = fade_index >= 0
+        if not in_fade.any():
             return piece
-        angle = 0.5 * np.pi * place[late] / fade
-        before = self._before[:, place[late]]
+        angle = 0.5 * np.pi * fade_index[in_fade] / fade
+        pre_roll = self._pre_roll[:, fade_index[in_fade]]
         return np.concatenate(
-            [piece[:, ~late], np.cos(angle) * piece[:, late] + np.sin(angle) * before], axis=1
+            [piece[:, ~in_fade], np.cos(angle) * piece[:, in_fade] + np.sin(angle) * pre_roll],
+            axis=1,
         )
 
 
 class LoopedRecording:
-    """A recording again and again: each time, its end fades over into its beginning.
+    """A recording that repeats without end: each time, its end crossfades into its beginning.
 
     Args:
         samples: The recording [shape=(channels, frames)].
-        fade: Over how many frames it fades, if there are twice as many.
-        first: From which frame on it is heard.
+        fade: Length of the crossfade in frames; shortened to half of the recording if that is less.
+        start: The first frame to return.
+
+    Attributes:
+        cycle: One repetition, with the crossfade at its beginning
+            [shape=(channels, frames - fade)].
     """
 
-    def __init__(self, samples: np.ndarray, fade: int, first: int) -> None:
+    def __init__(self, samples: np.ndarray, fade: int, start: int) -> None:
         fade = min(fade, samples.shape[1] // 2)
         angle = 0.5 * np.pi * np.arange(fade) / max(fade, 1)
         end = samples.shape[1] - fade
-        self.once = samples[:, :end].copy()
-        self.once[:, :fade] *= np.sin(angle)
-        self.once[:, :fade] += np.cos(angle) * samples[:, end:]
-        self._next = first
+        self.cycle = samples[:, :end].copy()
+        self.cycle[:, :fade] *= np.sin(angle)
+        self.cycle[:, :fade] += np.cos(angle) * samples[:, end:]
+        self._position = start
 
     def __call__(self, frames: int) -> np.ndarray:
         """Return the next frames [shape=(channels, frames)]."""
-        places = np.arange(self._next, self._next + frames) % self.once.shape[1]
-        self._next += frames
-        return self.once[:, places]
+        indices = np.arange(self._position, self._position + frames) % self.cycle.shape[1]
+        self._position += frames
+        return self.cycle[:, indices]

@@ -1,4 +1,4 @@
-"""A sound as it was a while ago, on from block to block."""
+"""A delay line with moving taps, processed block by block."""
 
 from __future__ import annotations
 
@@ -7,35 +7,40 @@ import numpy as np
 from lofigen_kit.dsp.interpolate import TAPS, read_at
 
 SHORTEST_FRAMES = TAPS // 2
-"""Reading between frames looks this far ahead."""
+"""The shortest delay in frames: interpolation between frames looks this far ahead."""
 
 
 class MovingDelay:
-    """What is heard from a delay whose length moves, which bends the pitch.
+    """A delay line whose delay times move; that shifts the pitch (Doppler effect).
+
+    It reads between frames by windowed-sinc interpolation; see `read_at`.
 
     Args:
-        channels: How many there are.
-        longest_frames: The longest delay that will be asked for.
+        channels: Number of channels.
+        longest_frames: The longest delay that will be requested.
     """
 
     def __init__(self, channels: int, longest_frames: float) -> None:
         self._past = np.zeros((channels, int(longest_frames) + TAPS), np.float32)
 
     def __call__(self, block: np.ndarray, delays: list[np.ndarray]) -> np.ndarray:
-        """Return what is heard, one voice over another [shape=(channels, frames)].
+        """Return the sum of all voices [shape=(channels, frames)].
 
         Args:
-            block: What goes in [shape=(channels, frames), dtype=float32].
-            delays: For each voice, its delay in frames, no shorter than SHORTEST_FRAMES
+            block: The input [shape=(channels, frames), dtype=float32].
+            delays: For each voice, its delay in frames, from `SHORTEST_FRAMES` to `longest_frames`
                 [shape=(channels, frames)].
         """
         past = self._past.shape[1]
-        heard = np.concatenate([self._past, block], axis=1)
-        self._past = heard[:, block.shape[1] :]
-        now = past + np.arange(block.shape[1])
+        padded = np.concatenate([self._past, block], axis=1)
+        self._past = padded[:, block.shape[1] :]
+        frame_positions = past + np.arange(block.shape[1])
         return np.stack(
             [
-                sum(read_at(heard[channel, None], now - voice[channel])[0] for voice in delays)
+                sum(
+                    read_at(padded[channel, None], frame_positions - voice[channel])[0]
+                    for voice in delays
+                )
                 for channel in range(len(block))
             ]
         )

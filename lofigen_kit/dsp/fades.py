@@ -1,4 +1,4 @@
-"""How a piece that is no loop begins and ends: out of silence, and into it."""
+"""Fade-in and fade-out of a sound that is not a loop."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ from lofigen_kit.audio.buffer import AudioFormat
 def apply_fades(
     blocks: Iterable[np.ndarray], sound: AudioFormat, *, fade_in_ms: float, fade_out_ms: float
 ) -> Iterator[np.ndarray]:
-    """Yield a sound that comes up from silence and goes down to it, along half a cosine.
+    """Yield a sound with a fade-in and a fade-out, each along half a cosine.
 
     Args:
         blocks: The sound, in pieces of any size [shape=(channels, frames), dtype=float32].
-        sound: What it is; without an end, it does not go down.
-        fade_in_ms: How long it comes up; 0 leaves its beginning as it is.
-        fade_out_ms: How long it goes down.
+        sound: Format of the sound; an endless one gets no fade-out.
+        fade_in_ms: Length of the fade-in; 0 for none.
+        fade_out_ms: Length of the fade-out; 0 for none.
+
+    Yields:
+        np.ndarray [shape=(channels, frames), dtype=float32], of the sizes of the input.
     """
     start = 0
     for block in blocks:
@@ -31,7 +34,7 @@ def apply_fades(
 
 
 def _compute_fade_gain(frames: np.ndarray, sound: AudioFormat, fade_ms: float) -> np.ndarray:
-    """Return the gain this many frames from the silent end."""
+    """Return the gain at each number of frames from the silent end [shape=(frames,)]."""
     length = max(1, round(fade_ms / 1000.0 * sound.sample_rate_hz))
-    risen = np.clip(frames / length, 0.0, 1.0) if fade_ms else np.ones(len(frames))
-    return np.asarray(0.5 - 0.5 * np.cos(np.pi * risen))
+    progress = np.clip(frames / length, 0.0, 1.0) if fade_ms else np.ones(len(frames))
+    return np.asarray(0.5 - 0.5 * np.cos(np.pi * progress))

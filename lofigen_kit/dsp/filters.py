@@ -1,7 +1,8 @@
-"""Recursive filters, block by block.
+"""Second-order recursive filters (biquads), processed block by block.
 
-The three of an equaliser are R. Bristow-Johnson's ("Cookbook formulae for audio equalizer
-biquad filter coefficients"); at 0 dB each passes every sound unchanged.
+The sections of the equaliser (`low_shelf`, `peak`, `high_shelf`) follow R. Bristow-Johnson,
+"Cookbook formulae for audio equalizer biquad filter coefficients". At 0 dB each passes the sound
+unchanged. A section is `b0, b1, b2, a0, a1, a2` with `a0 = 1`, as in scipy.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ import numpy as np
 
 
 class BiquadCascade:
-    """Second-order sections that go on from block to block, from rest, in double precision.
+    """Second-order sections in series that keep their state between blocks, in double precision.
 
-    The coefficients may change between two blocks; what the filter remembers does not.
+    The filter starts at rest. The coefficients may change between two blocks; the state is kept.
 
     Args:
-        channels: How many channels each block has.
+        channels: Number of channels.
     """
 
     def __init__(self, channels: int) -> None:
@@ -26,17 +27,17 @@ class BiquadCascade:
         self._state: np.ndarray | None = None
 
     def __call__(self, block: np.ndarray, sections: np.ndarray) -> np.ndarray:
-        """Return a block, filtered [shape=(channels, frames), dtype=float32].
+        """Return a filtered block [shape=(channels, frames), dtype=float32].
 
         Args:
-            block: [shape=(channels, frames)], with at least one frame.
-            sections: [shape=(sections, 6)]; always as many.
+            block: The input, of at least one frame [shape=(channels, frames)].
+            sections: The coefficients; their number must not change [shape=(sections, 6)].
         """
         if self._state is None:
             self._state = np.zeros((len(sections), self._channels, 2))
-        heard = block.astype(np.float64)
-        run_sections(heard, sections, self._state)
-        return heard.astype(np.float32)
+        samples = block.astype(np.float64)
+        run_sections(samples, sections, self._state)
+        return samples.astype(np.float32)
 
 
 def run_sections(
@@ -46,31 +47,32 @@ def run_sections(
     *,
     backwards: bool = False,
 ) -> None:
-    """Run second-order sections over every channel, in place.
+    """Run second-order sections in series over every channel, in place.
 
     Args:
-        samples: [shape=(channels, frames), dtype=float64].
-        sections: [shape=(sections, 6), dtype=float64].
-        state: What they remember, in place too [shape=(sections, channels, 2)]; by default they
-            begin at rest.
-        backwards: From the end to the beginning.
+        samples: Input and output [shape=(channels, frames), dtype=float64].
+        sections: The coefficients [shape=(sections, 6), dtype=float64].
+        state: The state of the filters, updated in place [shape=(sections, channels, 2)]; None
+            starts at rest.
+        backwards: Run from the last frame to the first.
     """
     if state is None:
         state = np.zeros((len(sections), len(samples), 2))
-    for section, remembered in zip(sections, state, strict=True):
-        _run(samples, section, remembered, backwards)
+    for section, section_state in zip(sections, state, strict=True):
+        _run(samples, section, section_state, backwards)
 
 
 def butterworth(order: int, corner_hz: float, rate_hz: int, *, high: bool = False) -> np.ndarray:
-    """Return a Butterworth low-pass or high-pass of even order.
+    """Return a Butterworth low-pass or high-pass filter of even order.
 
-    It is scipy's, in a fraction of the time: one that moves is designed anew at every block.
+    It is the bilinear transform with prewarping, as `scipy.signal.butter` computes it, in a
+    fraction of the time: a moving filter is designed anew for every block.
 
     Args:
-        order: Steepness: 6 dB an octave each.
-        corner_hz: Where the sound is 3 dB down, below half the sample rate.
-        rate_hz: Frames a second.
-        high: Let pass what lies above the corner, not what lies below.
+        order: Even; the slope is 6 dB per octave for each.
+        corner_hz: The -3 dB frequency, below half the sample rate.
+        rate_hz: Sample rate.
+        high: Return a high-pass filter.
 
     Returns:
         np.ndarray [shape=(order / 2, 6)].
@@ -88,27 +90,50 @@ def butterworth(order: int, corner_hz: float, rate_hz: int, *, high: bool = Fals
 
 
 def low_shelf(corner_hz: float, gain_db: float, rate_hz: int) -> list[float]:
-    """Return the section that lifts what lies below a corner; at it, by half the decibels."""
+    """Return the section that boosts all below a corner; at the corner, by half the decibels.
+
+    Args:
+        corner_hz: The corner; above 0.499 of the sample rate it is held there.
+        gain_db: The gain far below the corner; negative values cut.
+        rate_hz: Sample rate.
+
+    Returns:
+        Six coefficients, for a shelf slope of 1.
+    """
     return _shelf(corner_hz, gain_db, rate_hz, side=1.0)
 
 
 def high_shelf(corner_hz: float, gain_db: float, rate_hz: int) -> list[float]:
-    """Return the section that lifts what lies above a corner; at it, by half the decibels."""
+    """Return the section that boosts all above a corner; at the corner, by half the decibels.
+
+    Args:
+        corner_hz: The corner; above 0.499 of the sample rate it is held there.
+        gain_db: The gain far above the corner; negative values cut.
+        rate_hz: Sample rate.
+
+    Returns:
+        Six coefficients, for a shelf slope of 1.
+    """
     return _shelf(corner_hz, gain_db, rate_hz, side=-1.0)
 
 
 def peak(centre_hz: float, gain_db: float, q: float, rate_hz: int) -> list[float]:
-    """Return the section that lifts a band around its centre.
+    """Return the section that boosts a band around its centre frequency.
 
     Args:
-        centre_hz: Where the gain is reached.
-        gain_db: The gain; below 0 it takes away what the same above 0 adds.
-        q: The centre over the width of the band, whose edges have half the decibels.
-        rate_hz: The sample rate.
+        centre_hz: The centre, where the gain is reached; above 0.499 of the sample rate it is held
+            there.
+        gain_db: The gain; a negative one is the exact inverse of the same positive one.
+        q: The quality factor: the centre over the bandwidth between the edges, which have half the
+            decibels.
+        rate_hz: Sample rate.
+
+    Returns:
+        Six coefficients.
     """
-    turn = _corner_to_angle(centre_hz, rate_hz)
+    angle = _corner_to_angle(centre_hz, rate_hz)
     root = 10.0 ** (gain_db / 40.0)
-    alpha, cosine = math.sin(turn) / (2.0 * q), math.cos(turn)
+    alpha, cosine = math.sin(angle) / (2.0 * q), math.cos(angle)
     return _section(
         (1.0 + alpha * root, -2.0 * cosine, 1.0 - alpha * root),
         (1.0 + alpha / root, -2.0 * cosine, 1.0 - alpha / root),
@@ -116,40 +141,41 @@ def peak(centre_hz: float, gain_db: float, q: float, rate_hz: int) -> list[float
 
 
 def compute_ring_s(corner_hz: float, q: float) -> float:
-    """Return how long a section rings at most, until it has fallen by 80 dB.
+    """Return an upper bound of how long a section rings, in seconds, until it is 80 dB down.
 
-    That is at 44.1 kHz; digital filters ring a little less at higher rates.
+    It is computed for 44.1 kHz; digital filters ring slightly less at higher rates.
 
     Args:
-        corner_hz: Its corner or centre.
-        q: Its quality; below 1/2 it creeps rather than rings, and the longer the lower.
+        corner_hz: The corner or centre frequency.
+        q: The quality factor; below 1/2 the filter is overdamped, and a lower factor decays more
+            slowly.
     """
     rate_hz = 44_100
-    per_frame = math.sin(_corner_to_angle(corner_hz, rate_hz)) / (2.0 * max(q, 0.5 / q))
-    return math.log(1e4) / per_frame / rate_hz
+    decay_per_frame = math.sin(_corner_to_angle(corner_hz, rate_hz)) / (2.0 * max(q, 0.5 / q))
+    return math.log(1e4) / decay_per_frame / rate_hz
 
 
 def count_feedback_passes(feedback: float) -> float:
-    """Return how often a sound goes round with a feedback until it has fallen by 80 dB.
+    """Return the number of passes through a feedback loop until a sound is 80 dB down.
 
     Args:
-        feedback: What is left of it each time, from 0 to below 1.
+        feedback: The gain of one pass, from 0 to below 1.
     """
-    if feedback < 1e-12:  # whose logarithm may not exist: a number as small is 0 over 100
+    if feedback < 1e-12:  # log(0) does not exist; a value this small is a gain of 0
         return 0.0
     return math.log(1e-4) / math.log(feedback)
 
 
 def butterworth_q(order: int) -> float:
-    """Return the quality of the sharpest section of a Butterworth filter."""
+    """Return the quality factor of the sharpest section of a Butterworth filter of even order."""
     return 0.5 / math.sin(math.pi / (2 * order))
 
 
 def _shelf(corner_hz: float, gain_db: float, rate_hz: int, side: float) -> list[float]:
-    turn = _corner_to_angle(corner_hz, rate_hz)
+    angle = _corner_to_angle(corner_hz, rate_hz)
     root = 10.0 ** (gain_db / 40.0)
-    slope = math.sqrt(2.0 * root) * math.sin(turn)  # 2 sqrt(A) alpha for a slope of 1
-    up, down, cosine = root + 1.0, root - 1.0, side * math.cos(turn)
+    slope = math.sqrt(2.0 * root) * math.sin(angle)  # 2 sqrt(A) alpha for a slope of 1
+    up, down, cosine = root + 1.0, root - 1.0, side * math.cos(angle)
     return _section(
         (
             root * (up - down * cosine + slope),
@@ -165,7 +191,7 @@ def _shelf(corner_hz: float, gain_db: float, rate_hz: int, side: float) -> list[
 
 
 def _corner_to_angle(corner_hz: float, rate_hz: int) -> float:
-    """Return a corner as an angle; one above all there is to hear is held just below Nyquist."""
+    """Return a frequency in radians per frame, limited to just below the Nyquist frequency."""
     return 2.0 * math.pi * min(corner_hz / rate_hz, 0.499)
 
 
@@ -175,7 +201,7 @@ def _section(zeros: tuple[float, float, float], poles: tuple[float, float, float
 
 @numba.njit(cache=True, nogil=True, fastmath={"contract"})
 def _run(samples: np.ndarray, section: np.ndarray, state: np.ndarray, backwards: bool) -> None:
-    """Run one section, as the transposed direct form 2 [shape(state)=(channels, 2)]."""
+    """Run one section in transposed direct form II [shape(state)=(channels, 2)]."""
     frames = samples.shape[1]
     b0, b1, b2, _, a1, a2 = section
     for channel in range(len(samples)):

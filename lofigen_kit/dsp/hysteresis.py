@@ -1,4 +1,4 @@
-"""Magnetisation of tape by the Jiles-Atherton model."""
+"""Magnetisation of tape: the Jiles-Atherton model of hysteresis."""
 
 from __future__ import annotations
 
@@ -14,32 +14,42 @@ REVERSIBILITY = 0.697
 COUPLING = 1.6e-3
 
 _TABLE_END = 16.0
-_TABLE_STEPS = 2048  # of which all that music needs stays in the nearest cache
+_TABLE_STEPS = 2048  # the part that music uses fits into the L1 cache
 _MAX_FIELD_STEP = COERCIVITY / 8.0
-_MAX_SUBSTEPS = 512  # reached only by a jump of 30 times full saturation
+_MAX_SUBSTEPS = 512  # reached only by a step of 30 times full saturation
 _LOOSENING = COUPLING / ((1.0 - REVERSIBILITY) * COERCIVITY)
 
 
 def magnetise(field: np.ndarray, bias: float = 0.0) -> np.ndarray:
-    """Return the magnetisation that a field leaves on tape which is at rest; see `Tape`."""
+    """Return the magnetisation that a field leaves on tape that starts at rest; see `Tape`.
+
+    Args:
+        field: The field [shape=(channels, frames), dtype=float32].
+        bias: A constant field added to it.
+
+    Returns:
+        np.ndarray [shape=(channels, frames), dtype=float32], within [-1, 1].
+    """
     return Tape(field.shape[0], bias)(field, bias)
 
 
 class Tape:
-    """Tape that runs by and is magnetised, from block to block.
+    """Moving tape that is magnetised block by block.
 
     The model is D. C. Jiles and D. L. Atherton's ("Theory of ferromagnetic hysteresis", JMMM 61,
     1986) in the normalised form and with the tape parameters of J. Chowdhury ("Real-time physical
-    modelling for analog tape machines", DAFx 2019): saturation 1, shape a = 1/3, coercivity
-    k = 0.479, reversibility c = 0.697, coupling alpha = 0.0016. It depends on the path of the
-    field and not on its speed, so it is integrated over the field itself: the field runs straight
-    from sample to sample, in as many equal steps as keep each one small against the coercivity.
-    Steps are by the trapezoidal rule (order 2), which is implicit; but for the coupling, which is
-    weak, it can be solved for the magnetisation by hand. That is stable at any drive.
+    modelling for analog tape machines", DAFx 2019): saturation 1, shape a = 1/3, coercivity k =
+    0.479, reversibility c = 0.697, coupling alpha = 0.0016.
+
+    The magnetisation depends on the path of the field and not on its speed, so the model is
+    integrated over the field itself. The field moves in a straight line from sample to sample, in
+    equal steps that are small compared to the coercivity. Each step uses the trapezoidal rule
+    (order 2). That rule is implicit, but the coupling is weak, so the step has a closed-form
+    solution. It is stable at any drive.
 
     Args:
-        channels: How many tracks there are.
-        bias: A steady field under them. The tape starts at rest on it (on the anhysteretic curve).
+        channels: Number of tracks.
+        bias: A constant field; the tape starts at rest on it (on the anhysteretic curve).
     """
 
     def __init__(self, channels: int, bias: float) -> None:
@@ -48,15 +58,15 @@ class Tape:
 
     @staticmethod
     def rest(bias: float) -> float:
-        """Return the magnetisation of tape that a steady field alone has gone over."""
+        """Return the magnetisation of tape at rest under a constant field alone."""
         return float(_langevin(bias / SHAPE, _langevin_table())[0])
 
     def __call__(self, field: np.ndarray, bias: float) -> np.ndarray:
         """Return the magnetisation that a field leaves, within [-1, 1].
 
         Args:
-            field: np.ndarray [shape=(channels, frames), dtype=float32]; the tape saturates near 1.
-            bias: The steady field under it.
+            field: The field; the tape saturates near 1 [shape=(channels, frames), dtype=float32].
+            bias: The constant field added to it.
 
         Returns:
             np.ndarray [shape=(channels, frames), dtype=float32].
@@ -68,7 +78,7 @@ class Tape:
 
 @cache
 def _langevin_table() -> np.ndarray:
-    """Return coth(x) - 1/x and its derivative at even steps from 0 [shape=(steps + 1, 2)]."""
+    """Return coth(x) - 1/x and its derivative at equal steps from 0 [shape=(steps + 1, 2)]."""
     x = np.linspace(0.0, _TABLE_END, _TABLE_STEPS + 1)
     small = x < 1e-2
     safe = np.where(small, 1.0, x)
@@ -95,26 +105,26 @@ def _langevin(x: float, table: np.ndarray) -> tuple[float, float]:
 
 @numba.njit(cache=True, nogil=True, inline="always", error_model="numpy")
 def _step(m: float, dh: float, before: tuple[float, float], after: tuple[float, float]) -> float:
-    """Return the magnetisation after a step of the field.
+    """Return the magnetisation after one step of the field.
 
-    dM/dH is the mean of what it is before and after, each being (reversible + irreversible) /
-    (1 - coupling * reversible). Walls that are pinned move only towards the anhysteretic curve:
-    the irreversible part is the lag behind it over the coercivity, or nothing.
+    dM/dH is the mean of its values before and after the step. Each is (reversible + irreversible) /
+    (1 - coupling * reversible). Pinned domain walls move only towards the anhysteretic curve: the
+    irreversible part is the distance to that curve over the coercivity, or zero.
 
     Args:
-        m: The magnetisation before.
-        dh: The step.
-        before: `_langevin` of the field before, over the shape.
-        after: The same after.
+        m: The magnetisation before the step.
+        dh: The step of the field.
+        before: `_langevin` of the field before the step, over the shape.
+        after: The same after the step.
     """
     direction = math.copysign(1.0, dh)
-    # The coupling moves the field that the magnet feels by very little: along the tangent.
+    # The coupling changes the effective field very little: linearise it along the tangent.
     felt = COUPLING / SHAPE * m
     reversible_before, reversible_after = (
         REVERSIBILITY / SHAPE * before[1],
         REVERSIBILITY / SHAPE * after[1],
     )
-    # 1 / (1 - coupling * reversible), whose square is below a millionth.
+    # 1 / (1 - coupling * reversible), to first order: the square is below a millionth.
     lift_before, lift_after = 1.0 + COUPLING * reversible_before, 1.0 + COUPLING * reversible_after
     lag_before = max(direction * (before[0] + before[1] * felt - m), 0.0)
     # 1 / (coercivity - coupling / (1 - reversibility) * lag), likewise
@@ -130,7 +140,7 @@ def _step(m: float, dh: float, before: tuple[float, float], after: tuple[float, 
 def _magnetise(
     field: np.ndarray, bias: float, table: np.ndarray, tracks: np.ndarray, out: np.ndarray
 ) -> None:
-    """Run all tracks side by side: what one waits for, the others compute."""
+    """Process all tracks in one loop, so that their computations overlap in the processor."""
     channels, frames = field.shape
     fields, states = tracks
     curve = np.empty((channels, 2))

@@ -1,4 +1,4 @@
-"""Reading a sound at places between its samples."""
+"""Interpolation: reading a sound between its samples."""
 
 from __future__ import annotations
 
@@ -9,37 +9,40 @@ import numpy as np
 
 TAPS = 32
 BEFORE = TAPS // 2 - 1
-"""How many taps lie before the frame that a position follows."""
+"""Number of taps before the frame that precedes a position."""
 
 PHASES = 512
-_KAISER_BETA = 8.0  # -80 dB images; flat up to 0.84 of the Nyquist frequency
+_KAISER_BETA = 8.0  # images at -80 dB; flat up to 0.84 of the Nyquist frequency
 
 
 def read_at(samples: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """Read every channel at fractional frames by a 32-tap Kaiser-windowed sinc.
+    """Return every channel at fractional positions, by a 32-tap Kaiser-windowed sinc.
 
-    Before its first and after its last sample the sound is held at their values, which makes no
-    step at either end.
+    Before its first and after its last sample the sound is held at its edge values, so neither end
+    makes a step.
 
     Args:
-        samples: np.ndarray [shape=(channels, frames), dtype=float32].
-        positions: Where to read, in frames, within 0 to frames - 1 [shape=(reads,)].
+        samples: The sound [shape=(channels, frames), dtype=float32].
+        positions: Where to read, in frames, from 0 to frames - 1 [shape=(reads,)].
 
     Returns:
         np.ndarray [shape=(channels, reads), dtype=float32].
     """
     if not samples.shape[1]:
         return np.zeros((samples.shape[0], 0), np.float32)
-    held = np.pad(samples, ((0, 0), (BEFORE, TAPS - BEFORE)), mode="edge")
-    return read_within(held, positions + BEFORE)
+    padded = np.pad(samples, ((0, 0), (BEFORE, TAPS - BEFORE)), mode="edge")
+    return read_within(padded, positions + BEFORE)
 
 
 def read_within(samples: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """Read as `read_at` does, but no nearer to the ends than the taps reach.
+    """Return what `read_at` does, for positions whose taps all lie within the sound.
 
     Args:
-        samples: np.ndarray [shape=(channels, frames), dtype=float32].
-        positions: Within BEFORE to frames - TAPS + BEFORE [shape=(reads,)].
+        samples: The sound [shape=(channels, frames), dtype=float32].
+        positions: Where to read, in frames, from BEFORE to frames - TAPS + BEFORE [shape=(reads,)].
+
+    Returns:
+        np.ndarray [shape=(channels, reads), dtype=float32].
     """
     out = np.empty((samples.shape[0], len(positions)), dtype=np.float32)
     if out.size:
@@ -49,7 +52,7 @@ def read_within(samples: np.ndarray, positions: np.ndarray) -> np.ndarray:
 
 @cache
 def _sinc_table() -> np.ndarray:
-    """Return the windowed sinc at each phase [shape=(PHASES + 1, TAPS)], of unit gain at 0 Hz."""
+    """Return the windowed sinc at each phase, of unit gain at 0 Hz [shape=(PHASES + 1, TAPS)]."""
     phases = np.arange(PHASES + 1)[:, None] / PHASES
     distance = np.arange(TAPS) - BEFORE - phases
     window = np.i0(_KAISER_BETA * np.sqrt(np.maximum(0.0, 1.0 - (distance / (TAPS / 2)) ** 2)))
@@ -60,7 +63,7 @@ def _sinc_table() -> np.ndarray:
 @numba.njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})
 def _read(held: np.ndarray, positions: np.ndarray, table: np.ndarray, out: np.ndarray) -> None:
     channels, reads = out.shape
-    taps = table.shape[1]  # TAPS; unrolled, as a constant is, the sum would not be vectorised
+    taps = table.shape[1]  # TAPS: with a constant, the loop is unrolled and not vectorised
     for n in range(reads):
         whole = int(positions[n])
         phase = (positions[n] - whole) * PHASES

@@ -1,4 +1,4 @@
-"""A look-ahead peak limiter as a curve of gain reduction over time, without make-up gain."""
+"""The gain reduction of a look-ahead peak limiter over time, without make-up gain."""
 
 from __future__ import annotations
 
@@ -10,82 +10,86 @@ RELEASE_DB_PER_S = 40.0
 
 
 def reduction_db(excess_db: np.ndarray, rate_hz: float) -> np.ndarray:
-    """Return by how much to turn down, at each point in time, so that no peak stands out.
+    """Return the gain reduction at each point in time that keeps all peaks below the ceiling.
 
-    The reduction is in place when a peak arrives and rises to it over the look-ahead; afterwards
-    it falls by 40 dB a second, so that bass is not bent within its period. It is never less than
-    the excess at any point within one point of it, so that it may be interpolated.
+    The reduction rises over the look-ahead of 3 ms and is complete when a peak arrives. Afterwards
+    it falls by 40 dB per second, slowly enough not to distort bass within one period. At each point
+    it is at least the excess of that point and its two neighbours, so it may be interpolated.
 
     Args:
-        excess_db: How far each peak stands above the ceiling; below it, zero or negative
+        excess_db: How far each peak is above the ceiling in dB; zero or negative below it
             [shape=(points,)].
-        rate_hz: Points a second.
+        rate_hz: Points per second.
 
     Returns:
-        np.ndarray [shape=(points,)], zero or positive.
+        np.ndarray [shape=(points,)], zero or positive, in dB.
     """
     needed: np.ndarray = np.maximum(excess_db, 0.0)
     if not needed.any():
         return needed
-    smoothing = _smoothing(rate_hz)
-    held = ndimage.maximum_filter1d(needed, 2 * (2 * smoothing + 1) + 1, mode="nearest")
+    half_width = _half_width_points(rate_hz)
+    held = ndimage.maximum_filter1d(needed, 2 * (2 * half_width + 1) + 1, mode="nearest")
     released = _release(held, RELEASE_DB_PER_S / rate_hz)
-    # Every point that these means reach from a peak is at least as high as the peak.
+    # The maximum filter is wide enough that the two means still reach the height of a peak.
     for _ in range(2):
-        released = ndimage.uniform_filter1d(released, 2 * smoothing + 1, mode="nearest")
+        released = ndimage.uniform_filter1d(released, 2 * half_width + 1, mode="nearest")
     return released
 
 
 class Limiter:
-    """`reduction_db` of what goes on without an end, block by block.
+    """The streaming form of `reduction_db`: it processes an endless signal block by block.
 
     Args:
-        rate_hz: Points a second.
+        rate_hz: Points per second.
 
     Attributes:
-        late: How many points later the reduction comes out than the excess goes in.
+        latency_points: Number of points by which the reduction comes later than the excess.
     """
 
     def __init__(self, rate_hz: float) -> None:
-        self._smoothing = _smoothing(rate_hz)
-        self._reach = 2 * self._smoothing + 1
-        self.late = self._reach + 2 * self._smoothing
+        self._half_width = _half_width_points(rate_hz)
+        self._reach = 2 * self._half_width + 1
+        self.latency_points = self._reach + 2 * self._half_width
         self._step_db = RELEASE_DB_PER_S / rate_hz
         self._needed = np.zeros(2 * self._reach)
-        self._released = np.zeros(4 * self._smoothing + 1)
+        self._released = np.zeros(4 * self._half_width + 1)
 
     def __call__(self, excess_db: np.ndarray) -> np.ndarray:
-        """Return the reduction at as many points, `late` points earlier [shape=(points,)]."""
+        """Return the reduction in dB of the points `latency_points` earlier [shape=(points,)].
+
+        Args:
+            excess_db: As for `reduction_db` [shape=(points,)].
+        """
         needed = np.concatenate([self._needed, np.maximum(excess_db, 0.0)])
         self._needed = needed[len(excess_db) :]
-        reach, smoothing = self._reach, self._smoothing
+        reach, half_width = self._reach, self._half_width
         held = ndimage.maximum_filter1d(needed, 2 * reach + 1)[reach : len(needed) - reach]
-        going_on = _release(np.concatenate([self._released[-1:], held]), self._step_db)
-        released = np.concatenate([self._released, going_on[1:]])
+        continued = _release(np.concatenate([self._released[-1:], held]), self._step_db)
+        released = np.concatenate([self._released, continued[1:]])
         self._released = released[len(excess_db) :]
         smooth = released[1:]
         for _ in range(2):
-            smooth = ndimage.uniform_filter1d(smooth, 2 * smoothing + 1)
-            smooth = smooth[smoothing : len(smooth) - smoothing]
+            smooth = ndimage.uniform_filter1d(smooth, 2 * half_width + 1)
+            smooth = smooth[half_width : len(smooth) - half_width]
         return np.asarray(smooth)
 
 
-def count_margin_points(most_db: float, rate_hz: float) -> int:
-    """Return how many points before and after one have a say in its reduction.
+def count_margin_points(max_excess_db: float, rate_hz: float) -> int:
+    """Return how many points before and after a point influence its reduction.
 
     Args:
-        most_db: The greatest excess.
-        rate_hz: Points a second.
+        max_excess_db: The greatest excess in dB.
+        rate_hz: Points per second.
     """
-    return int(most_db / RELEASE_DB_PER_S * rate_hz) + 4 * _smoothing(rate_hz) + 4
+    return int(max_excess_db / RELEASE_DB_PER_S * rate_hz) + 4 * _half_width_points(rate_hz) + 4
 
 
-def _smoothing(rate_hz: float) -> int:
-    """Return half the width of a mean; two of them make the look-ahead."""
+def _half_width_points(rate_hz: float) -> int:
+    """Return half the width of one moving average; two of them make up the look-ahead."""
     return max(0, round(LOOKAHEAD_S * rate_hz / 2))
 
 
 def _release(held: np.ndarray, step_db: float) -> np.ndarray:
-    """Let each value fall by `step_db` a point, unless a higher one takes over."""
+    """Return values that fall by `step_db` per point, unless a higher value follows."""
     slope = step_db * np.arange(len(held))
     return np.asarray(np.maximum.accumulate(held + slope) - slope)

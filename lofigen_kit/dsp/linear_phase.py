@@ -1,4 +1,4 @@
-"""Filters of linear phase: all pitches come out equally late, so that none is out of time."""
+"""Linear-phase filters: they delay all frequencies equally."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ _KAISER_BETA = 6.0
 def design_linear_phase(
     response: Callable[[np.ndarray], np.ndarray], reach: int, sample_rate_hz: int
 ) -> np.ndarray:
-    """Return the filter whose gain at each frequency is nearest to a response, `reach` frames late.
+    """Return the taps of a linear-phase FIR filter with a given frequency response.
+
+    The filter is designed by the window method, with a Kaiser window (beta 6), and delays by
+    `reach` frames.
 
     Args:
-        response: From frequencies in Hz to gains; a gain may be negative.
-        reach: How far the filter looks either way, in frames.
-        sample_rate_hz: Frames a second.
+        response: Takes frequencies in Hz and returns gains, which may be negative.
+        reach: Half the length of the filter, in frames.
+        sample_rate_hz: Sample rate.
 
     Returns:
         np.ndarray [shape=(2 * reach + 1,)].
@@ -32,39 +35,44 @@ def design_linear_phase(
 
 
 class LinearPhaseFilter:
-    """A filter of linear phase that goes on from block to block, `reach` frames late.
+    """A linear-phase FIR filter that runs block by block, with a latency of `reach` frames.
 
-    Its taps may change between two blocks: within the second it fades from the old to the new.
+    The taps may change between two blocks: within the second block the output crossfades linearly
+    from the old taps to the new ones.
 
     Args:
-        channels: How many channels each block has.
-        reach: How far it looks either way, in frames.
+        channels: Number of channels.
+        reach: Half the length of the filter, in frames.
     """
 
     def __init__(self, channels: int, reach: int) -> None:
-        self._recent = Lookback(channels, 2 * reach)
+        self._lookback = Lookback(channels, 2 * reach)
         self._taps: np.ndarray | None = None
 
     def __call__(self, block: np.ndarray, taps: np.ndarray) -> np.ndarray:
-        """Return a block, filtered [shape=(channels, frames), dtype=float32].
+        """Return a filtered block [shape=(channels, frames), dtype=float32].
 
         Args:
-            block: [shape=(channels, frames)].
-            taps: [shape=(2 * reach + 1,)].
+            block: The input [shape=(channels, frames)].
+            taps: As `design_linear_phase` returns them [shape=(2 * reach + 1,)].
         """
-        heard = self._recent(block).astype(np.float64)
-        before, self._taps = self._taps, taps
-        filtered = _convolve_taps(heard, taps)
-        if before is not None and not np.array_equal(before, taps):
-            old = _convolve_taps(heard, before)
+        padded = self._lookback(block).astype(np.float64)
+        old_taps, self._taps = self._taps, taps
+        filtered = _convolve_taps(padded, taps)
+        if old_taps is not None and not np.array_equal(old_taps, taps):
+            old = _convolve_taps(padded, old_taps)
             filtered = old + np.linspace(0.0, 1.0, block.shape[1]) * (filtered - old)
         return filtered.astype(np.float32)
 
     def skip(self, block: np.ndarray) -> None:
-        """Hear a block that nobody wants to have filtered."""
-        self._recent(block)
+        """Take in a block whose output is not needed, so that the next one has its past.
+
+        Args:
+            block: The input [shape=(channels, frames)].
+        """
+        self._lookback(block)
         self._taps = None
 
 
-def _convolve_taps(heard: np.ndarray, taps: np.ndarray) -> np.ndarray:
-    return np.asarray(signal.oaconvolve(heard, taps[None], mode="valid", axes=1))
+def _convolve_taps(padded: np.ndarray, taps: np.ndarray) -> np.ndarray:
+    return np.asarray(signal.oaconvolve(padded, taps[None], mode="valid", axes=1))

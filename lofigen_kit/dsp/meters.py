@@ -1,7 +1,7 @@
-"""The loops over samples that measuring needs, compiled: true peaks and weighted power.
+"""Compiled loops for measuring: true peaks and weighted power.
 
-Both are condensed to stretches of some frames as they are found, so that no sound is ever held at
-several times its rate.
+Both are reduced to one value per stretch of frames while they are computed, so no sound is held in
+memory at a multiple of its rate.
 """
 
 from __future__ import annotations
@@ -12,48 +12,50 @@ import numba
 import numpy as np
 
 MARGIN = 18
-"""Frames on either side of a sound that its true peaks depend on."""
+"""Frames on either side of a sound that influence its true peaks."""
 
 _HALFWAY_TAPS = 32
-_FINE_TAPS = 8  # enough at twice the rate: what it would let through there is silent
-_KAISER_BETA = 5.0  # nothing reads low but the last twentieth of the spectrum
+_FINE_TAPS = 8  # enough at twice the rate: the images it passes are silent
+_KAISER_BETA = 5.0  # only the top twentieth of the spectrum reads low
 _AT_ONCE = 512
 
 
-def stretch_peaks(heard: np.ndarray, stretch: int, floor: float = 0.0) -> np.ndarray:
-    """Return how high the waveform rises in each stretch of frames, over all channels.
+def stretch_peaks(padded: np.ndarray, stretch: int, floor: float = 0.0) -> np.ndarray:
+    """Return the true peak of each stretch of frames, over all channels.
 
-    It is read at eight times the rate, twice as finely as BS.1770-4 (annex 2) asks for, since
-    another meter reads it at other places and must find no more. Kaiser-windowed sincs read
-    halfway between two frames, and then between those and the frames.
+    The sound is oversampled by 8, twice as much as BS.1770-4 (annex 2) asks for: another meter
+    samples at other positions and must not find more. Kaiser-windowed sincs interpolate halfway
+    between two frames, and then between those points and the frames.
 
     Args:
-        heard: The sound with `MARGIN` frames more on either side
+        padded: The sound, with `MARGIN` more frames on either side
             [shape=(channels, frames + 2 * MARGIN), dtype=float32].
-        stretch: Frames in each, but for the last.
-        floor: Where the waveform can rise no higher than this, the samples alone are looked at,
-            which is faster.
+        stretch: Frames per stretch; the last stretch may be shorter.
+        floor: Where the waveform cannot rise above this amplitude, only the samples are used, which
+            is faster.
 
     Returns:
-        np.ndarray [shape=(stretches,), dtype=float32].
+        np.ndarray [shape=(stretches,), dtype=float32], amplitudes.
     """
     halfway = _sinc((0.5,), _HALFWAY_TAPS)[0]
     fine = _sinc((0.25, 0.5, 0.75), _FINE_TAPS)
-    most = float(np.abs(halfway).sum() * np.abs(fine).sum(axis=1).max())  # over its samples
-    peaks: np.ndarray = _peaks(np.ascontiguousarray(heard), halfway, fine, stretch, floor / most)
+    max_gain = float(np.abs(halfway).sum() * np.abs(fine).sum(axis=1).max())  # peak over samples
+    peaks: np.ndarray = _peaks(
+        np.ascontiguousarray(padded), halfway, fine, stretch, floor / max_gain
+    )
     return peaks
 
 
 def stretch_power(
     samples: np.ndarray, sections: np.ndarray, state: np.ndarray, stretch: int
 ) -> np.ndarray:
-    """Return the mean power of a filtered sound in each stretch of frames, channel by channel.
+    """Return the mean power of a filtered sound in each stretch of frames, for each channel.
 
     Args:
         samples: The next block of the sound [shape=(channels, frames), dtype=float32].
         sections: Two second-order sections [shape=(2, 6)].
-        state: What they remember, changed in place; zeros at first [shape=(channels, 4)].
-        stretch: Frames in each, but for the last.
+        state: The state of the filters, updated in place; zeros at first [shape=(channels, 4)].
+        stretch: Frames per stretch; the last stretch may be shorter.
 
     Returns:
         np.ndarray [shape=(channels, stretches), dtype=float64].
@@ -68,7 +70,7 @@ def stretch_power(
 
 @cache
 def _sinc(phases: tuple[float, ...], taps: int) -> np.ndarray:
-    """Return the filters that read at fractions of the way to the next [shape=(phases, taps)]."""
+    """Return filters that interpolate at fractions of a frame [shape=(phases, taps)]."""
     distance = np.arange(taps) - (taps // 2 - 1) - np.array(phases)[:, None]
     window = np.i0(_KAISER_BETA * np.sqrt(1.0 - (distance / (taps / 2)) ** 2))
     table = np.sinc(distance) * window
@@ -109,7 +111,7 @@ def _peaks(
 def _rise(
     near: np.ndarray, halfway: np.ndarray, fine: np.ndarray, half: np.ndarray, top: np.ndarray
 ) -> None:
-    """Raise what is known of each frame to the height of the wave from there to the next."""
+    """Raise the peak of each frame to that of the waveform between it and the next frame."""
     count = len(near) - 2 * MARGIN
     for n in range(count + 4):  # from two frames before to two behind
         between = np.float32(0.0)

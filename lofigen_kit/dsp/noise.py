@@ -1,4 +1,4 @@
-"""Endless noise of any colour."""
+"""Endless band-limited noise."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from lofigen_kit.dsp.filters import run_sections
 
 _RESPONSE_POINTS = 1 << 16
 _SETTLING_S = 0.5
-_HIGHEST_OF_RATE = 0.45
+_MAX_OF_SAMPLE_RATE = 0.45
 
 
 class NoiseBand:
-    """Gaussian noise between two pitches, with an RMS of 1, block after block.
+    """Gaussian noise in a frequency band, with an RMS of 1, generated block by block.
 
-    It sounds as if it had always done: its filter has settled before the first frame.
+    The band is cut out by Butterworth filters, which have settled before the first frame.
 
     Args:
-        lowest_hz: Where it is 3 dB down.
-        highest_hz: Where it is 3 dB down again.
-        order: How steeply it falls beyond: 6 dB an octave each.
-        channels: How many channels it has.
-        rate_hz: Frames a second.
-        rng: What it is drawn from.
-        common: The share of its power that is alike in all channels.
+        lowest_hz: The lower -3 dB frequency.
+        highest_hz: The upper -3 dB frequency, limited to 0.45 of the sample rate.
+        order: Order of each filter: 6 dB per octave each.
+        channels: Number of channels.
+        rate_hz: Sample rate.
+        rng: The random generator.
+        common: Share of the power that is the same in all channels, 0 to 1.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class NoiseBand:
         rng: np.random.Generator,
         common: float = 0.0,
     ) -> None:
-        highest_hz = min(highest_hz, _HIGHEST_OF_RATE * rate_hz)
+        highest_hz = min(highest_hz, _MAX_OF_SAMPLE_RATE * rate_hz)
         low = signal.butter(order, lowest_hz, "highpass", fs=rate_hz, output="sos")
         high = signal.butter(order, highest_hz, "lowpass", fs=rate_hz, output="sos")
         self._sections = np.concatenate([low, high])
@@ -48,14 +48,21 @@ class NoiseBand:
         self._rng = rng
         _, response = signal.sosfreqz(self._sections, _RESPONSE_POINTS)
         gain = 1.0 / math.sqrt(np.mean(np.abs(response) ** 2))
-        self._own, self._shared = gain * math.sqrt(1.0 - common), gain * math.sqrt(common)
+        self._independent_gain, self._common_gain = (
+            gain * math.sqrt(1.0 - common),
+            gain * math.sqrt(common),
+        )
         self._state = np.zeros((len(self._sections), channels, 2))
         self(round(_SETTLING_S * rate_hz))
 
     def __call__(self, frames: int) -> np.ndarray:
-        """Return the next frames, at least one [shape=(channels, frames)]."""
-        white = self._own * self._rng.standard_normal((self._channels, frames))
-        if self._shared:
-            white += self._shared * self._rng.standard_normal(frames)
+        """Return the next frames [shape=(channels, frames)].
+
+        Args:
+            frames: Number of frames, at least one.
+        """
+        white = self._independent_gain * self._rng.standard_normal((self._channels, frames))
+        if self._common_gain:
+            white += self._common_gain * self._rng.standard_normal(frames)
         run_sections(white, self._sections, self._state)
         return np.asarray(white)

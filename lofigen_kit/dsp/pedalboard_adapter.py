@@ -1,4 +1,4 @@
-"""The one adapter to pedalboard: shapes, layouts and state are dealt with here, nowhere else."""
+"""The adapter to pedalboard: the only place that handles its shapes, layouts and state."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from lofigen_kit.errors import RenderError
 
 CHUNK_FRAMES = 8192
 
-_QUIETEST = 1e-9
+_MIN_LEVEL = 1e-9
 
 
 def run_pedalboard(plugins: Sequence[pedalboard.Plugin], audio: AudioBuffer) -> AudioBuffer:
-    """Run pedalboard plugins in order, from a clean state, over a whole sound.
+    """Return a whole sound after pedalboard plugins in series, from a clean state.
 
-    Pedalboard guesses which axis holds the channels from the array's shape, and guesses wrong (or
-    raises) when a sound has no more frames than channels: short sounds are padded with silence
-    and cut again. Tails are cut at the sound's end; whoever wants them appends silence first.
+    pedalboard guesses from the array's shape which axis holds the channels. It guesses wrong (or
+    raises) for a sound with no more frames than channels. So short sounds are padded with silence
+    and cut again. Tails are cut at the end of the sound; to keep them, append silence first.
 
     Args:
-        plugins: Fresh instances, in order; one instance cannot stand twice in a board.
-        audio: What to process.
+        plugins: New instances, in order; one instance cannot be used twice.
+        audio: The input.
 
     Raises:
-        RenderError: if a plugin gives samples that are not numbers, or another length.
+        RenderError: if a plugin returns NaN, infinity, or another shape.
     """
     if audio.frames == 0:
         return audio
@@ -44,16 +44,16 @@ def run_pedalboard(plugins: Sequence[pedalboard.Plugin], audio: AudioBuffer) -> 
 
 
 class PedalboardChain:
-    """Pedalboard plugins that go on from block to block, from a clean state.
+    """Pedalboard plugins in series that keep their state from block to block.
 
-    A block longer than the first would wipe what they remember without a word: all blocks are
-    equally long, but for the last one of a sound.
+    They start from a clean state. A block longer than the first would silently reset pedalboard's
+    state, so all blocks must have the same length, except the last one of a sound.
 
     Args:
-        plugins: Fresh instances, in order; their parameters may be set between two blocks.
-        sound: What is coming.
-        latency_frames: How many frames they hold back at most. What comes out comes that much
-            later.
+        plugins: New instances, in order; their parameters may be set between two blocks.
+        sound: Format of the sound.
+        latency_frames: An upper bound of the frames that the plugins hold back; the output is
+            delayed by exactly this many frames.
     """
 
     def __init__(
@@ -61,40 +61,51 @@ class PedalboardChain:
     ) -> None:
         self._plugins = plugins
         self._rate_hz = sound.sample_rate_hz
-        self._held = np.zeros((sound.channels, latency_frames), np.float32)
+        self._pending = np.zeros((sound.channels, latency_frames), np.float32)
         self._chunk_frames = 0
 
     def __call__(self, block: np.ndarray) -> np.ndarray:
-        """Return a block, processed [shape=(channels, frames), dtype=float32]."""
+        """Return a processed block [shape=(channels, frames), dtype=float32].
+
+        Args:
+            block: The input [shape=(channels, frames), dtype=float32].
+
+        Raises:
+            RenderError: if the plugins hold back more than `latency_frames`.
+        """
         frames = block.shape[1]
-        # Only the last block can be this short, so the silence behind it is never heard.
+        # Only the last block can be this short, so no output is lost to the padding.
         missing = MAX_CHANNELS + 1 - frames
         out = np.pad(block, ((0, 0), (0, missing))) if missing > 0 else block
         self._chunk_frames = self._chunk_frames or out.shape[1]
         for plugin in self._plugins:
             out = plugin.process(out, self._rate_hz, self._chunk_frames, reset=False)
-        out = np.concatenate([self._held, out], axis=1)
+        out = np.concatenate([self._pending, out], axis=1)
         if out.shape[1] < frames:
             raise RenderError(f"pedalboard held back {frames - out.shape[1]} frames too many")
-        self._held = out[:, frames:]
+        self._pending = out[:, frames:]
         return out[:, :frames]
 
 
 class LinkedGain:
-    """A pedalboard compressor or gate that turns all channels alike, from block to block.
+    """A pedalboard compressor or gate that applies the same gain to all channels.
 
-    pedalboard works on each channel by itself. Run on the level of the loudest one instead, it
-    tells the gain for all.
+    pedalboard processes each channel on its own. Here it processes the level of the loudest
+    channel, and the gain of that is applied to all. The state is kept from block to block.
 
     Args:
-        plugin: A fresh instance; its parameters may be set between two blocks.
-        sound: What is coming.
+        plugin: A new instance; its parameters may be set between two blocks.
+        sound: Format of the sound.
     """
 
     def __init__(self, plugin: pedalboard.Plugin, sound: AudioFormat) -> None:
-        self._board = PedalboardChain([plugin], replace(sound, channels=1))
+        self._chain = PedalboardChain([plugin], replace(sound, channels=1))
 
     def __call__(self, block: np.ndarray) -> np.ndarray:
-        """Return a block, turned down [shape=(channels, frames), dtype=float32]."""
-        level = np.maximum(np.abs(block).max(axis=0, keepdims=True), _QUIETEST)
-        return np.asarray(block * (self._board(level) / level))
+        """Return a processed block [shape=(channels, frames), dtype=float32].
+
+        Args:
+            block: The input [shape=(channels, frames), dtype=float32].
+        """
+        level = np.maximum(np.abs(block).max(axis=0, keepdims=True), _MIN_LEVEL)
+        return np.asarray(block * (self._chain(level) / level))

@@ -1,4 +1,4 @@
-"""Changes of sample rate, all by soxr's best quality (linear phase, images below -150 dB)."""
+"""Sample-rate conversion by soxr at its best quality (VHQ: linear phase, images below -150 dB)."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from lofigen_kit.errors import AudioError
 
 
 def resample(audio: AudioBuffer, rate_hz: int) -> AudioBuffer:
-    """Return the sound at another sample rate, aligned with the old one at its first frame.
+    """Return a sound at another sample rate; its first frame stays aligned.
 
-    The length is `frames * rate_hz / sample_rate_hz` rounded to the nearest frame, halves up.
-    Silence is assumed before the start and after the end.
+    The length is `frames * rate_hz / sample_rate_hz`, rounded to the nearest frame, halves up. The
+    sound is extended by silence at both ends.
 
     Args:
         audio: Any number of channels.
@@ -36,19 +36,24 @@ def resample(audio: AudioBuffer, rate_hz: int) -> AudioBuffer:
 def resample_piece(
     audio: AudioBuffer, rate_hz: int, *, duration_s: float, loop: bool
 ) -> AudioBuffer:
-    """Return a piece of music at another sample rate, as long as its score to the sample.
+    """Return a piece of music at another sample rate, exactly as long as its score.
 
-    A resampling filter looks past both ends: in a loop it finds the other end there, so that the
-    seam stays as smooth as the rest; else silence.
+    The resampling filter needs frames before the beginning and after the end. For a loop these are
+    taken from its other end, so the seam stays smooth; else they are silence.
 
     Args:
-        audio: Any number of channels; what is missing at its end becomes silence.
+        audio: Any number of channels; missing frames at its end become silence.
         rate_hz: The new rate, 1 to 384 kHz.
-        duration_s: The score's length.
+        duration_s: Length of the score.
         loop: Whether the end leads into the beginning.
+
+    Raises:
+        AudioError: for a rate outside that range.
     """
-    around = audio.sample_rate_hz  # one second, which is whole in frames at any rate
-    padded = np.pad(audio.samples, ((0, 0), (around, around)), mode="wrap" if loop else "constant")
+    padding = audio.sample_rate_hz  # one second: a whole number of frames at any rate
+    padded = np.pad(
+        audio.samples, ((0, 0), (padding, padding)), mode="wrap" if loop else "constant"
+    )
     converted = resample(audio.with_samples(padded), rate_hz).samples
     frames = round(duration_s * rate_hz)
     piece = converted[:, rate_hz : rate_hz + frames]
@@ -59,89 +64,100 @@ def resample_piece(
 def resample_blocks(
     blocks: Iterable[np.ndarray], channels: int, old_hz: int, new_hz: int
 ) -> Iterator[np.ndarray]:
-    """Resample a sound as it comes, in constant memory.
+    """Yield a sound at another sample rate, in constant memory.
 
     Args:
-        blocks: One after the other [shape=(channels, frames), dtype=float32], of any lengths.
-        channels: How many there are.
-        old_hz: Their rate.
-        new_hz: The new one.
+        blocks: The sound, in pieces of any size [shape=(channels, frames), dtype=float32].
+        channels: Number of channels.
+        old_hz: Sample rate of the input.
+        new_hz: Sample rate of the output.
 
     Yields:
-        np.ndarray [shape=(channels, frames), dtype=float32], aligned with what came in at its
-        first frame; in all as many frames as `resample` gives.
+        np.ndarray [shape=(channels, frames), dtype=float32], aligned with the input at its first
+        frame; in all as many frames as `resample` returns.
     """
     if old_hz == new_hz:
         yield from blocks
         return
     converter = soxr.ResampleStream(old_hz, new_hz, channels, dtype="float32", quality="VHQ")
-    heard = given = 0
+    frames_in = frames_out = 0
     for block in blocks:
-        heard += block.shape[1]
+        frames_in += block.shape[1]
         piece = converter.resample_chunk(np.ascontiguousarray(block.T)).T
-        given += piece.shape[1]
+        frames_out += piece.shape[1]
         yield piece
-    missing = count_resampled_frames(heard, old_hz, new_hz) - given
+    missing = count_resampled_frames(frames_in, old_hz, new_hz) - frames_out
     silence = np.zeros((old_hz // new_hz + 2, channels), np.float32)
     rest = converter.resample_chunk(silence, last=True).T[:, :missing]
     yield np.pad(rest, ((0, 0), (0, missing - rest.shape[1])))
 
 
 def count_resampled_frames(frames: int, old_hz: int, new_hz: int) -> int:
-    """Return how many frames a sound has at another rate: the nearest number, halves up."""
+    """Return the length of a sound in frames at another rate, rounded to nearest, halves up."""
     return (2 * frames * new_hz + old_hz) // (2 * old_hz)
 
 
 class Oversampler:
-    """Runs a waveshaper at a multiple of the rate, so that it aliases less, block by block.
+    """Runs a waveshaper at a multiple of the sample rate to reduce aliasing, block by block.
 
-    The blocks' edges leave no trace: both resamplers go on from one block to the next.
+    Both resamplers keep their state from block to block, so the block edges leave no trace.
 
     Args:
-        channels: How many channels each block has.
-        factor: How many times the rate; 1 is no oversampling.
+        channels: Number of channels.
+        factor: The multiple of the sample rate; 1 does not oversample.
 
     Attributes:
-        late: How many frames later the sound comes out than it goes in.
+        latency_frames: Number of frames by which the output is delayed.
     """
 
     def __init__(self, channels: int, factor: int) -> None:
-        self.late = oversampling_latency(factor)
-        # One for each channel: several at once would be interleaved and taken apart again.
+        self.latency_frames = oversampling_latency(factor)
+        # One stream per channel: a multichannel stream would interleave and deinterleave.
         self._up = [soxr.ResampleStream(1, factor, 1, quality="VHQ") for _ in range(channels)]
         self._down = [soxr.ResampleStream(factor, 1, 1, quality="VHQ") for _ in range(channels)]
-        self._waiting = np.zeros((channels, self.late), np.float32)
+        self._pending = np.zeros((channels, self.latency_frames), np.float32)
 
     def __call__(self, block: np.ndarray, shape: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        """Return as long a block, shaped [shape=(channels, frames), dtype=float32].
+        """Return a block of the same length, shaped [shape=(channels, frames), dtype=float32].
 
         Args:
-            block: [shape=(channels, frames), dtype=float32].
-            shape: From samples [shape=(channels, frames)] to as many; it may work in place.
+            block: The input [shape=(channels, frames), dtype=float32].
+            shape: The waveshaper: returns an array of the shape of its argument
+                [shape=(channels, frames)], and may work in place.
         """
-        if not self.late:
+        if not self.latency_frames:
             return shape(block.copy())
         shaped = _resample_channels(
             self._down, shape(_resample_channels(self._up, np.ascontiguousarray(block)))
         )
         frames = block.shape[1]
-        done = np.concatenate([self._waiting, shaped], axis=1)
-        self._waiting = done[:, frames:]
-        return done[:, :frames]
+        output = np.concatenate([self._pending, shaped], axis=1)
+        self._pending = output[:, frames:]
+        return output[:, :frames]
 
 
 def oversampling_latency(factor: int) -> int:
-    """Return how many frames late an `Oversampler` is, whatever its blocks.
+    """Return the latency of an `Oversampler` in frames, whatever the block size.
 
-    soxr hands out what it has when it likes, at most 1900 frames late.
+    soxr returns its output irregularly, but never more than 1900 frames late.
     """
     return 2048 if factor > 1 else 0
 
 
 def resample_samples(samples: np.ndarray, old_hz: int, new_hz: int, frames: int) -> np.ndarray:
-    """Resample float32 samples [shape=(channels, frames)] to exactly `frames` frames."""
+    """Return samples at another rate, of exactly `frames` frames.
+
+    Args:
+        samples: The sound [shape=(channels, frames), dtype=float32].
+        old_hz: Sample rate of the input.
+        new_hz: Sample rate of the output.
+        frames: Length of the output, at most that of `count_resampled_frames`.
+
+    Returns:
+        np.ndarray [shape=(channels, frames), dtype=float32].
+    """
     converted = np.empty((samples.shape[0], frames), dtype=np.float32)
-    # soxr may round its length down: a little silence behind lets it finish the last frame.
+    # soxr may round the length down: some silence at the end makes it return the last frame.
     silence = np.zeros(old_hz // new_hz + 2, dtype=np.float32)
     for old, new in zip(samples, converted, strict=True):
         new[:] = soxr.resample(np.concatenate([old, silence]), old_hz, new_hz, "VHQ")[:frames]
@@ -149,6 +165,6 @@ def resample_samples(samples: np.ndarray, old_hz: int, new_hz: int, frames: int)
 
 
 def _resample_channels(streams: list[soxr.ResampleStream], block: np.ndarray) -> np.ndarray:
-    """Run each channel through its stream."""
+    """Resample each channel by its own stream."""
     pairs = zip(streams, block, strict=True)
     return np.stack([stream.resample_chunk(channel) for stream, channel in pairs])

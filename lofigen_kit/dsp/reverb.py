@@ -1,10 +1,10 @@
-"""A room: a network of delays that feed one another, and lose energy at every pass.
+"""Artificial reverberation by a feedback delay network (FDN).
 
 The network is J.-M. Jot's ("Digital delay networks for designing artificial reverberators", AES
-90th convention, 1991): eight delay lines of lengths without a common factor feed one another
-through a Householder matrix, which loses nothing, and a filter on each line takes away what its
-length would lose in the room. So decay is exact at any size. Four all-pass filters (M. R.
-Schroeder's, 1962) before it make echoes dense from the start and leave the spectrum alone.
+90th convention, 1991). Eight delay lines, of lengths without a common factor, feed each other
+through a Householder matrix, which is lossless. A filter on each line attenuates by what a room
+would lose in that time, so the decay time is exact at any size. Four all-pass filters before the
+network (M. R. Schroeder, 1962) make the echoes dense from the start and leave the spectrum alone.
 """
 
 # ruff: noqa: PLR0917 - compiled kernels take plain positional arguments
@@ -24,27 +24,27 @@ MIDDLE_HZ = 1000.0
 DIFFUSION = (0.75, 0.75, 0.625, 0.625)
 
 _SIGNS = hadamard(LINES) / math.sqrt(LINES)
-"""Signs with which a channel feeds the lines or is fed by them: no row is like another."""
+"""Signs of a channel's inputs to the lines, or of its outputs from them: all rows differ."""
 
 _FEEDS = (1, 2, 3, 4, 5, 6, 7)
 _TAPS = (3, 6, 5, 1, 4, 2, 7)
-"""Rows for one channel after another. Where the first two feed the same, the lines that this
-excites reach one tap with equal signs as often, and as early, as with opposite ones."""
+"""Rows of `_SIGNS` for one channel after another. Where the first two channels have the same input,
+the lines reach one output with equal signs as often, and as early, as with opposite signs."""
 
 _NEPERS = math.log(1e6)  # 60 dB of power
-_NOTHING = 1e-20  # denormal numbers, far below it, are slow
+_NOTHING = 1e-20  # smaller values become 0: denormal numbers are slow
 
 
 class FeedbackDelayNetwork:
-    """The sound of a room without the direct sound, on from block to block.
+    """The reverberation of a room without the direct sound, block by block.
 
-    Each channel is fed into the lines, and fed by them, with signs of its own, so that channels
-    that are equal come out without correlation. The level is that of the sound, for a steady one.
+    Each channel enters the lines, and leaves them, with its own signs, so equal channels come out
+    uncorrelated. For a steady sound, the output has the level of the input.
 
     Args:
-        channels: How many there are.
-        rate_hz: Frames a second.
-        size: By how much all lengths are multiplied.
+        channels: Number of channels.
+        rate_hz: Sample rate.
+        size: Factor of all delay lengths.
     """
 
     def __init__(self, channels: int, rate_hz: int, size: float = 1.0) -> None:
@@ -62,19 +62,19 @@ class FeedbackDelayNetwork:
         self._tap = _SIGNS[np.array(_TAPS)[rows]]
 
     def __call__(self, block: np.ndarray, decay_s: float, damping_hz: float) -> np.ndarray:
-        """Return a block's reverberation [shape=(channels, frames), dtype=float32].
+        """Return the reverberation of a block [shape=(channels, frames), dtype=float32].
 
         Args:
-            block: What is heard in the room [shape=(channels, frames), dtype=float32].
-            decay_s: In which sound falls by 60 dB at 1 kHz.
-            damping_hz: Where it falls twice as fast as in the bass.
+            block: The input [shape=(channels, frames), dtype=float32].
+            decay_s: Time in which the sound decays by 60 dB at 1 kHz (RT60).
+            damping_hz: Frequency at which it decays twice as fast as at low frequencies.
         """
         seconds = self._lengths / self._rate_hz
         gains = 10.0 ** (-3.0 * seconds / decay_s)
         poles = _poles(gains, damping_hz, self._rate_hz)
         gains /= _loss(poles, MIDDLE_HZ, self._rate_hz)
-        # Of a unit's energy in the lines, a tap tells this much until all has decayed; what is
-        # heard has lost half a pass more than what is in them.
+        # Of unit energy in the lines, an output returns this much until all has decayed. The
+        # output has lost half a pass more than the content of the lines.
         energy = decay_s / (_NEPERS * seconds.sum()) * gains.mean()
         diffused = np.empty(block.shape)
         _diffuse(
@@ -90,18 +90,18 @@ class FeedbackDelayNetwork:
 
 
 def _coprime(lengths: list[float]) -> list[int]:
-    """Return the primes at or above some lengths: no two lines repeat in step."""
-    found: list[int] = []
+    """Return different primes at or above some lengths, so that no two lines repeat in phase."""
+    primes: list[int] = []
     for length in lengths:
         prime = max(2, math.ceil(length))
-        while any(prime % d == 0 for d in range(2, math.isqrt(prime) + 1)) or prime in found:
+        while any(prime % d == 0 for d in range(2, math.isqrt(prime) + 1)) or prime in primes:
             prime += 1
-        found.append(prime)
-    return found
+        primes.append(prime)
+    return primes
 
 
 def _poles(gains: np.ndarray, damping_hz: float, rate_hz: int) -> np.ndarray:
-    """Return the poles of the one-pole filters whose gain at a frequency is these gains."""
+    """Return the poles of one-pole low-pass filters that have these gains at a frequency."""
     cosine = math.cos(2.0 * math.pi * min(damping_hz / rate_hz, 0.5))
     c = 1.0 - gains**2
     b = 1.0 - gains**2 * cosine
@@ -109,9 +109,9 @@ def _poles(gains: np.ndarray, damping_hz: float, rate_hz: int) -> np.ndarray:
 
 
 def _loss(poles: np.ndarray, frequency_hz: float, rate_hz: int) -> np.ndarray:
-    """Return the gains of these filters at a frequency, beside those at 0 Hz."""
-    turn = 2.0 * math.pi * frequency_hz / rate_hz
-    return np.asarray((1.0 - poles) / np.abs(1.0 - poles * np.exp(-1j * turn)))
+    """Return the gains of these filters at a frequency, relative to 0 Hz."""
+    angle = 2.0 * math.pi * frequency_hz / rate_hz
+    return np.asarray((1.0 - poles) / np.abs(1.0 - poles * np.exp(-1j * angle)))
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -123,7 +123,7 @@ def _diffuse(
     diffusion: np.ndarray,
     out: np.ndarray,
 ) -> None:
-    """Run all-pass filters one after another."""
+    """Run the all-pass filters in series."""
     channels, frames = block.shape
     for n in range(frames):
         for channel in range(channels):
@@ -151,7 +151,7 @@ def _recirculate(
     damped: np.ndarray,
     out: np.ndarray,
 ) -> None:
-    """Let the lines feed one another, by the identity less 2/N everywhere."""
+    """Run the lines with a Householder feedback matrix: the identity less 2/N in every entry."""
     channels, frames = block.shape
     count = len(lengths)
     for n in range(frames):

@@ -1,1 +1,1 @@
-"""The causal Conv1d network: its shape, its checkpoints, its heads and its training form."""
+"""The causal Conv1d network: its shape, checkpoints, heads, sampling and trainable form."""

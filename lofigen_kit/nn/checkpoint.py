@@ -1,4 +1,4 @@
-"""Checkpoints: safetensors with a JSON header. No pickle is ever loaded, and no torch is needed."""
+"""Checkpoints: safetensors files with a JSON header. They need neither pickle nor torch."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ FORMAT = "lofigen-kit checkpoint 1"
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """A trained stack as plain float32 arrays, which is all that generation needs.
+    """A trained network as plain float32 arrays, as generation needs it.
 
     Attributes:
         spec: Its shape.
-        weights: For each layer, [shape=(out, in, kernel)]; tap 0 is the oldest sample.
-        biases: For each layer, [shape=(out,)].
-        guide_weights: For each layer but the last, [shape=(out, guide channels)]; empty if
-            the network is unguided. Their biases are part of `biases`.
-        facts: What was recorded of the training: data, steps, loss, licence.
-        sha256: The hash over every tensor's name, shape and bytes.
+        weights: For each layer [shape=(out, in, kernel)]; tap 0 is the oldest sample.
+        biases: For each layer [shape=(out,)].
+        guide_weights: Weights of the conditioning input, for each layer but the last
+            [shape=(out, guide channels)]; empty for an unconditioned network. Their biases are part
+            of `biases`.
+        facts: Facts of the training: data, steps, loss, licence.
+        sha256: Hash of the name, type, shape and bytes of every tensor.
     """
 
     spec: NetworkSpec
@@ -46,12 +47,12 @@ class Network:
 
     @property
     def parameters(self) -> int:
-        """How many numbers were trained."""
+        """The number of trained parameters."""
         return sum(a.size for a in (*self.weights, *self.biases, *self.guide_weights))
 
 
 def expected_shapes(spec: NetworkSpec) -> dict[str, tuple[int, ...]]:
-    """Return the name and shape of every tensor that a checkpoint of this spec holds."""
+    """Return the name and shape of every tensor in a checkpoint of this spec."""
     shapes: dict[str, tuple[int, ...]] = {}
     for index, layer in enumerate(spec.layers):
         shapes[f"layers.{index}.weight"] = (layer.out_channels, layer.in_channels, layer.kernel)
@@ -62,7 +63,7 @@ def expected_shapes(spec: NetworkSpec) -> dict[str, tuple[int, ...]]:
 
 
 def hash_tensors(tensors: dict[str, np.ndarray]) -> str:
-    """Return the sha256 over names, types, shapes and bytes, in the order of names."""
+    """Return the SHA-256 of all names, types, shapes and bytes, in the order of names."""
     digest = hashlib.sha256()
     for name in sorted(tensors):
         tensor = np.ascontiguousarray(tensors[name])
@@ -79,14 +80,18 @@ def save(
     *,
     half: bool = False,
 ) -> str:
-    """Write a checkpoint whole or not at all, and return its hash.
+    """Write a checkpoint atomically, and return its hash.
 
     Args:
-        path: Where to.
-        spec: The network's shape; the tensors must fit it.
+        path: The file.
+        spec: Shape of the network.
         tensors: By name, as `expected_shapes` lists them.
-        facts: Training facts, plain JSON data; `licence` among them.
-        half: Store float16 (half the size; the rounding is 2**-11 of each weight).
+        facts: Facts of the training as plain JSON data, with `licence` among them.
+        half: Store float16: half the size, with a relative rounding error of 2**-11.
+
+    Raises:
+        CheckpointError: if a tensor does not fit the spec.
+        OSError: if the file cannot be written.
     """
     from safetensors.numpy import save as to_bytes
 
@@ -107,49 +112,49 @@ def save(
 
 
 def load(path: Path) -> Network:
-    """Read a checkpoint and check it: format, header, shapes, finiteness, hash.
+    """Read and check a checkpoint: format, header, shapes, finite numbers, hash.
 
     Raises:
-        CheckpointError: naming the tensor and both shapes where they differ.
+        CheckpointError: for any fault; it names the tensor and both shapes where they differ.
     """
-    blob = _read(path)
-    tensors, header = _parse(path, blob)
+    data = _read(path)
+    tensors, header = _parse(path, data)
     try:
         spec = NetworkSpec.model_validate(header["spec"])
     except (KeyError, ValidationError) as error:
         detail = error.errors()[0]["msg"] if isinstance(error, ValidationError) else "no spec"
         raise CheckpointError(f"its header is not usable ({detail})", where=path) from None
     _check_shapes(tensors, spec, path)
-    found, declared = hash_tensors(tensors), header.get("sha256")
-    if found != declared:
+    sha256, declared = hash_tensors(tensors), header.get("sha256")
+    if sha256 != declared:
         raise CheckpointError(
-            f"the weights' hash is {found[:12]}, its header says {str(declared)[:12]}",
+            f"the weights' hash is {sha256[:12]}, its header says {str(declared)[:12]}",
             where=path,
             remedy="the file is damaged or was edited: fetch or train it again",
         )
-    full = {name: tensor.astype(np.float32) for name, tensor in tensors.items()}
-    for name, tensor in full.items():
+    float_tensors = {name: tensor.astype(np.float32) for name, tensor in tensors.items()}
+    for name, tensor in float_tensors.items():
         if not np.isfinite(tensor).all():
             raise CheckpointError(f"tensor {name!r} holds numbers that are not finite", where=path)
-    return _build_network(spec, full, dict(header.get("facts") or {}), found)
+    return _build_network(spec, float_tensors, dict(header.get("facts") or {}), sha256)
 
 
 def assemble_network(
     spec: NetworkSpec, tensors: dict[str, np.ndarray], facts: dict[str, Any]
 ) -> Network:
-    """Return the network of tensors that stand in no file.
+    """Return a network made of tensors in memory.
 
     Args:
-        spec: Its shape, which the tensors must fit.
+        spec: Shape of the network.
         tensors: By name, as `expected_shapes` lists them.
-        facts: What is known of them; `licence` among it.
+        facts: Facts of the training, with `licence` among them.
 
     Raises:
         CheckpointError: naming the tensor that does not fit.
     """
-    full = {name: np.ascontiguousarray(t, dtype=np.float32) for name, t in tensors.items()}
-    _check_shapes(full, spec)
-    return _build_network(spec, full, facts, hash_tensors(full))
+    float_tensors = {name: np.ascontiguousarray(t, dtype=np.float32) for name, t in tensors.items()}
+    _check_shapes(float_tensors, spec)
+    return _build_network(spec, float_tensors, facts, hash_tensors(float_tensors))
 
 
 def _build_network(
@@ -181,27 +186,27 @@ def _read(path: Path) -> bytes:
         raise CheckpointError(f"cannot be read ({error.strerror})", where=path) from None
 
 
-def _parse(path: Path, blob: bytes) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def _parse(path: Path, data: bytes) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Return the tensors and the JSON header of a safetensors file."""
     from safetensors import SafetensorError
     from safetensors.numpy import load as from_bytes
 
     try:
-        tensors = from_bytes(blob)
-        length = int.from_bytes(blob[:8], "little")
-        metadata = json.loads(blob[8 : 8 + length]).get("__metadata__") or {}
+        tensors = from_bytes(data)
+        length = int.from_bytes(data[:8], "little")
+        metadata = json.loads(data[8 : 8 + length]).get("__metadata__") or {}
         header = json.loads(metadata["lofigen"])
         if not isinstance(header, dict) or header.get("format") != FORMAT:
             raise KeyError("format")
     except KeyError:
         raise CheckpointError(
-            "a safetensors file, but not one that lofigen-kit wrote", where=path
+            "a safetensors file, but not written by lofigen-kit", where=path
         ) from None
     except (SafetensorError, ValueError, TypeError, RecursionError) as error:
         raise CheckpointError(
-            f"not a whole safetensors file ({error})",
+            f"not a complete safetensors file ({error})",
             where=path,
-            remedy="lofigen-kit loads .safetensors alone, never a pickled .pt or .ckpt",
+            remedy="lofigen-kit loads only .safetensors, never a pickled .pt or .ckpt",
         ) from None
     return tensors, header
 

@@ -1,8 +1,8 @@
-"""From a trained network to a deeper one that does the same, and goes on learning from there.
+"""Deepening: from a trained network to a deeper one with the same output, for further training.
 
-The new layers begin as wires: ReLU leaves alone what a ReLU has already made positive, so a layer
-that passes each channel on changes nothing (Net2Net: Chen, Goodfellow and Shlens, 2016). Whatever
-channels they have besides begin at random, heard by nobody yet.
+The new layers start as identities. The input of a layer is positive after a ReLU, and another ReLU
+leaves it unchanged (Net2Net: Chen, Goodfellow and Shlens, 2016). Additional channels start with
+random weights, and no other layer uses them yet.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ from lofigen_kit.nn.spec import NetworkSpec
 
 
 def deepen(network: Network, spec: NetworkSpec, *, seed: int = 0) -> Network:
-    """Return a network of another shape whose outputs are those of a shallower one.
+    """Return a deeper network with the outputs of a shallower one.
 
     Args:
-        network: The shallower one.
-        spec: The deeper shape: the same layers, with others between two of them that have no
-            fewer channels than the place where they stand; the same head and guide.
-        seed: Of the weights that begin at random.
+        network: The shallower network.
+        spec: The deeper shape: the same layers, with new ones between two of them; no new layer has
+            fewer channels than the layer before it. Head and guide are the same.
+        seed: Seed of the random weights.
 
     Raises:
-        CheckpointError: where the shape is no such thing.
+        CheckpointError: if the shape does not meet these conditions.
     """
     before, after = _count_outer_layers(network.spec, spec)
     inserted = range(before, len(spec.layers) - after)
     width = network.spec.layers[before - 1].out_channels
     source, stack = from_network(network), CausalStack(spec, seed=seed)
-    kept = [*range(before), *range(inserted.stop, len(spec.layers))]
+    kept_indices = [*range(before), *range(inserted.stop, len(spec.layers))]
     with torch.no_grad():
-        for theirs, index in zip(source.convolutions, kept, strict=True):
-            stack.convolutions[index].weight.copy_(theirs.weight)
-            stack.convolutions[index].bias.copy_(theirs.bias)
-        for weight, index in zip(source.guide_weights, kept, strict=False):
+        for convolution, index in zip(source.convolutions, kept_indices, strict=True):
+            stack.convolutions[index].weight.copy_(convolution.weight)
+            stack.convolutions[index].bias.copy_(convolution.bias)
+        for weight, index in zip(source.guide_weights, kept_indices, strict=False):
             stack.guide_weights[index].copy_(weight)
         for index in inserted:
             weight = stack.convolutions[index].weight
@@ -48,15 +48,15 @@ def deepen(network: Network, spec: NetworkSpec, *, seed: int = 0) -> Network:
 
 
 def _count_outer_layers(shallow: NetworkSpec, deep: NetworkSpec) -> tuple[int, int]:
-    """Return how many layers stand before and behind those that are new."""
-    same = {"layers": deep.layers}
+    """Return the number of old layers before the new ones, and after them."""
+    deepened = {"layers": deep.layers}
     before = 0
     while before < len(shallow.layers) and shallow.layers[before] == deep.layers[before]:
         before += 1
     after = len(shallow.layers) - before
     new = deep.layers[before : len(deep.layers) - after]
     fits = (
-        shallow.model_copy(update=same) == deep
+        shallow.model_copy(update=deepened) == deep
         and len(deep.layers) > len(shallow.layers)
         and 0 < before < len(shallow.layers)
         and deep.layers[len(deep.layers) - after :] == shallow.layers[before:]
@@ -64,7 +64,7 @@ def _count_outer_layers(shallow: NetworkSpec, deep: NetworkSpec) -> tuple[int, i
     )
     if not fits:
         raise CheckpointError(
-            "the model to begin from has other layers, head or guide",
-            remedy="begin from one of the same shape, or from conv4 for conv6, conv6 for conv8",
+            "the model to start from has other layers, or another head or guide",
+            remedy="start from one of the same shape, or from conv4 for conv6, conv6 for conv8",
         )
     return before, after

@@ -1,12 +1,12 @@
-"""Causal convolution by overlap-save FFT, for training: the same sums as Conv1d, sooner.
+"""Causal convolution by overlap-save FFT, for training: the result of Conv1d in less time.
 
-A layer of 256 taps costs a direct convolution 256 multiplications a sample and channel pair; in
-blocks of N = 768 samples, each of which yields N - K + 1 outputs, it costs a few (Stockham's
+For a layer of 256 taps, direct convolution takes 256 multiplications per sample and channel pair.
+In blocks of N = 768 samples, each with N - K + 1 outputs, the FFT takes a few (Stockham's
 overlap-save). The gradients are convolutions too and reuse the spectra.
 
-Which way is sooner depends on the layer and the machine. `choose_method` knows from the shape; and
-`measure_methods` tries both at a training's start. The two round differently, so what was chosen
-is part of what a training's bits depend on.
+Which method is faster depends on the layer and the machine. `choose_method` decides by the shape,
+and `measure_methods` measures both at the start of a training. The two methods round differently,
+so the choice affects the exact bits of a training.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ Method = Literal["fft", "direct"]
 METHODS: tuple[Method, Method] = ("fft", "direct")
 BLOCK = 768
 MARGIN = 3.0
-"""How many times sooner the unusual method must be to be chosen: less is a busy machine's noise,
-and bits that differ between two machines without need."""
+"""How many times faster the unusual method must be to be chosen: smaller differences may be
+measurement noise, and would make bits differ between machines without need."""
 TRIAL_FRAMES = 2048
 MAX_TRIAL_WEIGHTS = 1 << 22
-"""Above it a direct convolution on a CPU takes too long to try."""
+"""For more weights, measuring a direct convolution on a CPU takes too long."""
 
 
 class _CausalFFTConv(torch.autograd.Function):
-    """Spectra are laid out (bin, batch * blocks, channel): one complex matmul for each bin."""
+    """Spectra are laid out as (bin, batch * blocks, channel): one complex matmul per bin."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, block: int) -> Tensor:
@@ -74,7 +74,7 @@ class _CausalFFTConv(torch.autograd.Function):
 
 
 def _overlap_add(windows: Tensor, hop: int) -> Tensor:
-    """Return the sum of windows [shape=(batch, channel, blocks, block)] laid at steps of hop."""
+    """Return the sum of windows [shape=(batch, channel, blocks, block)] at steps of `hop`."""
     batch, channels, blocks, block = windows.shape
     columns = windows.permute(0, 1, 3, 2).reshape(batch * channels, block, blocks)
     length = (blocks - 1) * hop + block
@@ -89,41 +89,48 @@ def causal_conv1d(
 
     Args:
         x: [shape=(batch, in, frames)].
-        weight: [shape=(out, in, taps)], the oldest tap first, as Conv1d has it.
-        method: How; None is the usual one for such a layer.
-        block: FFT size; at least twice the taps is used.
+        weight: [shape=(out, in, taps)], the oldest tap first, as in Conv1d.
+        method: `fft` or `direct`; None chooses by `choose_method`.
+        block: FFT size; at least twice the number of taps is used.
 
     Returns:
         [shape=(batch, out, frames)].
     """
     outputs, channels, taps = weight.shape
     if (method or choose_method(channels, outputs, taps, x.device.type)) == "fft":
-        # Under autocast x may be of half precision, for which there is no FFT.
+        # Under autocast x may have half precision, which the FFT does not support.
         return causal_fft_conv1d(x.to(weight.dtype), weight, block=block)
     return functional.conv1d(functional.pad(x, (taps - 1, 0)), weight)
 
 
 def causal_fft_conv1d(x: Tensor, weight: Tensor, *, block: int = BLOCK) -> Tensor:
-    """Return the same by FFT, whatever the widths and the device."""
+    """Return the causal convolution by FFT, for any widths and device; see `causal_conv1d`."""
     apply = cast("Callable[[Tensor, Tensor, int], Tensor]", _CausalFFTConv.apply)
     return apply(x, weight, max(block, 2 * weight.shape[2]))
 
 
 def choose_method(channels: int, outputs: int, taps: int, device: str) -> Method:
-    """Return `fft` for wide layers on a CPU, `direct` for narrow ones and on every GPU."""
+    """Return `fft` for wide layers on a CPU, else `direct`.
+
+    Args:
+        channels: Input channels of the layer.
+        outputs: Output channels.
+        taps: Kernel length.
+        device: `cpu` or `cuda`.
+    """
     return "fft" if device == "cpu" and outputs * channels >= 256 and taps >= 32 else "direct"
 
 
 def measure_methods(
     spec: NetworkSpec, *, batch: int, frames: int, device: str
 ) -> tuple[Method, ...]:
-    """Return the method for each layer: the usual one, unless the other is much sooner here.
+    """Return the method for each layer: the usual one, unless the other is much faster here.
 
     Args:
-        spec: The network's shape; each of its layers is run forwards and backwards both ways.
-        batch: Crops in an update.
+        spec: Shape of the network; each of its layers is run forwards and backwards both ways.
+        batch: Crops per update.
         frames: Length of a crop.
-        device: `cpu` or `cuda`; on a CPU a slice of the batch is tried, in processor time.
+        device: `cpu` or `cuda`; on a CPU a slice of the batch is measured, in processor time.
     """
 
     @cache
@@ -137,22 +144,24 @@ def measure_methods(
         x = torch.ones(rows, channels, length, device=device, requires_grad=True)
         weight = torch.ones(outputs, channels, taps, device=device, requires_grad=True)
         other: Method = "direct" if usual == "fft" else "fft"
-        return other if MARGIN * _seconds(x, weight, other) < _seconds(x, weight, usual) else usual
+        return (
+            other if MARGIN * _measure_s(x, weight, other) < _measure_s(x, weight, usual) else usual
+        )
 
     return tuple(method(n.in_channels, n.out_channels, n.kernel) for n in spec.layers)
 
 
-def _seconds(x: Tensor, weight: Tensor, method: Method) -> float:
-    """Return the least time of three runs forwards and backwards, or of one that takes long."""
+def _measure_s(x: Tensor, weight: Tensor, method: Method) -> float:
+    """Return the shortest time of three runs forwards and backwards, or of one long run."""
     clock = time.process_time if x.device.type == "cpu" else time.perf_counter
-    least = float("inf")
+    shortest_s = float("inf")
     for _ in range(3):
-        began = clock()
+        start = clock()
         y = causal_conv1d(x, weight, method=method)
         torch.autograd.grad(y, (x, weight), torch.ones_like(y))
         if x.device.type != "cpu":
             torch.cuda.synchronize()
-        least = min(least, clock() - began)
-        if least > 0.2:
+        shortest_s = min(shortest_s, clock() - start)
+        if shortest_s > 0.2:
             break
-    return least
+    return shortest_s

@@ -1,4 +1,4 @@
-"""What the last layer's numbers mean, and how far they are from the truth."""
+"""Losses and expectations of the distribution heads."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from lofigen_kit.nn.spec import NetworkSpec
 
 
 def loss(outputs: Tensor, target: Tensor, spec: NetworkSpec) -> Tensor:
-    """Return the mean loss of the head that a spec names.
+    """Return the mean loss of a head.
 
     Args:
         outputs: The network's outputs [shape=(batch, head outputs, frames)].
-        target: The samples they speak of [shape=(batch, 1, frames)].
-        spec: The network's shape.
+        target: The predicted samples [shape=(batch, 1, frames)], in [-1, 1].
+        spec: Shape of the network, which names the head.
 
     Returns:
-        A scalar: nats a sample for `mol` (of a density over amplitude in [-1, 1]) and `mulaw`
-        (of 256 levels), the mean squared error for `mse`.
+        A scalar: nats per sample for `mol` (of a density over amplitude in [-1, 1]) and `mulaw` (of
+        256 levels), the mean squared error for `mse`.
     """
     if spec.head == "mse":
         return functional.mse_loss(outputs, target)
@@ -33,18 +33,18 @@ def loss(outputs: Tensor, target: Tensor, spec: NetworkSpec) -> Tensor:
 
 
 def density_nats(outputs: Tensor, target: Tensor, spec: NetworkSpec) -> Tensor | None:
-    """Return the negative log-density over amplitude, in nats a sample, whatever the head.
+    """Return the negative log-density over amplitude in nats per sample, for any head but `mse`.
 
-    A `mulaw` head's probability of a level is spread evenly over the level's step, so that its
-    figure can stand beside that of a density.
+    The probability of a level of a `mulaw` head is spread evenly over the step of the level, so its
+    result can be compared to that of a density.
 
     Args:
         outputs: As for `loss`.
         target: As for `loss`.
-        spec: The network's shape.
+        spec: Shape of the network.
 
     Returns:
-        A scalar; None for `mse`, which says nothing of how likely a sample is.
+        A scalar; None for `mse`, which has no density.
     """
     if spec.head == "mse":
         return None
@@ -56,11 +56,11 @@ def density_nats(outputs: Tensor, target: Tensor, spec: NetworkSpec) -> Tensor |
 
 
 def expectation(outputs: Tensor, spec: NetworkSpec) -> Tensor:
-    """Return the mean of what is predicted, which is the best guess in squared error.
+    """Return the mean of the predicted distribution, the best estimate in squared error.
 
     Args:
         outputs: As for `loss`.
-        spec: The network's shape.
+        spec: Shape of the network.
 
     Returns:
         [shape=(batch, 1, frames)].
@@ -75,10 +75,14 @@ def expectation(outputs: Tensor, spec: NetworkSpec) -> Tensor:
 
 
 def mixture_nll(outputs: Tensor, target: Tensor) -> Tensor:
-    """Return the negative log-density of a mixture of logistics, in nats a sample.
+    """Return the mean negative log-density of a mixture of logistics, in nats per sample.
 
-    The logistic's log-density is -z - log s - 2 log(1 + e^-z) with z = (x - m) / s
-    (Salimans et al., 2017, undiscretised).
+    The log-density of a logistic is -z - log s - 2 log(1 + e^-z) with z = (x - m) / s (Salimans et
+    al., 2017, not discretised).
+
+    Args:
+        outputs: Log-weights, means and log-scales [shape=(batch, 3 * mixtures, frames)].
+        target: [shape=(batch, 1, frames)].
     """
     logits, means, log_scales = outputs.chunk(3, dim=1)
     log_scales = log_scales.clamp(min=MIN_LOG_SCALE)
@@ -88,7 +92,11 @@ def mixture_nll(outputs: Tensor, target: Tensor) -> Tensor:
 
 
 def initial_bias(spec: NetworkSpec) -> Tensor:
-    """Return the last layer's bias before training: a spread mixture, or nothing."""
+    """Return the initial bias of the last layer: a spread mixture for `mol`, else zeros.
+
+    Returns:
+        [shape=(head outputs,)].
+    """
     bias = torch.zeros(spec.head_outputs)
     if spec.head == "mol":
         count = spec.mixtures

@@ -1,4 +1,4 @@
-"""Linear prediction: where a network starts, and what it must beat."""
+"""Linear prediction: the starting point of a network, and a baseline."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from scipy import linalg, signal
 
 ORDER = 32
 NOISE = 1.5e-2
-"""The deviation of the noise that a predictor is made to bear: it keeps its own gain small."""
+"""Standard deviation of noise added to the past, which keeps the gain of the predictor small."""
 
 
 def fit_linear_predictor(
@@ -19,12 +19,12 @@ def fit_linear_predictor(
 
     Args:
         songs: Waveforms [shape=(frames,)], weighted by their lengths.
-        order: How many past samples.
-        noise: Deviation of white noise that is taken to lie upon the past.
+        order: Number of past samples.
+        noise: Standard deviation of the white noise assumed in the past samples.
 
     Returns:
-        The coefficients, the newest sample's first [shape=(order,)], and the deviation of the
-        error on these songs.
+        The coefficients, newest sample first [shape=(order,)], and the standard deviation of the
+        prediction error on these songs.
     """
     moments = np.zeros(order + 1)
     for song in songs:
@@ -38,7 +38,12 @@ def fit_linear_predictor(
 
 
 def compute_residual(song: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
-    """Return the error of each prediction that has its whole past [shape=(frames - order,)]."""
+    """Return the prediction error of each sample with a complete past [shape=(frames - order,)].
+
+    Args:
+        song: A waveform [shape=(frames,)].
+        coefficients: As `fit_linear_predictor` returns them [shape=(order,)].
+    """
     whitening = np.concatenate([[1.0], -coefficients])
     return np.asarray(signal.lfilter(whitening, [1.0], song)[len(coefficients) :])
 

@@ -1,9 +1,9 @@
-"""The network: a stack of causal Conv1d with ReLU between, guided by a 1x1 Conv1d a layer.
+"""The trainable network: causal Conv1d layers with ReLU, conditioned by a 1x1 Conv1d per layer.
 
     x (batch, 1, frames) * input_scale
       -> causal Conv1d + guide -> ReLU -> ... -> causal Conv1d -> (batch, head outputs, frames)
 
-The output at frame t speaks of the sample at t + 1; so does the guide given at frame t.
+The output at frame t predicts the sample at t + 1; the guide at frame t describes that sample too.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from lofigen_kit.nn.spec import Layer, NetworkSpec
 
 
 class CausalConv(nn.Module):
-    """One causal Conv1d, stride 1, left-padded with kernel - 1 zeros."""
+    """A causal Conv1d of stride 1, left-padded with kernel - 1 zeros."""
 
     def __init__(self, layer: Layer, *, gain: float, generator: torch.Generator) -> None:
         super().__init__()
         shape = (layer.out_channels, layer.in_channels, layer.kernel)
-        # Fan-in over channels and taps: PyTorch's default starts a 256-tap layer far too loud.
+        # Scaled by the fan-in (channels * taps): PyTorch's default is too large for 256 taps.
         deviation = (gain / (layer.in_channels * layer.kernel)) ** 0.5
         self.weight = nn.Parameter(torch.randn(shape, generator=generator) * deviation)
         self.bias = nn.Parameter(torch.zeros(layer.out_channels))
@@ -42,8 +42,8 @@ class CausalStack(nn.Module):
     """The whole network, for training; generation runs its weights in `engine`.
 
     Args:
-        spec: The shape.
-        seed: Of the initial weights.
+        spec: Shape of the network.
+        seed: Seed of the initial weights.
     """
 
     def __init__(self, spec: NetworkSpec, *, seed: int = 0) -> None:
@@ -52,7 +52,7 @@ class CausalStack(nn.Module):
         last = len(spec.layers) - 1
         self.spec = spec
         self.layers = nn.ModuleList(
-            # He's gain before a ReLU; the head starts at a tenth, near its bias.
+            # He initialisation before a ReLU; the head starts small, so near its bias.
             CausalConv(layer, gain=2.0 if i < last else 0.1, generator=generator)
             for i, layer in enumerate(spec.layers)
         )
@@ -68,30 +68,31 @@ class CausalStack(nn.Module):
 
     @property
     def convolutions(self) -> list[CausalConv]:
-        """The trunk's layers, the head last."""
+        """The convolutions; the last one is the head."""
         return cast("list[CausalConv]", list(self.layers))
 
     def set_conv_methods(self, methods: Sequence[Method] | None) -> tuple[Method, ...]:
-        """Set how each layer convolves, None being as usual, and return it."""
+        """Set the convolution method of each layer, None for the default ones, and return them."""
         device = self.convolutions[0].weight.device.type
-        usual = [choose_method(n.in_channels, n.out_channels, n.kernel, device)
+        default = [choose_method(n.in_channels, n.out_channels, n.kernel, device)
                  for n in self.spec.layers]  # fmt: skip
-        chosen = tuple(usual if methods is None else methods)
+        chosen = tuple(default if methods is None else methods)
         for layer, method in zip(self.convolutions, chosen, strict=True):
             layer.method = method
         return chosen
 
     @property
     def guide_weights(self) -> list[Tensor]:
-        """For each hidden layer [shape=(out, guide channels, 1)]; empty if unguided."""
+        """For each hidden layer [shape=(out, guide channels, 1)]; empty if unconditioned."""
         return [cast("nn.Conv1d", guide).weight for guide in self.guides]
 
     def forward(self, x: Tensor, guide: Tensor | None = None) -> Tensor:
-        """Return what the network says of each next sample.
+        """Return the parameters of the distribution of each next sample.
 
         Args:
             x: The waveform [shape=(batch, 1, frames)].
-            guide: [shape=(batch, guide channels, frames)], frame t belonging to sample t + 1.
+            guide: The conditioning [shape=(batch, guide channels, frames)]; frame t belongs to
+                sample t + 1.
 
         Returns:
             [shape=(batch, head outputs, frames)].
@@ -107,17 +108,17 @@ class CausalStack(nn.Module):
 
 
 def initialize_linear(stack: CausalStack, coefficients: np.ndarray, deviation: float) -> None:
-    """Make an untrained network a linear predictor, from which training departs.
+    """Initialise an untrained network as a linear predictor.
 
     The waveform passes every hidden layer in a pair of channels, relu(x) and relu(-x), whose
-    difference is x; the head's means are the linear prediction from it. From here a network of
-    256-tap layers learns in minutes what it takes hours to find from noise.
+    difference is x; the means of the head are the linear prediction from it. From this start a
+    network of 256-tap layers learns in minutes what takes hours from random weights.
 
     Args:
         stack: An untrained network with a `mol` head.
-        coefficients: Of the past samples, the newest first [shape=(order,)]; the order is at
-            most the last layer's taps.
-        deviation: Of the prediction's error; the mixture starts spread over it.
+        coefficients: Of the past samples, newest first [shape=(order,)]; the order is at most the
+            number of taps of the last layer.
+        deviation: Standard deviation of the prediction error; the mixture starts spread over it.
 
     Raises:
         ValueError: for another head, or too many coefficients.
@@ -142,13 +143,13 @@ def initialize_linear(stack: CausalStack, coefficients: np.ndarray, deviation: f
 
 
 def to_tensors(stack: CausalStack) -> dict[str, np.ndarray]:
-    """Return the weights by the names that a checkpoint gives them."""
+    """Return the weights by their names in a checkpoint."""
     state = {name: t.detach().cpu().numpy() for name, t in stack.state_dict().items()}
     return {name: t[:, :, 0] if name.startswith("guides.") else t for name, t in state.items()}
 
 
 def to_network(stack: CausalStack) -> Network:
-    """Return a stack's weights as the plain arrays that generation takes."""
+    """Return the weights as plain arrays, as generation needs them."""
     tensors = to_tensors(stack)
     count = len(stack.spec.layers)
     return Network(
@@ -160,12 +161,12 @@ def to_network(stack: CausalStack) -> Network:
 
 
 def from_network(network: Network) -> CausalStack:
-    """Return a trainable stack with a checkpoint's weights."""
+    """Return a trainable network with a checkpoint's weights."""
     stack = CausalStack(network.spec)
     with torch.no_grad():
         for index, layer in enumerate(stack.convolutions):
             layer.weight.copy_(torch.from_numpy(network.weights[index]))
             layer.bias.copy_(torch.from_numpy(network.biases[index]))
-        for ours, theirs in zip(stack.guide_weights, network.guide_weights, strict=True):
-            ours.copy_(torch.from_numpy(theirs)[:, :, None])
+        for parameter, weight in zip(stack.guide_weights, network.guide_weights, strict=True):
+            parameter.copy_(torch.from_numpy(weight)[:, :, None])
     return stack

@@ -1,4 +1,4 @@
-"""How one sample is drawn from what the network says: the law's reference, in plain numpy."""
+"""Sampling from the network's distribution: the reference implementation in plain numpy."""
 
 from __future__ import annotations
 
@@ -18,13 +18,27 @@ __all__ = [
 
 
 def mulaw_decode(levels: np.ndarray) -> np.ndarray:
-    """Return the amplitudes of mu-law levels 0 to 255 (ITU-T G.711, mu = 255)."""
+    """Return the amplitudes of mu-law levels (ITU-T G.711, mu = 255).
+
+    Args:
+        levels: 0 to 255, any shape.
+
+    Returns:
+        np.ndarray [dtype=float64], of the same shape, within (-1, 1).
+    """
     y = 2.0 * (np.asarray(levels, dtype=np.float64) + 0.5) / MULAW_LEVELS - 1.0
     return np.asarray(np.sign(y) * np.expm1(np.abs(y) * np.log(256.0)) / 255.0)
 
 
 def mulaw_encode(samples: np.ndarray) -> np.ndarray:
-    """Return the mu-law levels, int64 0 to 255, of amplitudes in [-1, 1]."""
+    """Return the mu-law levels of amplitudes (ITU-T G.711, mu = 255).
+
+    Args:
+        samples: Any shape; clipped to [-1, 1].
+
+    Returns:
+        np.ndarray [dtype=int64], of the same shape, 0 to 255.
+    """
     x = np.clip(np.asarray(samples, dtype=np.float64), -1.0, 1.0)
     y = np.sign(x) * np.log1p(255.0 * np.abs(x)) / np.log(256.0)
     levels = np.floor((y + 1.0) / 2.0 * MULAW_LEVELS)
@@ -37,53 +51,54 @@ def draw(
     """Draw the next sample of each track.
 
     Args:
-        outputs: The head's numbers [shape=(tracks, head outputs)].
-        kind: Which head they come from.
+        outputs: The outputs of the head [shape=(tracks, head outputs)].
+        kind: The kind of head.
         params: How to draw.
-        uniforms: Random numbers in [0, 1) [shape=(tracks, 2)]: which component, where within it.
+        uniforms: Random numbers in [0, 1) [shape=(tracks, 2)]: the first chooses the component, the
+            second the quantile within it.
 
     Returns:
-        np.ndarray [shape=(tracks,), dtype=float32], within [-1, 1]; NaN where one of the head's
-        numbers, or what is drawn of them, is not finite. What overflows becomes an infinity or a
-        NaN, as the processor orders its sums, so neither may pass for full scale.
+        np.ndarray [shape=(tracks,), dtype=float32], within [-1, 1]; NaN where an output of the
+        head, or the draw, is not finite. An overflow becomes infinity or NaN, depending on the
+        order of summation, so neither may become full scale.
     """
     rows = np.asarray(outputs, dtype=np.float64)
-    with np.errstate(all="ignore"):  # a row that is not finite is refused below, whatever it gives
+    with np.errstate(all="ignore"):  # rows that are not finite become NaN below
         drawn = _draw(rows, kind, params, uniforms)
     finite = np.isfinite(rows).all(axis=1) & np.isfinite(drawn)
     return np.where(finite, np.clip(drawn, -1.0, 1.0), np.nan).astype(np.float32)
 
 
 def _draw(
-    rows: np.ndarray, kind: HeadKind, law: SamplingParams, uniforms: np.ndarray
+    rows: np.ndarray, kind: HeadKind, params: SamplingParams, uniforms: np.ndarray
 ) -> np.ndarray:
-    """Return what the law draws of each row, wherever it lies."""
+    """Return the draw of each row, without a limit to [-1, 1]."""
     if kind == "mse":
         return rows[:, 0]
     parts = 1 if kind == "mulaw" else 3
     logits = rows[:, : rows.shape[1] // parts]
-    weights = _compute_weights(logits, law)
+    weights = _compute_weights(logits, params)
     if kind == "mulaw":
         levels = mulaw_decode(np.arange(logits.shape[1]))
-        drawn, centre = levels[_choose(weights, uniforms[:, 0])], weights @ levels
+        drawn, mean = levels[_choose(weights, uniforms[:, 0])], weights @ levels
     else:
         means, log_scales = np.split(rows[:, logits.shape[1] :], 2, axis=1)
-        drawn = _draw_logistic(weights, means, log_scales, law, uniforms)
-        centre = (weights * means).sum(axis=1)
-    if law.spread < 1.0:
-        drawn = centre + law.spread * (drawn - centre)
+        drawn = _draw_logistic(weights, means, log_scales, params, uniforms)
+        mean = (weights * means).sum(axis=1)
+    if params.spread < 1.0:
+        drawn = mean + params.spread * (drawn - mean)
     return np.asarray(drawn)
 
 
 def _compute_weights(logits: np.ndarray, params: SamplingParams) -> np.ndarray:
-    """Return the probabilities that the law leaves, each row summing to 1."""
+    """Return the probabilities after temperature, top-k and top-p; each row sums to 1."""
     scaled = (logits - logits.max(axis=1, keepdims=True)) / max(params.temperature, 1e-6)
     weights = np.asarray(np.exp(scaled))
     weights /= weights.sum(axis=1, keepdims=True)
     if params.top_k or params.top_p < 1.0:
         order = np.argsort(-weights, axis=1, kind="stable")
         ranked = np.take_along_axis(weights, order, axis=1)
-        # A component stays while those before it have not reached top_p: the heaviest always does.
+        # A component is kept while those before it are below top_p; the heaviest always is.
         keep = ranked.cumsum(axis=1) - ranked < params.top_p
         if params.top_k:
             keep[:, params.top_k :] = False
@@ -93,7 +108,7 @@ def _compute_weights(logits: np.ndarray, params: SamplingParams) -> np.ndarray:
 
 
 def _choose(weights: np.ndarray, uniform: np.ndarray) -> np.ndarray:
-    """Return the index at which each row's running sum passes the uniform number."""
+    """Return the index at which the cumulative sum of each row passes the uniform number."""
     passed = weights.cumsum(axis=1) > uniform[:, None]
     last = weights.shape[1] - 1 - (weights[:, ::-1] > 0).argmax(axis=1)
     return np.asarray(np.where(passed.any(axis=1), passed.argmax(axis=1), last))
@@ -106,6 +121,7 @@ def _draw_logistic(
     params: SamplingParams,
     uniforms: np.ndarray,
 ) -> np.ndarray:
+    """Return a draw from the chosen logistic of each row."""
     rows = np.arange(len(weights))
     chosen = _choose(weights, uniforms[:, 0])
     edge = max(params.tail, 1e-7)

@@ -1,4 +1,4 @@
-"""The shape of a network, as a checkpoint's header declares it. Imports no torch."""
+"""The shape of a network, as declared in the header of a checkpoint. It imports no torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from lofigen_kit.nn.distribution import MULAW_LEVELS, HeadKind
 
 Layers = tuple[tuple[int, int, int], ...]
-"""A network's table: channels in, channels out and taps of each layer."""
+"""For each layer: input channels, output channels and taps."""
 
 
 class _Shape(BaseModel):
@@ -18,7 +18,7 @@ class _Shape(BaseModel):
 
 
 class Layer(_Shape):
-    """One causal Conv1d: channels in, channels out, taps. Bounds hold for files of any origin."""
+    """One causal Conv1d: input channels, output channels and taps, bounded against bad files."""
 
     in_channels: int = Field(ge=1, le=1024)
     out_channels: int = Field(ge=1, le=1024)
@@ -26,15 +26,15 @@ class Layer(_Shape):
 
 
 class NetworkSpec(_Shape):
-    """A stack of causal Conv1d with ReLU between, and what its last layer's numbers mean.
+    """A stack of causal Conv1d with ReLU between them, and the meaning of its outputs.
 
     Attributes:
-        layers: From the waveform (one channel in) to the head (`head_outputs` channels out).
+        layers: From the waveform (one input channel) to the head (`head_outputs` output channels).
         head: `mse` (1 output), `mol` (3 * mixtures) or `mulaw` (256).
-        mixtures: Logistics in the mixture of a `mol` head.
-        guide: Names of the guide's channels, in order; empty for an unguided network.
-        input_scale: The waveform is multiplied by this before the first layer.
-        sample_rate_hz: The rate of the waveform it models.
+        mixtures: Number of logistics in the mixture of a `mol` head.
+        guide: Names of the conditioning channels, in order; empty for an unconditioned network.
+        input_scale: Factor of the waveform before the first layer.
+        sample_rate_hz: Sample rate of the waveform.
     """
 
     layers: tuple[Layer, ...] = Field(min_length=1, max_length=32)
@@ -46,12 +46,12 @@ class NetworkSpec(_Shape):
 
     @property
     def head_outputs(self) -> int:
-        """How many numbers the head gives for each sample."""
+        """The number of outputs of the head per sample."""
         return {"mse": 1, "mol": 3 * self.mixtures, "mulaw": MULAW_LEVELS}[self.head]
 
     @property
     def receptive_field(self) -> int:
-        """How many samples of the past one output depends on."""
+        """The number of past samples that influence an output."""
         return 1 + sum(layer.kernel - 1 for layer in self.layers)
 
     @model_validator(mode="after")
@@ -77,10 +77,16 @@ def make_stack_spec(
     mixtures: int = 10,
     guide: tuple[str, ...] = (),
 ) -> NetworkSpec:
-    """Return the spec of a stack tabled as (in, out, kernel), its last layer widened to the head.
+    """Return the spec of a stack whose last layer is widened to the head.
 
-    The reference's table ends in one output channel, the conditional mean; a distribution head
-    replaces that one channel by its own number of outputs and leaves the rest of the trunk as is.
+    The table of the reference implementation ends in one output channel, the conditional mean. A
+    distribution head replaces that channel by its own outputs; the other layers stay the same.
+
+    Args:
+        shapes: For each layer: input channels, output channels and taps.
+        head: `mse`, `mol` or `mulaw`.
+        mixtures: Number of logistics of a `mol` head.
+        guide: Names of the conditioning channels.
     """
     outputs = {"mse": 1, "mol": 3 * mixtures, "mulaw": MULAW_LEVELS}[head]
     shapes = [*shapes[:-1], (shapes[-1][0], outputs, shapes[-1][2])]

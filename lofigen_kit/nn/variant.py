@@ -1,4 +1,4 @@
-"""Which weights a variant plays: a bundled checkpoint by its name, or a file. Imports no numpy."""
+"""The weights of a model variant: a bundled checkpoint or a file. It imports no numpy."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ CHECKPOINT_SUFFIX = ".safetensors"
 
 
 def list_checkpoints() -> dict[str, Path]:
-    """Return the bundled checkpoints by name, `conv4-lofi-guided` for instance."""
+    """Return the bundled checkpoints by name, such as `conv4-lofi-guided`."""
     folder = package_dir() / "checkpoints"
     return {path.stem: path for path in sorted(folder.glob(f"*{CHECKPOINT_SUFFIX}"))}
 
 
 def load_network(variant: str, checkpoint: str, layers: Layers, *, root: Path | None) -> Network:
-    """Return a checkpoint's network, if it is of the variant's shape.
+    """Return the network of a checkpoint, checked against the shape of the variant.
 
     Args:
-        variant: `conv4`, for instance.
+        variant: Name of the variant, such as `conv4`.
         checkpoint: A bundled name, or a path ending in `.safetensors`.
-        layers: The variant's table; its last layer's outputs are the head's.
-        root: The preset's folder, which a path may not leave; None lets it.
+        layers: The variant's table; the last layer's outputs are replaced by those of the head.
+        root: The preset's folder, which a path may not leave; None allows any path.
 
     Raises:
-        CheckpointError: if there is none of that name, it is damaged, or of another shape.
+        CheckpointError: if there is no such checkpoint, it is damaged, or it has another shape.
+        InputError: if the path leaves the preset's folder.
     """
     from lofigen_kit.nn.checkpoint import load
 
@@ -39,16 +40,16 @@ def load_network(variant: str, checkpoint: str, layers: Layers, *, root: Path | 
     network = load(path)
     spec = network.spec
     table = [*layers[:-1], (layers[-1][0], spec.head_outputs, layers[-1][2])]
-    shapes = [(taps.in_channels, taps.out_channels, taps.kernel) for taps in spec.layers]
+    shapes = [(layer.in_channels, layer.out_channels, layer.kernel) for layer in spec.layers]
     if len(shapes) != len(table):
         raise CheckpointError(
             f"it has {len(shapes)} layers, {variant} has {len(table)}", where=path
         )
-    for index, (found, declared) in enumerate(zip(shapes, table, strict=True)):
-        if found != declared:
+    for index, (shape, expected) in enumerate(zip(shapes, table, strict=True)):
+        if shape != expected:
             raise CheckpointError(
-                f"tensor 'layers.{index}.weight' is {_shape(found)}, {variant} has "
-                f"{_shape(declared)}",
+                f"tensor 'layers.{index}.weight' is {_stored_shape(shape)}, {variant} has "
+                f"{_stored_shape(expected)}",
                 where=path,
                 remedy=f"name a checkpoint of {variant}: see `lofigen-kit models list`",
             )
@@ -61,14 +62,16 @@ def _find_checkpoint(variant: str, checkpoint: str, root: Path | None) -> Path:
     bundled = list_checkpoints()
     name = f"{variant}-{checkpoint}"
     if name not in bundled:
-        ours = [n.removeprefix(f"{variant}-") for n in bundled if n.startswith(f"{variant}-")]
+        available = [n.removeprefix(f"{variant}-") for n in bundled if n.startswith(f"{variant}-")]
         raise CheckpointError(
             f"there is no checkpoint {checkpoint!r} of {variant}",
-            remedy=f"there is {', '.join(ours)}" if ours else "train one, or name a .safetensors",
+            remedy=f"choose {', '.join(available)}"
+            if available
+            else "train one, or name a .safetensors",
         )
     return bundled[name]
 
 
-def _shape(layer: tuple[int, int, int]) -> tuple[int, int, int]:
-    """Return a weight's shape as it is stored: (out, in, taps)."""
+def _stored_shape(layer: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Return the shape of a stored weight: (out, in, taps)."""
     return layer[1], layer[0], layer[2]

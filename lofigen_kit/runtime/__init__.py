@@ -1,1 +1,1 @@
-"""What every room stands on: files, processes, randomness, devices, versions."""
+"""The runtime: files, processes, random generators, devices, versions."""

@@ -1,4 +1,4 @@
-"""Where tensors live."""
+"""The device of computation: CPU or CUDA."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ def choose_device(choice: str = "auto") -> str:
     """Return `cpu` or `cuda`.
 
     Args:
-        choice: `auto` takes a CUDA device where there is one.
+        choice: `auto` chooses CUDA if it is available.
 
     Raises:
-        InputError: for another word, or for `cuda` where there is none.
+        InputError: for another choice, or for `cuda` if it is not available.
     """
     if choice not in get_args(DeviceChoice):
         raise InputError(f"there is no device {choice!r}", remedy="choose auto, cpu or cuda")
@@ -29,7 +29,7 @@ def choose_device(choice: str = "auto") -> str:
 
 
 def device_name(device: str) -> str:
-    """Return `cpu`, or a CUDA device's own name."""
+    """Return `cpu`, or the name of a CUDA device."""
     if device == "cpu":
         return device
     import torch
@@ -38,7 +38,7 @@ def device_name(device: str) -> str:
 
 
 def _cuda_works() -> bool:
-    # Without the driver's library there is nothing to ask torch, which takes seconds to import.
+    # Without the driver there is no need to import torch, which takes seconds.
     if not (find_library("cuda") or find_library("nvcuda")):
         return False
     import torch

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, where nothing else lies."""
+"""Atomic file writing: a file is written whole or not at all."""
 
 from __future__ import annotations
 
@@ -20,49 +20,57 @@ MAX_NAME = 80
 
 
 def write_atomic(path: Path, data: bytes | memoryview) -> None:
-    """Write a file whole or not at all: temporary file beside it, fsync, rename.
+    """Write a file atomically: a temporary file in the same folder, fsync, rename.
 
     Raises:
-        OSError: as the system says it; the temporary file is gone by then.
+        OSError: as raised by the system; the temporary file is removed.
     """
     with open_atomic(path) as file:
         file.write(data)
 
 
 def copy_atomic(source: Path, target: Path) -> None:
-    """Copy a file whole or not at all, in constant memory.
+    """Copy a file atomically, in constant memory.
 
     Raises:
-        OSError: as the system says it; the temporary file is gone by then.
+        OSError: as raised by the system; the temporary file is removed.
     """
-    with source.open("rb") as whole, open_atomic(target) as file:
-        shutil.copyfileobj(whole, file, 1 << 20)
+    with source.open("rb") as source_file, open_atomic(target) as target_file:
+        shutil.copyfileobj(source_file, target_file, 1 << 20)
 
 
 def rewrite(path: Path, change: Callable[[BinaryIO], None]) -> None:
-    """Change a copy of a file, which takes its place when all is well.
+    """Change a file atomically: a copy of it is changed, and then replaces it.
+
+    Args:
+        path: The file.
+        change: Changes the copy, which is open for reading and writing.
 
     Raises:
-        OSError: as the system says it; the file is as it was.
+        OSError: as raised by the system; the file is left unchanged.
     """
-    with path.open("rb") as old, open_atomic(path) as file:
+    with path.open("rb") as source, open_atomic(path) as file:
         if hasattr(os, "fchmod"):  # not everywhere on Windows
             os.fchmod(file.fileno(), path.stat().st_mode)
-        shutil.copyfileobj(old, file)
+        shutil.copyfileobj(source, file)
         change(file)
 
 
 @contextmanager
-def open_atomic(path: Path) -> Iterator[_CallbackWriter]:
-    """Give a file to write, which takes its name when all is well and else leaves no trace."""
-    # Its own name and not the file's, which may be as long as names can be; and opened plainly,
-    # since `tempfile` makes files that nobody else may read.
+def open_atomic(path: Path) -> Iterator[AtomicFile]:
+    """Open a temporary file for writing that gets its name on success and is removed on error.
+
+    Raises:
+        OSError: as raised by the system; the temporary file is removed.
+    """
+    # The name is not derived from the file's, which may have the maximum length already. `tempfile`
+    # is not used, because its files are readable by their owner only.
     temporary = path.with_name(f".lofigen-{secrets.token_hex(8)}")
     try:
-        with _CallbackWriter(temporary, "x+") as file:
+        with AtomicFile(temporary, "x+") as file:
             try:
                 yield file
-            finally:  # what broke for want of room, broke for that
+            finally:  # a write error explains any other error, so it is raised first
                 file.check()
             fsync(file.fileno())
         temporary.replace(path)
@@ -71,7 +79,7 @@ def open_atomic(path: Path) -> Iterator[_CallbackWriter]:
         raise
 
 
-class _CallbackWriter(io.FileIO):
+class AtomicFile(io.FileIO):
     """A file that libsndfile writes through soundfile's callbacks, which must not raise."""
 
     name = ""
@@ -81,27 +89,30 @@ class _CallbackWriter(io.FileIO):
         self._failure: OSError | None = None
 
     def write(self, data: Any) -> int:
-        """Write all of the data; what goes wrong is kept for `check`."""
-        left = memoryview(data).cast("B")
+        """Write all of the data and return its length; an error is kept for `check`."""
+        remaining = memoryview(data).cast("B")
         try:
-            while left and self._failure is None:
-                left = left[super().write(left) :]
+            while remaining and self._failure is None:
+                remaining = remaining[super().write(remaining) :]
         except OSError as error:
             self._failure = error
         return len(data)
 
     def check(self) -> None:
-        """Raise what went wrong so far."""
+        """Raise the first error of `write`, if there was one."""
         if self._failure is not None:
             raise self._failure
 
 
 def check_free(*files: Path, force: bool) -> None:
-    """Refuse files that are there or cannot be made, before anything slow is done.
+    """Check that files can be created, before any slow work.
+
+    Args:
+        files: The files to create.
+        force: Allow existing files.
 
     Raises:
-        InputError: if one of them is a folder, is there and `force` is not set, or would lie where
-            nothing can be written.
+        InputError: if one is a folder, exists and `force` is not set, or cannot be written.
     """
     for file in files:
         with explain_write_errors(file):
@@ -122,11 +133,11 @@ def check_free(*files: Path, force: bool) -> None:
 
 @contextmanager
 def explain_write_errors(path: Path) -> Iterator[None]:
-    """Say in one line why the system will not write.
+    """Turn the system's errors on writing into errors of one line.
 
     Raises:
-        InputError: for a place that cannot be written to.
-        RenderError: for a disk that is full or broken.
+        InputError: if the place cannot be written to.
+        RenderError: if the disk is full or fails.
     """
     try:
         yield
@@ -141,6 +152,9 @@ def explain_write_errors(path: Path) -> Iterator[None]:
 
 
 def make_safe_name(text: str) -> str:
-    """Return a text as part of a file name: letters, digits, dots, dashes and underscores."""
+    """Return a text as part of a file name: letters, digits, dots, dashes and underscores.
+
+    It has at most `MAX_NAME` characters; an empty one becomes `untitled`.
+    """
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", text)[:MAX_NAME].strip(".-_")
     return name or "untitled"

@@ -1,4 +1,4 @@
-"""Modules whose names are imported when they are first used, so that naming them costs nothing."""
+"""Lazy imports: a module's names are imported at their first use."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from typing import Any
 def lazy_getattr(
     module: str, homes: Mapping[str, str], renamed: Mapping[str, str] | None = None
 ) -> Callable[[str], Any]:
-    """Return a module's `__getattr__` (PEP 562).
+    """Return a `__getattr__` for a module (PEP 562).
 
     Args:
-        module: The module's own name.
-        homes: The full name of the module in which each name is defined.
-        renamed: Names of before, with those of today: each still works and warns.
+        module: Full name of the module.
+        homes: For each name, the full name of the module that defines it.
+        renamed: Old names with their new ones: an old name works and warns.
     """
     renamed = renamed or {}
 
     def find(name: str) -> Any:
         if name in renamed:
-            today = renamed[name]
+            new_name = renamed[name]
             warnings.warn(
-                f"{module}.{name} is called {today} now; the old name goes with version 1.0",
+                f"{module}.{name} is now {new_name}; the old name will be removed in version 1.0",
                 DeprecationWarning,
                 stacklevel=2,
             )
-            return getattr(import_module(module), today)
+            return getattr(import_module(module), new_name)
         if name not in homes:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
         return getattr(import_module(homes[name]), name)

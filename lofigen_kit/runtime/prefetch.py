@@ -1,4 +1,4 @@
-"""Work in another thread, one piece ahead of whoever uses it."""
+"""Prefetching: work in another thread, one result ahead of the consumer."""
 
 from __future__ import annotations
 
@@ -13,25 +13,24 @@ Result = TypeVar("Result")
 
 
 def prefetch(work: Callable[[Job], Result], jobs: Iterable[Job], stop: Event) -> Generator[Result]:
-    """Yield what comes of each job, in order, while the next one is under way.
+    """Yield the result of each job in order, while the next job is running.
 
-    What a job raises is raised where its result would be, and no job after it is begun that was
-    not under way by then.
+    If a job raises, its exception is raised in place of its result; no further job is started.
 
     Args:
         work: Does a job.
-        jobs: What there is to do.
-        stop: Set when nobody waits any longer; long work looks at it now and then.
+        jobs: The jobs.
+        stop: Set when the results are no longer needed; long work should check it.
     """
     pool = ThreadPoolExecutor(1, "ahead")
-    begun: deque[Future[Result]] = deque()
+    running: deque[Future[Result]] = deque()
     try:
         for job in jobs:
-            begun.append(pool.submit(work, job))
-            if len(begun) > 1:
-                yield begun.popleft().result()
-        while begun:
-            yield begun.popleft().result()
+            running.append(pool.submit(work, job))
+            if len(running) > 1:
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()
     finally:
         stop.set()
         pool.shutdown(cancel_futures=True)

@@ -1,4 +1,4 @@
-"""Where things are found: bundled presets and checkpoints, and files that a preset names."""
+"""Locations of bundled files (presets, checkpoints), and of files named in a preset."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from lofigen_kit.errors import InputError
 
 
 def package_dir() -> Path:
-    """Return the folder of the package, in which its data lie."""
+    """Return the folder of the package, which contains its data."""
     return Path(__file__).resolve().parents[1]
 
 
 def presets_dir() -> Path:
-    """Return the folder of bundled presets: in the installed package, or in the checkout."""
+    """Return the folder of the bundled presets, in the installed package or in the checkout."""
     installed = package_dir() / "presets"
     return installed if installed.is_dir() else package_dir().parent / "presets"
 
 
 def user_presets_dir() -> Path:
-    """Return the user's own preset folder, which need not exist."""
+    """Return the user's preset folder, which may not exist."""
     import platformdirs
 
     return Path(platformdirs.user_config_dir("lofigen-kit", appauthor=False)) / "presets"
 
 
 def find_evaluation(name: str) -> Path | None:
-    """Return what `evaluate` wrote of a bundled checkpoint, or None: it is kept with the docs."""
+    """Return the JSON file of a bundled checkpoint's evaluation, or None if there is none."""
     installed = package_dir() / "evaluations"
     folder = installed if installed.is_dir() else package_dir().parent / "docs" / "checkpoints"
     path = folder / f"{name}.json"
@@ -37,24 +37,24 @@ def find_evaluation(name: str) -> Path | None:
 
 
 def resolve_inside(root: Path | None, path: str) -> Path:
-    """Return a file named in a preset; it may not lie outside the preset's folder.
+    """Return the path of a file named in a preset; it must be inside the preset's folder.
 
     Args:
-        root: The preset's folder; None for a path that the user typed, which may lie anywhere.
+        root: The preset's folder; None for a path that the user typed, which may be anywhere.
         path: As written in the preset.
 
     Raises:
-        InputError: for a path that is absolute or leaves the folder, through a link too.
+        InputError: for a path that is absolute or leaves the folder, also through a link.
     """
     if root is None:
         return Path(path)
     folder = root.resolve()
-    # A NUL is no part of any path, and resolving one raises.
+    # No path may contain a NUL: resolving it would raise.
     resolved = None if "\0" in path else (folder / path).resolve()
     if resolved is None or Path(path).is_absolute() or not resolved.is_relative_to(folder):
         raise InputError(
             f"{path!r} lies outside the preset's folder",
-            remedy="put the file beside the preset and name it by a relative path",
+            remedy="put the file beside the preset and use a relative path",
         )
     return resolved
 
@@ -68,7 +68,5 @@ def _validate_inside(path: str, info: ValidationInfo) -> str:
 
 
 PresetPath = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_validate_inside)]
-"""A file that a preset names: refused where it is written if it leaves the preset's folder.
-
-Open it by `inside(ctx.root, path)`, which holds where no preset was read as well.
-"""
+"""A path in a preset. Validation refuses one that leaves the preset's folder, if that is known.
+Open it by `resolve_inside(ctx.root, path)`, which also checks where no preset was read."""

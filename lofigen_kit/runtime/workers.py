@@ -1,4 +1,4 @@
-"""Worker processes: begun afresh, of one thread each, and gone with whoever began them."""
+"""Worker processes: spawned, single-threaded, and ended with their parent."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from typing import Any
 def make_pool(
     count: int, begin: Callable[..., object], arguments: tuple[Any, ...] = ()
 ) -> ProcessPoolExecutor:
-    """Return a pool of processes that hold no locks or threads of this one.
+    """Return a pool of spawned processes, which inherit no locks or threads.
 
     Args:
-        count: How many.
-        begin: What each does first; it is pickled, and so are its arguments.
-        arguments: What it is given.
+        count: Number of processes.
+        begin: Called first in each process; it and its arguments are pickled.
+        arguments: Arguments of `begin`.
     """
     return ProcessPoolExecutor(
         count,
@@ -33,7 +33,7 @@ def make_pool(
 
 
 def limit_threads() -> None:
-    """Leave the other cores to the other workers."""
+    """Limit the numerical libraries of this process to one thread, since each core has a worker."""
     from threadpoolctl import threadpool_limits
 
     threadpool_limits(1)
@@ -41,41 +41,44 @@ def limit_threads() -> None:
 
 @contextmanager
 def allow_interrupts() -> Iterator[None]:
-    """Let Ctrl-C end a job, so that it can clean up; between jobs a worker waits to be told.
+    """Let Ctrl-C interrupt a job, so that it can clean up; between jobs a worker ignores it.
 
-    Other threads than the first, in which Dask works, hear of no signal.
+    In other threads than the main one, as under Dask, signals do not arrive: nothing is done.
     """
     if current_thread() is not main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, previous)
 
 
 @contextmanager
 def collect_warnings() -> Iterator[list[str]]:
-    """Give what the toolkit warns of."""
+    """Yield a list that collects the warnings of the toolkit."""
     logger, handler = logging.getLogger("lofigen_kit"), _WarningCollector(logging.WARNING)
     logger.addHandler(handler)
     try:
-        yield handler.heard
+        yield handler.messages
     finally:
         logger.removeHandler(handler)
 
 
 class _WarningCollector(logging.Handler):
+    """A logging handler that collects messages."""
+
     def __init__(self, level: int) -> None:
         super().__init__(level)
-        self.heard: list[str] = []
+        self.messages: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.heard.append(record.getMessage())
+        self.messages.append(record.getMessage())
 
 
 def _initialize_worker(begin: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+    """Set up a worker process, and call `begin`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_leave_with_parent, name="leave with parent", daemon=True).start()
     limit_threads()
@@ -83,7 +86,7 @@ def _initialize_worker(begin: Callable[..., object], arguments: tuple[Any, ...])
 
 
 def _leave_with_parent() -> None:
-    """End where whoever began this was killed: the pool's own queue would wait for ever."""
+    """Exit when the parent process has ended: the pool's queue would wait for ever."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])

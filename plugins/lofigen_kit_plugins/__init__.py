@@ -1,1 +1,1 @@
-"""The built-in plugins, one module each, written as a third party would."""
+"""The built-in plugins, one module each, written like third-party plugins."""

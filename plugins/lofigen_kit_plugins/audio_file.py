@@ -1,4 +1,4 @@
-"""`audio-file`: a recording as a source, with the score that it seems to follow."""
+"""`audio-file`: a recording as a source, with an estimated score."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from lofigen_kit.api import (
 
 
 class AudioFile(Source):
-    """Plays a recording, and works out its score by ear.
+    """Plays a recording, and estimates its score.
 
     Attributes:
-        path: The file, relative to the preset's folder, which it may not leave.
-        start_s: Where to begin.
-        duration_s: How much of it; all the rest where left out.
-        licence: Under which terms the recording may be used, as an SPDX name.
+        path: The file, relative to the preset's folder, which it must not leave.
+        start_s: Where to start.
+        duration_s: Length of the excerpt; by default to the end.
+        licence: Licence of the recording, as an SPDX name.
     """
 
     use: Literal["audio-file"] = "audio-file"
@@ -34,7 +34,12 @@ class AudioFile(Source):
     licence: str = Field(default="unknown", min_length=1, max_length=64)
 
     def make_take(self, ctx: Context) -> Take:
-        """Read the recording, in all its channels, and extract its score."""
+        """Read the recording, in all its channels, and extract its score.
+
+        Raises:
+            InputError: if the file cannot be read, lies outside the folder, or ends before
+                `start_s`.
+        """
         from lofigen_kit.api import extract_score, read_audio
 
         path = resolve_inside(ctx.root, self.path)

@@ -13,16 +13,16 @@ _SILENCE = 1e-6
 
 
 class Bitcrush(BlockEffect):
-    """Rounds the sound to few levels, as an old sampler's converter does.
+    """Rounds the sound to a few levels, as an old sampler's converter does.
 
-    The levels lie evenly on either side of zero (mid-rise), and full scale is clipped to the
-    outermost. What lies below -120 dBFS is silence and stays silent: a tail that nobody hears does
-    not buzz on at the innermost level.
+    The levels are symmetric around zero without including it (mid-rise), and full scale is clipped
+    to the outermost level. A sample below -120 dBFS becomes 0: so an inaudible tail does not turn
+    into a buzz at the innermost level.
 
     Attributes:
-        bits: How many there are: 2 to the power of them is how many levels.
-        dither: Add triangular noise of two steps from peak to peak first, which turns distortion
-            into hiss.
+        bits: Number of bits; there are 2 to the power of it levels.
+        dither: Add triangular noise of two steps peak to peak before rounding, which turns
+            distortion into hiss.
     """
 
     use: Literal["bitcrush"] = "bitcrush"
@@ -30,17 +30,17 @@ class Bitcrush(BlockEffect):
     dither: bool = False
 
     def start(self, sound: AudioFormat, ctx: Context) -> Process:
-        """Return the converter."""
+        """Return the processor."""
         import numpy as np
 
         def process(block: np.ndarray, now: Bitcrush) -> np.ndarray:
-            per_unit = np.float32(2 ** (now.bits - 1))
-            steps = np.where(np.abs(block) < _SILENCE, 0, block) * per_unit
+            levels_per_unit = np.float32(2 ** (now.bits - 1))
+            steps = np.where(np.abs(block) < _SILENCE, 0, block) * levels_per_unit
             if now.dither:
                 steps += ctx.rng.random(block.shape, np.float32)
                 steps -= ctx.rng.random(block.shape, np.float32)
-            levels = np.minimum(np.floor(np.abs(steps)) + np.float32(0.5), per_unit - 0.5)
-            return np.asarray(np.sign(steps) * levels / per_unit, np.float32)
+            levels = np.minimum(np.floor(np.abs(steps)) + np.float32(0.5), levels_per_unit - 0.5)
+            return np.asarray(np.sign(steps) * levels / levels_per_unit, np.float32)
 
         return process
 

@@ -1,4 +1,4 @@
-"""`compressor`: glue."""
+"""`compressor`: dynamic range compression."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ if TYPE_CHECKING:
 
 
 class Compressor(BlockEffect):
-    """Turns down what is louder than a threshold, all channels alike; no make-up gain.
+    """Reduces levels above a threshold, with the same gain for all channels and no make-up gain.
 
-    The detector follows the loudest channel, sample by sample, so that the stereo image holds
-    still where one side alone is loud.
+    The detector follows the loudest channel at each sample, so the stereo image does not move when
+    only one side is loud.
 
     Attributes:
-        threshold_db: The peak level in dBFS above which it works.
-        ratio: How many decibels in give one decibel out, above the threshold.
-        attack_ms: How fast it turns down.
-        release_ms: How fast it comes back.
+        threshold_db: The peak level in dBFS above which it reduces.
+        ratio: Decibels of input per decibel of output, above the threshold.
+        attack_ms: Attack time: how fast it reduces.
+        release_ms: Release time: how fast it recovers.
     """
 
     use: Literal["compressor"] = "compressor"
@@ -37,12 +37,12 @@ class Compressor(BlockEffect):
         from lofigen_kit.api.dsp import LinkedGain
 
         compressor = pedalboard.Compressor()
-        turn = LinkedGain(compressor, sound)
+        apply_gain = LinkedGain(compressor, sound)
 
         def process(block: np.ndarray, now: Compressor) -> np.ndarray:
             for name in ("threshold_db", "ratio", "attack_ms", "release_ms"):
                 setattr(compressor, name, getattr(now, name))
-            return turn(block)
+            return apply_gain(block)
 
         return process
 

@@ -1,4 +1,4 @@
-"""`conv4`: the reference's small network, 0.53 M parameters."""
+"""`conv4`: the small network of the reference implementation, 0.53 M parameters."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ if TYPE_CHECKING:
 
 
 class Conv4(Model):
-    """Four causal convolutions that hear the last 765 samples; the fast one.
+    """Four causal convolutions with a receptive field of 765 samples; the fastest variant.
 
     Attributes:
         checkpoint: Trained weights: a bundled name, or a path ending in `.safetensors`.
-        layers: Channels in, channels out and taps of each layer. The last one's single output,
-            the reference's regression, widens to what the checkpoint's head needs.
+        layers: Input channels, output channels and taps of each layer. The single output of the
+            last one, the reference's regression, is replaced by the outputs of the checkpoint's
+            head.
     """
 
     use: Literal["conv4"] = "conv4"

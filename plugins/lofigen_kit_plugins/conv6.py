@@ -1,4 +1,4 @@
-"""`conv6`: the reference's middle network, 4.7 M parameters."""
+"""`conv6`: the middle network of the reference implementation, 4.7 M parameters."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ if TYPE_CHECKING:
 
 
 class Conv6(Model):
-    """Six causal convolutions that hear the last 1275 samples.
+    """Six causal convolutions with a receptive field of 1275 samples.
 
     Attributes:
         checkpoint: Trained weights: a bundled name, or a path ending in `.safetensors`.
-        layers: Channels in, channels out and taps of each layer. The last one's single output,
-            the reference's regression, widens to what the checkpoint's head needs.
+        layers: Input channels, output channels and taps of each layer. The single output of the
+            last one, the reference's regression, is replaced by the outputs of the checkpoint's
+            head.
     """
 
     use: Literal["conv6"] = "conv6"

@@ -1,4 +1,4 @@
-"""`conv8`: the reference's large network, 21.5 M parameters."""
+"""`conv8`: the large network of the reference implementation, 21.5 M parameters."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ if TYPE_CHECKING:
 
 
 class Conv8(Model):
-    """Eight causal convolutions that hear the last 1785 samples; the slow one.
+    """Eight causal convolutions with a receptive field of 1785 samples; the slowest variant.
 
     Attributes:
         checkpoint: Trained weights: a bundled name, or a path ending in `.safetensors`.
-        layers: Channels in, channels out and taps of each layer. The last one's single output,
-            the reference's regression, widens to what the checkpoint's head needs.
+        layers: Input channels, output channels and taps of each layer. The single output of the
+            last one, the reference's regression, is replaced by the outputs of the checkpoint's
+            head.
     """
 
     use: Literal["conv8"] = "conv8"

@@ -1,4 +1,4 @@
-"""`convolution`: the sound of a real room, loudspeaker or machine, from a recording of it."""
+"""`convolution`: the sound of a real room, loudspeaker or machine, from its impulse response."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lofigen_kit.api import (
 if TYPE_CHECKING:
     import numpy as np
 
-_LONGEST_FILE_S = 60.0
+_MAX_FILE_S = 60.0
 _FADE_S = 0.01
 _LEVEL_HZ = (20.0, 20_000.0)
 
@@ -28,14 +28,14 @@ _LEVEL_HZ = (20.0, 20_000.0)
 class Convolution(BlockEffect):
     """Convolves the sound with an impulse response from a file.
 
-    The response is brought to the level at which music stays as loud as it was (noise of equal
-    power in each octave does, exactly). Its channels are those of the sound where there are as
-    many, else their mean is taken for all.
+    The response is scaled so that the loudness of music hardly changes; the level of pink noise
+    (equal power per octave) does not change at all. If the response has as many channels as the
+    sound, each convolves its own; else their mean is used for all.
 
     Attributes:
-        path: The file, of at most a minute, relative to the preset's folder, which it may not
+        path: The file, of at most a minute, relative to the preset's folder, which it must not
             leave.
-        length_s: How much of it is used; at its end it is faded out.
+        length_s: Length of the response that is used; it ends with a fade-out.
     """
 
     use: Literal["convolution"] = "convolution"
@@ -44,24 +44,24 @@ class Convolution(BlockEffect):
 
     @property
     def tail_s(self) -> float:
-        """As long as the response may be."""
+        """The greatest length of the response."""
         return self.length_s
 
     def start(self, sound: AudioFormat, ctx: Context) -> Process:
         """Return the convolution.
 
         Raises:
-            InputError: where the file cannot be read, lies elsewhere or is too long.
+            InputError: if the file cannot be read, lies outside the folder or is too long.
         """
         from lofigen_kit.api import read_audio
         from lofigen_kit.api.dsp import Convolver, resample
 
-        audio = read_audio(resolve_inside(ctx.root, self.path), max_duration_s=_LONGEST_FILE_S)
+        audio = read_audio(resolve_inside(ctx.root, self.path), max_duration_s=_MAX_FILE_S)
         convolve = Convolver(self._response(resample(audio, sound.sample_rate_hz), sound))
         return lambda block, _: convolve(block)
 
     def _response(self, audio: AudioBuffer, sound: AudioFormat) -> np.ndarray:
-        """Return the response of each channel, cut to its length and brought to its level."""
+        """Return the scaled response of each channel [shape=(channels, frames)]."""
         import numpy as np
 
         if audio.channels != sound.channels:
@@ -76,15 +76,15 @@ class Convolution(BlockEffect):
 
 
 def _level(response: np.ndarray, rate_hz: int) -> float:
-    """Return the level that pink noise of level 1 has after a response; 1 for silence."""
+    """Return the RMS level of pink noise of level 1 after a response; 1 for a silent response."""
     import numpy as np
     from scipy import fft
 
     size = fft.next_fast_len(max(response.shape[1], rate_hz), real=True)
     frequencies_hz = fft.rfftfreq(size, 1.0 / rate_hz)
-    heard = (frequencies_hz >= _LEVEL_HZ[0]) & (frequencies_hz <= _LEVEL_HZ[1])
-    weights = 1.0 / frequencies_hz[heard]
-    power = np.mean(np.abs(fft.rfft(response, size)[:, heard]) ** 2, axis=0)
+    audible = (frequencies_hz >= _LEVEL_HZ[0]) & (frequencies_hz <= _LEVEL_HZ[1])
+    weights = 1.0 / frequencies_hz[audible]
+    power = np.mean(np.abs(fft.rfft(response, size)[:, audible]) ** 2, axis=0)
     level = float(np.sqrt(power @ weights / weights.sum()))
     return level or 1.0
 

@@ -1,4 +1,4 @@
-"""`delay`: echoes, each a little duller and quieter than the one before."""
+"""`delay`: echoes that become duller and quieter."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from lofigen_kit.api import (
 if TYPE_CHECKING:
     import numpy as np
 
-_LONGEST_S = 4.0
-_SLOWEST_BPM = 30.0
+_MAX_DELAY_S = 4.0
+_MIN_TEMPO_BPM = 30.0
 _BEATS = {
     name + mark: beats * longer
     for name, beats in {"1/2": 2.0, "1/4": 1.0, "1/8": 0.5, "1/16": 0.25}.items()
@@ -34,15 +34,15 @@ Division = Literal[
 class Delay(BlockEffect):
     """Repeats the sound, as a tape echo does.
 
-    Only the echoes are made here: `mix` sets them beside the sound.
+    The effect returns only the echoes; `mix` adds them to the dry sound.
 
     Attributes:
-        time_ms: How long after the sound, and after one another, the echoes come.
-        division: The same as a note's length on the beat grid, instead: `1/8d` is a dotted eighth,
-            `1/8t` one of a triplet.
-        feedback_pct: The level of each echo beside the one before.
-        high_cut_hz: The treble that each pass over the tape leaves (6 dB an octave).
-        mix: How much of the echoes is heard; the first is as loud as the sound.
+        time_ms: Time from the sound to the first echo, and between echoes.
+        division: This time as the length of a note on the beat grid, used instead of `time_ms`:
+            `1/8d` is a dotted eighth, `1/8t` an eighth triplet.
+        feedback_pct: Level of each echo relative to the previous one.
+        high_cut_hz: Corner of the low-pass filter of each pass (6 dB per octave).
+        mix: Share of the echoes; the first echo has the level of the sound.
     """
 
     use: Literal["delay"] = "delay"
@@ -54,71 +54,71 @@ class Delay(BlockEffect):
 
     @property
     def tail_s(self) -> float:
-        """How long the echoes go on, 80 dB down; on a beat grid, at the slowest tempo."""
+        """How long the echoes take to decay by 80 dB; for a division, at the slowest tempo."""
         from lofigen_kit.api.dsp import compute_ring_s, count_feedback_passes
 
         echoes = 1 + math.ceil(count_feedback_passes(self.feedback_pct / 100.0))
         longest_s = self.time_ms / 1000.0
         if self.division:
-            longest_s = min(_BEATS[self.division] * 60.0 / _SLOWEST_BPM, _LONGEST_S)
+            longest_s = min(_BEATS[self.division] * 60.0 / _MIN_TEMPO_BPM, _MAX_DELAY_S)
         return echoes * (longest_s + compute_ring_s(self.high_cut_hz, 0.5))
 
     def start(self, sound: AudioFormat, ctx: Context) -> Process:
-        """Return the tape, empty.
+        """Return the processor, with an empty tape.
 
         Raises:
-            RenderError: where the division is longer than the tape.
+            RenderError: if the division is longer than the tape.
         """
         import numpy as np
 
         from lofigen_kit.api.dsp import BiquadCascade
 
         rate_hz = sound.sample_rate_hz
-        tape = np.zeros((sound.channels, math.ceil(_LONGEST_S * rate_hz)), np.float32)
+        tape = np.zeros((sound.channels, math.ceil(_MAX_DELAY_S * rate_hz)), np.float32)
         head = BiquadCascade(sound.channels)
-        last_frames = self._frames(rate_hz, ctx)
+        old_frames = self._frames(rate_hz, ctx)
 
         def process(block: np.ndarray, now: Delay) -> np.ndarray:
-            nonlocal tape, last_frames
+            nonlocal tape, old_frames
             frames, new_frames = block.shape[1], now._frames(rate_hz, ctx)
-            share = np.zeros(frames, np.float32)  # of the new length, where it changes
-            if new_frames != last_frames:
+            share = np.zeros(frames, np.float32)  # crossfade to a new length
+            if new_frames != old_frames:
                 share[:] = np.arange(1, frames + 1) / frames
             past = tape.shape[1]
             tape = np.concatenate([tape, block], axis=1)
             wet = np.empty_like(block)
-            at_once = min(new_frames, last_frames)  # no echo of these frames is among them
+            at_once = min(new_frames, old_frames)  # no frame of these is the echo of another
             for first in range(0, frames, at_once):
-                here = slice(first, min(first + at_once, frames))
+                span = slice(first, min(first + at_once, frames))
                 old, new = (
-                    tape[:, past + here.start - ago : past + here.stop - ago]
-                    for ago in (last_frames, new_frames)
+                    tape[:, past + span.start - delay : past + span.stop - delay]
+                    for delay in (old_frames, new_frames)
                 )
-                echo = old + share[here] * (new - old)
-                wet[:, here] = head(echo, _high_cut(now.high_cut_hz, rate_hz))
-                again = np.float32(now.feedback_pct / 100.0) * wet[:, here]
-                tape[:, past + here.start : past + here.stop] += again
-            tape, last_frames = tape[:, frames:], new_frames
+                echo = old + share[span] * (new - old)
+                wet[:, span] = head(echo, _high_cut(now.high_cut_hz, rate_hz))
+                feedback = np.float32(now.feedback_pct / 100.0) * wet[:, span]
+                tape[:, past + span.start : past + span.stop] += feedback
+            tape, old_frames = tape[:, frames:], new_frames
             return wet
 
         return process
 
     def _frames(self, rate_hz: int, ctx: Context) -> int:
-        """Return the length of the tape between its heads."""
+        """Return the delay in frames."""
         seconds = self.time_ms / 1000.0
         if self.division:
             seconds = _BEATS[self.division] * ctx.grid.beat_s
-        if seconds > _LONGEST_S:
+        if seconds > _MAX_DELAY_S:
             raise RenderError(
                 f"{self.division} at {ctx.grid.tempo_bpm:g} bpm is {seconds:.1f} s, longer than "
-                f"the tape of {_LONGEST_S:g} s",
+                f"the tape of {_MAX_DELAY_S:g} s",
                 remedy="choose a shorter division, or time_ms",
             )
         return max(1, round(seconds * rate_hz))
 
 
 def _high_cut(corner_hz: float, rate_hz: int) -> np.ndarray:
-    """Return a filter of order 1; a corner above all there is passes everything."""
+    """Return a low-pass filter of order 1; a corner at or above half the sample rate passes all."""
     import numpy as np
     from scipy import signal
 

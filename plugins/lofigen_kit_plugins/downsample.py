@@ -10,21 +10,21 @@ from lofigen_kit.api import AudioFormat, BlockEffect, Context, Effect, Field, Pr
 if TYPE_CHECKING:
     import numpy as np
 
-_PARTS_OF_A_HERTZ = 1024
+_PARTS_PER_HZ = 1024
 _STOPBAND_DB = 96.0
 _TRANSITION = 0.1  # of the lower Nyquist frequency, and below it
 
 
 class Downsample(BlockEffect):
-    """Takes samples at a lower rate, as an old sampler does; nothing happens at or above its own.
+    """Lowers the sample rate, as an old sampler does; a rate at or above the sound's has no effect.
 
-    Raw, each sample is held until the next one, and all the images that this makes are heard: the
-    bright grit of the machine. Anti-aliased, the sound only ends below half the lower rate, as
-    between two converters with perfect filters.
+    Without anti-aliasing, each sample is held until the next one, and all the resulting images are
+    heard: the bright, gritty sound of the machine. With anti-aliasing, the sound is only cut off
+    below half the lower rate, as between two converters with perfect filters.
 
     Attributes:
         rate_hz: The lower rate; 26040 Hz is that of the SP-1200.
-        anti_alias: Whether to filter; it stays as the sound begins with it.
+        anti_alias: Whether to filter; it cannot change during a sound.
     """
 
     use: Literal["downsample"] = "downsample"
@@ -34,49 +34,49 @@ class Downsample(BlockEffect):
 
     @property
     def tail_s(self) -> float:
-        """Half the filter's length, or as long as a sample is held."""
+        """Half the length of the filter, or the time that a sample is held."""
         if not self.anti_alias:
             return 1.0 / self.rate_hz
         width_hz = math.pi * _TRANSITION * self.rate_hz
-        return (_STOPBAND_DB - 7.95) / (2.285 * width_hz) / 2.0  # Kaiser's estimate
+        return (_STOPBAND_DB - 7.95) / (2.285 * width_hz) / 2.0  # Kaiser's formula
 
     def latency_frames(self, sound: AudioFormat) -> int:
-        """Return half the filter's length."""
+        """Return half the length of the filter."""
         if not self.anti_alias or self.rate_hz >= sound.sample_rate_hz:
             return 0
         return math.ceil(self.tail_s * sound.sample_rate_hz)
 
     def start(self, sound: AudioFormat, ctx: Context) -> Process:
-        """Return the sampler, at rest."""
+        """Return the processor, at rest."""
         return self._start_filter(sound) if self.anti_alias else self._start_sample_hold(sound)
 
     def _start_sample_hold(self, sound: AudioFormat) -> Process:
         """Return the sample and hold.
 
-        The time of the next sample is counted in whole parts of a hertz, so that none is early or
-        late by a frame, however long the sound.
+        The time of the next sample is counted in integers (1/1024 Hz), so that rounding never
+        shifts it, however long the sound.
         """
         import numpy as np
 
-        whole = sound.sample_rate_hz * _PARTS_OF_A_HERTZ
-        place = whole  # in parts of a sample; the first one is due
+        period = sound.sample_rate_hz * _PARTS_PER_HZ
+        phase = period  # in parts of a sample; the first one is due
         held = np.zeros((sound.channels, 1), np.float32)
 
         def process(block: np.ndarray, now: Downsample) -> np.ndarray:
-            nonlocal place, held
-            step = min(round(now.rate_hz * _PARTS_OF_A_HERTZ), whole)
+            nonlocal phase, held
+            step = min(round(now.rate_hz * _PARTS_PER_HZ), period)
             frames = block.shape[1]
-            taken = (place + step * np.arange(frames)) // whole
-            taken_at = np.flatnonzero(np.diff(taken, prepend=0))
-            out = np.concatenate([held, block[:, taken_at]], axis=1)[:, taken]
-            place += step * frames - whole * int(taken[-1])
+            sample_index = (phase + step * np.arange(frames)) // period
+            sample_frames = np.flatnonzero(np.diff(sample_index, prepend=0))
+            out = np.concatenate([held, block[:, sample_frames]], axis=1)[:, sample_index]
+            phase += step * frames - period * int(sample_index[-1])
             held = out[:, -1:]
             return out
 
         return process
 
     def _start_filter(self, sound: AudioFormat) -> Process:
-        """Return the filter between two perfect converters, a windowed sinc."""
+        """Return the filter between two perfect converters: a windowed sinc."""
         import numpy as np
         from scipy import signal
 
@@ -88,9 +88,9 @@ class Downsample(BlockEffect):
             nonlocal past
             band = min(now.rate_hz / sound.sample_rate_hz, 1.0) * (1.0 - _TRANSITION / 2.0)
             taps = np.sinc(band * np.arange(-half, half + 1)) * window
-            heard = np.concatenate([past, block], axis=1)
-            past = heard[:, block.shape[1] :]
-            out = signal.oaconvolve(heard, taps[None] / taps.sum(), mode="valid", axes=1)
+            padded = np.concatenate([past, block], axis=1)
+            past = padded[:, block.shape[1] :]
+            out = signal.oaconvolve(padded, taps[None] / taps.sum(), mode="valid", axes=1)
             return np.asarray(out, np.float32)
 
         return process

@@ -1,4 +1,4 @@
-"""`dropout`: the moments at which worn tape lifts off the head."""
+"""`dropout`: moments in which worn tape lifts off the head."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ if TYPE_CHECKING:
 _REACH_S = 0.004
 _TREBLE_HZ = 10_000.0
 _EDGE = 0.25
-"""The share of a dropout in which it comes, and that in which it goes."""
+"""Share of a dropout's length that its onset takes, and its end."""
 
 _Event = tuple[float, float]
-"""When a dropout begins and how long it lasts, in frames."""
+"""Onset and length of a dropout, in frames."""
 
 
 class Dropout(BlockEffect):
-    """Loses level for a moment, and more of the treble, at random times.
+    """Lowers the level for a moment, and the treble more, at random times.
 
-    Each lasts between half and one and a half times `length_ms`, and lies wholly within the sound,
-    so that a loop has none on its seam. Between dropouts the sound passes bit for bit. How often
-    they come and how long they last is settled as the sound starts; depths may move.
+    Each dropout lasts between half and one and a half times `length_ms`, and lies wholly within the
+    sound, so a loop has none on its seam. Between dropouts the sound passes bit for bit. Rate and
+    length cannot change during a sound; the depths can.
 
     Attributes:
-        rate_per_min: How many there are in a minute, on average.
-        depth_db: How much of all pitches is lost.
-        treble_loss_db: How much more is lost at 10 kHz; at other pitches in proportion to them.
-        length_ms: How long one lasts, on average.
+        rate_per_min: Mean number of dropouts per minute.
+        depth_db: Loss at all frequencies.
+        treble_loss_db: Additional loss at 10 kHz; at other frequencies in proportion.
+        length_ms: Mean length of a dropout.
     """
 
     use: Literal["dropout"] = "dropout"
@@ -41,11 +41,11 @@ class Dropout(BlockEffect):
     length_ms: float = Field(default=120.0, ge=10, le=2000)
 
     def latency_frames(self, sound: AudioFormat) -> int:
-        """Return how far the treble's filter looks ahead."""
+        """Return the look-ahead of the treble filter."""
         return round(_REACH_S * sound.sample_rate_hz)
 
     def start(self, sound: AudioFormat, ctx: Context) -> Process:
-        """Draw when they come, and return what plays the sound with them."""
+        """Draw the dropouts, and return the processor."""
         import numpy as np
 
         from lofigen_kit.api.dsp import (
@@ -55,32 +55,35 @@ class Dropout(BlockEffect):
             design_linear_phase,
         )
 
-        late = self.latency_frames(sound)
-        recent, lifted = Lookback(sound.channels, late), LinearPhaseFilter(sound.channels, late)
+        latency = self.latency_frames(sound)
+        lookback, treble_filter = (
+            Lookback(sound.channels, latency),
+            LinearPhaseFilter(sound.channels, latency),
+        )
         depth = SmoothedValue()
-        coming = _EventWindow(self._events(sound, ctx.rng))
-        frame = -late
+        window = _EventWindow(self._events(sound, ctx.rng))
+        frame = -latency
 
         def process(block: np.ndarray, now: Dropout) -> np.ndarray:
             nonlocal frame
             count = block.shape[1]
-            lift = _lift(coming.advance_to(frame, frame + count), np.arange(frame, frame + count))
+            lift = _lift(window.advance_to(frame, frame + count), np.arange(frame, frame + count))
             frame += count
-            dry = recent(block)[:, :count]
+            dry = lookback(block)[:, :count]
             depth_db = depth(now.depth_db, count)
             if not lift.any():
-                lifted.skip(block)
+                treble_filter.skip(block)
                 return dry
-            dull = lifted(
-                block, design_linear_phase(partial(_gain, now), late, sound.sample_rate_hz)
+            filtered = treble_filter(
+                block, design_linear_phase(partial(_gain, now), latency, sound.sample_rate_hz)
             )
             level = 10.0 ** (-lift * depth_db / 20.0)
-            return np.asarray(level * (dry + lift * (dull - dry)))
+            return np.asarray(level * (dry + lift * (filtered - dry)))
 
         return process
 
     def _events(self, sound: AudioFormat, rng: np.random.Generator) -> Iterator[_Event]:
-        """Return the dropouts in order."""
+        """Return the dropouts in order of time."""
         import numpy as np
 
         if sound.endless:
@@ -88,12 +91,12 @@ class Dropout(BlockEffect):
         count = rng.poisson(self.rate_per_min * sound.duration_s / 60.0)
         lengths = self.length_ms / 1000.0 * sound.sample_rate_hz * rng.uniform(0.5, 1.5, count)
         onsets = rng.random(count) * (sound.frames - lengths)
-        fitting = np.flatnonzero(onsets >= 0)
-        order = fitting[np.argsort(onsets[fitting])]
+        inside = np.flatnonzero(onsets >= 0)
+        order = inside[np.argsort(onsets[inside])]
         return zip(onsets[order], lengths[order], strict=True)
 
     def _endless_events(self, sample_rate_hz: int, rng: np.random.Generator) -> Iterator[_Event]:
-        """Yield dropouts on and on: what comes at random has waits that fall off exponentially."""
+        """Yield the dropouts of an endless Poisson process, whose waiting times are exponential."""
         onset = 0.0
         while self.rate_per_min:
             onset += rng.exponential(60.0 / self.rate_per_min) * sample_rate_hz
@@ -101,41 +104,41 @@ class Dropout(BlockEffect):
 
 
 class _EventWindow:
-    """The dropouts of a sound as it goes by; no more of them are kept than are under way.
+    """The dropouts in a moving window of a sound; only the current ones are kept.
 
     Args:
-        events: All of them, in order.
+        events: All dropouts, in order of time.
     """
 
     def __init__(self, events: Iterator[_Event]) -> None:
         self._events = events
-        self._known: list[_Event] = []
+        self._active: list[_Event] = []
         self._next = next(events, None)
 
     def advance_to(self, first: int, end: int) -> list[_Event]:
-        """Return those that have a part in a stretch of frames, which follows on the last one."""
-        self._known = [event for event in self._known if sum(event) > first]
+        """Return the dropouts that overlap the next frames, which follow those of the last call."""
+        self._active = [event for event in self._active if sum(event) > first]
         while self._next and self._next[0] < end:
-            self._known.append(self._next)
+            self._active.append(self._next)
             self._next = next(self._events, None)
-        return self._known
+        return self._active
 
 
 def _gain(tape: Dropout, frequency_hz: np.ndarray) -> np.ndarray:
-    """Return what is left of each pitch while the tape is off the head, after Wallace's law."""
+    """Return the gain at each frequency while the tape is off the head, after Wallace's law."""
     import numpy as np
 
     return np.asarray(10.0 ** (-tape.treble_loss_db * frequency_hz / _TREBLE_HZ / 20.0))
 
 
 def _lift(events: list[_Event], frames: np.ndarray) -> np.ndarray:
-    """Return how far the tape is off the head at each frame, 0 to 1, with round edges."""
+    """Return how far the tape is off the head at each frame, 0 to 1, with cosine edges."""
     import numpy as np
 
     lift = np.zeros(len(frames))
     for onset, length in events:
-        place = (frames - onset) / length
-        edge = np.clip(np.minimum(place, 1.0 - place) / _EDGE, 0.0, 1.0)
+        progress = (frames - onset) / length
+        edge = np.clip(np.minimum(progress, 1.0 - progress) / _EDGE, 0.0, 1.0)
         np.maximum(lift, 0.5 - 0.5 * np.cos(np.pi * edge), out=lift)
     return lift
 

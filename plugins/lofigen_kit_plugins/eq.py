@@ -1,4 +1,4 @@
-"""`eq`: three tone controls."""
+"""`eq`: a three-band equaliser."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ _SHELF_Q = 2.0**-0.5
 
 
 class Eq(BlockEffect):
-    """Lifts or lowers bass, a band and treble; at 0 dB the sound passes bit for bit.
+    """Boosts or cuts bass, a band and treble; at 0 dB the sound passes bit for bit.
 
     Attributes:
-        low_hz: The corner of the bass, which has half its decibels.
-        low_db: The bass's gain.
-        peak_hz: The centre of the band.
-        peak_db: The band's gain.
-        peak_q: The centre over the width of the band.
-        high_hz: The corner of the treble, which has half its decibels.
-        high_db: The treble's gain.
+        low_hz: Corner of the low shelf, which has half its decibels.
+        low_db: Gain of the low shelf.
+        peak_hz: Centre of the band.
+        peak_db: Gain of the band.
+        peak_q: Quality factor of the band: the centre over the bandwidth.
+        high_hz: Corner of the high shelf, which has half its decibels.
+        high_db: Gain of the high shelf.
     """
 
     use: Literal["eq"] = "eq"
-    memory_s: ClassVar[float] = 0.5  # what a shelf near half the sample rate rings
+    memory_s: ClassVar[float] = 0.5  # the ring time of a shelf near half the sample rate
     low_hz: float = Field(default=200.0, ge=20, le=2000)
     low_db: float = Field(default=0.0, ge=-24, le=24)
     peak_hz: float = Field(default=1000.0, ge=20, le=20_000)
@@ -40,7 +40,7 @@ class Eq(BlockEffect):
         """How long its sections ring, one after another."""
         from lofigen_kit.api.dsp import compute_ring_s, db_to_gain
 
-        # Gain sharpens the resonance of a band and moves the poles of a shelf.
+        # Gain raises the quality factor of a band and moves the poles of a shelf.
         band_s = compute_ring_s(self.peak_hz, self.peak_q * db_to_gain(self.peak_db / 2.0))
         low_s = compute_ring_s(self.low_hz / db_to_gain(self.low_db / 4.0), _SHELF_Q)
         high_s = compute_ring_s(self.high_hz * db_to_gain(self.high_db / 4.0), _SHELF_Q)

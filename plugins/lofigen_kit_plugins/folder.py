@@ -1,4 +1,4 @@
-"""`folder`: one of many recordings as a source."""
+"""`folder`: a source that draws one of many recordings."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _logger = logging.getLogger(__name__)
 
 
 class Folder(Source):
-    """Plays a recording drawn from a folder, another one for each take.
+    """Plays a recording drawn at random from a folder, another one for each take.
 
     Attributes:
-        path: The folder, relative to the preset's, which it may not leave. Its own files alone
-            are drawn from, not those of folders in it.
-        licence: Under which terms the recordings may be used, as an SPDX name.
+        path: The folder, relative to the preset's folder, which it must not leave. Subfolders are
+            not searched.
+        licence: Licence of the recordings, as an SPDX name.
     """
 
     use: Literal["folder"] = "folder"
@@ -35,11 +35,16 @@ class Folder(Source):
     licence: str = Field(default="unknown", min_length=1, max_length=64)
 
     def make_take(self, ctx: Context) -> Take:
-        """Draw a file; one that is no audio is noted in the log, and another is drawn."""
+        """Draw a file and read it; a file that is no audio is logged, and another one is drawn.
+
+        Raises:
+            AudioError: if the folder cannot be read or holds no readable audio.
+            InputError: if the folder is outside the preset's folder.
+        """
         from lofigen_kit_plugins.audio_file import AudioFile
 
         names = _names(resolve_inside(ctx.root, self.path))
-        # The first that reads, of all in a drawn order, is a fair draw among those that read.
+        # The first readable file in random order is a uniform draw among the readable files.
         for index in ctx.rng.permutation(len(names)):
             path = Path(self.path) / names[index]
             try:
@@ -54,7 +59,7 @@ class Folder(Source):
 
 
 def _names(folder: Path) -> list[str]:
-    """Return the sorted names of a folder's files, but hidden ones."""
+    """Return the sorted names of the files in a folder, without hidden ones."""
     try:
         files = [path.name for path in folder.iterdir() if path.is_file()]
     except OSError as error:

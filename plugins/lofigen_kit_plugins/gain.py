@@ -11,17 +11,17 @@ if TYPE_CHECKING:
 
 
 class Gain(BlockEffect):
-    """Makes the sound louder or quieter.
+    """Changes the level of the sound.
 
     Attributes:
-        gain_db: By how much; at 0 the sound passes bit for bit.
+        gain_db: The gain; at 0 the sound passes bit for bit.
     """
 
     use: Literal["gain"] = "gain"
     gain_db: float = Field(default=0.0, ge=-60, le=24)
 
     def start(self, sound: AudioFormat, ctx: Context) -> Process:
-        """Return the amplifier."""
+        """Return the processor."""
         import numpy as np
 
         from lofigen_kit.api.dsp import SmoothedValue, db_to_gain

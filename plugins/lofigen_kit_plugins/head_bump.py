@@ -1,4 +1,4 @@
-"""`head-bump`: the bass that a tape head as large as a wave adds."""
+"""`head-bump`: the bass resonance of a playback head."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _Q = 1.2
 
 
 class HeadBump(BlockEffect):
-    """Raises the bass around one frequency, as a playback head does with waves of its own size.
+    """Boosts the bass around one frequency, as a playback head does at wavelengths of its size.
 
     Attributes:
-        bump_hz: The middle of the bump; a faster tape has it higher.
-        bump_db: How high it is there.
+        bump_hz: Centre of the boost; it is higher at a higher tape speed.
+        bump_db: Gain at the centre.
     """
 
     use: Literal["head-bump"] = "head-bump"
@@ -26,7 +26,7 @@ class HeadBump(BlockEffect):
     bump_db: float = Field(default=2.5, ge=0, le=6)
 
     def start(self, sound: AudioFormat, ctx: Context) -> Process:
-        """Return the resonance, at rest."""
+        """Return the filter, at rest."""
         import numpy as np
 
         from lofigen_kit.api.dsp import BiquadCascade, peak

@@ -1,4 +1,4 @@
-"""`highpass`: the bass that small machines never had."""
+"""`highpass`: a high-pass filter."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 
 class Highpass(BlockEffect):
-    """Takes the bass off below a cutoff, with a Butterworth filter.
+    """Removes the bass below a cutoff, with a Butterworth filter.
 
-    Of a sound whose sample rate is so low that all of it lies below the cutoff, nothing is left.
+    A cutoff at or above half the sample rate leaves silence.
 
     Attributes:
-        cutoff_hz: Where the sound is 3 dB down.
-        order: Steepness: 6 dB an octave each; even.
+        cutoff_hz: The -3 dB frequency.
+        order: Even; the slope is 6 dB per octave for each.
     """
 
     use: Literal["highpass"] = "highpass"
@@ -26,7 +26,7 @@ class Highpass(BlockEffect):
 
     @property
     def tail_s(self) -> float:
-        """How long it rings."""
+        """How long the filter rings."""
         from lofigen_kit.api.dsp import butterworth_q, compute_ring_s
 
         return compute_ring_s(self.cutoff_hz, butterworth_q(self.order))

@@ -1,4 +1,4 @@
-"""`lowpass`: the treble that old machines never had."""
+"""`lowpass`: a low-pass filter."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 class Lowpass(BlockEffect):
-    """Takes the treble off above a cutoff, with a Butterworth filter.
+    """Removes the treble above a cutoff, with a Butterworth filter.
 
-    A cutoff at or above half the sample rate lies above all there is to hear: the sound passes
-    unchanged, so that one preset serves every sample rate.
+    A cutoff at or above half the sample rate leaves the sound unchanged, so one preset works at
+    every sample rate.
 
     Attributes:
-        cutoff_hz: Where the sound is 3 dB down.
-        order: Steepness: 6 dB an octave each; even.
+        cutoff_hz: The -3 dB frequency.
+        order: Even; the slope is 6 dB per octave for each.
     """
 
     use: Literal["lowpass"] = "lowpass"
@@ -27,7 +27,7 @@ class Lowpass(BlockEffect):
 
     @property
     def tail_s(self) -> float:
-        """How long it rings."""
+        """How long the filter rings."""
         from lofigen_kit.api.dsp import butterworth_q, compute_ring_s
 
         return compute_ring_s(self.cutoff_hz, butterworth_q(self.order))

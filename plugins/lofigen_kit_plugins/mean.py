@@ -1,4 +1,4 @@
-"""`mean`: the conditional expectation, as the reference implementation plays."""
+"""`mean`: the conditional expectation, as in the reference implementation."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from lofigen_kit.api import HeadKind, ParametricSampler, SamplingParams, hookimp
 
 
 class Mean(ParametricSampler):
-    """The expected next sample, with no chance in it; free-running, it fades or hums."""
+    """Returns the expected next sample, without randomness; free-running, it fades out or hums."""
 
     use: Literal["mean"] = "mean"
     heads: ClassVar[tuple[HeadKind, ...]] = ("mse", "mol", "mulaw")
 
     def sampling_params(self) -> SamplingParams:
-        """Take the expectation."""
+        """Return parameters that give the mean."""
         return SamplingParams(spread=0.0)
 
 

@@ -1,4 +1,4 @@
-"""`mix`: several chains of effects side by side."""
+"""`mix`: several chains of effects in parallel."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from lofigen_kit.api import BranchedEffect, Effect, hookimpl
 
 
 class Mix(BranchedEffect):
-    """Lets several chains of effects hear the same sound, and adds up what they make of it.
+    """Runs several chains of effects in parallel on the same sound, and adds their outputs.
 
     Attributes:
-        branches: Effects one after another in each; an empty branch is the dry sound.
-        levels_db: How loud each branch is in the sum; left out, each is as loud as it is.
+        branches: The effects of each chain, in order; an empty chain is the dry sound.
+        levels_db: Level of each chain in the sum; empty leaves the levels as they are.
     """
 
     use: Literal["mix"] = "mix"

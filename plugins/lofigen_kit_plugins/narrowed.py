@@ -1,4 +1,4 @@
-"""`narrowed`: the whole distribution, drawn towards its mean."""
+"""`narrowed`: the whole distribution, narrowed around its mean."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from lofigen_kit.api import Field, ParametricSampler, SamplingParams, hookimpl
 class Narrowed(ParametricSampler):
     """Draws from the whole distribution, and moves every draw towards its mean.
 
-    Where `temperature` makes a mixture choose its likeliest part, which changes from sample to
-    sample and is heard as a rustle, this keeps all of its parts and makes the whole narrower.
+    A low `temperature` makes a mixture choose its most likely component, which changes from sample
+    to sample and is heard as a rustle. This sampler keeps all components and narrows the whole.
 
     Attributes:
         spread: The share of its distance from the mean that a draw keeps, 0 to 1.
-        tail: The quantile cut at either end of each part, 0 to 0.49; 0 cuts nothing.
+        tail: The quantile cut at either end of each component, 0 to 0.49; 0 cuts nothing.
     """
 
     use: Literal["narrowed"] = "narrowed"
@@ -23,7 +23,7 @@ class Narrowed(ParametricSampler):
     tail: float = Field(default=0.01, ge=0, le=0.49)
 
     def sampling_params(self) -> SamplingParams:
-        """Draw, and narrow."""
+        """Return parameters that cut the tails and narrow the draw."""
         return SamplingParams(tail=self.tail, spread=self.spread)
 
 

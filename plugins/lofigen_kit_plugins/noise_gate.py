@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
 
 class NoiseGate(BlockEffect):
-    """Turns down what is quieter than a threshold, all channels alike.
+    """Reduces levels below a threshold, with the same gain for all channels.
 
-    The detector follows the loudest channel, so that the stereo image holds still.
+    The detector follows the loudest channel, so the stereo image does not move.
 
     Attributes:
-        threshold_db: The peak level in dBFS below which it works.
-        ratio: How many decibels out one decibel in gives, below the threshold.
-        attack_ms: How fast it opens.
-        release_ms: How fast it closes.
+        threshold_db: The peak level in dBFS below which it reduces.
+        ratio: Decibels of output per decibel of input, below the threshold.
+        attack_ms: Attack time: how fast it opens.
+        release_ms: Release time: how fast it closes.
     """
 
     use: Literal["noise-gate"] = "noise-gate"
@@ -36,12 +36,12 @@ class NoiseGate(BlockEffect):
         from lofigen_kit.api.dsp import LinkedGain
 
         gate = pedalboard.NoiseGate()
-        turn = LinkedGain(gate, sound)
+        apply_gain = LinkedGain(gate, sound)
 
         def process(block: np.ndarray, now: NoiseGate) -> np.ndarray:
             gate.threshold_db, gate.ratio = now.threshold_db, now.ratio
             gate.attack_ms, gate.release_ms = now.attack_ms, now.release_ms
-            return turn(block)
+            return apply_gain(block)
 
         return process
 

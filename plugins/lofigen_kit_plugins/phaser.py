@@ -1,4 +1,4 @@
-"""`phaser`: notches that wander through the sound."""
+"""`phaser`: moving notches in the spectrum."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _STEREO_TURNS = 0.25
 
 
 class Phaser(BlockEffect):
-    """Lets three notches wander up and down, by six all-pass filters beside the sound.
+    """Moves three notches up and down, by mixing the sound with six all-pass filters in series.
 
-    In each channel they are a quarter of a turn behind the one before, which widens the image. In
-    a loop the rate is moved so that they come round a whole number of times.
+    The modulation of each channel is a quarter cycle behind the previous one, which widens the
+    stereo image. In a loop the rate is changed so that whole cycles fit.
 
     Attributes:
-        rate_hz: How often they wander up and down.
-        depth_octaves: How far to either side.
-        centre_hz: Where the middle one is on the way.
-        feedback_pct: How much goes round again, which makes what lies between them stand out.
+        rate_hz: Rate of the modulation.
+        depth_octaves: How far the notches move to either side.
+        centre_hz: Centre of the movement of the middle notch.
+        feedback_pct: Feedback around the filters, which sharpens the peaks between the notches.
     """
 
     use: Literal["phaser"] = "phaser"
@@ -37,7 +37,7 @@ class Phaser(BlockEffect):
 
     @property
     def tail_s(self) -> float:
-        """How long the feedback rings, 80 dB down, where the filters are lowest and slowest."""
+        """How long the feedback takes to decay by 80 dB, at the lowest corner of the filters."""
         from lofigen_kit.api.dsp import compute_ring_s, count_feedback_passes
 
         passes = 1.0 + count_feedback_passes(self.feedback_pct / 100.0)
@@ -52,19 +52,19 @@ class Phaser(BlockEffect):
 
         rate_hz = sound.sample_rate_hz
         filters = AllpassCascade(sound.channels, _STAGES)
-        wander = Lfo(rate_hz, ctx.loop_s)
+        lfo = Lfo(rate_hz, ctx.loop_s)
         centre_octaves, depth_octaves, feedback = SmoothedValue(), SmoothedValue(), SmoothedValue()
-        apart = 2.0 * np.pi * _STEREO_TURNS * np.arange(sound.channels)[:, None]
+        channel_phases = 2.0 * np.pi * _STEREO_TURNS * np.arange(sound.channels)[:, None]
 
         def process(block: np.ndarray, now: Phaser) -> np.ndarray:
             frames = block.shape[1]
-            phases = wander(now.rate_hz, frames) - apart
+            phases = lfo(now.rate_hz, frames) - channel_phases
             octaves = centre_octaves(math.log2(now.centre_hz), frames)
             octaves = octaves + depth_octaves(now.depth_octaves, frames) * np.sin(phases)
             corners_hz = np.clip(np.exp2(octaves), _LOWEST_HZ, _HIGHEST * rate_hz)
-            again = np.broadcast_to(feedback(now.feedback_pct / 100.0, frames), (frames,))
-            turned = filters(block, 2.0 * np.pi * corners_hz / rate_hz, again)
-            return np.asarray((block + turned) / 2, np.float32)
+            feedback_gains = np.broadcast_to(feedback(now.feedback_pct / 100.0, frames), (frames,))
+            shifted = filters(block, 2.0 * np.pi * corners_hz / rate_hz, feedback_gains)
+            return np.asarray((block + shifted) / 2, np.float32)
 
         return process
 

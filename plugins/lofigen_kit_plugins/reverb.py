@@ -1,4 +1,4 @@
-"""`reverb`: the room around the sound."""
+"""`reverb`: artificial reverberation."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ if TYPE_CHECKING:
 
 
 class Reverb(BlockEffect):
-    """Puts the sound into a room, by a network of eight delays.
+    """Adds the reverberation of a room, by a feedback delay network of eight lines.
 
-    Only the room is made here: `mix` sets it beside the sound. Left and right come out without
-    correlation, whatever goes in.
+    The effect returns only the reverberation; `mix` adds it to the dry sound. Left and right come
+    out uncorrelated, whatever the input.
 
     Attributes:
-        decay_s: In which it falls by 60 dB (RT60) at 1 kHz; in the bass it takes a little longer.
-        damping_hz: Where it falls twice as fast as in the bass: above it the room swallows the
-            treble.
-        predelay_ms: How long before the room answers; it stays as the sound begins with it.
-        size_pct: How far apart its walls are; it stays as the sound begins with it.
-        mix: How much of the room is heard; its level is the sound's, for a steady one.
+        decay_s: Time in which it decays by 60 dB (RT60) at 1 kHz; bass decays a little more slowly.
+        damping_hz: Frequency at which it decays twice as fast as in the bass; a lower value gives a
+            darker room.
+        predelay_ms: Delay before the reverberation; it cannot change during a sound.
+        size_pct: Size of the room; it cannot change during a sound.
+        mix: Share of the reverberation; for a steady sound it has the level of the dry sound.
     """
 
     use: Literal["reverb"] = "reverb"
@@ -34,28 +34,30 @@ class Reverb(BlockEffect):
 
     @property
     def tail_s(self) -> float:
-        """How long it takes to fall by 80 dB in the bass, from the last answer on."""
+        """Time to decay by 80 dB in the bass, after the first echo of the longest line."""
         from lofigen_kit.api.dsp import LINES_S, MIDDLE_HZ
 
-        answer_s = self.predelay_ms / 1000.0 + max(LINES_S) * self.size_pct / 100.0
-        slower = 1.0 + 1.25 * MIDDLE_HZ / self.damping_hz  # at most, in large rooms of short decay
-        return answer_s + 80.0 / 60.0 * slower * self.decay_s
+        onset_s = self.predelay_ms / 1000.0 + max(LINES_S) * self.size_pct / 100.0
+        bass_factor = (
+            1.0 + 1.25 * MIDDLE_HZ / self.damping_hz
+        )  # upper bound: large room, short decay
+        return onset_s + 80.0 / 60.0 * bass_factor * self.decay_s
 
     def start(self, sound: AudioFormat, ctx: Context) -> Process:
-        """Return the room, silent."""
+        """Return the processor, with a silent room."""
         import numpy as np
 
         from lofigen_kit.api.dsp import FeedbackDelayNetwork
 
         room = FeedbackDelayNetwork(sound.channels, sound.sample_rate_hz, self.size_pct / 100.0)
-        late = round(self.predelay_ms / 1000.0 * sound.sample_rate_hz)
-        held = np.zeros((sound.channels, late), np.float32)
+        predelay = round(self.predelay_ms / 1000.0 * sound.sample_rate_hz)
+        pending = np.zeros((sound.channels, predelay), np.float32)
 
         def process(block: np.ndarray, now: Reverb) -> np.ndarray:
-            nonlocal held
-            heard = np.concatenate([held, block], axis=1)
-            held = heard[:, block.shape[1] :]
-            return room(heard[:, : block.shape[1]], now.decay_s, now.damping_hz)
+            nonlocal pending
+            delayed = np.concatenate([pending, block], axis=1)
+            pending = delayed[:, block.shape[1] :]
+            return room(delayed[:, : block.shape[1]], now.decay_s, now.damping_hz)
 
         return process
 

@@ -1,4 +1,4 @@
-"""`sidechain-pump`: music that ducks at every beat, as if the kick drum pushed it down."""
+"""`sidechain-pump`: ducking at every beat, as by a compressor keyed by the kick drum."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ _BEATS = {"1/1": 4.0, "1/2": 2.0, "1/4": 1.0, "1/8": 0.5, "1/16": 0.25}
 
 
 class SidechainPump(BlockEffect):
-    """Turns the sound down at every beat and lets it rise again, on the grid of the score.
+    """Reduces the level at every beat and lets it recover, in time with the score's beat grid.
 
-    It goes down from the beat on, so that the drum itself is heard, as with a compressor that a
-    drum drives. Where the next beat comes before it is up again, it goes down from there.
+    The reduction starts on the beat, so the drum itself is heard, as with a compressor that a drum
+    controls. If the next beat comes before the level has recovered, the reduction starts from
+    there.
 
     Attributes:
-        depth_db: How far it goes down.
+        depth_db: The greatest reduction.
         division: How often: at every note of this length.
-        attack_ms: How long it goes down; at most half of a division.
-        release_beats: How long it rises.
+        attack_ms: Time until the greatest reduction; at most half of a division.
+        release_beats: Time of the recovery.
     """
 
     use: Literal["sidechain-pump"] = "sidechain-pump"
@@ -32,7 +33,7 @@ class SidechainPump(BlockEffect):
     release_beats: float = Field(default=0.5, ge=0.05, le=4)
 
     def start(self, sound: AudioFormat, ctx: Context) -> Process:
-        """Return what ducks the sound."""
+        """Return the processor, at the first frame."""
         import numpy as np
 
         from lofigen_kit.api.dsp import SmoothedValue
@@ -52,27 +53,27 @@ class SidechainPump(BlockEffect):
 
 
 def _duck(pump: SidechainPump, elapsed_s: np.ndarray, beat_s: float) -> np.ndarray:
-    """Return how far down the sound is at each time, 0 to 1."""
+    """Return the reduction at each time, as a share of the depth, 0 to 1."""
     import numpy as np
 
     period_s = _BEATS[pump.division] * beat_s
     attack_s = min(pump.attack_ms / 1000.0, 0.5 * period_s)
     release_s = pump.release_beats * beat_s
 
-    def risen(since_attack_s: np.ndarray | float) -> np.ndarray:
+    def recovered(since_attack_s: np.ndarray | float) -> np.ndarray:
         return _smooth(np.minimum(since_attack_s / release_s, 1.0))
 
     since_s = elapsed_s % period_s
-    from_there = 1.0 - risen(period_s - attack_s)
-    going_down = from_there + (1.0 - from_there) * _smooth(np.minimum(since_s / attack_s, 1.0))
-    return np.where(since_s < attack_s, going_down, 1.0 - risen(since_s - attack_s))
+    start_level = 1.0 - recovered(period_s - attack_s)
+    attack = start_level + (1.0 - start_level) * _smooth(np.minimum(since_s / attack_s, 1.0))
+    return np.where(since_s < attack_s, attack, 1.0 - recovered(since_s - attack_s))
 
 
-def _smooth(place: np.ndarray) -> np.ndarray:
-    """Return the way from 0 to 1 with neither a step nor a bend at its ends."""
+def _smooth(progress: np.ndarray) -> np.ndarray:
+    """Return half a cosine from 0 to 1, which has no corner at its ends."""
     import numpy as np
 
-    return np.asarray(0.5 - 0.5 * np.cos(np.pi * place))
+    return np.asarray(0.5 - 0.5 * np.cos(np.pi * progress))
 
 
 @hookimpl

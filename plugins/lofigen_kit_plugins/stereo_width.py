@@ -1,4 +1,4 @@
-"""`stereo-width`: how far apart left and right are."""
+"""`stereo-width`: the width of the stereo image."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from lofigen_kit.api import AudioFormat, BlockEffect, Context, Effect, Field, Pr
 if TYPE_CHECKING:
     import numpy as np
 
-_LOWEST_HZ = 1.0
-"""Below it there is no bass to bring to the middle."""
+_MIN_CORNER_HZ = 1.0
+"""A corner below this leaves the bass as it is."""
 
 
 class StereoWidth(BlockEffect):
-    """Widens or narrows the image, and keeps the bass in the middle.
+    """Widens or narrows the stereo image, and keeps the bass in the middle.
 
-    What left and right have in common stays as it is. A sound that is not stereo passes unchanged.
+    The mid signal does not change. A sound that is not stereo passes unchanged.
 
     Attributes:
-        width_pct: How much of their difference is left: 0 is mono, 100 as it was.
-        mono_below_hz: Below it there is no difference (3 dB down there, 12 dB an octave); 0 leaves
-            the bass alone.
+        width_pct: Level of the side signal: 0 is mono, 100 leaves it unchanged.
+        mono_below_hz: Corner below which the side signal is removed (-3 dB there, 12 dB per
+            octave); 0 leaves the bass unchanged.
     """
 
     use: Literal["stereo-width"] = "stereo-width"
@@ -30,13 +30,13 @@ class StereoWidth(BlockEffect):
 
     @property
     def tail_s(self) -> float:
-        """How long the filter of the difference rings."""
+        """How long the filter of the side signal rings."""
         from lofigen_kit.api.dsp import butterworth_q, compute_ring_s
 
         return compute_ring_s(max(self.mono_below_hz, 20.0), butterworth_q(2))
 
     def start(self, sound: AudioFormat, ctx: Context) -> Process:
-        """Return the matrix, its filter at rest."""
+        """Return the processor, with its filter at rest."""
         import numpy as np
 
         from lofigen_kit.api.dsp import BiquadCascade, SmoothedValue, butterworth
@@ -48,16 +48,16 @@ class StereoWidth(BlockEffect):
 
         def process(block: np.ndarray, now: StereoWidth) -> np.ndarray:
             left, right = block.astype(np.float64)
-            middle, side = (left + right) / 2.0, (left - right) / 2.0
+            mid, side = (left + right) / 2.0, (left - right) / 2.0
             share = width(now.width_pct / 100.0, block.shape[1])
             bass = np.zeros_like(side)
-            if now.mono_below_hz >= _LOWEST_HZ:
-                corner = butterworth(2, now.mono_below_hz, sound.sample_rate_hz, high=True)
-                bass = side - highpass(side[None], corner)[0]
-            # Not middle +- side: so both are the middle at 0, and themselves at 1, bit for bit.
+            if now.mono_below_hz >= _MIN_CORNER_HZ:
+                sections = butterworth(2, now.mono_below_hz, sound.sample_rate_hz, high=True)
+                bass = side - highpass(side[None], sections)[0]
+            # Not mid +- side: so 0 gives the mid signal and 1 the channels themselves, bit for bit.
             wide = [
-                share * (channel - bass_here) + (1.0 - share) * middle
-                for channel, bass_here in ((left, bass), (right, -bass))
+                share * (channel - channel_bass) + (1.0 - share) * mid
+                for channel, channel_bass in ((left, bass), (right, -bass))
             ]
             return np.array(wide, np.float32)
 

@@ -1,4 +1,4 @@
-"""`tape-loss`: the treble that a slow tape, a wide gap and a worn head lose."""
+"""`tape-loss`: the treble loss of a slow tape, a wide gap and a worn head."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from lofigen_kit.api import AudioFormat, BlockEffect, Context, Effect, Field, Pr
 if TYPE_CHECKING:
     import numpy as np
 
-_UM_OF_AN_INCH = 25_400.0
+_UM_PER_INCH = 25_400.0
 _REACH_S = 0.012
 
 
 class TapeLoss(BlockEffect):
-    """Loses treble as a playback head does, the more, the shorter the wave on the tape.
+    """Reduces the treble as a playback head does: the shorter the wavelength on tape, the more.
 
-    A wave's length on the tape is the speed over its frequency. Distance between tape and head
-    costs 55 dB for every wavelength (Wallace's law, e^-kd); and what is as short as the gap is
-    wide cancels itself in it (a sinc).
+    The wavelength on the tape is the speed over the frequency. The distance between tape and head
+    costs 55 dB per wavelength (Wallace's law, e^-kd), and wavelengths near the width of the gap
+    cancel in it (a sinc).
 
     Attributes:
-        speed_ips: The tape's speed in inches a second.
-        gap_um: How wide the head's gap is.
-        spacing_um: How far the tape is from the head.
+        speed_ips: Tape speed in inches per second.
+        gap_um: Width of the head's gap.
+        spacing_um: Distance between tape and head.
     """
 
     use: Literal["tape-loss"] = "tape-loss"
@@ -34,11 +34,11 @@ class TapeLoss(BlockEffect):
     spacing_um: float = Field(default=1.0, ge=0, le=10)
 
     def latency_frames(self, sound: AudioFormat) -> int:
-        """Return how far the filter looks ahead."""
+        """Return the look-ahead of the filter."""
         return round(_REACH_S * sound.sample_rate_hz)
 
     def start(self, sound: AudioFormat, ctx: Context) -> Process:
-        """Return the head, at rest."""
+        """Return the filter, at rest."""
         from lofigen_kit.api.dsp import LinearPhaseFilter, design_linear_phase
 
         reach = self.latency_frames(sound)
@@ -53,10 +53,10 @@ class TapeLoss(BlockEffect):
 
 
 def _gain(tape: TapeLoss, frequency_hz: np.ndarray) -> np.ndarray:
-    """Return what is left at each frequency."""
+    """Return the gain at each frequency."""
     import numpy as np
 
-    waves_per_um = frequency_hz / (tape.speed_ips * _UM_OF_AN_INCH)
+    waves_per_um = frequency_hz / (tape.speed_ips * _UM_PER_INCH)
     spacing_loss = np.exp(-2.0 * np.pi * waves_per_um * tape.spacing_um)
     return np.asarray(spacing_loss * np.sinc(waves_per_um * tape.gap_um))
 

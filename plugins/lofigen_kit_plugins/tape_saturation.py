@@ -1,4 +1,4 @@
-"""`tape-saturation`: warmth, by driving tape towards its limit."""
+"""`tape-saturation`: the soft saturation of magnetic tape."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _HEAD_HZ = 10.0
 
 
 class TapeSaturation(BlockEffect):
-    """Drives the sound into tape, which rounds its peaks and adds harmonics.
+    """Drives the sound into tape saturation, which rounds peaks and adds harmonics.
 
-    The machine is aligned as an engineer would: a sine at -12 dBFS comes out at -12 dBFS, whatever
-    the drive. As no playback head reads direct current, what lies below 10 Hz is lost.
+    The level is calibrated like that of a tape machine: a sine at -12 dBFS comes out at -12 dBFS,
+    whatever the drive. A playback head reads no DC, so a high-pass filter cuts below 10 Hz.
 
     Attributes:
         mode: `tanh`, a soft curve without memory, or `hysteresis`, the magnetisation of tape
-            (Jiles-Atherton), whose curve depends on where the sound came from.
+            (Jiles-Atherton), whose curve depends on the past of the sound.
         drive_db: Gain into the tape.
-        bias: A steady field under the sound; it adds even harmonics.
-        oversample: How many times the sample rate it runs at, against aliasing.
+        bias: A constant field added to the sound, which adds even harmonics.
+        oversample: The multiple of the sample rate it runs at, against aliasing.
     """
 
     use: Literal["tape-saturation"] = "tape-saturation"
@@ -36,13 +36,13 @@ class TapeSaturation(BlockEffect):
     oversample: Literal[1, 2, 4, 8] = 4
 
     def latency_frames(self, sound: AudioFormat) -> int:
-        """Return how late oversampling makes the sound."""
+        """Return the latency of oversampling."""
         from lofigen_kit.api.dsp import oversampling_latency
 
         return oversampling_latency(self.oversample)
 
     def start(self, sound: AudioFormat, ctx: Context) -> Process:
-        """Return the machine, its tape at rest."""
+        """Return the processor, with its tape at rest."""
         from lofigen_kit.api.dsp import BiquadCascade, Oversampler, butterworth
 
         oversampled = Oversampler(sound.channels, self.oversample)
@@ -61,7 +61,7 @@ class TapeSaturation(BlockEffect):
         return process
 
     def _start_tape(self, channels: int) -> Callable[[np.ndarray, TapeSaturation], np.ndarray]:
-        """Return what stays on tape of samples [shape=(channels, frames)]; silence of silence."""
+        """Return a function from samples [shape=(channels, frames)] to what stays on tape."""
         import numpy as np
 
         from lofigen_kit.api.dsp import Tape, db_to_gain

@@ -1,4 +1,4 @@
-"""`telephone`: a voice down the line."""
+"""`telephone`: the sound of a telephone line."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ _PRESENCE_Q = 1.0
 
 
 class Telephone(BlockEffect):
-    """Leaves the band of a telephone line, with the presence of its microphone.
+    """Limits the sound to the band of a telephone line, and adds its microphone's presence peak.
 
     Attributes:
-        low_hz: Where the band begins: 3 dB down, and 24 dB an octave below.
-        high_hz: Where it ends, alike; above half the sample rate nothing ends.
-        presence_db: How far a carbon microphone stands out around 2 kHz.
+        low_hz: Lower -3 dB frequency of the band; 24 dB per octave.
+        high_hz: Upper -3 dB frequency of the band, likewise; at or above half the sample rate it
+            has no effect.
+        presence_db: Gain of the carbon microphone around 2 kHz.
     """
 
     use: Literal["telephone"] = "telephone"
@@ -29,13 +30,13 @@ class Telephone(BlockEffect):
 
     @property
     def tail_s(self) -> float:
-        """How long its lower edge rings."""
+        """How long the filter at the lower edge rings."""
         from lofigen_kit.api.dsp import butterworth_q, compute_ring_s
 
         return compute_ring_s(self.low_hz, butterworth_q(4))
 
     def start(self, sound: AudioFormat, ctx: Context) -> Process:
-        """Return the line, at rest."""
+        """Return the filters, at rest."""
         import numpy as np
 
         from lofigen_kit.api.dsp import BiquadCascade, butterworth, peak

@@ -1,4 +1,4 @@
-"""`temperature`: the whole distribution, made narrower or wider."""
+"""`temperature`: the whole distribution, narrower or wider."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ class Temperature(ParametricSampler):
     """Draws from the whole distribution, sharpened below 1 and widened above.
 
     Attributes:
-        temperature: 0 is the most likely sample, 1 the network's own spread, 0 to 2.
+        temperature: 0 is the most likely sample, 1 the network's own distribution, 0 to 2.
     """
 
     use: Literal["temperature"] = "temperature"
     temperature: float = Field(default=0.8, ge=0, le=2)
 
     def sampling_params(self) -> SamplingParams:
-        """Scale the spread."""
+        """Return parameters with this temperature."""
         return SamplingParams(temperature=self.temperature)
 
 

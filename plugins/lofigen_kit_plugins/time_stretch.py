@@ -14,10 +14,12 @@ _CROSSFADE_S = 0.03
 
 
 class TimeStretch(Effect):
-    """Changes the tempo and leaves the pitch.
+    """Changes the tempo and keeps the pitch.
+
+    It uses pedalboard's time stretching (the Rubber Band library).
 
     Attributes:
-        rate: How fast the piece goes by: 2 doubles the tempo.
+        rate: Speed of the piece: 2 doubles the tempo.
     """
 
     use: Literal["time-stretch"] = "time-stretch"
@@ -26,11 +28,11 @@ class TimeStretch(Effect):
 
     @property
     def speed(self) -> float:
-        """The rate itself."""
+        """The rate."""
         return self.rate
 
     def apply(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:
-        """Return the sound stretched; a loop's end is crossfaded with what leads to its start."""
+        """Return the stretched sound; a loop's end crossfades to the frames before its start."""
         import numpy as np
 
         frames = self.frames_after(audio, ctx)
@@ -38,24 +40,26 @@ class TimeStretch(Effect):
             return audio.with_samples(audio.samples[:, :frames])
         if not ctx.loop:
             return audio.with_samples(_stretch_samples(audio.samples, audio.sample_rate_hz, frames))
-        around = round(self.memory_s * audio.sample_rate_hz)
-        before = round(around * frames / audio.frames)
-        padded = np.pad(audio.samples, ((0, 0), (around, around)), mode="wrap")
-        whole = _stretch_samples(padded, audio.sample_rate_hz, frames + 2 * before)
-        loop = whole[:, before : before + frames].copy()
-        size = min(round(_CROSSFADE_S * audio.sample_rate_hz), frames)
-        fade = np.linspace(0.0, 1.0, size, dtype=np.float32)
-        loop[:, frames - size :] *= 1.0 - fade
-        loop[:, frames - size :] += fade * whole[:, before - size : before]
+        margin = round(self.memory_s * audio.sample_rate_hz)
+        stretched_margin = round(margin * frames / audio.frames)
+        padded = np.pad(audio.samples, ((0, 0), (margin, margin)), mode="wrap")
+        stretched = _stretch_samples(padded, audio.sample_rate_hz, frames + 2 * stretched_margin)
+        loop = stretched[:, stretched_margin : stretched_margin + frames].copy()
+        fade_frames = min(round(_CROSSFADE_S * audio.sample_rate_hz), frames)
+        fade = np.linspace(0.0, 1.0, fade_frames, dtype=np.float32)
+        loop[:, frames - fade_frames :] *= 1.0 - fade
+        loop[:, frames - fade_frames :] += (
+            fade * stretched[:, stretched_margin - fade_frames : stretched_margin]
+        )
         return audio.with_samples(loop)
 
 
 def _stretch_samples(samples: np.ndarray, rate_hz: int, frames: int) -> np.ndarray:
-    """Return a sound stretched to exactly so many frames."""
+    """Return a sound stretched to exactly `frames` frames."""
     import numpy as np
     import pedalboard
 
-    # With silence behind it even the shortest sound is long enough to be taken apart.
+    # Silence at the end makes even the shortest sound long enough to be analysed.
     padded = np.pad(samples, ((0, 0), (0, _SILENCE)))
     stretched = pedalboard.time_stretch(
         padded, rate_hz, stretch_factor=samples.shape[1] / frames, preserve_formants=False

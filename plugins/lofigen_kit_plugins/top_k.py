@@ -1,4 +1,4 @@
-"""`top-k`: the few likeliest components alone."""
+"""`top-k`: only the k most likely components."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from lofigen_kit.api import Field, ParametricSampler, SamplingParams, hookimpl
 
 
 class TopK(ParametricSampler):
-    """Draws from the `k` likeliest components of a mixture, or levels of a mu-law head.
+    """Draws from the `k` most likely components of a mixture, or levels of a mu-law head.
 
     Attributes:
-        k: How many components or levels stay, 1 to 256.
-        temperature: 0 is the most likely sample, 1 the network's own spread, 0 to 2.
+        k: Number of components or levels to keep, 1 to 256.
+        temperature: 0 is the most likely sample, 1 the network's own distribution, 0 to 2.
     """
 
     use: Literal["top-k"] = "top-k"
@@ -20,7 +20,7 @@ class TopK(ParametricSampler):
     temperature: float = Field(default=1.0, ge=0, le=2)
 
     def sampling_params(self) -> SamplingParams:
-        """Keep the heaviest k."""
+        """Return parameters that keep the k heaviest."""
         return SamplingParams(top_k=self.k, temperature=self.temperature)
 
 

@@ -1,4 +1,4 @@
-"""`top-p`: the likeliest components that together reach a probability."""
+"""`top-p`: the most likely components that together reach a probability."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from lofigen_kit.api import Field, ParametricSampler, SamplingParams, hookimpl
 
 
 class TopP(ParametricSampler):
-    """Draws from the fewest components or levels whose probabilities sum to `p`.
+    """Draws from the fewest components or levels whose probabilities sum to `p` (nucleus sampling).
 
     Attributes:
-        p: The probability that stays, above 0 to 1; 1 keeps all.
-        temperature: 0 is the most likely sample, 1 the network's own spread, 0 to 2.
+        p: The probability to keep, above 0 to 1; 1 keeps all.
+        temperature: 0 is the most likely sample, 1 the network's own distribution, 0 to 2.
     """
 
     use: Literal["top-p"] = "top-p"
@@ -20,7 +20,7 @@ class TopP(ParametricSampler):
     temperature: float = Field(default=1.0, ge=0, le=2)
 
     def sampling_params(self) -> SamplingParams:
-        """Keep the nucleus."""
+        """Return parameters that keep the nucleus."""
         return SamplingParams(top_p=self.p, temperature=self.temperature)
 
 

@@ -8,10 +8,10 @@ from lofigen_kit.api import Field, ParametricSampler, SamplingParams, hookimpl
 
 
 class Truncated(ParametricSampler):
-    """Draws with each logistic's far tails cut, where single samples would spike.
+    """Draws with the far tails of each logistic cut off, which avoids spikes of single samples.
 
     Attributes:
-        temperature: 0 is the most likely sample, 1 the network's own spread, 0 to 2.
+        temperature: 0 is the most likely sample, 1 the network's own distribution, 0 to 2.
         tail: The quantile cut at either end, 0 to 0.49; 0 cuts nothing.
     """
 
@@ -20,7 +20,7 @@ class Truncated(ParametricSampler):
     tail: float = Field(default=0.01, ge=0, le=0.49)
 
     def sampling_params(self) -> SamplingParams:
-        """Scale the spread and clamp the quantile."""
+        """Return parameters that scale the width and clamp the quantile."""
         return SamplingParams(temperature=self.temperature, tail=self.tail)
 
 

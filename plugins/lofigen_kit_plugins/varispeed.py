@@ -1,4 +1,4 @@
-"""`varispeed`: the whole tape faster or slower, and its pitch with it."""
+"""`varispeed`: another tape speed, which changes tempo and pitch together."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from lofigen_kit.api import AudioBuffer, Context, Effect, Field, hookimpl
 
 
 class Varispeed(Effect):
-    """Plays the sound faster or slower, so that pitch and tempo go up or down together.
+    """Plays the sound faster or slower, so that pitch and tempo change together.
 
     Attributes:
-        semitones: How much higher; twelve of them are twice the speed.
+        semitones: Change of pitch; 12 doubles the speed.
     """
 
     use: Literal["varispeed"] = "varispeed"
@@ -19,16 +19,16 @@ class Varispeed(Effect):
 
     @property
     def speed(self) -> float:
-        """Twice as fast for each octave."""
+        """2 to the power of semitones / 12."""
         return float(2.0 ** (self.semitones / 12.0))
 
     @property
     def transposition(self) -> float:
-        """As many semitones as are set."""
+        """The semitones."""
         return self.semitones
 
     def apply(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:
-        """Return the sound at another speed; a loop is read as it goes round."""
+        """Return the sound at another speed; a loop is resampled as a periodic signal."""
         from scipy import signal
 
         from lofigen_kit.api.dsp import resample_samples
@@ -37,7 +37,7 @@ class Varispeed(Effect):
         if frames in (0, audio.frames):
             return audio.with_samples(audio.samples[:, :frames])
         if ctx.loop:
-            # What goes round has a spectrum of lines: resampled so, the seam is as any other place.
+            # A loop is periodic: by FFT resampling its seam is like any other place.
             return audio.with_samples(signal.resample(audio.samples, frames, axis=1))
         return audio.with_samples(resample_samples(audio.samples, audio.frames, frames, frames))
 

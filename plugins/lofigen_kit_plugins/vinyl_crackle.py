@@ -1,4 +1,4 @@
-"""`vinyl-crackle`: dust and scratches in a groove."""
+"""`vinyl-crackle`: dust and scratches on a record."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 class VinylCrackle(BlockEffect):
-    """Adds crackles, and now and then a pop, each of its own size, colour and side.
+    """Adds crackles, and a few pops, each with its own size, frequency and pan.
 
     They come at random, independently of each other.
 
     Attributes:
-        rate_hz: How many crackles there are in a second, on average.
-        pop_rate_hz: How many pops, which are lower, longer and louder.
-        level_dbfs: The peak of a crackle of middling size.
+        rate_hz: Mean number of crackles per second.
+        pop_rate_hz: Mean number of pops per second; pops are lower, longer and louder.
+        level_dbfs: Peak of a crackle of median size.
     """
 
     use: Literal["vinyl-crackle"] = "vinyl-crackle"
@@ -27,19 +27,21 @@ class VinylCrackle(BlockEffect):
     level_dbfs: float = Field(default=-34.0, ge=-80, le=-12)
 
     def start(self, sound: AudioFormat, ctx: Context) -> Process:
-        """Return what lays crackle over a sound."""
+        """Return the processor, which adds crackle to each block."""
         from lofigen_kit.api.dsp import Crackle, SmoothedValue
 
         crackle = Crackle(sound.channels, sound.sample_rate_hz, ctx.rng)
         level_db = SmoothedValue()
-        left = None if sound.endless else sound.frames
+        frames_left = None if sound.endless else sound.frames
 
         def process(block: np.ndarray, now: VinylCrackle) -> np.ndarray:
-            nonlocal left
+            nonlocal frames_left
             count = block.shape[1]
-            noise = crackle(count, rate_hz=now.rate_hz, pop_rate_hz=now.pop_rate_hz, room=left)
-            if left is not None:
-                left -= count
+            noise = crackle(
+                count, rate_hz=now.rate_hz, pop_rate_hz=now.pop_rate_hz, frames_left=frames_left
+            )
+            if frames_left is not None:
+                frames_left -= count
             return block + noise * 10.0 ** (level_db(now.level_dbfs, count) / 20.0)
 
         return process

@@ -1,4 +1,4 @@
-"""`vinyl-rumble`: the turntable's bearing, heard through the record."""
+"""`vinyl-rumble`: the rumble of a turntable's bearing."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ if TYPE_CHECKING:
 
     from lofigen_kit.api.dsp import Texture
 
-_LOWEST_HZ, _HIGHEST_HZ, _ORDER = 12.0, 38.0, 3
+_LOW_HZ, _HIGH_HZ, _ORDER = 12.0, 38.0, 3
 _COMMON = 0.75
-"""The share of the power that is alike in all channels: the bearing shakes mostly sideways."""
+"""Share of the power that is the same in all channels: the bearing moves mostly sideways."""
 
 
 class VinylRumble(BlockEffect):
-    """Adds a low rumble, that of a turntable, mostly below 40 Hz.
+    """Adds the low rumble of a turntable, mostly below 40 Hz.
 
-    It comes round with the sound: over a loop's seam it goes on.
+    In a loop it continues over the seam.
 
     Attributes:
-        level_dbfs: Its RMS level; full scale is an RMS of 1.
+        level_dbfs: RMS level; full scale is an RMS of 1.
     """
 
     use: Literal["vinyl-rumble"] = "vinyl-rumble"
     level_dbfs: float = Field(default=-50.0, ge=-120, le=-12)
 
     def start(self, sound: AudioFormat, ctx: Context) -> Process:
-        """Return what lays rumble under a sound."""
+        """Return the processor, which adds rumble to each block."""
         from lofigen_kit.api.dsp import CircularTexture, NoiseBand, SmoothedValue
 
-        endless = NoiseBand(
-            _LOWEST_HZ,
-            _HIGHEST_HZ,
+        noise = NoiseBand(
+            _LOW_HZ,
+            _HIGH_HZ,
             _ORDER,
             channels=sound.channels,
             rate_hz=sound.sample_rate_hz,
             rng=ctx.rng,
             common=_COMMON,
         )
-        rumble: Texture = endless
-        if not sound.endless:
-            rumble = CircularTexture(endless, sound.frames, fade=sound.sample_rate_hz)
+        rumble: Texture = noise
+        if not sound.noise:
+            rumble = CircularTexture(noise, sound.frames, fade=sound.sample_rate_hz)
         level_db = SmoothedValue()
 
         def process(block: np.ndarray, now: VinylRumble) -> np.ndarray:

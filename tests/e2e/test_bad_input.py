@@ -301,7 +301,7 @@ def test_a_checkpoint_that_is_none(
     """Cases 36 to 38."""
     (tmp_path / "m.safetensors").write_bytes(content)
     line = refused("chain", "preset", model_preset)
-    assert "m.safetensors: not a whole safetensors file" in line
+    assert "m.safetensors: not a complete safetensors file" in line
 
 
 def test_a_checkpoint_of_another_shape(

@@ -132,5 +132,5 @@ def test_a_file_may_not_leave_the_presets_folder(tmp_path: Path) -> None:
 
 def test_a_silent_recording_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "nothing.wav", np.zeros((1, 40_000)), 8000)
-    with pytest.raises(InputError, match="nothing to be heard"):
+    with pytest.raises(InputError, match="the recording is silent"):
         bed(AmbienceBed(file="nothing.wav"), 1, root=tmp_path)

@@ -92,7 +92,7 @@ def test_speeds_that_cancel_give_length_and_sound_back(frames: int, loop: bool) 
 
 
 def test_it_is_heard_alone_or_not_at_all() -> None:
-    with pytest.raises(ValueError, match="cannot sound beside what does not: give mix 0 or 1"):
+    with pytest.raises(ValueError, match="cannot be mixed with the dry sound: set mix to 0 or 1"):
         Varispeed(mix=0.5)
     assert compute_speed([Varispeed(mix=0)]) == 1.0
     assert Varispeed(semitones=0, mix=0.5).mix == 0.5

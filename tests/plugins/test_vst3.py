@@ -79,7 +79,7 @@ def test_of_what_it_heard_before_nothing_is_left(vst3: MakePlugin, predelay: int
 
 
 def test_one_that_holds_back_more_than_a_second_is_refused(vst3: MakePlugin) -> None:
-    assert "44101 frames late: 44100 are the limit" in refused(vst3(LATENCY=44_101))
+    assert "has a latency of 44101 frames: the limit is 44100" in refused(vst3(LATENCY=44_101))
 
 
 def test_texts_and_switches_are_set(vst3: MakePlugin) -> None:
@@ -119,7 +119,7 @@ def test_a_parameter_that_it_does_not_take(
 
 @pytest.mark.parametrize("value", [None, [1], {"at": {"0": 1}}, 1e12])
 def test_a_parameter_that_is_no_setting(value: Any) -> None:
-    with pytest.raises(ValidationError, match="gain_db is to be a number, a text, true or false"):
+    with pytest.raises(ValidationError, match="gain_db must be a number, a text, true or false"):
         Vst3.model_validate({"path": "Gain.vst3", "parameters": {"gain_db": value}})
 
 
@@ -157,7 +157,7 @@ def test_one_that_hangs_is_one_line(
 ) -> None:
     monkeypatch.setattr(file, "PATIENCE_S", 3.0)
     line = refused(vst3("Bad", **{where: "for (;;) sleep(1)"}))
-    assert line == "path: 'Bad.vst3' was not ready after 3 s as it was tried; name another plugin"
+    assert line == "path: 'Bad.vst3' was not ready after 3 s when it was tried; name another plugin"
 
 
 def test_what_it_prints_is_no_answer(vst3: MakePlugin) -> None:

@@ -1,4 +1,4 @@
-"""`ambience-bed`: what is heard of the room, or of the rain outside, under the music."""
+"""`ambience-bed`: a quiet background sound under the music, such as rain or a room."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ Bed = Literal["rain", "vinyl", "room"]
 
 
 class AmbienceBed(BlockEffect):
-    """Lays an endless quiet sound under the music: rain, a record's noise, a room, or a recording.
+    """Adds an endless quiet sound under the music: rain, a record's noise, a room, or a recording.
 
-    It comes round with the music: over a loop's seam it goes on.
+    In a loop it continues over the seam.
 
     Attributes:
-        bed: What is synthesised, where no file is named.
-        file: A recording, relative to the preset's folder, which it may not leave. It is repeated
-            with a crossfade, from a place that each take draws anew.
-        level_lufs: Its loudness without the music.
+        bed: The synthesised sound, used if there is no file.
+        file: A recording, relative to the preset's folder, which it must not leave. It repeats with
+            a crossfade, from a random start in each take.
+        level_lufs: Loudness of the bed alone.
     """
 
     use: Literal["ambience-bed"] = "ambience-bed"
@@ -50,7 +50,11 @@ class AmbienceBed(BlockEffect):
     level_lufs: float = Field(default=-38.0, ge=-65, le=-14)
 
     def start(self, sound: AudioFormat, ctx: Context) -> Process:
-        """Return what lays the bed."""
+        """Return the processor, which adds the bed to each block.
+
+        Raises:
+            InputError: if the file cannot be read, lies outside the folder or is silent.
+        """
         from lofigen_kit.api.dsp import CircularTexture, SmoothedValue
 
         bed, loudness_lufs = self._open_bed(sound, ctx)
@@ -87,11 +91,11 @@ def _load_recording(
     samples = recording.samples
     if recording.channels != channels:
         samples = np.tile(recording.mono().samples, (channels, 1))
-    first = int(rng.integers(samples.shape[1]))
-    repeated = LoopedRecording(samples, round(_FADE_S * rate_hz), first)
-    loudness_lufs = integrated_lufs(AudioBuffer(repeated.once, rate_hz))
+    start = int(rng.integers(samples.shape[1]))
+    repeated = LoopedRecording(samples, round(_FADE_S * rate_hz), start)
+    loudness_lufs = integrated_lufs(AudioBuffer(repeated.cycle, rate_hz))
     if math.isinf(loudness_lufs):
-        raise InputError("there is nothing to be heard in it", where=path, remedy="name another")
+        raise InputError("the recording is silent", where=path, remedy="name another one")
     return repeated, loudness_lufs
 
 
@@ -107,7 +111,7 @@ def _make_texture(bed: Bed, channels: int, rate_hz: int, rng: np.random.Generato
 
 @cache
 def _measure_texture_lufs(bed: Bed, channels: int, rate_hz: int) -> float:
-    """Return how loud a synthesised bed is, by listening to some of it."""
+    """Return the loudness of a synthesised bed, measured on a sample of it."""
     import numpy as np
 
     from lofigen_kit.api.dsp import integrated_lufs

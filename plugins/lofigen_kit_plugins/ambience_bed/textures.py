@@ -1,4 +1,4 @@
-"""Endless sounds of places, each synthesised from noise, grains and a little hum."""
+"""Endless background sounds, synthesised from noise, grains and a little hum."""
 
 from __future__ import annotations
 
@@ -18,44 +18,52 @@ from lofigen_kit.api.dsp import (
 )
 
 Pitches = tuple[float, float]
-"""The lowest and the highest, in Hz."""
+"""The lowest and the highest frequency in Hz."""
 
 
 class Rain:
-    """Rain on a window: the rush of the far drops, the ticks of the near ones, and a drip.
+    """Rain on a window: noise of distant drops, ticks of near ones, and drips.
 
-    A drop rings as the bubble that it makes: the larger, the lower and the longer. The rush swells
-    and falls, since no rain is steady.
+    A drop sounds like a resonating bubble: the larger, the lower and longer. The noise level varies
+    slowly, as no rain is steady.
 
     Args:
-        channels: How many channels it has.
-        rate_hz: Frames a second.
-        rng: What it is drawn from.
+        channels: Number of channels.
+        rate_hz: Sample rate.
+        rng: The random generator.
     """
 
     def __init__(self, channels: int, rate_hz: int, rng: np.random.Generator) -> None:
         self._channels = channels
         self._rate_hz = rate_hz
         self._rng = rng
-        self._rush = NoiseBand(
+        self._noise = NoiseBand(
             350.0, 6500.0, 1, channels=channels, rate_hz=rate_hz, rng=rng, common=0.3
         )
-        self._patter = GrainScatterer(channels)
-        self._gusts = [_SlowSine(often_hz, rate_hz, rng) for often_hz in (0.061, 0.137, 0.291)]
+        self._scatterer = GrainScatterer(channels)
+        self._level_lfos = [
+            _SlowSine(cycles_hz, rate_hz, rng) for cycles_hz in (0.061, 0.137, 0.291)
+        ]
 
     def __call__(self, frames: int) -> np.ndarray:
         """Return the next frames [shape=(channels, frames)]."""
-        swell = 1.0 + 0.07 * sum(gust(frames) for gust in self._gusts)
-        ticks = self._drops(frames, 180.0, (1500.0, 9000.0), loudest=4.5, spread_db=8.0)
-        drips = self._drops(frames, 4.0, (400.0, 1400.0), loudest=5.0, spread_db=5.0)
-        return np.asarray(swell * self._rush(frames) + self._patter(frames, [*ticks, *drips]))
+        level = 1.0 + 0.07 * sum(lfo(frames) for lfo in self._level_lfos)
+        ticks = self._draw_drops(frames, 180.0, (1500.0, 9000.0), loudest=4.5, spread_db=8.0)
+        drips = self._draw_drops(frames, 4.0, (400.0, 1400.0), loudest=5.0, spread_db=5.0)
+        return np.asarray(level * self._noise(frames) + self._scatterer(frames, [*ticks, *drips]))
 
-    def _drops(
-        self, frames: int, often_hz: float, pitches_hz: Pitches, *, loudest: float, spread_db: float
+    def _draw_drops(
+        self,
+        frames: int,
+        cycles_hz: float,
+        pitches_hz: Pitches,
+        *,
+        loudest: float,
+        spread_db: float,
     ) -> Iterator[tuple[int, np.ndarray]]:
-        """Yield drops with their onsets: most are quiet, for more are far than near."""
+        """Yield drops with their onsets; most are quiet, as more drops are far than near."""
         rng = self._rng
-        for onset in draw_onsets(often_hz, frames, self._rate_hz, rng):
+        for onset in draw_onsets(cycles_hz, frames, self._rate_hz, rng):
             pitch_hz = min(log_uniform(*pitches_hz, rng), 0.4 * self._rate_hz)
             cycles = log_uniform(0.6, 2.5, rng)
             drop = damped_tone(pitch_hz, cycles / pitch_hz, rng.uniform(0, math.tau), self._rate_hz)
@@ -64,12 +72,12 @@ class Rain:
 
 
 class Vinyl:
-    """A record's empty groove: surface noise that comes round with every turn, and crackle.
+    """The empty groove of a record: surface noise that varies with each turn, and crackle.
 
     Args:
-        channels: How many channels it has.
-        rate_hz: Frames a second.
-        rng: What it is drawn from.
+        channels: Number of channels.
+        rate_hz: Sample rate.
+        rng: The random generator.
     """
 
     def __init__(self, channels: int, rate_hz: int, rng: np.random.Generator) -> None:
@@ -84,37 +92,37 @@ class Vinyl:
 
 
 class Room:
-    """An empty room at night: a brown murmur, some air, and the faint hum of the mains.
+    """An empty room at night: low-frequency noise, some air, and a faint mains hum.
 
     Args:
-        channels: How many channels it has.
-        rate_hz: Frames a second.
-        rng: What it is drawn from.
+        channels: Number of channels.
+        rate_hz: Sample rate.
+        rng: The random generator.
     """
 
     def __init__(self, channels: int, rate_hz: int, rng: np.random.Generator) -> None:
-        self._murmur = NoiseBand(
+        self._rumble = NoiseBand(
             25.0, 90.0, 1, channels=channels, rate_hz=rate_hz, rng=rng, common=0.5
         )
         self._air = NoiseBand(200.0, 2500.0, 1, channels=channels, rate_hz=rate_hz, rng=rng)
-        self._hum = [_SlowSine(often_hz, rate_hz, rng) for often_hz in (50.0, 100.0, 150.0)]
+        self._hum = [_SlowSine(cycles_hz, rate_hz, rng) for cycles_hz in (50.0, 100.0, 150.0)]
 
     def __call__(self, frames: int) -> np.ndarray:
         """Return the next frames [shape=(channels, frames)]."""
         hum = sum(
-            level * swing(frames) for level, swing in zip((0.2, 0.15, 0.1), self._hum, strict=True)
+            level * sine(frames) for level, sine in zip((0.2, 0.15, 0.1), self._hum, strict=True)
         )
-        return self._murmur(frames) + 0.12 * self._air(frames) + hum
+        return self._rumble(frames) + 0.12 * self._air(frames) + hum
 
 
 class _SlowSine:
-    """A sine that goes on from block to block, from a phase of its own."""
+    """A sine of random phase, continued from block to block."""
 
-    def __init__(self, often_hz: float, rate_hz: int, rng: np.random.Generator) -> None:
-        self._turn = math.tau * often_hz / rate_hz
+    def __init__(self, cycles_hz: float, rate_hz: int, rng: np.random.Generator) -> None:
+        self._step = math.tau * cycles_hz / rate_hz
         self._phase = rng.uniform(0.0, math.tau)
 
     def __call__(self, frames: int) -> np.ndarray:
-        phases = self._phase + self._turn * np.arange(frames)
-        self._phase = (self._phase + self._turn * frames) % math.tau
+        phases = self._phase + self._step * np.arange(frames)
+        self._phase = (self._phase + self._step * frames) % math.tau
         return np.asarray(np.sin(phases))

@@ -1,4 +1,4 @@
-"""`vst3`: a plugin of the producer's own in the rack."""
+"""`vst3`: a VST3 plugin as an effect."""
 
 from __future__ import annotations
 
@@ -27,31 +27,32 @@ if TYPE_CHECKING:
 
     from lofigen_kit_plugins.vst3.file import Facts
 
-_LARGEST = 1e9
-Value = bool | Annotated[float, Field(ge=-_LARGEST, le=_LARGEST)] | str
-"""What a plugin's parameter may be set to."""
+_MAX_VALUE = 1e9
+Value = bool | Annotated[float, Field(ge=-_MAX_VALUE, le=_MAX_VALUE)] | str
+"""The value of a plugin's parameter."""
 
-_LONGEST_LATENCY_S = 1.0
+_MAX_LATENCY_S = 1.0
 _BLOCK = 8192
 
 
 class Vst3(BlockEffect):
-    """Runs the sound through a VST3 plugin that is installed here, or lies beside the preset.
+    """Runs the sound through a VST3 plugin that is installed, or lies in the preset's folder.
 
-    A plugin is machine code, which can do whatever you can: run those you trust. It is tried
-    first in a process of its own, where it may crash or hang; then it runs within this one. What
-    it gives is the same again as far as it is alike itself: one that draws from its own chance, or
-    asks the clock, sounds different each time, and none is bound to sound alike on other systems.
-    It hears no tempo.
+    A plugin is machine code that can do anything the user can: run only plugins that you trust. It
+    is tried first in a separate process, where it may crash or hang; then it runs in this one. The
+    output is reproducible only if the plugin is deterministic: one with its own random numbers, or
+    one that reads the clock, sounds different each time. Other systems may give other samples. The
+    plugin gets no tempo.
 
     Attributes:
         path: A `.vst3` in a folder where this system keeps plugins (`~/.vst3/Some.vst3`), or
             relative to the preset's folder.
-        plugin_name: Which one, where the file holds several.
-        parameters: Its settings: numbers within their ranges, true or false, or one of its texts;
-            what is not named stays as the plugin has it. `python -m
-            lofigen_kit_plugins.vst3.probe PATH` lists them. They do not move.
-        ring_s: At most how long it sounds on after the sound has ended, and remembers of a loop.
+        plugin_name: Name of the plugin, if the file holds several.
+        parameters: Values of its parameters: numbers within their ranges, true or false, or one of
+            its texts; others keep the plugin's defaults.
+            `python -m lofigen_kit_plugins.vst3.probe PATH` lists them. They cannot be automated.
+        ring_s: Upper bound of how long it sounds after the end of the input, and of how long the
+            past of a loop influences it.
     """
 
     use: Literal["vst3"] = "vst3"
@@ -66,29 +67,29 @@ class Vst3(BlockEffect):
     def _check_settings(cls, values: Any) -> Any:
         if isinstance(values, dict):
             for name, value in values.items():
-                number = isinstance(value, bool | int | float) and abs(value) <= _LARGEST
+                number = isinstance(value, bool | int | float) and abs(value) <= _MAX_VALUE
                 if not number and not isinstance(value, str):
-                    raise ValueError(f"{name} is to be a number, a text, true or false")
+                    raise ValueError(f"{name} must be a number, a text, true or false")
         return values
 
     @property
     def tail_s(self) -> float:
-        """As long as the user says: a plugin need not know."""
+        """The user's bound: a plugin may not know it."""
         return self.ring_s
 
     def latency_frames(self, sound: AudioFormat) -> int:
-        """Return a bound of what plugins hold back; one that holds back less is held up."""
-        return round(_LONGEST_LATENCY_S * sound.sample_rate_hz)
+        """Return an upper bound of the latency of plugins; the output of each is delayed by it."""
+        return round(_MAX_LATENCY_S * sound.sample_rate_hz)
 
     def start(self, sound: AudioFormat, ctx: Context) -> Process:
         """Return the plugin, from a clean state.
 
-        Where it takes no mono it hears the sound on both sides, of which the mean is returned;
-        where it takes nothing else, each channel has one of its own.
+        If it does not support mono, a mono sound is sent to both channels and the mean of the
+        output is returned. If it supports only mono, each channel gets its own instance.
 
         Raises:
-            InputError: where there is no such plugin, it is an instrument, crashes or hangs as it
-                is tried, or will not be set so.
+            InputError: if there is no such plugin, it is an instrument, it crashes or hangs when
+                tried, or it does not accept the parameters.
         """
         import numpy as np
 
@@ -96,31 +97,34 @@ class Vst3(BlockEffect):
 
         path = _find_plugin_file(self.path, ctx.root)
         facts = self._facts(path, sound.sample_rate_hz)
-        late = self.latency_frames(sound)
-        if facts.latency_frames > late:
+        latency = self.latency_frames(sound)
+        if facts.latency_frames > latency:
             raise InputError(
-                f"path: {path.name!r} is {facts.latency_frames} frames late: {late} are the limit"
+                f"path: {path.name!r} has a latency of {facts.latency_frames} frames: the limit is "
+                f"{latency}"
             )
 
-        def board(channels: int) -> PedalboardChain:
-            heard = replace(sound, channels=channels)
-            return PedalboardChain([self._load_instance(path, facts, heard)], heard, late)
+        def make_chain(channels: int) -> PedalboardChain:
+            chain_format = replace(sound, channels=channels)
+            return PedalboardChain(
+                [self._load_instance(path, facts, chain_format)], chain_format, latency
+            )
 
         if sound.channels in facts.channels:
-            whole = board(sound.channels)
-            return lambda block, _: whole(block)
+            chain = make_chain(sound.channels)
+            return lambda block, _: chain(block)
         if sound.channels == 1 and 2 in facts.channels:
-            pair = board(2)
-            return lambda block, _: _mean(pair(np.repeat(block, 2, axis=0)))
+            stereo = make_chain(2)
+            return lambda block, _: _mean(stereo(np.repeat(block, 2, axis=0)))
         if 1 in facts.channels:
-            each = [board(1) for _ in range(sound.channels)]
+            chains = [make_chain(1) for _ in range(sound.channels)]
             return lambda block, _: np.concatenate(
-                [one(block[n : n + 1]) for n, one in enumerate(each)]
+                [mono_chain(block[n : n + 1]) for n, mono_chain in enumerate(chains)]
             )
-        raise InputError(f"path: {path.name!r} takes no sound of {sound.channels} channels")
+        raise InputError(f"path: {path.name!r} does not support {sound.channels} channels")
 
     def runs(self, root: Path | None) -> dict[str, str]:
-        """Return the plugin's name, its version, and the hash of its machine code."""
+        """Return the plugin's name, with its version and the hash of its machine code."""
         from lofigen_kit_plugins.vst3.file import sha256
 
         if self.mix == 0.0 and not self.curves:
@@ -135,10 +139,10 @@ class Vst3(BlockEffect):
         return probe_facts(path, self.plugin_name, self.parameters, rate_hz)
 
     def _load_instance(self, path: Path, facts: Facts, sound: AudioFormat) -> pedalboard.VST3Plugin:
-        """Return a new instance, set and silent.
+        """Return a new instance with its parameters set, and silent.
 
-        pedalboard lets it hear noise as it is loaded, which not every plugin forgets when it is
-        told to: silence drives it out.
+        pedalboard sends noise through a plugin when it loads it, and some plugins keep it after a
+        reset: silence flushes it out.
         """
         import numpy as np
         import pedalboard
@@ -149,26 +153,27 @@ class Vst3(BlockEffect):
         frames = _BLOCK + round(self.ring_s * sound.sample_rate_hz)
         silence = np.zeros((sound.channels, frames), np.float32)
         plugin.process(silence, sound.sample_rate_hz, _BLOCK, reset=False)
-        plugin.reset()  # the frames that went through it until now are counted no more
+        plugin.reset()  # pedalboard counts frames from here
         return plugin
 
 
 def _mean(pair: np.ndarray) -> np.ndarray:
+    """Return the mean of two channels as one [shape=(1, frames)]."""
     mean: np.ndarray = pair.mean(axis=0, keepdims=True)
     return mean
 
 
 def _find_plugin_file(path: str, root: Path | None) -> Path:
-    """Return the file of a plugin that is installed, or that lies within the preset's folder.
+    """Return the path of a plugin that is installed, or inside the preset's folder.
 
     Raises:
-        InputError: for any other.
+        InputError: for any other path.
     """
-    path = os.path.expanduser(path)  # noqa: PTH111 - no home is no error
-    here = Path(os.path.normpath(path))
-    installed = any(here.is_relative_to(folder) for folder in _plugin_folders())
-    if root is None or (installed and here.is_absolute()):
-        return here
+    path = os.path.expanduser(path)  # noqa: PTH111 - no error if there is no home
+    absolute = Path(os.path.normpath(path))
+    installed = any(absolute.is_relative_to(folder) for folder in _plugin_folders())
+    if root is None or (installed and absolute.is_absolute()):
+        return absolute
     try:
         return resolve_inside(root, path)
     except InputError as error:
@@ -180,8 +185,8 @@ def _find_plugin_file(path: str, root: Path | None) -> Path:
 
 
 def _plugin_folders() -> list[Path]:
-    """Return where this system keeps VST3 plugins, as their format prescribes it."""
-    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - no home is no error
+    """Return the folders of VST3 plugins on this system, as the VST3 specification defines them."""
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - no error if there is no home
     if sys.platform == "darwin":
         folder = Path("Library", "Audio", "Plug-Ins", "VST3")
         return [home / folder, "/" / folder]

@@ -1,8 +1,8 @@
-"""Tries a VST3 plugin in a process of its own, which it may take down, and says what it is.
+"""Tries a VST3 plugin in a separate process, which it may crash, and reports facts about it.
 
     python -m lofigen_kit_plugins.vst3.probe Some.vst3 --rate-hz 48000
 
-prints its parameters, with what each of them takes, as JSON.
+prints its parameters, with their types and ranges, as JSON.
 """
 
 from __future__ import annotations
@@ -25,16 +25,20 @@ _LEVEL = 0.5
 def probe_plugin(
     path: str, name: str | None = None, rate_hz: int = 44_100, settings: Mapping[str, Any] = {}
 ) -> dict[str, Any]:
-    """Return what a file holds, and of one plugin in it all that one needs to know to run it.
+    """Return the plugins in a file, and all facts that are needed to run one of them.
 
-    Silence and noise go through it, in mono and in stereo: many a plugin loads, and crashes there.
+    Silence and noise are sent through it, in mono and in stereo: many plugins load and crash then.
 
     Args:
         path: The file or bundle.
-        name: Which of its plugins; None for the only one. Where that names none, `plugins` is all
-            that is returned.
-        rate_hz: Frames a second.
-        settings: What to set parameters to; what cannot be set so is left as it is.
+        name: Name of the plugin; None if the file holds only one. If there is no such plugin, only
+            `plugins` is returned.
+        rate_hz: Sample rate.
+        settings: Values of its parameters; those it does not accept are left as they are.
+
+    Returns:
+        `plugins` (names), `name`, `version`, `effect` (whether it is one), `parameters`, `channels`
+        (of 1 and 2) and `latency_frames`.
     """
     import pedalboard
 
@@ -61,7 +65,7 @@ def probe_plugin(
 
 
 def _range(parameter: Any) -> dict[str, Any]:
-    """Return what a parameter takes: true or false, a number within a range, or one of texts."""
+    """Return the type of a parameter: a boolean, a number with its range, or a list of texts."""
     if parameter.type is bool:
         return {"type": "bool"}
     if parameter.type is float:
@@ -71,7 +75,7 @@ def _range(parameter: Any) -> dict[str, Any]:
 
 
 def _accepts_channels(plugin: pedalboard.VST3Plugin, channels: int, rate_hz: int) -> bool:
-    """Return whether a plugin takes so many channels; let it hear silence and noise in them."""
+    """Return whether a plugin supports a number of channels, tested by silence and noise."""
     import numpy as np
 
     noise = np.random.default_rng(0).uniform(-_LEVEL, _LEVEL, (channels, _BLOCK))
@@ -79,22 +83,25 @@ def _accepts_channels(plugin: pedalboard.VST3Plugin, channels: int, rate_hz: int
     try:
         for sound in (np.zeros_like(noise), noise):
             plugin.process(sound.astype(np.float32), rate_hz, _BLOCK, reset=False)
-    except ValueError:  # that is how pedalboard says so
+    except ValueError:  # pedalboard's way to refuse
         return False
     return True
 
 
 def main() -> None:
-    """Print what is asked for on the standard output, and nothing else: plugins print too."""
-    parser = argparse.ArgumentParser(description="Say what a VST3 plugin is, as JSON.")
+    """Print the facts on standard output; the plugin's own output goes to standard error."""
+    parser = argparse.ArgumentParser(description="Print facts about a VST3 plugin as JSON.")
     parser.add_argument("path")
     parser.add_argument("--name", help="which of the file's plugins")
     parser.add_argument("--rate-hz", type=int, default=44_100)
     parser.add_argument("--settings", type=json.loads, default={}, help="its parameters, as JSON")
-    asked = parser.parse_args()
-    with os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8") as answer:
+    arguments = parser.parse_args()
+    with os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8") as output:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-        json.dump(probe_plugin(asked.path, asked.name, asked.rate_hz, asked.settings), answer)
+        json.dump(
+            probe_plugin(arguments.path, arguments.name, arguments.rate_hz, arguments.settings),
+            output,
+        )
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ class Bent(Effect):
 def test_each_has_its_default_its_range_and_its_meaning() -> None:
     mix, how, way = list_parameters(Bent)
     assert mix.name == "mix"
-    assert mix.meaning.startswith("How much of the processed sound is heard;")
+    assert mix.meaning.startswith("Share of the processed sound;")
     assert how == Parameter(
         "how_db", "(required)", "0 to 6.5", "By how much, said in two lines: `{0: 1}`."
     )

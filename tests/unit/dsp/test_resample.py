@@ -59,9 +59,9 @@ def test_oversampling_nothing_only_comes_late(factor: int, size: int) -> None:
     oversampler = Oversampler(2, factor)
     blocks = [samples[:, start : start + size] for start in range(0, rate_hz, size)]
     through = np.concatenate([oversampler(block, lambda x: x) for block in blocks], axis=1)
-    late = oversampler.late
+    latency = oversampler.latency_frames
     assert through.shape == samples.shape
-    assert np.abs(through[:, late:] - samples[:, : rate_hz - late])[:, 500:-500].max() < 1e-6
+    assert np.abs(through[:, latency:] - samples[:, : rate_hz - latency])[:, 500:-500].max() < 1e-6
 
 
 @pytest.mark.parametrize("factor", [2, 4, 8])

@@ -34,10 +34,10 @@ def test_a_limiter_in_blocks_is_that_of_the_whole(size: int) -> None:
     excess_db = np.where(rng.random(6000) < 0.01, rng.uniform(0, 30, 6000), -5.0)
     excess_db[:100] = 0.0  # a piece is held at its first value, a stream comes out of silence
     limiter = Limiter(3150.0)
-    padded = np.pad(excess_db, (0, limiter.late))
+    padded = np.pad(excess_db, (0, limiter.latency_points))
     pieces = [limiter(padded[start : start + size]) for start in range(0, len(padded), size)]
     expected = reduction_db(padded, 3150.0)[: len(excess_db)]
-    together = np.concatenate(pieces)[limiter.late :]
+    together = np.concatenate(pieces)[limiter.latency_points :]
     assert expected.max() > 20
     assert np.abs(together - expected).max() < 1e-9
 

@@ -118,7 +118,7 @@ def test_a_pickle_is_never_opened(tmp_path: Path) -> None:
 def test_somebody_elses_safetensors_is_told_apart(tmp_path: Path) -> None:
     path = tmp_path / "other.safetensors"
     path.write_bytes(safetensors_bytes(tensors()))
-    with pytest.raises(CheckpointError, match="not one that lofigen-kit wrote"):
+    with pytest.raises(CheckpointError, match="not written by lofigen-kit"):
         load(path)
 
 

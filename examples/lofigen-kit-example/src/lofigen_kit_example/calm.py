@@ -1,4 +1,4 @@
-"""`calm`: the likelier part of what the network says, and calmer."""
+"""`calm`: only the more likely part of the distribution, and nearer to its mean."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from lofigen_kit.api import Field, ParametricSampler, Sampler, SamplingParams, h
 
 
 class Calm(ParametricSampler):
-    """Draws from the likeliest components alone, and nearer to what is expected.
+    """Draws from only the most likely components, and nearer to their mean.
 
     Attributes:
-        share: How much of the probability stays, the likeliest first.
-        calm: How far each draw is moved to the mean of all that stays: 1 is the mean itself.
+        share: The probability to keep, the most likely components first.
+        calm: How far each draw is moved to the mean of what is kept; 1 is the mean itself.
     """
 
     use: Literal["calm"] = "calm"
@@ -20,7 +20,7 @@ class Calm(ParametricSampler):
     calm: float = Field(default=0.5, ge=0, le=1)
 
     def sampling_params(self) -> SamplingParams:
-        """Say it as a law, which the compiled engine follows."""
+        """Return sampling parameters, which the compiled engine can use."""
         return SamplingParams(top_p=self.share, spread=1.0 - self.calm)
 
 

@@ -1,4 +1,4 @@
-"""`dilated`: a stack of convolutions as in WaveNet, without its gates."""
+"""`dilated`: a stack of dilated convolutions as in WaveNet, without its gates."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _CHANNELS = 16
 
 
 class Dilated(Model):
-    """Twice six convolutions of two taps, each twice as far apart as those before, and a head.
+    """Two stacks of six convolutions of two taps with doubling dilation, and a head.
 
-    Two taps `d` samples apart are a kernel of `d + 1` taps with nothing between its ends, which is
-    how the engine plays them. Untrained, the network draws noise that its weights have coloured.
+    Two taps `d` samples apart are a kernel of `d + 1` taps with zeros between its ends; the engine
+    runs it in this form. Untrained, the network produces noise coloured by its weights.
 
     Attributes:
-        checkpoint: Trained weights, a path ending in `.safetensors`; untrained where left out.
-        seed: Of the untrained weights.
-        layers: Channels in, channels out and taps of each layer. The last one's single output
-            widens to what the head needs.
+        checkpoint: Trained weights, a path ending in `.safetensors`; by default untrained.
+        seed: Seed of the untrained weights.
+        layers: Input channels, output channels and taps of each layer. The single output of the
+            last one is replaced by the outputs of the head.
     """
 
     use: Literal["dilated"] = "dilated"
@@ -50,7 +50,7 @@ class Dilated(Model):
         for name, shape in expected_shapes(spec).items():
             tensor = np.zeros(shape, np.float32)
             if name.endswith("weight"):
-                # The ends alone, with He's gain: what is between them is skipped.
+                # Only the end taps, by He initialisation; the others stay zero.
                 ends = [0, -1] if shape[-1] > 1 else [0]
                 gain = (2.0 / (shape[1] * len(ends))) ** 0.5
                 tensor[..., ends] = gain * rng.standard_normal((*shape[:-1], len(ends)))

@@ -1,4 +1,4 @@
-"""`timekeeper`: a drum machine that keeps time."""
+"""`timekeeper`: a simple drum machine."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _KICK_S, _HAT_S = 0.25, 0.08
 
 
 class Timekeeper(Source):
-    """Plays a kick on the first and third beat and a hat on every one.
+    """Plays a kick on the first and third beat and a hat on every beat.
 
     Attributes:
         bars: Length in bars of four beats.
-        tempo_bpm: Beats a minute.
-        accent: How much louder a bar's first stroke is than its others.
+        tempo_bpm: Beats per minute.
+        accent: How much louder the first stroke of a bar is than the others.
     """
 
     use: Literal["timekeeper"] = "timekeeper"
@@ -28,7 +28,7 @@ class Timekeeper(Source):
     accent: float = Field(default=0.3, ge=0, le=0.5)
 
     def make_take(self, ctx: Context) -> Take:
-        """Write the score, and render it so that what is heard is what is written."""
+        """Write the score, and render it exactly as written."""
         import numpy as np
         from lofigen_kit.api import Hit, Score
 
@@ -44,8 +44,8 @@ class Timekeeper(Source):
         for hit in hits:
             stroke = _kick() if hit.drum == "kick" else _hat(ctx.rng)
             first = round(hit.onset_s * _SAMPLE_RATE_HZ)
-            room = samples[first : first + len(stroke)]
-            room += hit.velocity * stroke[: len(room)]
+            target = samples[first : first + len(stroke)]
+            target += hit.velocity * stroke[: len(target)]
         score = Score(
             tempo_bpm=self.tempo_bpm,
             bars=self.bars,
@@ -58,17 +58,17 @@ class Timekeeper(Source):
 
 
 def _kick() -> np.ndarray:
-    """Return a sine that falls from 110 to 50 Hz while it fades."""
+    """Return a decaying sine that falls from 110 to 50 Hz."""
     import numpy as np
 
     time_s = np.arange(round(_KICK_S * _SAMPLE_RATE_HZ)) / _SAMPLE_RATE_HZ
-    turns = 50.0 * time_s + 60.0 * 0.03 * (1.0 - np.exp(-time_s / 0.03))
+    cycles = 50.0 * time_s + 60.0 * 0.03 * (1.0 - np.exp(-time_s / 0.03))
     fade = np.exp(-time_s / 0.06) * (1.0 - time_s / _KICK_S)
-    return np.asarray(0.6 * fade * np.sin(2.0 * np.pi * turns))
+    return np.asarray(0.6 * fade * np.sin(2.0 * np.pi * cycles))
 
 
 def _hat(rng: np.random.Generator) -> np.ndarray:
-    """Return a short breath of high noise."""
+    """Return a short burst of high-frequency noise."""
     import numpy as np
 
     noise = rng.standard_normal(round(_HAT_S * _SAMPLE_RATE_HZ) + 2)

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 class Trembling(BlockEffect):
-    """Lowers and raises the level smoothly, time and again.
+    """Lowers and raises the level periodically (tremolo).
 
     Attributes:
-        rate_hz: How often the level comes round; in a preset also `1/4`, in step with the beat.
-        depth_db: How far down it goes.
+        rate_hz: Rate of the modulation; in a preset also `1/4`, in time with the beat.
+        depth_db: The greatest reduction.
     """
 
     use: Literal["trembling"] = "trembling"
@@ -24,17 +24,17 @@ class Trembling(BlockEffect):
     depth_db: float = Field(default=6.0, ge=0, le=60)
 
     def start(self, sound: AudioFormat, ctx: Context) -> Process:
-        """Return what goes through the sound block by block, and holds its place between them."""
+        """Return the function that processes the sound block by block, and keeps the phase."""
         import numpy as np
 
-        turns = 0.0
+        phase = 0.0
 
         def process(block: np.ndarray, now: Trembling) -> np.ndarray:
-            nonlocal turns
-            a_frame = now.rate_hz / sound.sample_rate_hz
+            nonlocal phase
+            step = now.rate_hz / sound.sample_rate_hz
             frames = block.shape[1]
-            dip = 0.5 - 0.5 * np.cos(2.0 * math.pi * (turns + a_frame * np.arange(frames)))
-            turns = (turns + a_frame * frames) % 1.0
+            dip = 0.5 - 0.5 * np.cos(2.0 * math.pi * (phase + step * np.arange(frames)))
+            phase = (phase + step * frames) % 1.0
             gain = 10.0 ** (-now.depth_db * dip / 20.0)
             return np.asarray(block * gain, dtype=np.float32)
 
