@@ -256,7 +256,7 @@ def test_ctrl_c_leaves_a_folder_to_go_on_with(napping: Path, in_sequence: dict[i
     manifest = folder / "manifest.jsonl"
     wait_for(lambda: manifest.exists() and manifest.read_text().count("\n") > 8)
     os.killpg(begun.pid, signal.SIGINT)  # as a terminal does
-    _, err = begun.communicate(timeout=60)
+    _, err = begun.communicate(timeout=90)
     assert begun.returncode == 130
     assert err == f"lofigen-kit: {folder}: stopped; run the same again to go on\n"
     assert leftovers(folder) == []
