@@ -16,7 +16,7 @@ def events(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     get_event = yaml.SafeLoader.get_event
 
     def note(loader: Any) -> Any:
-        asked.append(get_event(loader))
+        asked.append(get_event(loader))  # type: ignore[no-untyped-call]
         return asked[-1]
 
     monkeypatch.setattr(yaml.SafeLoader, "get_event", note)
