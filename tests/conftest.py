@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -27,15 +28,26 @@ from lofigen_kit_plugins.mean import Mean
 
 
 def pytest_configure() -> None:
-    """Give each of several test processes a cache of compiled code of its own.
+    """Let the commands that tests start find what is compiled already."""
+    # Without bytecode, each of them would compile the whole toolkit again.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        _set_numba_cache(worker)
+
+
+def _set_numba_cache(worker: str) -> None:
+    """Give one of several test processes its own cache of compiled code, and what is there so far.
 
     librosa's compiled functions crash where two processes write one cache at the same time.
     """
-    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
-        assert "numba" not in sys.modules  # which reads it once
-        kept = platformdirs.user_cache_dir("lofigen-kit", appauthor=False)
-        folder = os.environ.get("NUMBA_CACHE_DIR", f"{kept}/numba-of-tests")
-        os.environ["NUMBA_CACHE_DIR"] = f"{folder}/{worker}"
+    assert "numba" not in sys.modules  # which reads it once
+    users = Path(platformdirs.user_cache_dir("lofigen-kit", appauthor=False))
+    shared = os.environ.get("NUMBA_CACHE_DIR")
+    own = Path(shared or users / "numba-of-tests", worker)
+    for compiled in Path(shared or users).glob("*[-_]*" if shared else "engine-*"):
+        if not (own / compiled.name).exists():
+            shutil.copytree(compiled, own / compiled.name)
+    os.environ["NUMBA_CACHE_DIR"] = str(own)
 
 
 FAKES = '''

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +16,9 @@ from lofigen_kit.plugins.loader import load_plugins
 from lofigen_kit.preset.schema import parse_preset
 from lofigen_kit.preset.yaml_loader import load
 from lofigen_kit.runtime.resources import presets_dir
+from tools.pages import DOCS
 
-DOCS = Path(__file__).parents[2] / "docs"
+Make = Callable[..., int]
 EFFECTS, PRESETS = DOCS / "effects", DOCS / "presets"
 REGISTRY = load_plugins()
 NAMES = [n for n in REGISTRY.classes("effect") if REGISTRY.owner("effect", n).origin == "builtin"]
@@ -33,20 +33,15 @@ def stems(folder: Path) -> set[str]:
     return {path.stem for path in folder.iterdir()}
 
 
-def check(docs: Path) -> int:
-    command = [sys.executable, str(docs / "make_effects.py"), "--check"]
-    return subprocess.run(command, check=False).returncode
+def test_the_texts_are_those_of_the_code(make: Make) -> None:
+    assert make("make_effects", "--check") == 0, "run python -m tools.make_effects"
 
 
-def test_the_texts_are_those_of_the_code() -> None:
-    assert check(DOCS) == 0, "run docs/make_effects.py"
-
-
-def test_another_text_is_noticed(tmp_path: Path) -> None:
+def test_another_text_is_noticed(make: Make, tmp_path: Path) -> None:
     shutil.copytree(DOCS, tmp_path / "docs", ignore=shutil.ignore_patterns("*.ogg", "*.png"))
     page = tmp_path / "docs" / "effects" / "lowpass.md"
     page.write_text(page.read_text().replace("20 to 20000", "20 to 18000"))
-    assert check(tmp_path / "docs") == 1
+    assert make("make_effects", "--check", "--docs", tmp_path / "docs") == 1
 
 
 def test_every_effect_has_its_page_picture_and_sound_and_none_is_of_one_that_is_gone() -> None:

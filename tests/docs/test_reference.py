@@ -7,20 +7,18 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from lofigen_kit import api
 from lofigen_kit.api import dsp
 from lofigen_kit.plugins import hookspecs
 from lofigen_kit.plugins.loader import load_plugins
+from tools.pages import DOCS, ROOT
 
-DOCS = Path(__file__).parents[2] / "docs"
+Make = Callable[..., int]
+
 REFERENCE = DOCS / "reference"
-
-
-def run(docs: Path, *options: str, **environment: str) -> int:
-    command = [sys.executable, str(docs / "make_reference.py"), *options]
-    return subprocess.run(command, check=False, env={**os.environ, **environment}).returncode
 
 
 def headings(page: str, level: int) -> list[str]:
@@ -28,21 +26,23 @@ def headings(page: str, level: int) -> list[str]:
     return re.findall(rf"^{'#' * level} (.+)$", text, flags=re.MULTILINE)
 
 
-def test_the_pages_are_those_of_the_code() -> None:
-    assert run(DOCS, "--check") == 0, "run docs/make_reference.py"
+def test_the_pages_are_those_of_the_code(make: Make) -> None:
+    assert make("make_reference", "--check") == 0, "run python -m tools.make_reference"
 
 
 def test_nothing_in_them_depends_on_the_terminal_or_the_home(tmp_path: Path) -> None:
     elsewhere = {"COLUMNS": "40", "HOME": str(tmp_path), "LOFIGEN_PLUGIN_DIR": str(tmp_path)}
-    assert run(DOCS, "--check", **elsewhere) == 0
+    command = [sys.executable, "-m", "tools.make_reference", "--check"]
+    assert not subprocess.run(command, check=False, cwd=ROOT, env=os.environ | elsewhere).returncode
 
 
-def test_another_text_is_noticed_and_put_right(tmp_path: Path) -> None:
-    shutil.copytree(DOCS, tmp_path / "docs", ignore=shutil.ignore_patterns("*.ogg", "*.png"))
-    page = tmp_path / "docs" / "reference" / "cli.md"
+def test_another_text_is_noticed_and_put_right(make: Make, tmp_path: Path) -> None:
+    docs = tmp_path / "docs"
+    shutil.copytree(REFERENCE, docs / "reference")
+    page = docs / "reference" / "cli.md"
     page.write_text(page.read_text().replace("--seed", "--sead"))
-    assert run(tmp_path / "docs", "--check") == 1
-    assert run(tmp_path / "docs") == 0
+    assert make("make_reference", "--check", "--docs", docs) == 1
+    assert make("make_reference", "--docs", docs) == 0
     assert page.read_text() == (REFERENCE / "cli.md").read_text()
 
 

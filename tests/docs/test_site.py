@@ -84,4 +84,5 @@ def test_styles_ask_no_other_host(site: Path) -> None:
 
 
 def test_no_program_is_published(site: Path) -> None:
+    assert not list(DOCS.rglob("*.py"))
     assert not list(site.rglob("*.py"))

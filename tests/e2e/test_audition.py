@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 WriteTake = Callable[..., dict[str, Any]]
 Run = Callable[..., tuple[int, str, str]]
 
+PATIENCE_S = 90
+"""How long a busy machine may take for what an idle one does at once."""
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
@@ -48,7 +51,9 @@ HOSTILE = [
 def browser() -> Iterator[Browser]:
     api = pytest.importorskip("playwright.sync_api")
     with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=list(QUIET), timeout=1000 * PATIENCE_S
+        )
         yield browser
         browser.close()
 
@@ -58,6 +63,7 @@ class Sheet:
 
     def __init__(self, context: BrowserContext) -> None:
         self.page: Page = context.new_page()
+        self.page.set_default_timeout(1000 * PATIENCE_S)
         self.complaints: list[str] = []
         self.requests: list[str] = []
         self.page.on("console", lambda message: self.complaints.append(message.text))
@@ -98,11 +104,10 @@ class Sheet:
 
     def wait(self, script: str) -> None:
         """Wait until something is so; `wait_for_function` evaluates, which the policy forbids."""
-        for _ in range(200):
-            if self.ask(f"Boolean({script})"):
-                return
-            self.page.wait_for_timeout(50)
-        raise AssertionError(f"never: {script}")
+        end = time.monotonic() + PATIENCE_S
+        while not self.ask(f"Boolean({script})"):
+            assert time.monotonic() < end, f"never: {script}"
+            self.page.wait_for_timeout(20)
 
 
 @pytest.fixture
@@ -591,7 +596,7 @@ def test_served_decisions_are_in_the_folder_at_once(context: BrowserContext, bea
             sheet = Sheet(context)
             _decide_where_it_is_served(sheet, json.loads(told)["url"], beats)
             ran.send_signal(signal.SIGINT)
-            out, err = ran.communicate(timeout=20)
+            out, err = ran.communicate(timeout=PATIENCE_S)
         finally:
             ran.kill()
     assert (ran.returncode, out, err) == (0, "", "")

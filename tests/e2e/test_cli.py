@@ -390,6 +390,6 @@ def test_interrupting_leaves_quietly(tmp_path: Path) -> None:
         process.stdout.readline()
         time.sleep(0.1)
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=90)
     assert process.returncode == 130
     assert b"Traceback" not in err

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -294,14 +295,15 @@ def sound_server(tmp_path: Path) -> Iterator[dict[str, str]]:
         env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        for _ in range(100):
-            if not subprocess.run(["pactl", "info"], env=env, capture_output=True, check=False,
-                                  timeout=10).returncode:  # fmt: skip
-                break
+        end = time.monotonic() + 90
+        ask = ["pactl", "info"]
+        while subprocess.run(ask, env=env, capture_output=True, check=False).returncode:
+            assert time.monotonic() < end, "no sound server answers"
+            time.sleep(0.05)
         yield env
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(90)
 
 
 def test_what_is_played_is_what_is_streamed(
@@ -319,7 +321,7 @@ def test_what_is_played_is_what_is_streamed(
             capture_output=True, check=False, text=True,
         )  # fmt: skip
         listening.terminate()
-        listening.wait(10)
+        listening.wait(90)
     assert ran.returncode == 0, ran.stderr
     # ALSA itself may say there that it was held up.
     assert "lofigen-kit: keys are off: standard input is no terminal\n" in ran.stderr

@@ -50,7 +50,7 @@ class Client:
         **headers: str,
     ) -> Answer:
         sent = {"Host": self.own, **{k.replace("_", "-"): v for k, v in headers.items()}}
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=90)
         connection.putrequest(
             method, path if raw else self.base + path, skip_host=True, skip_accept_encoding=True
         )
@@ -96,7 +96,7 @@ def client(folder: Path) -> Iterator[Client]:
         thread.start()
         yield Client(server, folder)
         server.stop()
-        thread.join(10)
+        thread.join(90)
         assert not thread.is_alive()
 
 

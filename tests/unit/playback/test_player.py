@@ -79,7 +79,7 @@ def test_a_gap_is_silent_and_counted_and_loses_nothing() -> None:
     def slow() -> Generator[np.ndarray]:
         blocks = counting()
         yield next(blocks)
-        go_on.wait(10)
+        go_on.wait(90)
         yield from blocks
 
     with Player(slow(), SOUND, ahead_s=0.07) as playing:

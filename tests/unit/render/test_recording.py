@@ -268,7 +268,7 @@ def test_interrupting_leaves_nothing(tmp_path: Path) -> None:
         assert running.stdout is not None
         running.stdout.readline()
         running.send_signal(signal.SIGINT)
-        _, err = running.communicate(timeout=60)
+        _, err = running.communicate(timeout=90)
     assert running.returncode == 130
     assert b"Traceback" not in err
     assert list(output.iterdir()) == []

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from effect_pictures import AFTER, BEFORE, Draw, frequency_axis
 from matplotlib.axes import Axes
 from scipy import signal
 
@@ -29,6 +28,7 @@ from lofigen_kit.dsp.loudness import integrated_lufs
 from lofigen_kit.effects import rack
 from lofigen_kit.music.score import BeatGrid
 from lofigen_kit.runtime.seeding import rng_for
+from tools.effect_pictures import AFTER, BEFORE, Draw, label_frequencies
 
 RATE_HZ = 44_100
 SEED = 3
@@ -55,7 +55,7 @@ class Case:
     grid: BeatGrid
     root: Path
 
-    def heard(self, samples: np.ndarray, **changes: float) -> np.ndarray:
+    def play(self, samples: np.ndarray, **changes: float) -> np.ndarray:
         """Return what the effect, or one like it, makes of a sound, in both channels."""
         effect = self.effect.model_copy(update=changes)
         ctx = Context(rng_for(SEED, 0, effect.use), grid=self.grid, root=self.root)
@@ -66,41 +66,41 @@ class Case:
 Probe = Callable[[Case], tuple[dict[str, str], Draw]]
 
 
-def response(case: Case) -> tuple[dict[str, str], Draw]:
+def measure_response(case: Case) -> tuple[dict[str, str], Draw]:
     """Measure a filter by a click."""
-    frequencies_hz, gain_db = _gain(case, FFT // 2)
+    frequencies_hz, gain_db = _measure_response(case, FFT // 2)
     audible = (frequencies_hz > 20) & (frequencies_hz < HIGHEST_HZ)
     frequencies_hz, gain_db = frequencies_hz[audible], gain_db[audible]
     figures = {}
-    if crossings := _crossings(frequencies_hz, gain_db, -3.0):
-        figures["3 dB down at"] = " and ".join(_hertz(one) for one in crossings)
+    if crossings := _find_crossings(frequencies_hz, gain_db, -3.0):
+        figures["3 dB down at"] = " and ".join(_format_hertz(one) for one in crossings)
     if gain_db.max() > 0.1:
         figures["highest"] = (
-            f"{gain_db.max():+.1f} dB at {_hertz(frequencies_hz[gain_db.argmax()])}"
+            f"{gain_db.max():+.1f} dB at {_format_hertz(frequencies_hz[gain_db.argmax()])}"
         )
     if gain_db[0] < -30 or gain_db[-1] < -30:
         figures["20 dB down at"] = " and ".join(
-            _hertz(one) for one in _crossings(frequencies_hz, gain_db, -20.0)
+            _format_hertz(one) for one in _find_crossings(frequencies_hz, gain_db, -20.0)
         )
 
     def draw(axes: Axes) -> None:
         axes.semilogx(frequencies_hz, gain_db, AFTER)
         axes.axhline(0, color=BEFORE, linewidth=0.8)
         axes.set(title="response in dB", ylim=(-36, 12))
-        frequency_axis(axes)
+        label_frequencies(axes)
 
     return figures, draw
 
 
-def notches(case: Case) -> tuple[dict[str, str], Draw]:
+def measure_notches(case: Case) -> tuple[dict[str, str], Draw]:
     """Measure a filter that moves at two moments."""
     moments_s = (1.0, 1.5)
-    curves = [_gain(case, round(moment_s * RATE_HZ)) for moment_s in moments_s]
+    curves = [_measure_response(case, round(moment_s * RATE_HZ)) for moment_s in moments_s]
     figures = {}
     for moment_s, (frequencies_hz, gain_db) in zip(moments_s, curves, strict=True):
         band = (frequencies_hz > 60) & (frequencies_hz < HIGHEST_HZ)
         found, _ = signal.find_peaks(-gain_db[band], prominence=6)
-        places = ", ".join(_hertz(one) for one in frequencies_hz[band][found])
+        places = ", ".join(_format_hertz(one) for one in frequencies_hz[band][found])
         figures[f"notches after {moment_s:g} s"] = places
 
     def draw(axes: Axes) -> None:
@@ -108,22 +108,25 @@ def notches(case: Case) -> tuple[dict[str, str], Draw]:
             axes.semilogx(*curve, colour, label=f"after {moment_s:g} s")
         axes.set(title="response in dB", ylim=(-36, 12))
         axes.legend(fontsize="x-small", loc="lower left")
-        frequency_axis(axes)
+        label_frequencies(axes)
 
     return figures, draw
 
 
-def static(case: Case) -> tuple[dict[str, str], Draw]:
+def measure_levels(case: Case) -> tuple[dict[str, str], Draw]:
     """Measure how loud a tone comes out, for how loud it goes in."""
     levels_db = np.arange(-72.0, 0.1, 3.0)
-    wave = np.sqrt(2.0) * _sine(1000, 2.0)
+    wave = np.sqrt(2.0) * _make_sine(1000, 2.0)
     settled = slice(RATE_HZ, None)
     out_db = np.array(
-        [_db(np.std(case.heard(wave * 10 ** (level / 20))[:, settled])) for level in levels_db - 3]
+        [
+            _to_db(np.std(case.play(wave * 10 ** (level / 20))[:, settled]))
+            for level in levels_db - 3
+        ]
     )
     out_db += 3.0  # a full-scale sine is 0 dB here
     figures = {
-        f"a tone at {level:g} dBFS comes out at": _dbfs(np.interp(level, levels_db, out_db))
+        f"a tone at {level:g} dBFS comes out at": _format_dbfs(np.interp(level, levels_db, out_db))
         for level in (-60, -30, -12, 0)
     }
 
@@ -136,10 +139,10 @@ def static(case: Case) -> tuple[dict[str, str], Draw]:
     return figures, draw
 
 
-def speed(case: Case, **changes: float) -> tuple[dict[str, str], Draw]:
+def measure_speed(case: Case, **changes: float) -> tuple[dict[str, str], Draw]:
     """Measure how the pitch sways, demodulated from a tone."""
     tone_hz, shown_s = 3150.0, 6.0
-    left = case.heard(0.5 * _sine(tone_hz, 21.0), **changes)[:1]
+    left = case.play(0.5 * _make_sine(tone_hz, 21.0), **changes)[:1]
     audio = AudioBuffer(left, RATE_HZ)
     deviation_pct = speed_pct(audio, tone_hz)
     spectrum = np.abs(np.fft.rfft(deviation_pct * np.hanning(len(deviation_pct)), 1 << 16))
@@ -159,16 +162,16 @@ def speed(case: Case, **changes: float) -> tuple[dict[str, str], Draw]:
     return figures, draw
 
 
-def one_voice(case: Case) -> tuple[dict[str, str], Draw]:
+def measure_one_voice(case: Case) -> tuple[dict[str, str], Draw]:
     """Measure how one voice of several sways, alone."""
-    return speed(case, mix=1.0, voices=1)
+    return measure_speed(case, mix=1.0, voices=1)
 
 
-def level(case: Case) -> tuple[dict[str, str], Draw]:
+def measure_gain(case: Case) -> tuple[dict[str, str], Draw]:
     """Measure how a steady tone's level moves."""
     duration_s, step = 60.0, RATE_HZ // 100
-    wave = 0.25 * _sine(1000, duration_s)
-    power = np.square(case.heard(wave)[0]).reshape(-1, step).mean(axis=1)
+    wave = 0.25 * _make_sine(1000, duration_s)
+    power = np.square(case.play(wave)[0]).reshape(-1, step).mean(axis=1)
     gain_db = 10 * np.log10(power / np.square(wave).reshape(-1, step).mean(axis=1))
     lowest_db = gain_db.min()
     down = gain_db < lowest_db / 2
@@ -186,36 +189,38 @@ def level(case: Case) -> tuple[dict[str, str], Draw]:
     return figures, draw
 
 
-def decay(case: Case) -> tuple[dict[str, str], Draw]:
+def measure_decay(case: Case) -> tuple[dict[str, str], Draw]:
     """Measure how a room dies away, by Schroeder's integral of a click's answer."""
     click = np.zeros(round(5.0 * RATE_HZ))
     click[0] = 1.0
-    answer = case.heard(click, mix=1.0)[0]
-    left_db = {centre: _left_db(_octave(answer, centre)) for centre in (125, 1000, 5000)}
+    answer = case.play(click, mix=1.0)[0]
+    left_db = {
+        centre: _integrate_db(_filter_octave(answer, centre)) for centre in (125, 1000, 5000)
+    }
     figures = {
-        f"falls by 60 dB around {_hertz(centre)} in": f"{_rt60_s(curve):.2f} s"
+        f"falls by 60 dB around {_format_hertz(centre)} in": f"{_estimate_rt60_s(curve):.2f} s"
         for centre, curve in left_db.items()
     }
 
     def draw(axes: Axes) -> None:
         for (centre, curve), colour in zip(left_db.items(), ("C0", AFTER, "C2"), strict=True):
             times_s = np.arange(len(curve)) / RATE_HZ
-            axes.plot(times_s[::441], curve[::441], colour, label=_hertz(centre))
+            axes.plot(times_s[::441], curve[::441], colour, label=_format_hertz(centre))
         axes.set(title="energy left in dB", xlabel="s", xlim=(0, 2.5), ylim=(-60, 3))
         axes.legend(fontsize="x-small")
 
     return figures, draw
 
 
-def echoes(case: Case) -> tuple[dict[str, str], Draw]:
+def measure_echoes(case: Case) -> tuple[dict[str, str], Draw]:
     """Measure the echoes of a click."""
     click = np.zeros(round(4.0 * RATE_HZ))
     click[0] = 1.0
-    answer = case.heard(click, mix=1.0)[0]
+    answer = case.play(click, mix=1.0)[0]
     apart = int(np.abs(answer).argmax())
     count = len(answer) // apart
     windows = [answer[round((n - 0.5) * apart) : round((n + 0.5) * apart)] for n in range(1, count)]
-    levels_db = np.array([_db(float(np.linalg.norm(window))) for window in windows])
+    levels_db = np.array([_to_db(float(np.linalg.norm(window))) for window in windows])
     levels_db -= levels_db[0]
     figures = {
         "the first echo comes after": f"{1000 * apart / RATE_HZ:.0f} ms",
@@ -231,30 +236,30 @@ def echoes(case: Case) -> tuple[dict[str, str], Draw]:
     return figures, draw
 
 
-def added(case: Case) -> tuple[dict[str, str], Draw]:
+def measure_noise(case: Case) -> tuple[dict[str, str], Draw]:
     """Measure what is heard while nothing is played."""
-    audio = AudioBuffer(case.heard(np.zeros(20 * RATE_HZ)), RATE_HZ)
+    audio = AudioBuffer(case.play(np.zeros(20 * RATE_HZ)), RATE_HZ)
     figures = {
         "level": f"{level_dbfs(audio):.1f} dBFS",
         "loudness": f"{integrated_lufs(audio):.1f} LUFS",
         "peaks above the level": f"{crest_db(audio):.1f} dB",
-        "nine tenths of the power lie below": _hertz(rolloff_hz(audio, 0.9)),
+        "nine tenths of the power lie below": _format_hertz(rolloff_hz(audio, 0.9)),
     }
 
     def draw(axes: Axes) -> None:
-        axes.semilogx(*third_octaves(audio), AFTER)
+        axes.semilogx(*measure_third_octaves(audio), AFTER)
         axes.set(title="its level in third octaves, dBFS", ylim=(-110, -30))
-        frequency_axis(axes)
+        label_frequencies(axes)
 
     return figures, draw
 
 
-def crackles(case: Case) -> tuple[dict[str, str], Draw]:
+def measure_crackles(case: Case) -> tuple[dict[str, str], Draw]:
     """Measure single clicks that are heard while nothing is played."""
-    audio = AudioBuffer(case.heard(np.zeros(20 * RATE_HZ)), RATE_HZ)
+    audio = AudioBuffer(case.play(np.zeros(20 * RATE_HZ)), RATE_HZ)
     figures = {
         "level": f"{level_dbfs(audio):.1f} dBFS",
-        "the highest peak": f"{_db(np.abs(audio.samples).max()):.1f} dBFS",
+        "the highest peak": f"{_to_db(np.abs(audio.samples).max()):.1f} dBFS",
         "it stands above the level": f"{crest_db(audio):.1f} dB",
     }
 
@@ -266,9 +271,9 @@ def crackles(case: Case) -> tuple[dict[str, str], Draw]:
     return figures, draw
 
 
-def harmonics(case: Case) -> tuple[dict[str, str], Draw]:
+def measure_harmonics(case: Case) -> tuple[dict[str, str], Draw]:
     """Measure the harmonics of a tone at -12 dBFS."""
-    out = case.heard(10 ** (-12 / 20) * _sine(1000, 3.0))[0, RATE_HZ : 2 * RATE_HZ]
+    out = case.play(10 ** (-12 / 20) * _make_sine(1000, 3.0))[0, RATE_HZ : 2 * RATE_HZ]
     lines = np.abs(np.fft.rfft(out))[1000:20_000:1000]
     beside_db = 20 * np.log10(lines / lines[0] + 1e-7)
     figures = {
@@ -284,15 +289,15 @@ def harmonics(case: Case) -> tuple[dict[str, str], Draw]:
     return figures, draw
 
 
-def steps(case: Case) -> tuple[dict[str, str], Draw]:
+def measure_steps(case: Case) -> tuple[dict[str, str], Draw]:
     """Measure the noise of few levels, and show them."""
-    wave = 0.9 * _sine(997, 1.0)
-    out = case.heard(wave)[0]
+    wave = 0.9 * _make_sine(997, 1.0)
+    out = case.play(wave)[0]
     kept = wave * (out @ wave) / (wave @ wave)
-    figures = {"noise beside a full tone": f"{_db(np.std(out - kept) / np.std(kept)):.1f} dB"}
+    figures = {"noise beside a full tone": f"{_to_db(np.std(out - kept) / np.std(kept)):.1f} dB"}
     shown = slice(0, RATE_HZ // 200)
-    quiet = 0.25 * _sine(300, 1.0)
-    stairs = case.heard(quiet)[0]
+    quiet = 0.25 * _make_sine(300, 1.0)
+    stairs = case.play(quiet)[0]
 
     def draw(axes: Axes) -> None:
         times_ms = np.arange(RATE_HZ)[shown] / RATE_HZ * 1000
@@ -303,14 +308,14 @@ def steps(case: Case) -> tuple[dict[str, str], Draw]:
     return figures, draw
 
 
-def images(case: Case) -> tuple[dict[str, str], Draw]:
+def measure_images(case: Case) -> tuple[dict[str, str], Draw]:
     """Measure the mirror images of a tone."""
     tone_hz, lowered_hz = 1000, float(getattr(case.effect, "rate_hz", RATE_HZ))
-    out = case.heard(0.5 * _sine(tone_hz, 3.0))[0, RATE_HZ : 2 * RATE_HZ]
+    out = case.play(0.5 * _make_sine(tone_hz, 3.0))[0, RATE_HZ : 2 * RATE_HZ]
     lines_db = 20 * np.log10(np.abs(np.fft.rfft(out * np.blackman(RATE_HZ))) + 1e-9)
     lines_db -= lines_db[tone_hz]
     figures = {
-        f"image of 1 kHz at {_hertz(image_hz)}": f"{lines_db[round(image_hz)]:.1f} dB"
+        f"image of 1 kHz at {_format_hertz(image_hz)}": f"{lines_db[round(image_hz)]:.1f} dB"
         for image_hz in (lowered_hz - tone_hz, lowered_hz + tone_hz)
     }
 
@@ -321,15 +326,15 @@ def images(case: Case) -> tuple[dict[str, str], Draw]:
     return figures, draw
 
 
-def sides(case: Case) -> tuple[dict[str, str], Draw]:
+def measure_width(case: Case) -> tuple[dict[str, str], Draw]:
     """Measure what left and right do not have in common."""
     curves = []
     for audio in (case.before, case.after):
         left, right = audio.samples
-        curves.append(third_octaves(audio.with_samples((left - right)[None] / 2)))
+        curves.append(measure_third_octaves(audio.with_samples((left - right)[None] / 2)))
     (middles_hz, before_db), (_, after_db) = curves
     figures = {
-        f"left less right, around {_hertz(middle_hz)}": f"{change_db:+.1f} dB"
+        f"left less right, around {_format_hertz(middle_hz)}": f"{change_db:+.1f} dB"
         for middle_hz, change_db in list(zip(middles_hz, after_db - before_db, strict=True))[
             4:16:11
         ]
@@ -339,15 +344,15 @@ def sides(case: Case) -> tuple[dict[str, str], Draw]:
         for curve, colour in zip(curves, (BEFORE, AFTER), strict=True):
             axes.semilogx(*curve, colour)
         axes.set(title="left less right, dBFS", ylim=(-100, -20))
-        frequency_axis(axes)
+        label_frequencies(axes)
 
     return figures, draw
 
 
-def tempo(case: Case) -> tuple[dict[str, str], Draw]:
+def measure_tempo(case: Case) -> tuple[dict[str, str], Draw]:
     """Measure how long a tone is afterwards, and how high."""
     tone_hz = 1000.0
-    out = AudioBuffer(case.heard(0.5 * _sine(tone_hz, 8.0)), RATE_HZ)
+    out = AudioBuffer(case.play(0.5 * _make_sine(tone_hz, 8.0)), RATE_HZ)
     ratio = 1.0 + speed_pct(out, tone_hz).mean() / 100.0
     figures = {
         "length": f"{100 * out.duration_s / 8.0:.1f} %",
@@ -365,11 +370,11 @@ def tempo(case: Case) -> tuple[dict[str, str], Draw]:
     return figures, draw
 
 
-def spectra(case: Case) -> tuple[dict[str, str], Draw]:
+def measure_spectra(case: Case) -> tuple[dict[str, str], Draw]:
     """Measure what is left of white noise, and show the spectra of the sound itself."""
     noise = rng_for(SEED, 0, "noise").normal(0.0, 0.1, 8 * RATE_HZ)
-    left = AudioBuffer(case.heard(noise), RATE_HZ)
-    figures = {"of white noise, 95 % of the power lie below": _hertz(rolloff_hz(left, 0.95))}
+    left = AudioBuffer(case.play(noise), RATE_HZ)
+    figures = {"of white noise, 95 % of the power lie below": _format_hertz(rolloff_hz(left, 0.95))}
     return figures, draw_spectra((case.before, case.after))
 
 
@@ -378,14 +383,14 @@ def draw_spectra(sounds: Sequence[AudioBuffer]) -> Draw:
 
     def draw(axes: Axes) -> None:
         for audio, colour in zip(sounds, (BEFORE, AFTER), strict=True):
-            axes.semilogx(*third_octaves(audio), colour)
+            axes.semilogx(*measure_third_octaves(audio), colour)
         axes.set(title="level in third octaves, dBFS", ylim=(-100, -10))
-        frequency_axis(axes)
+        label_frequencies(axes)
 
     return draw
 
 
-def third_octaves(audio: AudioBuffer) -> tuple[np.ndarray, np.ndarray]:
+def measure_third_octaves(audio: AudioBuffer) -> tuple[np.ndarray, np.ndarray]:
     """Return the middles of third octaves in hertz, and the level in each, in dBFS."""
     frequencies_hz, density = signal.welch(
         audio.samples.astype(np.float64), audio.sample_rate_hz, nperseg=16_384, detrend=False
@@ -397,52 +402,54 @@ def third_octaves(audio: AudioBuffer) -> tuple[np.ndarray, np.ndarray]:
     return middles_hz, 10 * np.log10(np.array(levels) + 1e-14)
 
 
-def _gain(case: Case, frame: int) -> tuple[np.ndarray, np.ndarray]:
+def _measure_response(case: Case, frame: int) -> tuple[np.ndarray, np.ndarray]:
     """Return frequencies and the gain in dB for a click at a frame."""
     click = np.zeros(frame + FFT)
     click[frame] = CLICK
-    answer = case.heard(click)[0] / CLICK
+    answer = case.play(click)[0] / CLICK
     gain_db = 20 * np.log10(np.abs(np.fft.rfft(answer[max(0, frame - FFT // 2) :], 2 * FFT)) + 1e-6)
     return np.fft.rfftfreq(2 * FFT, 1 / RATE_HZ), gain_db
 
 
-def _crossings(frequencies_hz: np.ndarray, gain_db: np.ndarray, level_db: float) -> list[float]:
+def _find_crossings(
+    frequencies_hz: np.ndarray, gain_db: np.ndarray, level_db: float
+) -> list[float]:
     """Return where a curve crosses a level."""
     before = np.flatnonzero(np.diff(gain_db > level_db))
     share = (level_db - gain_db[before]) / (gain_db[before + 1] - gain_db[before])
     return list(frequencies_hz[before] + share * np.diff(frequencies_hz)[before])
 
 
-def _octave(samples: np.ndarray, centre_hz: float) -> np.ndarray:
+def _filter_octave(samples: np.ndarray, centre_hz: float) -> np.ndarray:
     edges_hz = [centre_hz / 2**0.5, centre_hz * 2**0.5]
     band = signal.butter(4, edges_hz, "bandpass", fs=RATE_HZ, output="sos")
     return np.asarray(signal.sosfilt(band, samples))
 
 
-def _left_db(samples: np.ndarray) -> np.ndarray:
+def _integrate_db(samples: np.ndarray) -> np.ndarray:
     left = np.cumsum(samples[::-1] ** 2)[::-1] / np.sum(samples**2)
     return np.asarray(10 * np.log10(left + 1e-12))
 
 
-def _rt60_s(left_db: np.ndarray) -> float:
+def _estimate_rt60_s(left_db: np.ndarray) -> float:
     """Return the reverberation time by ISO 3382: twice that of -5 to -35 dB (T30)."""
     inside = (left_db < -5) & (left_db > -35)
     times_s = np.arange(len(left_db)) / RATE_HZ
     return float(-60 / np.polyfit(times_s[inside], left_db[inside], 1)[0])
 
 
-def _sine(frequency_hz: float, duration_s: float) -> np.ndarray:
+def _make_sine(frequency_hz: float, duration_s: float) -> np.ndarray:
     return np.sin(2 * np.pi * frequency_hz * np.arange(round(duration_s * RATE_HZ)) / RATE_HZ)
 
 
-def _db(ratio: float) -> float:
+def _to_db(ratio: float) -> float:
     return float(20 * np.log10(ratio + 1e-12))
 
 
-def _dbfs(level_dbfs: float) -> str:
+def _format_dbfs(level_dbfs: float) -> str:
     return f"{level_dbfs:.1f} dBFS" if level_dbfs > -120 else "silence"
 
 
-def _hertz(frequency_hz: float) -> str:
+def _format_hertz(frequency_hz: float) -> str:
     """Return a frequency in three figures."""
     return f"{float(f'{frequency_hz:.3g}'):g} Hz"

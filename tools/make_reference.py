@@ -1,8 +1,8 @@
 """Writes docs/reference/: the commands, the components and what a plugin imports, from the code.
 
-    python docs/make_reference.py
+    python -m tools.make_reference
 
-With `--check`, nothing is written, and the exit code is 1 where a page is not what it would be.
+With `--check`, nothing is written, and the exit code is 1 where a page would change.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from tables import parameter_table
 
 import lofigen_kit.api.dsp  # noqa: F401 - a submodule has to be imported
 from lofigen_kit import api
@@ -25,9 +24,9 @@ from lofigen_kit.cli.plugins import find_installed_commands
 from lofigen_kit.components.parameters import read_description
 from lofigen_kit.plugins import hookspecs
 from lofigen_kit.plugins.loader import load_plugins
+from tools.pages import Pages, format_parameters, list_builtin, run
 
-REFERENCE = Path(__file__).parent / "reference"
-MADE = "This page is made by `python docs/make_reference.py`."
+MADE = "This page is made by `python -m tools.make_reference`."
 KINDS = {"source": "Sources", "model": "Models", "sampler": "Samplers"}
 _SECTION = re.compile(
     r"^(Args|Attributes|Returns|Yields|Raises):\n((?: {4}.*\n?|\n)*)", re.MULTILINE
@@ -35,24 +34,29 @@ _SECTION = re.compile(
 _ENTRY = re.compile(r"^([\w*]+): (.*(?:\n+ {4,}.*)*)", re.MULTILINE)
 
 
-def pages() -> dict[Path, str]:
-    """Return every page by its path."""
-    parts = {"cli": commands(), "components": components(), "api": interface()}
+def make_pages(docs: Path) -> Pages:
+    """Return every page of a docs folder by its path."""
+    parts = {
+        "cli": describe_commands(),
+        "components": describe_components(),
+        "api": describe_interface(),
+    }
     return {
-        REFERENCE / f"{name}.md": "\n\n".join([*page, MADE]) + "\n" for name, page in parts.items()
+        docs / "reference" / f"{name}.md": "\n\n".join([*page, MADE]) + "\n"
+        for name, page in parts.items()
     }
 
 
-def commands() -> Iterator[str]:
+def describe_commands() -> Iterator[str]:
     """Yield what is said of the command line."""
     root: Any = typer.main.get_command(build_app())
     for name in find_installed_commands():  # other people's, which happen to be on this machine
         del root.commands[name]
     yield "# The command line"
-    yield from _command(root, "lofigen-kit", 1)
+    yield from _describe_command(root, "lofigen-kit", 1)
 
 
-def _command(command: Any, path: str, level: int) -> Iterator[str]:
+def _describe_command(command: Any, path: str, level: int) -> Iterator[str]:
     """Yield what is said of a command, and of those below it."""
     ctx = typer.Context(command, info_name=path)
     if level > 1:
@@ -65,10 +69,10 @@ def _command(command: Any, path: str, level: int) -> Iterator[str]:
         yield "\n".join(f"- `{names}`" + (f": {told}" if told else "") for names, told in lines)
     for name, below in getattr(command, "commands", {}).items():
         if not below.hidden:
-            yield from _command(below, f"{path} {name}", level + 1)
+            yield from _describe_command(below, f"{path} {name}", level + 1)
 
 
-def components() -> Iterator[str]:
+def describe_components() -> Iterator[str]:
     """Yield what is said of the sources, models and samplers that come with the kit."""
     registry = load_plugins()
     yield "# Sources, models and samplers"
@@ -78,14 +82,13 @@ def components() -> Iterator[str]:
     )
     for kind, title in KINDS.items():
         yield f"## {title}"
-        for name, component in registry.classes(kind).items():
-            if registry.owner(kind, name).origin == "builtin":
-                yield f"### {name}"
-                yield read_description(component)
-                yield parameter_table(component)
+        for name, component in list_builtin(registry, kind).items():
+            yield f"### {name}"
+            yield read_description(component)
+            yield format_parameters(component)
 
 
-def interface() -> Iterator[str]:
+def describe_interface() -> Iterator[str]:
     """Yield what is said of the hooks, and of what a plugin imports."""
     yield "# What a plugin imports"
     yield "## Hooks"
@@ -93,30 +96,30 @@ def interface() -> Iterator[str]:
     for name, hook in vars(hookspecs).items():
         if name.startswith("lofigen_"):
             yield f"### {name}"
-            yield from _routine(name, hook)
+            yield from _describe_routine(name, hook)
     for module in (api, api.dsp):
-        yield from _module(module)
+        yield from _describe_module(module)
 
 
-def _module(module: Any) -> Iterator[str]:
+def _describe_module(module: Any) -> Iterator[str]:
     """Yield what is said of a module, and of each of its names."""
     yield f"## {module.__name__}"
     yield inspect.cleandoc(module.__doc__ or "")
-    homes = _homes(module)
+    homes = _find_homes(module)
     for name in module.__all__:
         yield f"### {name}"
         value = getattr(module, name)
         if not homes[name].startswith("lofigen_kit"):
             yield f"It is that of `{homes[name]}`."
         elif inspect.isclass(value):
-            yield from _class(name, value)
+            yield from _describe_class(name, value)
         elif inspect.isroutine(value):
-            yield from _routine(name, value)
+            yield from _describe_routine(name, value)
         else:
-            yield from _constant(name, homes[name])
+            yield from _describe_constant(name, homes[name])
 
 
-def _homes(module: Any) -> dict[str, str]:
+def _find_homes(module: Any) -> dict[str, str]:
     """Return the module from which another has each of its names."""
     tree = ast.parse(inspect.getsource(module))
     return {
@@ -127,7 +130,7 @@ def _homes(module: Any) -> dict[str, str]:
     }
 
 
-def _class(name: str, cls: type) -> Iterator[str]:
+def _describe_class(name: str, cls: type) -> Iterator[str]:
     """Yield a class: its fields as its source has them, its docstring, its public methods."""
     source = inspect.getsource(cls)
     node: Any = ast.parse(source).body[0]
@@ -140,28 +143,28 @@ def _class(name: str, cls: type) -> Iterator[str]:
         if isinstance(line, ast.AnnAssign) and not ast.unparse(line.target).startswith("_")
     ]
     head = f"class {name}({bases})" if bases else f"class {name}"
-    yield _code("\n    ".join([head + ":", *fields]) if fields else head)
+    yield _format_code("\n    ".join([head + ":", *fields]) if fields else head)
     if text := vars(cls).get("__doc__"):
-        yield _markdown(text)
+        yield _format_docstring(text)
     for method, what in vars(cls).items():
         if method.startswith("_"):
             continue
         if isinstance(what, property):
-            yield f"`{method}`: {_markdown(what.__doc__ or '')}"
+            yield f"`{method}`: {_format_docstring(what.__doc__ or '')}"
             continue
         called = getattr(what, "__func__", what)
         # pydantic puts methods of its own into a class.
         if inspect.isfunction(called) and called.__module__ == cls.__module__:
-            yield f"`{method}{_signature(called)}`"
-            yield _markdown(called.__doc__ or "")
+            yield f"`{method}{_format_signature(called)}`"
+            yield _format_docstring(called.__doc__ or "")
 
 
-def _routine(name: str, routine: Callable[..., Any]) -> Iterator[str]:
-    yield _code(f"{name}{_signature(routine)}")
-    yield _markdown(routine.__doc__ or "")
+def _describe_routine(name: str, routine: Callable[..., Any]) -> Iterator[str]:
+    yield _format_code(f"{name}{_format_signature(routine)}")
+    yield _format_docstring(routine.__doc__ or "")
 
 
-def _constant(name: str, home: str) -> Iterator[str]:
+def _describe_constant(name: str, home: str) -> Iterator[str]:
     """Yield an assignment as it stands, and the string below it."""
     source = inspect.getsource(sys.modules[home])
     body = ast.parse(source).body
@@ -169,9 +172,9 @@ def _constant(name: str, home: str) -> Iterator[str]:
         if isinstance(line, ast.Assign | ast.AnnAssign):
             targets = line.targets if isinstance(line, ast.Assign) else [line.target]
             if name in {n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)}:
-                yield _code(ast.get_source_segment(source, line) or "")
+                yield _format_code(ast.get_source_segment(source, line) or "")
                 if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
-                    yield _markdown(after.value.value)
+                    yield _format_docstring(str(after.value.value))
 
 
 class _Bare:
@@ -184,7 +187,7 @@ class _Bare:
         return str(self._text)
 
 
-def _signature(routine: Callable[..., Any]) -> str:
+def _format_signature(routine: Callable[..., Any]) -> str:
     """Return a signature with its annotations as they are written."""
     found = inspect.signature(routine)
     bare = [
@@ -197,11 +200,11 @@ def _signature(routine: Callable[..., Any]) -> str:
     return str(found.replace(parameters=bare, return_annotation=gives))
 
 
-def _code(text: str) -> str:
+def _format_code(text: str) -> str:
     return f"```python\n{text}\n```"
 
 
-def _markdown(docstring: str) -> str:
+def _format_docstring(docstring: str) -> str:
     """Return a docstring with its sections as lists."""
 
     def section(match: re.Match[str]) -> str:
@@ -213,16 +216,5 @@ def _markdown(docstring: str) -> str:
     return _SECTION.sub(section, inspect.cleandoc(docstring)).strip()
 
 
-def main(*, check: bool) -> int:
-    """Write the pages, or compare them, and return the exit code."""
-    wanted = pages()
-    if check:
-        return int(any(not p.exists() or p.read_text() != page for p, page in wanted.items()))
-    REFERENCE.mkdir(exist_ok=True)
-    for path, page in wanted.items():
-        path.write_text(page)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(check="--check" in sys.argv[1:]))
+    sys.exit(run(make_pages, about=__doc__))

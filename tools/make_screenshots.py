@@ -1,6 +1,6 @@
 """Makes the pictures of docs/audition.md and docs/images/inspect.png from takes that it renders.
 
-    python docs/make_screenshots.py [DIR]
+    python -m tools.make_screenshots [DIR]
 
 It needs Chromium, and the extra `dev`. A folder that is there already is shown as it is.
 """
@@ -17,8 +17,9 @@ from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
 from lofigen_kit.cli import main
+from tools.pages import DOCS
 
-IMAGES = Path(__file__).parent / "images"
+IMAGES = DOCS / "images"
 PRESETS = ("lofi-tape", "vinyl-cafe", "sp404-crush")
 TAKES = 4
 SIZES = {"desktop": (1440, 900, 1), "phone": (390, 844, 2)}

@@ -25,7 +25,7 @@ TICKS = {100: "100", 1000: "1k", 10_000: "10k"}
 Draw = Callable[[Axes], None]
 
 
-def picture(sounds: Sequence[AudioBuffer], curve: Draw) -> bytes:
+def draw_picture(sounds: Sequence[AudioBuffer], curve: Draw) -> bytes:
     """Return a PNG of a sound before and after, and of a curve.
 
     Args:
@@ -37,7 +37,7 @@ def picture(sounds: Sequence[AudioBuffer], curve: Draw) -> bytes:
     longest_s = max(audio.duration_s for audio in sounds)
     titles = (("before", BEFORE), ("after", AFTER))
     for axis, audio, (title, colour) in zip(axes, sounds, titles, strict=False):
-        _spectrogram(axis, audio, longest_s)
+        _draw_spectrogram(axis, audio, longest_s)
         axis.set(xlabel="s")
         axis.set_title(title, color=colour, fontweight="bold")
     axes[1].set_yticklabels([])
@@ -46,10 +46,10 @@ def picture(sounds: Sequence[AudioBuffer], curve: Draw) -> bytes:
     for axis in axes:
         axis.tick_params(labelsize="small")
         axis.title.set_fontsize("medium")
-    return _small_png(figure)
+    return _make_small_png(figure)
 
 
-def frequency_axis(axes: Axes) -> None:
+def label_frequencies(axes: Axes) -> None:
     """Label a logarithmic axis of frequencies."""
     axes.set(xlabel="Hz", xlim=(30, 20_000))
     axes.set_xticks(list(TICKS), list(TICKS.values()))
@@ -57,7 +57,7 @@ def frequency_axis(axes: Axes) -> None:
     axes.grid(alpha=0.3)
 
 
-def _spectrogram(axes: Axes, audio: AudioBuffer, longest_s: float) -> None:
+def _draw_spectrogram(axes: Axes, audio: AudioBuffer, longest_s: float) -> None:
     """Draw a spectrogram over octaves, in few shades, which makes a small file."""
     rate_hz = audio.sample_rate_hz
     hop = round(longest_s * rate_hz / COLUMNS)
@@ -84,7 +84,7 @@ def _spectrogram(axes: Axes, audio: AudioBuffer, longest_s: float) -> None:
     axes.set_yticks([np.log2(hertz) for hertz in TICKS], list(TICKS.values()))
 
 
-def _small_png(figure: Figure) -> bytes:
+def _make_small_png(figure: Figure) -> bytes:
     png, small = BytesIO(), BytesIO()
     figure.savefig(png, format="png", dpi=100)
     image = Image.open(png).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)

@@ -2,11 +2,11 @@
 
     lofigen-kit evaluate MODEL CORPUS --output DIR
     cp DIR/evaluate.json docs/checkpoints/NAME.json
-    python docs/make_checkpoints.py
+    python -m tools.make_checkpoints
 
 What stands between `<!-- figures: NAME -->` and `<!-- end of figures -->` is written anew; the rest
 of the page is left as it is. With `--check`, nothing is written, and the exit code is 1 where the
-page is not what it would be.
+page would change.
 """
 
 from __future__ import annotations
@@ -17,27 +17,21 @@ from pathlib import Path
 
 from lofigen_kit.evaluation import tables
 from lofigen_kit.evaluation.model_card import read_evaluation
+from tools.pages import Pages, run
 
-DOCS = Path(__file__).parent
-PAGE = DOCS / "checkpoints.md"
 FIGURES = re.compile(r"(<!-- figures: ([\w.-]+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 
 
-def figures(found: re.Match[str]) -> str:
-    """Return a stretch of the page with its figures as they are now."""
-    evaluation = read_evaluation(DOCS / "checkpoints" / f"{found[2]}.json")
-    return f"{found[1]}\n{tables.format_as_markdown(evaluation)}\n{found[3]}"
+def make_pages(docs: Path) -> Pages:
+    """Return the page of a docs folder with its figures as they are now."""
 
+    def renew(found: re.Match[str]) -> str:
+        evaluation = read_evaluation(docs / "checkpoints" / f"{found[2]}.json")
+        return f"{found[1]}\n{tables.format_as_markdown(evaluation)}\n{found[3]}"
 
-def main(*, check: bool) -> int:
-    """Write the page, or compare it, and return the exit code."""
-    before = PAGE.read_text()
-    after = FIGURES.sub(figures, before)
-    if check:
-        return int(after != before)
-    PAGE.write_text(after)
-    return 0
+    page = docs / "checkpoints.md"
+    return {page: FIGURES.sub(renew, page.read_text())}
 
 
 if __name__ == "__main__":
-    sys.exit(main(check="--check" in sys.argv[1:]))
+    sys.exit(run(make_pages, about=__doc__))

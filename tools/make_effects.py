@@ -1,10 +1,10 @@
 """Writes docs/effects/ and docs/presets.md: texts from the code, pictures and sounds from the rack.
 
-    python docs/make_effects.py
+    python -m tools.make_effects
 
 Everything is seeded, so that the same versions give the same bytes again. What was measured stands
 in figures.json beside the pages. With `--check`, nothing is played and nothing written, and the
-exit code is 1 where a text is not what it would be.
+exit code is 1 where a text would change.
 """
 
 from __future__ import annotations
@@ -17,13 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import effect_probes as probes
 import numpy as np
 import yaml
-from effect_pictures import picture
-from effect_probes import RATE_HZ, SEED, Case, Probe
 from scipy import signal
-from tables import parameter_table, table
 
 from lofigen_kit.analysis import (
     centroid_hz,
@@ -49,9 +45,11 @@ from lofigen_kit.preset.schema import Preset, load_preset
 from lofigen_kit.render.take import render
 from lofigen_kit.runtime.resources import presets_dir
 from lofigen_kit.runtime.seeding import rng_for
+from tools import effect_probes as probes
+from tools.effect_pictures import draw_picture
+from tools.effect_probes import RATE_HZ, SEED, Case, Probe
+from tools.pages import Pages, format_parameters, format_table, list_builtin, run
 
-DOCS = Path(__file__).parent
-EFFECTS, PRESETS = DOCS / "effects", DOCS / "presets"
 FIGURES = "figures.json"
 
 DRY_BEATS = 5
@@ -80,36 +78,36 @@ class Example:
 
 
 EXAMPLES = {
-    "ambience-bed": Example(probes.added, {"bed": "rain", "level_lufs": -30}),
-    "bitcrush": Example(probes.steps, {"bits": 5}),
+    "ambience-bed": Example(probes.measure_noise, {"bed": "rain", "level_lufs": -30}),
+    "bitcrush": Example(probes.measure_steps, {"bits": 5}),
     "chorus": Example(
-        probes.one_voice,
+        probes.measure_one_voice,
         {"rate_hz": 0.8, "depth_ms": 3, "mix": 0.5},
         note="Measured on one voice alone.",
     ),
-    "codec": Example(probes.spectra, {"codec": "gsm"}),
+    "codec": Example(probes.measure_spectra, {"codec": "gsm"}),
     "compressor": Example(
-        probes.static, {"threshold_db": -30, "ratio": 6, "attack_ms": 2, "release_ms": 120}
+        probes.measure_levels, {"threshold_db": -30, "ratio": 6, "attack_ms": 2, "release_ms": 120}
     ),
     "convolution": Example(
-        probes.decay,
+        probes.measure_decay,
         {"path": ROOM, "mix": 0.5},
         note=f"`{ROOM}` is a recording of your own beside the preset; here it is noise that falls "
         "by 60 dB in 1.2 s, its treble faster.",
     ),
-    "delay": Example(probes.echoes, {"division": "1/8d", "feedback_pct": 50, "mix": 0.4}),
-    "downsample": Example(probes.images, {"rate_hz": 7350}),
-    "dropout": Example(probes.level, {"rate_per_min": 60, "depth_db": 18, "length_ms": 200}),
+    "delay": Example(probes.measure_echoes, {"division": "1/8d", "feedback_pct": 50, "mix": 0.4}),
+    "downsample": Example(probes.measure_images, {"rate_hz": 7350}),
+    "dropout": Example(probes.measure_gain, {"rate_per_min": 60, "depth_db": 18, "length_ms": 200}),
     "eq": Example(
-        probes.response,
+        probes.measure_response,
         {"low_db": 6, "peak_hz": 500, "peak_db": -9, "high_hz": 2500, "high_db": 6},
     ),
-    "gain": Example(probes.static, {"gain_db": -12}),
-    "head-bump": Example(probes.response, {"bump_hz": 80, "bump_db": 6}),
-    "highpass": Example(probes.response, {"cutoff_hz": 400, "order": 4}),
-    "lowpass": Example(probes.response, {"cutoff_hz": 800, "order": 4}),
+    "gain": Example(probes.measure_levels, {"gain_db": -12}),
+    "head-bump": Example(probes.measure_response, {"bump_hz": 80, "bump_db": 6}),
+    "highpass": Example(probes.measure_response, {"cutoff_hz": 400, "order": 4}),
+    "lowpass": Example(probes.measure_response, {"cutoff_hz": 800, "order": 4}),
     "mix": Example(
-        probes.static,
+        probes.measure_levels,
         {
             "branches": [[], [{"use": "compressor", "threshold_db": -48, "ratio": 20}]],
             "levels_db": [0, 12],
@@ -117,48 +115,52 @@ EXAMPLES = {
         note="Parallel compression: what is quiet comes up, and what is loud keeps its strokes.",
     ),
     "noise-gate": Example(
-        probes.static,
+        probes.measure_levels,
         {"threshold_db": -12, "ratio": 10, "release_ms": 60},
         before=({"use": "tape-hiss", "level_dbfs": -50},),
     ),
-    "phaser": Example(probes.notches, {"rate_hz": 0.4, "depth_octaves": 2, "feedback_pct": 30}),
-    "reverb": Example(probes.decay, {"decay_s": 2, "mix": 0.35}),
-    "sidechain-pump": Example(probes.level, {"depth_db": 12, "division": "1/4"}),
+    "phaser": Example(
+        probes.measure_notches, {"rate_hz": 0.4, "depth_octaves": 2, "feedback_pct": 30}
+    ),
+    "reverb": Example(probes.measure_decay, {"decay_s": 2, "mix": 0.35}),
+    "sidechain-pump": Example(probes.measure_gain, {"depth_db": 12, "division": "1/4"}),
     "stereo-width": Example(
-        probes.sides,
+        probes.measure_width,
         {"width_pct": 200, "mono_below_hz": 200},
         before=({"use": "reverb", "mix": 0.2},),
     ),
-    "tape-hiss": Example(probes.added, {"level_dbfs": -42, "slope_db_oct": -3}),
-    "tape-loss": Example(probes.response, {"speed_ips": 1.875, "gap_um": 3, "spacing_um": 4}),
-    "tape-saturation": Example(probes.harmonics, {"mode": "hysteresis", "drive_db": 15}),
-    "telephone": Example(probes.response, {"low_hz": 300, "high_hz": 3400}),
-    "time-stretch": Example(probes.tempo, {"rate": 0.8}),
-    "varispeed": Example(probes.tempo, {"semitones": -3}),
-    "vibrato": Example(probes.speed, {"rate_hz": 5, "depth_cents": 40}),
-    "vinyl-crackle": Example(
-        probes.crackles, {"rate_hz": 20, "pop_rate_hz": 0.5, "level_dbfs": -24}
+    "tape-hiss": Example(probes.measure_noise, {"level_dbfs": -42, "slope_db_oct": -3}),
+    "tape-loss": Example(
+        probes.measure_response, {"speed_ips": 1.875, "gap_um": 3, "spacing_um": 4}
     ),
-    "vinyl-rumble": Example(probes.added, {"level_dbfs": -36}),
-    "vinyl-warp": Example(probes.speed, {"depth_pct": 1}),
+    "tape-saturation": Example(probes.measure_harmonics, {"mode": "hysteresis", "drive_db": 15}),
+    "telephone": Example(probes.measure_response, {"low_hz": 300, "high_hz": 3400}),
+    "time-stretch": Example(probes.measure_tempo, {"rate": 0.8}),
+    "varispeed": Example(probes.measure_tempo, {"semitones": -3}),
+    "vibrato": Example(probes.measure_speed, {"rate_hz": 5, "depth_cents": 40}),
+    "vinyl-crackle": Example(
+        probes.measure_crackles, {"rate_hz": 20, "pop_rate_hz": 0.5, "level_dbfs": -24}
+    ),
+    "vinyl-rumble": Example(probes.measure_noise, {"level_dbfs": -36}),
+    "vinyl-warp": Example(probes.measure_speed, {"depth_pct": 1}),
     "vst3": Example(
         None,
         {"path": "~/.vst3/Some.vst3", "parameters": {"decay_s": 2}},
         note="It sounds as the plugin does that you name.",
     ),
     "wow-flutter": Example(
-        probes.speed, {"wow_rate_hz": 0.6, "wow_depth_pct": 1.2, "flutter_depth_pct": 0.2}
+        probes.measure_speed, {"wow_rate_hz": 0.6, "wow_depth_pct": 1.2, "flutter_depth_pct": 0.2}
     ),
 }
 
 Figures = dict[str, dict[str, Any]]
 
 
-def effect_page(cls: type[Effect], example: Example, figures: dict[str, str]) -> str:
+def make_effect_page(cls: type[Effect], example: Example, figures: dict[str, str]) -> str:
     """Return the page of an effect."""
     name = cls.name()
     before = f"{name}-before" if example.before else "dry"
-    told = [f"Before it: `{_flow(settings)}`." for settings in example.before] + (
+    told = [f"Before it: `{_format_settings(settings)}`." for settings in example.before] + (
         [example.note] if example.note else []
     )
     heard = told
@@ -167,22 +169,22 @@ def effect_page(cls: type[Effect], example: Example, figures: dict[str, str]) ->
             f"![Spectrograms before and after, and what is measured](pictures/{name}.png)",
             f"Hear it: [before](sounds/{before}.ogg), [after](sounds/{name}.ogg).",
             *told,
-            table(("measured", ""), figures.items()),
+            format_table(("measured", ""), figures.items()),
         ]
     parts = [
         f"# {name}",
         read_description(cls),
-        _movement(cls),
-        f"```yaml\neffects:\n  - {_flow({'use': name, **example.settings})}\n```",
+        _describe_movement(cls),
+        f"```yaml\neffects:\n  - {_format_settings({'use': name, **example.settings})}\n```",
         *heard,
         "## Parameters",
-        parameter_table(cls),
-        f"[Its code]({_code(cls)}). [All effects](README.md).",
+        format_parameters(cls),
+        f"[Its code]({_find_code(cls)}). [All effects](README.md).",
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def effects_index(classes: Iterable[type[Effect]]) -> str:
+def make_effects_index(classes: Iterable[type[Effect]]) -> str:
     """Return the list of all effects."""
     rows = [
         (
@@ -206,13 +208,13 @@ The pages show them alone, and stronger than a preset needs, on a few beats that
 plays: [before](sounds/dry.ogg). Nothing is mastered, so that levels can be compared.
 [The presets](../presets.md) show them together.
 
-{table(("effect", "what it does", "sound"), rows)}
+{format_table(("effect", "what it does", "sound"), rows)}
 
-Pages, pictures and sounds are made by `python docs/make_effects.py`.
+Pages, pictures and sounds are made by `python -m tools.make_effects`.
 """
 
 
-def presets_page(presets: Iterable[Path], figures: Figures) -> str:
+def make_presets_page(presets: Iterable[Path], figures: Figures) -> str:
     """Return the page of the bundled presets."""
     parts = [
         "# The presets",
@@ -227,54 +229,56 @@ def presets_page(presets: Iterable[Path], figures: Figures) -> str:
         parts += [
             f"## {name}",
             load_preset(path).description,
-            "\n".join(_chain(path)),
+            "\n".join(_list_chain(path)),
             f"![Spectrograms and spectra before and after](presets/pictures/{name}.png)",
             f"Hear it: [before](presets/sounds/{name}-before.ogg), "
             f"[after](presets/sounds/{name}.ogg).",
-            table(("", "before", "after"), [(what, *both) for what, both in figures[name].items()]),
+            format_table(
+                ("", "before", "after"), [(what, *both) for what, both in figures[name].items()]
+            ),
         ]
     parts.append(
         "[What each effect does](effects/README.md). "
-        "This page is made by `python docs/make_effects.py`."
+        "This page is made by `python -m tools.make_effects`."
     )
     return "\n\n".join(parts) + "\n"
 
 
-def texts(effects: Figures, presets: Figures) -> dict[Path, str]:
-    """Return every page by its path."""
-    classes = effect_classes()
+def make_pages(docs: Path) -> Pages:
+    """Return every page of a docs folder by its path, with the figures that lie beside them."""
+    classes = find_effects()
+    effects, presets = (
+        json.loads((docs / kind / FIGURES).read_text()) for kind in ("effects", "presets")
+    )
     pages = {
-        EFFECTS / f"{name}.md": effect_page(cls, EXAMPLES[name], effects.get(name, {}))
+        docs / "effects" / f"{name}.md": make_effect_page(
+            cls, EXAMPLES[name], effects.get(name, {})
+        )
         for name, cls in classes.items()
     }
-    pages[EFFECTS / "README.md"] = effects_index(classes.values())
-    pages[DOCS / "presets.md"] = presets_page(bundled_presets(), presets)
+    pages[docs / "effects" / "README.md"] = make_effects_index(classes.values())
+    pages[docs / "presets.md"] = make_presets_page(find_presets(), presets)
     return pages
 
 
-def effect_classes() -> dict[str, type[Effect]]:
+def find_effects() -> dict[str, type[Effect]]:
     """Return the effects that come with the kit, by name.
 
     Raises:
         SystemExit: where one has no example.
     """
-    registry = load_plugins()
-    classes: dict[str, Any] = {
-        name: cls
-        for name, cls in registry.classes("effect").items()
-        if registry.owner("effect", name).origin == "builtin"
-    }
+    classes: dict[str, Any] = list_builtin(load_plugins(), "effect")
     if missing := sorted(set(classes) ^ set(EXAMPLES)):
         sys.exit(f"give these an example in {__file__}, or take it away: {', '.join(missing)}")
     return classes
 
 
-def bundled_presets() -> list[Path]:
+def find_presets() -> list[Path]:
     """Return the files of the presets that come with the kit."""
     return sorted(presets_dir().glob("*.yaml"))
 
 
-def _movement(cls: type[Effect]) -> str:
+def _describe_movement(cls: type[Effect]) -> str:
     if issubclass(cls, BlockEffect):
         return "It works block by block: its numbers may move along the bars."
     if issubclass(cls, BranchedEffect):
@@ -282,24 +286,25 @@ def _movement(cls: type[Effect]) -> str:
     return "It takes the whole sound at once: its numbers stay as they are."
 
 
-def _code(cls: type[Effect]) -> str:
+def _find_code(cls: type[Effect]) -> str:
     """Return the way from a page to the module of an effect."""
     file = "/__init__.py" if hasattr(sys.modules[cls.__module__], "__path__") else ".py"
     return "../../plugins/" + cls.__module__.replace(".", "/") + file
 
 
-def _chain(path: Path) -> list[str]:
+def _list_chain(path: Path) -> list[str]:
     """Return a preset's effects as they are written, numbered."""
     lines = []
     for number, told in enumerate(yaml.safe_load(path.read_text())["effects"], start=1):
         name = told.pop("use")
         lines.append(
-            f"{number}. [{name}](effects/{name}.md)" + (f" `{_flow(told)}`" if told else "")
+            f"{number}. [{name}](effects/{name}.md)"
+            + (f" `{_format_settings(told)}`" if told else "")
         )
     return lines
 
 
-def _flow(settings: dict[str, Any]) -> str:
+def _format_settings(settings: dict[str, Any]) -> str:
     """Return settings as one line of a preset."""
     text: str = yaml.safe_dump(
         settings, default_flow_style=True, sort_keys=False, width=float("inf")
@@ -307,36 +312,44 @@ def _flow(settings: dict[str, Any]) -> str:
     return text.strip()
 
 
-def play_effects() -> Figures:
+def record(docs: Path) -> None:
+    """Write the sounds, pictures and figures of all effects and presets."""
+    for kind, play in (("effects", play_effects), ("presets", play_presets)):
+        figures = play(docs / kind)
+        text = json.dumps(figures, indent=1, ensure_ascii=False) + "\n"
+        (docs / kind / FIGURES).write_text(text)
+
+
+def play_effects(folder: Path) -> Figures:
     """Write the sounds and pictures of all effects, and return their figures."""
-    classes = effect_classes()
-    dry, grid = dry_beats()
-    _write(EFFECTS / "sounds" / "dry.ogg", dry)
+    classes = find_effects()
+    dry, grid = play_dry_beats()
+    _write_sound(folder / "sounds" / "dry.ogg", dry)
     figures = {}
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        write_audio(root / ROOM, room(), format="flac", bit_depth=24, comment="", rng=None)
+    with tempfile.TemporaryDirectory() as temporary:
+        root = Path(temporary)
+        write_audio(root / ROOM, make_room(), format="flac", bit_depth=24, comment="", rng=None)
         for name, cls in classes.items():
             example = EXAMPLES[name]
             if not example.probe:
                 continue
             first = [classes[line["use"]].model_validate(line) for line in example.before]
-            before = _short(_through(first, dry, grid, root))
+            before = _shorten(_apply_effects(first, dry, grid, root))
             if example.before:
-                _write(EFFECTS / "sounds" / f"{name}-before.ogg", before)
+                _write_sound(folder / "sounds" / f"{name}-before.ogg", before)
             effect = cls.model_validate(example.settings)
-            after = _short(_through([effect], before, grid, root))
-            _write(EFFECTS / "sounds" / f"{name}.ogg", after)
+            after = _shorten(_apply_effects([effect], before, grid, root))
+            _write_sound(folder / "sounds" / f"{name}.ogg", after)
             figures[name], draw = example.probe(Case(effect, before, after, grid, root))
-            _save(EFFECTS / "pictures" / f"{name}.png", picture((before, after), draw))
+            _write_picture(folder / "pictures" / f"{name}.png", draw_picture((before, after), draw))
             print(name, figures[name])
     return figures
 
 
-def play_presets() -> Figures:
+def play_presets(folder: Path) -> Figures:
     """Write the sounds and pictures of all presets, and return their figures."""
     figures = {}
-    for path in bundled_presets():
+    for path in find_presets():
         preset = load_preset(path)
         rendering = render(preset, stems=True)
         stems = list(rendering.stems.values())
@@ -348,27 +361,29 @@ def play_presets() -> Figures:
         ).audio
         speed = compute_speed(preset.effects)
         start_s = PRESET_START_BARS * 4 * rendering.score.grid.beat_s
-        before = _part(played, start_s * speed, PRESET_S)
-        after = _part(rendering.audio, start_s, PRESET_S)
-        _write(PRESETS / "sounds" / f"{path.stem}-before.ogg", before)
-        _write(PRESETS / "sounds" / f"{path.stem}.ogg", after)
+        before = _cut(played, start_s * speed, PRESET_S)
+        after = _cut(rendering.audio, start_s, PRESET_S)
+        _write_sound(folder / "sounds" / f"{path.stem}-before.ogg", before)
+        _write_sound(folder / "sounds" / f"{path.stem}.ogg", after)
         spectra = probes.draw_spectra((before, after))
-        _save(PRESETS / "pictures" / f"{path.stem}.png", picture((before, after), spectra))
-        figures[path.stem] = features(preset, stems[0], stems[-1])
+        _write_picture(
+            folder / "pictures" / f"{path.stem}.png", draw_picture((before, after), spectra)
+        )
+        figures[path.stem] = measure_preset(preset, stems[0], stems[-1])
         print(path.stem, figures[path.stem])
     return figures
 
 
-def features(preset: Preset, before: AudioBuffer, after: AudioBuffer) -> dict[str, list[str]]:
+def measure_preset(preset: Preset, before: AudioBuffer, after: AudioBuffer) -> dict[str, list[str]]:
     """Return what is known of a preset's sound before and after its effects."""
     grid = BeatGrid(tempo_bpm=getattr(preset.source, "tempo_bpm", None) or 80.0)
 
     def through(samples: np.ndarray) -> AudioBuffer:
         audio = AudioBuffer(samples[None], RATE_HZ).stereo()
-        return _through(preset.effects, audio, grid, preset.root, tail=False)
+        return _apply_effects(preset.effects, audio, grid, preset.root, tail=False)
 
     times_s = np.arange(round(PROBE_S * RATE_HZ)) / RATE_HZ
-    pink = pink_noise(len(times_s))
+    pink = make_pink_noise(len(times_s))
     sung = through(0.25 * np.sin(2 * np.pi * TONE_HZ * times_s))
     coloured = AudioBuffer(pink[None], RATE_HZ), through(pink)
     noise_dbfs = level_dbfs(through(np.zeros_like(times_s)))
@@ -384,7 +399,7 @@ def features(preset: Preset, before: AudioBuffer, after: AudioBuffer) -> dict[st
     }
 
 
-def pink_noise(frames: int) -> np.ndarray:
+def make_pink_noise(frames: int) -> np.ndarray:
     """Return noise of -20 dBFS with equal power in each octave from 20 Hz on."""
     white = np.fft.rfft(rng_for(SEED, 0, "pink").standard_normal(frames))
     frequencies_hz = np.fft.rfftfreq(frames, 1 / RATE_HZ)
@@ -393,15 +408,15 @@ def pink_noise(frames: int) -> np.ndarray:
     return np.asarray(0.1 * noise / noise.std())
 
 
-def dry_beats() -> tuple[AudioBuffer, BeatGrid]:
+def play_dry_beats() -> tuple[AudioBuffer, BeatGrid]:
     """Return a few beats that the shipped network plays, and where they fall."""
     preset = load_preset(presets_dir() / "lofi-tape.yaml", overrides=["source.bars=2"])
     rendering = render(preset, stems=True)
     grid = rendering.score.grid
-    return _part(rendering.stems["model"], 0.0, DRY_BEATS * grid.beat_s), grid
+    return _cut(rendering.stems["model"], 0.0, DRY_BEATS * grid.beat_s), grid
 
 
-def room() -> AudioBuffer:
+def make_room() -> AudioBuffer:
     """Return an impulse response: noise that dies away, its treble faster."""
     times_s = np.arange(round(1.5 * RATE_HZ)) / RATE_HZ
     noise = rng_for(SEED, 0, "room").standard_normal((2, len(times_s)))
@@ -410,7 +425,7 @@ def room() -> AudioBuffer:
     return AudioBuffer(0.1 * answer, RATE_HZ)
 
 
-def _through(
+def _apply_effects(
     effects: Sequence[Effect],
     audio: AudioBuffer,
     grid: BeatGrid,
@@ -428,7 +443,7 @@ def _through(
     return audio
 
 
-def _part(audio: AudioBuffer, start_s: float, duration_s: float) -> AudioBuffer:
+def _cut(audio: AudioBuffer, start_s: float, duration_s: float) -> AudioBuffer:
     """Return a part of a sound, with soft ends."""
     first = round(start_s * RATE_HZ)
     samples = audio.samples[:, first : first + round(duration_s * RATE_HZ)]
@@ -440,16 +455,16 @@ def _part(audio: AudioBuffer, start_s: float, duration_s: float) -> AudioBuffer:
     return audio.with_samples(np.concatenate(list(pieces), axis=1))
 
 
-def _save(path: Path, png: bytes) -> None:
+def _write_picture(path: Path, png: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(png)
 
 
-def _short(audio: AudioBuffer) -> AudioBuffer:
-    return _part(audio, 0.0, LONGEST_S) if audio.duration_s > LONGEST_S else audio
+def _shorten(audio: AudioBuffer) -> AudioBuffer:
+    return _cut(audio, 0.0, LONGEST_S) if audio.duration_s > LONGEST_S else audio
 
 
-def _write(path: Path, audio: AudioBuffer) -> None:
+def _write_sound(path: Path, audio: AudioBuffer) -> None:
     """Write a sound.
 
     Raises:
@@ -461,21 +476,5 @@ def _write(path: Path, audio: AudioBuffer) -> None:
     write_audio(path, audio, format="ogg", bit_depth=16, comment="", rng=None, force=True)
 
 
-def main(*, check: bool) -> int:
-    """Write everything, or compare the texts, and return the exit code."""
-    if check:
-        effects, presets = (json.loads((at / FIGURES).read_text()) for at in (EFFECTS, PRESETS))
-        pages = texts(effects, presets)
-        return int(
-            any(not path.exists() or path.read_text() != page for path, page in pages.items())
-        )
-    effects, presets = play_effects(), play_presets()
-    for folder, figures in ((EFFECTS, effects), (PRESETS, presets)):
-        (folder / FIGURES).write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n")
-    for path, page in texts(effects, presets).items():
-        path.write_text(page)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(check="--check" in sys.argv[1:]))
+    sys.exit(run(make_pages, about=__doc__, record=record))
