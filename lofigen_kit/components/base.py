@@ -105,7 +105,7 @@ class Component(BaseModel, ABC):
     ) -> dict[str, Any]:
         """Describe each parameter as the docstrings do, where its field does not."""
         schema = handler.resolve_ref_schema(handler(core))
-        said = _read_attribute_docs(cls)
+        said = read_attribute_docs(cls)
         for name, facts in schema["properties"].items():
             if name in said:
                 facts.setdefault("description", said[name])
@@ -115,11 +115,10 @@ class Component(BaseModel, ABC):
 _ATTRIBUTE = re.compile(r"^    (\w+): (.+(?:\n {5,}.+)*)", re.MULTILINE)
 
 
-def _read_attribute_docs(cls: type[Component]) -> dict[str, str]:
+def read_attribute_docs(cls: type) -> dict[str, str]:
     """Return what the docstrings of a class and its bases say under `Attributes:`, by name."""
     said: dict[str, str] = {}
     for base in reversed(cls.__mro__):
-        if issubclass(base, Component):
-            _, _, attributes = inspect.cleandoc(base.__doc__ or "").partition("\nAttributes:\n")
-            said |= {name: " ".join(text.split()) for name, text in _ATTRIBUTE.findall(attributes)}
+        _, _, attributes = inspect.cleandoc(base.__doc__ or "").partition("\nAttributes:\n")
+        said |= {name: " ".join(text.split()) for name, text in _ATTRIBUTE.findall(attributes)}
     return said
