@@ -57,6 +57,9 @@ def make_command_type(options: SettingOptions) -> type[TyperCommand]:
     """
 
     class SettingsCommand(TyperCommand):
+        _params: list[Any]
+        _is_complete: bool
+
         @property
         def params(self) -> list[Any]:
             if not self._is_complete:
@@ -105,8 +108,8 @@ def _make_parameters(options: SettingOptions) -> list[Any]:
     fields, told = get_fields(cls), read_attribute_docs(cls)
 
     def make(flag: str, name: str, *, hidden: bool) -> inspect.Parameter:
-        default = _describe_default(name, cases)
-        text = f"{told[name]} {default}" if default else told[name]
+        sentence = f"{told[name].partition('. ')[0].removesuffix('.')}."
+        text = f"{sentence} {_describe_default(name, cases)}".rstrip()
         option = typer.Option(flag, help=text, hidden=hidden, show_default=False)
         return inspect.Parameter(
             name,

@@ -117,13 +117,14 @@ def _check(network: Network, evaluation: Evaluation, corpus: Facts) -> None:
 
 
 def _stages(facts: Facts) -> list[Facts]:
-    """Return the training's stages, the first one first."""
+    """Return the stages of the training, the first one first."""
     stages: list[Facts] = []
     while isinstance(facts, dict) and "recipe" in facts:
-        known = {"batch": "", "window": "", "learning_rate": "", "rehearse_every": 0}
-        recipe = {**known, **facts["recipe"]}
+        config = {"batch": "", "window": "", "learning_rate": "", **facts["recipe"]}
+        # Checkpoints have this under the key of their first version.
+        config.setdefault("self_play_every", config.get("rehearse_every", 0))
         stages.insert(
-            0, {**{k: facts.get(k) for k in ("steps", "loss", "seconds")}, "recipe": recipe}
+            0, {**{k: facts.get(k) for k in ("steps", "loss", "seconds")}, "config": config}
         )
         facts = facts.get("from") or {}
     return stages

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from lofigen_kit.experiments.defects import EXPLAINED, ONE_IN
-from lofigen_kit.experiments.runs import ExperimentSettings, Kind, RunResult
+from lofigen_kit.experiments.runs import Kind, RunResult
+from lofigen_kit.experiments.settings import ExperimentSettings
 from lofigen_kit.runtime.files import write_atomic
 
 TITLES: dict[Kind, str] = {

@@ -118,7 +118,7 @@ def test_what_was_begun_is_neither_lost_nor_mixed_up(
     path = tmp_path / "m.safetensors"
     alone = train(corpus, "-o", path, "--resume")
     assert (alone.code, len(alone.err.splitlines())) == (2, 1)
-    assert "no training to go on with" in alone.err
+    assert "there is no training to resume" in alone.err
     process = begin(tmp_path, corpus, "-o", path, *OPTIONS, "--save-every", 0)
     wait_until_past(2, process, state.get_state_path(path))
     process.kill()
