@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -335,3 +336,22 @@ def test_a_solo_is_the_part_of_the_same_beat(part: str) -> None:
     assert len(alone.score.instruments) == 1
     assert alone.score.tempo_bpm == whole.score.tempo_bpm
     assert 0.01 < np.sqrt(np.mean(alone.samples**2)) < np.sqrt(np.mean(whole.samples**2))
+
+
+def test_settings_come_from_a_file_from_set_and_from_options(
+    corpora: dict[str, Path], run: Callable[..., Any], tmp_path: Path
+) -> None:
+    (tmp_path / "e.yaml").write_text("steps: 9\nbatch: 2\nwindow: 256\nseconds: 1\n")
+    told = ["--config", tmp_path / "e.yaml", "--set", "steps=8", "--set", "batch=3", "--steps", 2]
+    lofi = corpora["lofi"]
+    done = run("experiment", "layers", "-o", tmp_path / "x", "--corpus", lofi, "--model", "conv4",
+               *told)  # fmt: skip
+    assert done.code == 0, done.err
+    settings = json.loads((tmp_path / "x" / "experiment.json").read_text())["settings"]
+    assert settings == {
+        "steps": 2, "batch": 3, "window": 256, "learning_rate": 3e-5, "seconds": 1.0, "seed": 0,
+        "threads": 1,
+    }  # fmt: skip
+    wrong = run("experiment", "genres", "-o", tmp_path / "y", "--set", "step=2")
+    assert wrong.code == 2
+    assert "--set step=2: step: there is no such field; did you mean 'steps'?" in wrong.err
