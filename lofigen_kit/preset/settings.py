@@ -103,8 +103,10 @@ def make_settings(cls: type[Settings], defaults: Mapping[str, Any], given: Docum
     """
     try:
         # As JSON, pydantic's strict mode refuses "5" for 5 and still takes 5 for 5.0.
-        text = json.dumps({**defaults, **given.data}).encode()
+        text = json.dumps({**defaults, **given.data}, ensure_ascii=False).encode()
         return TypeAdapter(cls).validate_json(text, strict=True)
+    except UnicodeEncodeError:
+        raise PresetError("it holds a text that is not Unicode", where=given.name) from None
     except ValidationError as error:
         raise explain_flat(error.errors(include_url=False), given, get_fields(cls)) from None
 

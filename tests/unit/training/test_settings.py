@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,12 @@ def test_every_setting_is_described() -> None:
     options = [*OPTIONS.shown.values(), *OPTIONS.hidden.values()]
     assert len(options) == len(set(options))
     assert set(options) <= {field.name for field in fields(TrainSettings)}
+
+
+def test_the_page_lists_the_options_that_help_does_not() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "training.md").read_text()
+    rows = re.findall(r"^\| `(--[\w/-]+)` \| `(\w+)` \|$", page, re.MULTILINE)
+    assert dict(rows) == dict(OPTIONS.hidden)
 
 
 def test_a_network_to_go_on_from_changes_only_where_that_is_asked_for(registry: Registry) -> None:
