@@ -1,4 +1,4 @@
-"""`corpus`: material to train on."""
+"""`corpus`: songs to train on."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from lofigen_kit.plugins.registry import Registry
 
 MINUTES = 60.0
-app = typer.Typer(no_args_is_help=True, help="Make material to train on.")
-WorkerCount = Annotated[int, typer.Option("--workers", min=1, max=256, help="Processes.")]
+app = typer.Typer(no_args_is_help=True, help="Make songs to train on.")
+WorkerCount = Annotated[int, typer.Option("--workers", min=1, max=256, help="Number of processes.")]
 
 
 def register(root: typer.Typer) -> None:
@@ -38,20 +38,24 @@ def register(root: typer.Typer) -> None:
 def make(
     ctx: typer.Context,
     *,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="The folder of the corpus.")
+    ],
     minutes: Annotated[
         float | None,
-        typer.Option(min=0.1, help="How much audio, at least: 60, or all that --input holds."),
+        typer.Option(min=0.1, help="Minutes of audio, at least. [default: 60; with --input: all]"),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of what a source plays.")] = 0,
-    source: Annotated[str, typer.Option(help="Which source plays.")] = "beatmaker",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of what the source plays.")] = 0,
+    source: Annotated[str, typer.Option(help="The source that plays the songs.")] = "beatmaker",
     overrides: Overrides = None,
     input_folder: Annotated[
         Path | None,
-        typer.Option("--input", metavar="DIR", help="Recordings of your own, not a source."),
+        typer.Option(
+            "--input", metavar="DIR", help="Take your own recordings instead of a source."
+        ),
     ] = None,
     licence: Annotated[
-        str, typer.Option(help="Of the recordings: an SPDX name, such as CC0-1.0.")
+        str, typer.Option(help="Licence of the recordings: an SPDX name, such as CC0-1.0.")
     ] = "unknown",
     workers: WorkerCount = 1,
     as_json: Json = False,
@@ -59,24 +63,26 @@ def make(
 ) -> None:
     """Make a training corpus: songs at 8 kHz, their scores, and a manifest.
 
-    One that was stopped goes on where it was when the same is run again.
+    If it was stopped, the same command goes on where it was.
     """
     registry = load_registry(ctx)
-    crew = make_workers(ctx, workers)
+    processes = make_workers(ctx, workers)
     if input_folder:
         if overrides:
-            raise InputError("recordings have no fields", where="--set", remedy="leave it out")
+            raise InputError("recordings have no settings", where="--set", remedy="leave it out")
         manifest = _make_recorded_corpus(
             input_folder, output,
-            licence=licence, minutes=minutes, workers=crew, quiet=quiet or as_json,
+            licence=licence, minutes=minutes, workers=processes, quiet=quiet or as_json,
         )  # fmt: skip
     else:
         if licence != "unknown":
-            raise InputError("a source says itself under which licence it plays", where="--licence")
+            raise InputError(
+                "a source has its own licence", where="--licence", remedy="leave it out"
+            )
         player = make_source(registry, source, overrides or [])
         manifest = _render(
             player, output,
-            minutes=minutes or MINUTES, seed=seed, workers=crew, quiet=quiet or as_json,
+            minutes=minutes or MINUTES, seed=seed, workers=processes, quiet=quiet or as_json,
         )  # fmt: skip
     songs = len(manifest["songs"])
     show(
@@ -132,7 +138,7 @@ def _make_recorded_corpus(
 
         def report(_minutes: float, done: int, total: int) -> None:
             if bar:
-                bar("listening", done, total)
+                bar("analysing", done, total)
 
         return make_recordings_corpus(
             output, folder, licence=licence, minutes=minutes, workers=workers, progress=report

@@ -1,4 +1,4 @@
-"""`evaluate`: what a checkpoint is worth."""
+"""`evaluate`: how good a checkpoint is."""
 
 from __future__ import annotations
 
@@ -33,27 +33,31 @@ def register(root: typer.Typer) -> None:
 def evaluate(
     ctx: typer.Context,
     *,
-    model: Annotated[Path, typer.Argument(metavar="MODEL.safetensors")],
-    corpus: Annotated[Path, typer.Argument(metavar="CORPUS")],
-    split: Annotated[Literal["valid", "test"], typer.Option(help="Songs held out.")] = "test",
+    model: Annotated[Path, typer.Argument(metavar="MODEL.safetensors", help="The model.")],
+    corpus: Annotated[Path, typer.Argument(metavar="CORPUS", help="The corpus it was trained on.")],
+    split: Annotated[
+        Literal["valid", "test"], typer.Option(help="The held-out songs to use.")
+    ] = "test",
     songs: Annotated[
-        int, typer.Option(min=1, help="How many takes to play: song after song, round and round.")
+        int, typer.Option(min=1, help="Number of takes to play; the songs are played in turn.")
     ] = 20,
-    seconds: Annotated[float, typer.Option(min=1, help="How long to play each.")] = 60.0,
+    seconds: Annotated[float, typer.Option(min=1, help="Length of each take.")] = 60.0,
     sampler: Annotated[
-        str, typer.Option(help="A sampler's name, and its fields: narrowed,spread=0.01.")
+        str, typer.Option(help="A sampler and its fields: narrowed,spread=0.01.")
     ] = "narrowed",
-    seed: Annotated[int, typer.Option(min=0)] = 0,
-    threads: Annotated[int, typer.Option(min=1, help="Cores to use.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the sampling noise.")] = 0,
+    threads: Annotated[int, typer.Option(min=1, help="Number of CPU threads.")] = 1,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="DIR", help="Write JSON, CSV and plots in here."),
+        typer.Option(
+            "--output", "-o", metavar="DIR", help="Write JSON, CSV and plots into this folder."
+        ),
     ] = None,
     force: Force = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Judge a checkpoint on songs it never saw: what it predicts, plays and remembers."""
+    """Evaluate a checkpoint on held-out songs: how it predicts, how it plays, what it memorised."""
     import torch
 
     from lofigen_kit.evaluation import tables

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +12,13 @@ import typer
 
 from lofigen_kit.cli.common import Json, Quiet, align_columns, load_registry, progress_bar, show
 from lofigen_kit.cli.corpus import WorkerCount, make_source, make_workers
+from lofigen_kit.cli.settings import (
+    ConfigFile,
+    SettingOptions,
+    SettingOverrides,
+    collect,
+    make_command_type,
+)
 from lofigen_kit.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,12 +26,13 @@ if TYPE_CHECKING:
     from lofigen_kit.corpus.build import Workers
     from lofigen_kit.experiments.defects import Defect
     from lofigen_kit.experiments.materials import Material
-    from lofigen_kit.experiments.runs import ExperimentSettings, Kind, RunResult
+    from lofigen_kit.experiments.runs import Kind, RunResult
+    from lofigen_kit.experiments.settings import ExperimentSettings
     from lofigen_kit.nn.spec import Layers
 
 
 class DefectName(StrEnum):
-    """The defects for Typer, which knows no list of literals; what they do stands in training."""
+    """The defects for Typer, which takes no list of literals; `experiments.defects` has them."""
 
     MSE_AVERAGE = "mse-average"
     DOUBLE_SHIFT = "double-shift"
@@ -36,26 +44,49 @@ ARRANGED = {
     "piano": ("beatmaker-solo", ["part=keys"]),
     "drums": ("beatmaker-solo", ["part=drums"]),
 }
-"""The genres that the arranger plays where the user gives none: a source, and its fields."""
+"""The genres that a source plays where the user gives none: the source, and its fields."""
+
+
+def _load_defaults() -> Mapping[str, ExperimentSettings]:
+    from lofigen_kit.experiments.settings import ExperimentSettings
+
+    return {"": ExperimentSettings()}
+
+
+OPTIONS = SettingOptions(
+    _load_defaults,
+    shown={
+        "--steps": "steps",
+        "--batch": "batch",
+        "--window": "window",
+        "--learning-rate": "learning_rate",
+        "--seconds": "seconds",
+        "--seed": "seed",
+        "--threads": "threads",
+    },
+)
 
 app = typer.Typer(no_args_is_help=True, help="Repeat the reference's experiments.")
 
 Output = Annotated[
-    Path, typer.Option("--output", "-o", metavar="DIR", help="Empty, or to go on with.")
+    Path,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="DIR",
+        help="An empty folder, or that of an experiment to go on with.",
+    ),
 ]
 Defects = Annotated[
     list[DefectName] | None,
-    typer.Option("--defect", help="Show one of the reference's beside; may be repeated."),
+    typer.Option("--defect", help="Show a defect of the reference too; may be repeated."),
 ]
-Steps = Annotated[int, typer.Option(min=1, help="Updates of each network.")]
-Batch = Annotated[int, typer.Option(min=1, help="Windows in an update; the reference has 128.")]
-Window = Annotated[int, typer.Option(min=1, help="Frames of a window.")]
-Rate = Annotated[float, typer.Option("--learning-rate", min=0, help="Adam's peak rate.")]
-Seconds = Annotated[float, typer.Option(min=1, help="How long each network plays.")]
-Minutes = Annotated[float, typer.Option(min=0.1, help="How much the arranger plays, at least.")]
-Seed = Annotated[int, typer.Option(min=0)]
-Threads = Annotated[int, typer.Option(min=1, help="Cores to use.")]
-Licence = Annotated[str, typer.Option(help="Of recordings: an SPDX name, such as CC0-1.0.")]
+Minutes = Annotated[
+    float, typer.Option(min=0.1, help="Minutes that the arranger plays for each genre, at least.")
+]
+Licence = Annotated[
+    str, typer.Option(help="Licence of the recordings: an SPDX name, such as CC0-1.0.")
+]
 
 
 def register(root: typer.Typer) -> None:
@@ -63,27 +94,23 @@ def register(root: typer.Typer) -> None:
     root.add_typer(app, name="experiment")
 
 
-@app.command()
+@app.command(cls=make_command_type(OPTIONS))
 def layers(
     ctx: typer.Context,
     *,
     output: Output,
     corpus: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="A corpus, or recordings; else the arranger plays."),
+        typer.Option(metavar="DIR", help="A corpus or recordings; by default the arranger plays."),
     ] = None,
     model: Annotated[
-        list[str] | None, typer.Option(help="Which variants: conv4, conv6 and conv8.")
+        list[str] | None,
+        typer.Option(help="Which variant; may be repeated. [default: conv4, conv6 and conv8]"),
     ] = None,
     defect: Defects = None,
-    steps: Steps = 60,
-    batch: Batch = 1,
-    window: Window = 8192,
-    learning_rate: Rate = 3e-5,
-    seconds: Seconds = 10.0,
+    config: ConfigFile = None,
+    overrides: SettingOverrides = None,
     minutes: Minutes = 6.0,
-    seed: Seed = 0,
-    threads: Threads = 1,
     workers: WorkerCount = 1,
     licence: Licence = "unknown",
     as_json: Json = False,
@@ -91,25 +118,24 @@ def layers(
 ) -> None:
     """Train networks of 4, 6 and 8 layers on the same songs, measure them and let them play.
 
-    What is done is kept: run the same again to go on, or with another --defect to add to it.
+    Finished runs are kept: give the same command again to go on, or add another --defect.
     """
     from lofigen_kit.experiments.materials import Material
-    from lofigen_kit.experiments.runs import ExperimentSettings
 
     registry = load_registry(ctx)
     names = list(dict.fromkeys(model or ["conv4", "conv6", "conv8"]))
     variants = {name: cast("type[Model]", registry.find("model", name)).layers for name in names}
     origin = corpus or make_source(registry, *ARRANGED["lofi"])
     shared = Material(corpus.resolve().name if corpus else "lofi", origin, licence)
-    settings = ExperimentSettings(steps, batch, window, learning_rate, seconds, seed, threads)
     _run(
-        output, "layers", [(name, shape, shared) for name, shape in variants.items()], settings,
+        output, "layers", [(name, shape, shared) for name, shape in variants.items()],
+        _choose_settings(ctx, config, overrides),
         defects=_values(defect), minutes=minutes, workers=make_workers(ctx, workers),
         as_json=as_json, quiet=quiet,
     )  # fmt: skip
 
 
-@app.command()
+@app.command(cls=make_command_type(OPTIONS))
 def genres(
     ctx: typer.Context,
     *,
@@ -117,21 +143,16 @@ def genres(
         list[Path] | None,
         typer.Argument(
             metavar="[FOLDER]...",
-            help="One for each genre: recordings, or a corpus. By default the arranger plays "
-            "lofi, piano and drums.",
+            help="A folder for each genre: recordings, or a corpus. By default the arranger "
+            "plays lofi, piano and drums.",
         ),
     ] = None,
     output: Output,
-    model: Annotated[str, typer.Option(help="Which variant.")] = "conv4",
+    model: Annotated[str, typer.Option(help="Which variant: conv4, conv6 or conv8.")] = "conv4",
     defect: Defects = None,
-    steps: Steps = 60,
-    batch: Batch = 1,
-    window: Window = 8192,
-    learning_rate: Rate = 3e-5,
-    seconds: Seconds = 10.0,
+    config: ConfigFile = None,
+    overrides: SettingOverrides = None,
     minutes: Minutes = 6.0,
-    seed: Seed = 0,
-    threads: Threads = 1,
     workers: WorkerCount = 1,
     licence: Licence = "unknown",
     as_json: Json = False,
@@ -139,10 +160,9 @@ def genres(
 ) -> None:
     """Train one fresh network for each genre, measure it on its own genre and let it play.
 
-    What is done is kept: run the same again to go on, or with another --defect to add to it.
+    Finished runs are kept: give the same command again to go on, or add another --defect.
     """
     from lofigen_kit.experiments.materials import Material
-    from lofigen_kit.experiments.runs import ExperimentSettings
 
     registry = load_registry(ctx)
     variant = cast("type[Model]", registry.find("model", model))
@@ -151,12 +171,23 @@ def genres(
         raise InputError("two of the folders have the same name", remedy="rename one")
     if not materials:
         materials = [Material(name, make_source(registry, *ARRANGED[name])) for name in ARRANGED]
-    settings = ExperimentSettings(steps, batch, window, learning_rate, seconds, seed, threads)
     _run(
-        output, "genres", [(each.name, variant.layers, each) for each in materials], settings,
+        output, "genres", [(each.name, variant.layers, each) for each in materials],
+        _choose_settings(ctx, config, overrides),
         defects=_values(defect), minutes=minutes, workers=make_workers(ctx, workers),
         as_json=as_json, quiet=quiet,
     )  # fmt: skip
+
+
+def _choose_settings(
+    ctx: typer.Context, config: Path | None, overrides: list[str] | None
+) -> ExperimentSettings:
+    """Return the settings: options over `--set`, `--set` over `--config`, that over defaults."""
+    from lofigen_kit.experiments.settings import ExperimentSettings
+    from lofigen_kit.preset.settings import make_settings
+
+    given = collect(ctx, config, overrides)
+    return make_settings(ExperimentSettings, asdict(ExperimentSettings()), given)
 
 
 def _values(defects: list[DefectName] | None) -> list[Defect]:
@@ -179,7 +210,7 @@ def _run(
     import torch
 
     from lofigen_kit.experiments import materials, report, runs
-    from lofigen_kit.training.loop import TrainingProgress
+    from lofigen_kit.training.callbacks import TrainingProgress
 
     torch.set_num_threads(settings.threads)
     compared = {name: {"layers": shape, **each.arguments} for name, shape, each in plan}

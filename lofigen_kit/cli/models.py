@@ -1,4 +1,4 @@
-"""`models`: the trained networks at hand."""
+"""`models`: the trained networks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lofigen_kit.errors import CheckpointError
 if TYPE_CHECKING:
     from lofigen_kit.nn.checkpoint import Network
 
-app = typer.Typer(no_args_is_help=True, help="See the trained networks at hand.")
+app = typer.Typer(no_args_is_help=True, help="List and describe trained networks.")
 
 
 def register(root: typer.Typer) -> None:
@@ -31,17 +31,17 @@ def list_(as_json: Json = False, quiet: Quiet = False) -> None:
         for name, path in list_checkpoints().items()
     }
     rows = [[name, f"{facts['bytes'] / 1e6:.1f} MB"] for name, facts in found.items()]
-    lines = align_columns(rows) or ["none is bundled: name your own by its path"]
+    lines = align_columns(rows) or ["none is bundled: give the path of your own"]
     show(found, lines, as_json=as_json, quiet=quiet)
 
 
 @app.command("show")
 def show_(
-    name: Annotated[str, typer.Argument(help="A bundled name, or a path to .safetensors.")],
+    name: Annotated[str, typer.Argument(help="A bundled model, or a .safetensors file.")],
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Check a checkpoint and show its shape, licence and training."""
+    """Check a checkpoint and print its shape, licence and training."""
     from lofigen_kit.nn import checkpoint
 
     facts = _facts(checkpoint.load(find(name)))
@@ -51,17 +51,17 @@ def show_(
 
 @app.command("card")
 def card_(
-    name: Annotated[str, typer.Argument(help="A bundled name, or a path to .safetensors.")],
+    name: Annotated[str, typer.Argument(help="A bundled model, or a .safetensors file.")],
     *,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE.md", help="Write it here.")
+        Path | None, typer.Option("--output", "-o", metavar="FILE.md", help="Write into this file.")
     ] = None,
     evaluation: Annotated[
         Path | None,
-        typer.Option(metavar="JSON", help="What `evaluate --output` wrote of this model."),
+        typer.Option(metavar="JSON", help="The evaluate.json that `evaluate --output` wrote."),
     ] = None,
     corpus: Annotated[
-        Path | None, typer.Option(metavar="CORPUS", help="What it was trained on.")
+        Path | None, typer.Option(metavar="CORPUS", help="The corpus it was trained on.")
     ] = None,
     force: Force = False,
 ) -> None:
@@ -90,7 +90,7 @@ def card_(
 
 
 def find(name: str) -> Path:
-    """Return the file of a bundled checkpoint, or the one that the user named."""
+    """Return the file of a bundled checkpoint, or the user's own file."""
     from lofigen_kit.nn.variant import CHECKPOINT_SUFFIX, list_checkpoints
     from lofigen_kit.plugins.registry import did_you_mean
 

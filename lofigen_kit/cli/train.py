@@ -2,348 +2,274 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lofigen_kit.cli.common import Json, Quiet, load_registry, progress_bar, show, warn
-from lofigen_kit.errors import InputError, StoppedError
+from lofigen_kit.cli.settings import (
+    ConfigFile,
+    PrintConfig,
+    SettingOptions,
+    SettingOverrides,
+    collect,
+    make_command_type,
+)
+from lofigen_kit.errors import InputError, PluginError, StoppedError
 
 if TYPE_CHECKING:
-    from lofigen_kit.components.contracts import Model
-    from lofigen_kit.corpus.songs import SplitOrder
-    from lofigen_kit.nn.checkpoint import Network
-    from lofigen_kit.nn.fftconv import Method
+    from lofigen_kit.corpus.songs import Song
     from lofigen_kit.nn.spec import NetworkSpec
     from lofigen_kit.plugins.registry import Registry
-    from lofigen_kit.training.config import TrainingConfig
-    from lofigen_kit.training.loop import Precision, TrainingProgress
-    from lofigen_kit.training.state import TrainingState
+    from lofigen_kit.preset.yaml_loader import Document
+    from lofigen_kit.training.callbacks import Callbacks, TrainingProgress
+    from lofigen_kit.training.distributed import DistributedContext
+    from lofigen_kit.training.hardware import Hardware
+    from lofigen_kit.training.origin import Origin
+    from lofigen_kit.training.settings import TrainSettings
 
-Head = Literal["mol", "mulaw", "mse"]
-Scalars = Callable[[int, dict[str, float]], None]
+TITLE = (
+    "Settings of `lofigen-kit train`. Change what you like and give the file with --config; what "
+    "you leave out has its default."
+)
+
+
+def _load_defaults() -> Mapping[str, TrainSettings]:
+    from lofigen_kit.training.settings import make_default_settings
+
+    return {"": make_default_settings("mol"), "mse": make_default_settings("mse")}
+
+
+OPTIONS = SettingOptions(
+    _load_defaults,
+    shown={
+        "--model": "model",
+        "--head": "head",
+        "--steps": "steps",
+        "--batch": "batch",
+        "--seed": "seed",
+        "--device": "device",
+        "--licence": "licence",
+    },
+    hidden={
+        "--mixtures": "mixtures",
+        "--guide/--no-guide": "guide",
+        "--split": "split",
+        "--window": "window",
+        "--learning-rate": "learning_rate",
+        "--most-error": "noise_max",
+        "--last-error": "noise_final",
+        "--guide-dropout": "guide_dropout",
+        "--rehearse-every": "self_play_every",
+        "--rehearse-from": "self_play_from",
+        "--rehearsal-spread": "self_play_spread",
+        "--validate-every": "validate_every",
+        "--precision": "precision",
+        "--convolution": "convolution",
+        "--threads": "threads",
+        "--save-every": "save_every_s",
+        "--tensorboard": "tensorboard",
+        "--energy": "energy_country",
+    },
+)
 
 
 def register(root: typer.Typer) -> None:
     """Add the command."""
-    root.command()(train)
+    root.command(cls=make_command_type(OPTIONS))(train)
 
 
 def train(
     ctx: typer.Context,
     *,
-    corpus: Annotated[Path, typer.Argument(metavar="CORPUS", help="A folder of `corpus make`.")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="MODEL.safetensors")],
+    corpus: Annotated[
+        Path | None, typer.Argument(metavar="CORPUS", help="A folder made by `corpus make`.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="MODEL.safetensors", help="The model to write."),
+    ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on where MODEL's training stopped, bit for bit.")
+        bool,
+        typer.Option("--resume", help="Go on with the stopped training of MODEL, bit for bit."),
     ] = False,
     start: Annotated[
         Path | None,
         typer.Option(
             "--from",
             metavar="MODEL",
-            help="Begin with this model; a deeper --model puts new layers into it.",
+            help="Begin with the weights of this model; a deeper --model adds layers to it.",
         ),
     ] = None,
-    model: Annotated[
-        str | None, typer.Option(help="Which variant: conv4, conv6 or conv8. [default: conv4]")
-    ] = None,
-    head: Annotated[
-        Head | None,
-        typer.Option(
-            help="What the network says of a sample: a mixture, 256 levels, or, as LofiGen does, "
-            "its mean. [default: mol]"
-        ),
-    ] = None,
-    mixtures: Annotated[
-        int | None, typer.Option(min=1, max=64, help="Logistics of a mol head. [default: 10]")
-    ] = None,
-    guide: Annotated[
-        bool | None,
-        typer.Option("--guide/--no-guide", help="Follow the scores. [default: yes; mse: no]"),
-    ] = None,
-    split: Annotated[
-        Literal["groups", "reference"] | None,
-        typer.Option(
-            help="Hold out whole progressions, or, as LofiGen does, 20 and 10 % at the end of the "
-            "time. [default: groups; mse: reference]"
-        ),
-    ] = None,
-    steps: Annotated[int | None, typer.Option(help="Updates. [default: 10000]")] = None,
-    batch: Annotated[
-        int | None, typer.Option(help="Crops in an update. [default: 8; mse: 128]")
-    ] = None,
-    window: Annotated[
-        int | None,
-        typer.Option(help="Frames of a crop that are judged. [default: 4096; mse: 8192]"),
-    ] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(help="Adam's peak rate. [default: 0.001; mse: 1e-05]")
-    ] = None,
-    most_error: Annotated[
-        float | None,
-        typer.Option(
-            help="Largest level of the noise and tones laid upon what it hears. "
-            "[default: 0.15; mse: 0]"
-        ),
-    ] = None,
-    guide_dropout: Annotated[
-        float | None,
-        typer.Option(help="Share of crops without a guide, to play without scores. [default: 0]"),
-    ] = None,
-    last_error: Annotated[
-        float | None,
-        typer.Option(help="What that falls to once it rehearses. [default: 0.005]"),
-    ] = None,
-    rehearse_every: Annotated[
-        int | None,
-        typer.Option(
-            help="Updates between rounds of learning from its own playing. [default: 250; mse: 0]"
-        ),
-    ] = None,
-    rehearse_from: Annotated[
-        float | None,
-        typer.Option(help="Share of the updates before the first such round. [default: 0.5]"),
-    ] = None,
-    rehearsal_spread: Annotated[
-        float | None,
-        typer.Option(help="How widely it draws then, of its own distribution. [default: 0.1]"),
-    ] = None,
-    validate_every: Annotated[
-        int | None,
-        typer.Option(help="Updates between judgements; 0 is never. [default: 1000]"),
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="[default: 0]")] = None,
-    licence: Annotated[
-        str | None, typer.Option(help="The licence of the weights. [default: CC0-1.0]")
-    ] = None,
-    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option()] = "auto",
-    precision: Annotated[
-        Literal["auto", "float32", "bf16"], typer.Option(help="auto is bf16 on CUDA alone.")
-    ] = "auto",
-    convolution: Annotated[
-        str,
-        typer.Option(
-            metavar="HOW",
-            help="fft, direct, auto (measured at the start), or one for each layer: direct,fft.",
-        ),
-    ] = "auto",
-    threads: Annotated[int, typer.Option(min=1, help="Cores to use.")] = 1,
-    save_every: Annotated[
-        float, typer.Option(min=0, help="Seconds between two checkpoints.")
-    ] = 300.0,
-    tensorboard: Annotated[
-        bool, typer.Option("--tensorboard", help="Write what TensorBoard shows.")
-    ] = False,
-    energy: Annotated[
-        str | None, typer.Option(metavar="COUNTRY", help="Estimate energy and CO2: DEU, USA.")
-    ] = None,
+    config: ConfigFile = None,
+    overrides: SettingOverrides = None,
+    print_config: PrintConfig = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the model.")] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Train a network on a corpus; a checkpoint is written every five minutes and at the end.
 
-    Ctrl-C stops it so that --resume goes on. Several processes share the work under torchrun.
+    Ctrl-C stops it; --resume goes on. Several processes share the work under torchrun.
+
+    --print-config lists every setting. Of a setting that is given more than once, an option counts
+    before --set, --set before --config, and --config before the default, which depends on --head.
     """
-    import torch
+    from lofigen_kit.training.config import FIELD_NAMES
+    from lofigen_kit.training.origin import check_output, find_origin
+    from lofigen_kit.training.settings import choose_settings
 
-    from lofigen_kit.corpus.songs import describe, read_songs
-    from lofigen_kit.nn.deepen import deepen
-    from lofigen_kit.runtime.device import choose_device
-    from lofigen_kit.training import state as states
-    from lofigen_kit.training.distributed import join_processes
-    from lofigen_kit.training.loop import Callbacks, Hardware
-    from lofigen_kit.training.loop import train as run
-
-    _check_place(output, resume=resume, force=force)
-    torch.set_num_threads(threads)
-    place = choose_device(device)
-    known = states.read(states.get_state_path(output)) if resume else None
-    wanted = _NetworkRequest(model=model, head=head, mixtures=mixtures, guide=guide)
-    sheet = describe(corpus)
-    begun = _load(start)
-    order = _split_order(split, wanted, known.facts if known else begun.facts if begun else None)
-    songs = read_songs(corpus, "train", order=order)
-    held_out = read_songs(corpus, "valid", order=order)
-    if not songs:
-        raise InputError("no song to train on", where=corpus, remedy="make a larger corpus")
-    spec = _spec(load_registry(ctx), wanted, songs, begun, known)
-    changes = {
-        "steps": steps,
-        "batch": batch,
-        "window": window,
-        "learning_rate": learning_rate,
-        "most_error": most_error,
-        "guide_dropout": guide_dropout,
-        "last_error": last_error,
-        "rehearse_every": rehearse_every,
-        "rehearse_from": rehearse_from,
-        "rehearsal_spread": rehearsal_spread,
-        "validate_every": validate_every,
-        "seed": seed,
-    }
-    recipe = _make_config(spec.head, changes, known)
-    facts: dict[str, Any] = {"corpus_sha256": sheet["sha256"], "corpus": sheet, "split": order}
-    if licence or not known:
-        facts["licence"] = licence or "CC0-1.0"
-    if begun:
-        facts["from"] = {"sha256": begun.sha256, **begun.facts}
-        if begun.spec != spec:
-            begun = deepen(begun, spec, seed=recipe.seed)
-    with (
-        join_processes(place) as ranks,
-        _show_training_progress(quiet or as_json, ranks.is_first) as bar,
-    ):
-        speaks = ranks.is_first
-        hardware = Hardware(
-            device=place,
-            precision=_precision(precision, place),
-            convolution=_methods(convolution, spec),
-            ranks=ranks,
+    if output and not print_config:
+        check_output(output, resume=resume, force=force)
+    given = collect(ctx, config, overrides, FIELD_NAMES)
+    origin = find_origin(_need_output(output) if resume else None, start)
+    settings = choose_settings(given, spec=origin.spec, config=origin.config, facts=origin.facts)
+    if print_config:
+        _print_settings(settings, as_json=as_json)
+        return
+    if not corpus:
+        raise InputError(
+            "no corpus is given", where="train", remedy="make one with `lofigen-kit corpus make`"
         )
-        watchers = Callbacks(
-            progress=bar,
-            scalars=_scalars(output) if tensorboard and speaks else None,
-            energy=_energy(energy) if speaks else None,
-        )
-        try:
-            facts = run(
-                spec, songs, recipe, output, facts=facts, valid=held_out, start=begun,
-                resume=resume, save_every_s=save_every, hardware=hardware, callbacks=watchers,
-            )  # fmt: skip
-        except StoppedError as stopped:
-            command = f"lofigen-kit train {corpus} -o {output} --resume"
-            raise StoppedError(
-                stopped.message, signal=stopped.signal, remedy=f"go on with `{command}`"
-            ) from None
+    request = _Request(corpus, _need_output(output), settings, given, origin)
+    job = _prepare(load_registry(ctx), request)
+    facts, is_first = _run(request, job, quiet=quiet or as_json)
     line = f"{output}  loss {facts['loss']:.4f} after {facts['steps']} steps"
-    show(facts, [line], as_json=as_json and speaks, quiet=quiet or not speaks)
+    show(facts, [line], as_json=as_json and is_first, quiet=quiet or not is_first)
+
+
+def _need_output(output: Path | None) -> Path:
+    if output is None:
+        raise InputError("no model is named", where="train", remedy="add `-o NAME.safetensors`")
+    return output
+
+
+def _print_settings(settings: TrainSettings, *, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from lofigen_kit.preset.settings import format_settings
+
+    text = format_settings(settings, title=TITLE)
+    show(asdict(settings), [text.rstrip()], as_json=as_json)
 
 
 @dataclass(frozen=True)
-class _NetworkRequest:
-    """What was asked of the network; None is the default, or what it was."""
+class _Request:
+    """What is asked for."""
 
-    model: str | None
-    head: Head | None
-    mixtures: int | None
-    guide: bool | None
-
-    @property
-    def follows_scores(self) -> bool:
-        return self.head != "mse" if self.guide is None else self.guide
+    corpus: Path
+    output: Path
+    settings: TrainSettings
+    given: Document
+    origin: Origin
 
 
-def _check_place(output: Path, *, resume: bool, force: bool) -> None:
-    """Refuse a name or a place before anything slow is done."""
-    from lofigen_kit.runtime.files import check_free
-    from lofigen_kit.training.state import get_state_path
+@dataclass(frozen=True)
+class _Job:
+    """What is trained, on which songs, and what is known of them."""
 
-    if output.suffix != ".safetensors":
-        raise InputError("a model's name ends in .safetensors", where=output)
-    check_free(output, force=force or resume)
-    if get_state_path(output).exists() and not (resume or force):
-        raise InputError(
-            "a training was begun here and not finished",
-            where=output,
-            remedy="go on with --resume, or begin anew with --force",
-        )
+    spec: NetworkSpec
+    songs: list[Song]
+    held_out: list[Song]
+    facts: dict[str, Any]
 
 
-def _split_order(
-    asked: SplitOrder | None, wanted: _NetworkRequest, before: dict[str, Any] | None
-) -> SplitOrder:
-    """Return what was asked for, or what was used before, or what fits the head."""
-    if asked:
-        return asked
-    if before is not None:
-        return "reference" if before.get("split") == "reference" else "groups"
-    return "reference" if wanted.head == "mse" and not wanted.follows_scores else "groups"
+def _prepare(registry: Registry, request: _Request) -> _Job:
+    """Read the songs, and choose the network that learns them."""
+    from lofigen_kit.corpus.songs import describe, read_songs
+    from lofigen_kit.training.origin import choose_spec
+
+    corpus, settings, origin = request.corpus, request.settings, request.origin
+    sheet = describe(corpus)
+    songs = read_songs(corpus, "train", order=settings.split)
+    held_out = read_songs(corpus, "valid", order=settings.split)
+    if not songs:
+        raise InputError("no song to train on", where=corpus, remedy="make a larger corpus")
+    try:
+        spec = choose_spec(registry, songs, settings, request.given.data, origin.spec)
+    except PluginError as error:  # an unknown model
+        place = request.given.place(("model",))
+        raise InputError(error.message, where=place, remedy=error.remedy) from None
+    facts = {"corpus_sha256": sheet["sha256"], "corpus": sheet, "split": settings.split}
+    if "licence" in request.given.data or not origin.state:
+        facts["licence"] = settings.licence
+    if origin.start:
+        facts["from"] = {"sha256": origin.start.sha256, **origin.start.facts}
+    return _Job(spec, songs, held_out, facts)
 
 
-def _load(path: Path | None) -> Network | None:
-    from lofigen_kit.nn.checkpoint import load
+def _run(request: _Request, job: _Job, *, quiet: bool) -> tuple[dict[str, Any], bool]:
+    """Train; return the checkpoint's facts, and whether this process is the first."""
+    import torch
 
-    return load(path) if path else None
+    from lofigen_kit.runtime.device import choose_device
+    from lofigen_kit.training.distributed import join_processes
+    from lofigen_kit.training.loop import train as run
+    from lofigen_kit.training.origin import load_start
 
-
-def _spec(
-    registry: Registry,
-    wanted: _NetworkRequest,
-    songs: Any,
-    begun: Network | None,
-    known: TrainingState | None,
-) -> NetworkSpec:
-    """Return the network's shape: a begun model's, a state's, or what was asked for."""
-    from lofigen_kit.music.conditioning import channel_names
-    from lofigen_kit.nn.spec import NetworkSpec, make_stack_spec
-
-    found = begun.spec if begun else None
-    if known and not found:
+    settings, output = request.settings, request.output
+    torch.set_num_threads(settings.threads)
+    device = choose_device(settings.device)
+    config = settings.training_config
+    start = load_start(request.origin, job.spec, seed=config.seed)
+    with (
+        join_processes(device) as processes,
+        _show_training_progress(quiet=quiet or not processes.is_first) as bar,
+    ):
+        hardware = _choose_hardware(request, job.spec, device, processes)
+        callbacks = _make_callbacks(settings, output, bar) if processes.is_first else None
         try:
-            found = NetworkSpec.model_validate(known.about.get("spec"))
-        except ValueError:
-            raise InputError("the state names no usable network") from None
-    head = wanted.head or (found.head if found else "mol")
-    if found and wanted == _NetworkRequest(None, None, None, None):
-        return found
-    names = channel_names(song.score for song in songs)
-    guide = wanted.follows_scores if wanted.guide is not None or not found else bool(found.guide)
-    layers = cast("type[Model]", registry.find("model", wanted.model or "conv4")).layers
-    if found and not wanted.model:
-        layers = tuple((n.in_channels, n.out_channels, n.kernel) for n in found.layers)
-    return make_stack_spec(
-        layers,
-        head=head,
-        mixtures=wanted.mixtures or (found.mixtures if found else 10),
-        guide=(found.guide if found and found.guide else names) if guide else (),
+            facts = run(
+                job.spec, job.songs, config, output, facts=job.facts, valid=job.held_out,
+                start=start, resume=request.origin.state is not None,
+                save_every_s=settings.save_every_s, hardware=hardware, callbacks=callbacks,
+            )  # fmt: skip
+        except StoppedError as stopped:
+            command = f"lofigen-kit train {request.corpus} -o {output} --resume"
+            raise StoppedError(
+                stopped.message, signal=stopped.signal, remedy=f"go on with `{command}`"
+            ) from None
+    return facts, processes.is_first
+
+
+def _choose_hardware(
+    request: _Request, spec: NetworkSpec, device: str, processes: DistributedContext
+) -> Hardware:
+    from lofigen_kit.training.hardware import Hardware, choose_precision, parse_convolution
+
+    settings, place = request.settings, request.given.place
+    return Hardware(
+        device=device,
+        precision=choose_precision(settings.precision, device, where=place(("precision",))),
+        convolution=parse_convolution(
+            settings.convolution, len(spec.layers), where=place(("convolution",))
+        ),
+        processes=processes,
     )
 
 
-def _make_config(
-    head: Head, changes: dict[str, Any], known: TrainingState | None
-) -> TrainingConfig:
-    """Return what was asked for, the rest being as it was, or by default."""
-    from lofigen_kit.training.config import from_json, make_default_config, override_config
+def _make_callbacks(
+    settings: TrainSettings, output: Path, progress: Callable[[TrainingProgress], None] | None
+) -> Callbacks:
+    from lofigen_kit.training.callbacks import Callbacks
+    from lofigen_kit.training.energy import start_meter
+    from lofigen_kit.training.tensorboard import start_logging
 
-    base = from_json(known.about.get("recipe") or {}) if known else make_default_config(head)
-    return override_config(base, {k: v for k, v in changes.items() if v is not None})
-
-
-def _precision(asked: Literal["auto", "float32", "bf16"], device: str) -> Precision:
-    if asked == "bf16" and device != "cuda":
-        raise InputError("bf16 is for CUDA alone", where="--precision")
-    if asked == "auto":
-        return "bf16" if device == "cuda" else "float32"
-    return asked
-
-
-def _methods(text: str, spec: NetworkSpec) -> list[Method] | Literal["auto"]:
-    """Read `auto`, one method for all layers, or one for each."""
-    if text == "auto":
-        return "auto"
-    methods = text.split(",")
-    if len(methods) == 1:
-        methods *= len(spec.layers)
-    if len(methods) != len(spec.layers) or not set(methods) <= {"fft", "direct"}:
-        raise InputError(
-            f"{text!r} is neither auto, fft or direct, nor one of these for each layer",
-            where="--convolution",
-        )
-    return cast("list[Method]", methods)
+    scalars = start_logging(output) if settings.tensorboard else None
+    if settings.tensorboard and not scalars:
+        warn("TensorBoard is not installed: pip install 'lofigen-kit[tensorboard]'")
+    country = settings.energy_country
+    return Callbacks(progress, scalars, start_meter(country) if country else None)
 
 
 @contextmanager
-def _show_training_progress(
-    quiet: bool, speaks: bool
-) -> Iterator[Callable[[TrainingProgress], None] | None]:
-    """Show how far it is: loss, samples a second, and the time left."""
-    with progress_bar(quiet=quiet or not speaks) as bar:
+def _show_training_progress(*, quiet: bool) -> Iterator[Callable[[TrainingProgress], None] | None]:
+    """Show loss, samples a second, and the time left."""
+    with progress_bar(quiet=quiet) as bar:
 
         def report(now: TrainingProgress) -> None:
             if bar and now.stage == "training":
@@ -352,27 +278,3 @@ def _show_training_progress(
                 bar(now.stage, now.step, now.steps)
 
         yield report if bar else None
-
-
-def _scalars(output: Path) -> Scalars | None:
-    """Return what writes for TensorBoard, or say in one line that it is not there."""
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        warn("no TensorBoard here: pip install 'lofigen-kit[tensorboard]'")
-        return None
-    folder = output.with_name(f"{output.stem}_training") / "tensorboard"
-    writer = SummaryWriter(str(folder))
-
-    def write(step: int, numbers: dict[str, float]) -> None:
-        for name, number in numbers.items():
-            writer.add_scalar(name, number, step)
-        writer.flush()
-
-    return write
-
-
-def _energy(country: str | None) -> Callable[[], dict[str, Any]] | None:
-    from lofigen_kit.training.energy import start_meter
-
-    return start_meter(country) if country else None

@@ -107,7 +107,7 @@ class Component(BaseModel, ABC):
     ) -> dict[str, Any]:
         """Return the JSON Schema, with the docstring's description of each parameter."""
         schema = handler.resolve_ref_schema(handler(core))
-        descriptions = _read_attribute_docs(cls)
+        descriptions = read_attribute_docs(cls)
         for name, field_schema in schema["properties"].items():
             if name in descriptions:
                 field_schema.setdefault("description", descriptions[name])
@@ -117,13 +117,12 @@ class Component(BaseModel, ABC):
 _ATTRIBUTE = re.compile(r"^    (\w+): (.+(?:\n {5,}.+)*)", re.MULTILINE)
 
 
-def _read_attribute_docs(cls: type[Component]) -> dict[str, str]:
+def read_attribute_docs(cls: type) -> dict[str, str]:
     """Return the texts under `Attributes:` in the docstrings of a class and its bases, by name."""
     descriptions: dict[str, str] = {}
     for base in reversed(cls.__mro__):
-        if issubclass(base, Component):
-            _, _, attributes = inspect.cleandoc(base.__doc__ or "").partition("\nAttributes:\n")
-            descriptions |= {
-                name: " ".join(text.split()) for name, text in _ATTRIBUTE.findall(attributes)
-            }
+        _, _, attributes = inspect.cleandoc(base.__doc__ or "").partition("\nAttributes:\n")
+        descriptions |= {
+            name: " ".join(text.split()) for name, text in _ATTRIBUTE.findall(attributes)
+        }
     return descriptions

@@ -1,1 +1,1 @@
-"""What a network learns from: songs with their scores, arranged or recorded, and crops of them."""
+"""Training data: songs with their scores, rendered or recorded, and crops of them."""

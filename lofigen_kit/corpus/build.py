@@ -1,10 +1,10 @@
-"""Making a corpus in parallel, so that it can be killed at any time and goes on where it was.
+"""Making a corpus in parallel processes; it may be killed at any time and goes on where it was.
 
-A corpus is made by jobs, numbered from 0; each writes its songs and says what they are. The parent
-alone writes the ledger, `unfinished.jsonl`: what the corpus is made from, then one line for each
-job that is done. Songs appear whole or not at all, the manifest comes last, and then the ledger
-goes. What a job makes depends on its number alone, so that neither the number of workers nor a
-kill changes a bit.
+A corpus is made by jobs, numbered from 0; each writes its songs and returns their entries. Only the
+parent process writes the ledger, `unfinished.jsonl`: what the corpus is made from, then one line
+for each finished job. Songs appear whole or not at all. The manifest is written last, and then the
+ledger is removed. What a job makes depends on its number alone, so neither the number of workers
+nor a kill changes a bit.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ from lofigen_kit.runtime.workers import make_pool
 LEDGER = "unfinished.jsonl"
 MANIFEST = "manifest.json"
 JOBS_PER_WORKER = 2
-"""Jobs in the queue for each worker: one at work and one waiting."""
+"""Jobs in the queue for each worker: one that runs and one that waits."""
 
 SongEntries = list[dict[str, Any]]
 SongJob = Callable[[Path, int], SongEntries]
 """Writes the songs of one number into a folder, and returns their entries: `file`, `sha256`, more.
 
-An entry without a file says why there is none; it is kept in the ledger as the others are."""
+An entry without a file says why there is none; the ledger keeps it too."""
 
 
 @dataclass(frozen=True)
 class Workers:
-    """Who does the jobs.
+    """The processes that do the jobs.
 
     Attributes:
-        count: Processes; 1 is this one alone.
-        plugin_dir: The user's plugins, which each process loads; None is what the environment says.
+        count: Number of processes; 1 is this process alone.
+        plugin_dir: The user's plugins, which each process loads; None is that of the environment.
     """
 
     count: int = 1
@@ -64,17 +64,18 @@ def assemble(
     """Do jobs in the order of their numbers until there is enough, and return what they made.
 
     Args:
-        folder: Empty or missing, or where the same was begun.
-        job: The work, which can be pickled if there are several workers.
-        arguments: What the corpus is made from, as plain data; a begun one goes on if it agrees.
-        is_enough: Told the songs of jobs 0 to n; asked before each job.
-        jobs: How many there are, if there is an end to them.
-        workers: Who does them; by default this process.
-        progress: Told the same after each job.
+        folder: An empty or missing folder, or that of the same corpus, unfinished.
+        job: The work; it can be pickled if there are several workers.
+        arguments: What the corpus is made from, as plain data; an unfinished corpus goes on if
+            they are the same.
+        is_enough: Called before each job with the songs of the jobs so far.
+        jobs: Number of jobs; None is without an end.
+        workers: The processes; by default this process alone.
+        progress: Called after each job with the songs of the jobs so far.
 
     Raises:
         InputError: where the folder holds something else.
-        RenderError: if a worker dies; what is done stays done.
+        RenderError: if a worker dies; finished jobs are kept.
     """
     workers = workers or Workers()
     begun = _begin(folder, arguments)
@@ -82,8 +83,8 @@ def assemble(
     with ExitStack() as stack:
         do: Callable[[int], SongEntries] = partial(job, folder)
         if workers.count > 1:
-            workshop = stack.enter_context(_pool(workers, folder))
-            do = _PrefetchingJob(workshop, do, JOBS_PER_WORKER * workers.count, jobs, begun)
+            pool = stack.enter_context(_pool(workers, folder))
+            do = _PrefetchingJob(pool, do, JOBS_PER_WORKER * workers.count, jobs, begun)
         ledger = stack.enter_context((folder / LEDGER).open("a"))
         while not is_enough(made):
             number = len(made)
@@ -99,13 +100,13 @@ def assemble(
 
 
 def finish(folder: Path, manifest: dict[str, Any]) -> None:
-    """Write the manifest, and with it end the work."""
+    """Write the manifest, which ends the work."""
     write_atomic(folder / MANIFEST, json.dumps(manifest, indent=1).encode())
     (folder / LEDGER).unlink(missing_ok=True)
 
 
 def _begin(folder: Path, arguments: dict[str, Any]) -> dict[int, SongEntries]:
-    """Return the jobs that are done already, by number, in a folder that now has a ledger.
+    """Return the finished jobs by number, in a folder that now has a ledger.
 
     Raises:
         InputError: where the folder holds something else, or cannot be written to.
@@ -124,7 +125,7 @@ def _begin(folder: Path, arguments: dict[str, Any]) -> dict[int, SongEntries]:
             raise InputError(
                 "the folder holds the beginning of another corpus",
                 where=folder,
-                remedy="give the options that it was begun with, or choose another folder",
+                remedy="give the options that it was started with, or choose another folder",
             )
         done = {
             record["job"]: record["songs"]
@@ -141,7 +142,7 @@ def _line(record: dict[str, Any]) -> str:
 
 
 def _parse_job_record(line: str) -> dict[str, Any]:
-    """Return a job's record, or nothing where a kill tore its line."""
+    """Return the record of a job, or an empty one where a kill cut its line."""
     try:
         record = json.loads(line)
     except ValueError:
@@ -150,7 +151,7 @@ def _parse_job_record(line: str) -> dict[str, Any]:
 
 
 def _is_whole(folder: Path, songs: SongEntries) -> bool:
-    """Return whether every song that a job made is there, and as it was made."""
+    """Return whether every song that a job made is there and unchanged."""
     try:
         return all(
             (folder / song["file"]).with_suffix(".json").is_file()
@@ -163,14 +164,14 @@ def _is_whole(folder: Path, songs: SongEntries) -> bool:
 
 
 class _PrefetchingJob:
-    """Does a job in a pool, and has the next ones begun by then.
+    """Does a job in a pool, and starts the next ones meanwhile.
 
     Args:
-        pool: Who works.
-        job: What, by number.
-        ahead: How many are under way.
-        jobs: How many there are; None for no end.
-        begun: Those that need not be done.
+        pool: The worker processes.
+        job: The work, by number.
+        ahead: Number of jobs that run or wait at once.
+        jobs: Number of all jobs; None is without an end.
+        begun: Numbers of the jobs that are finished already.
     """
 
     def __init__(
@@ -200,21 +201,21 @@ def _pool(workers: Workers, folder: Path) -> Iterator[ProcessPoolExecutor]:
     Raises:
         RenderError: if one of them dies.
     """
-    workshop = make_pool(workers.count, load_plugins, (workers.plugin_dir,))
+    pool = make_pool(workers.count, load_plugins, (workers.plugin_dir,))
     try:
-        yield workshop
+        yield pool
     except BrokenProcessPool:
         raise RenderError(
             "a worker died",
             where=folder,
-            remedy="run the same again: it goes on where it was; take fewer --workers",
+            remedy="run the same again, which goes on where it was, with fewer --workers",
         ) from None
     finally:
-        workshop.shutdown(cancel_futures=True)
+        pool.shutdown(cancel_futures=True)
 
 
 def _remove_others(folder: Path, made: list[SongEntries]) -> None:
-    """Remove what workers made ahead and nobody needs."""
+    """Remove what workers made in advance and is not needed."""
     kept = {Path(song["file"]).stem for songs in made for song in songs if "file" in song}
     for path in folder.iterdir():
         if path.suffix in (".flac", ".json") and path.stem not in kept | {"manifest"}:

@@ -16,7 +16,7 @@ from lofigen_kit.nn.spec import NetworkSpec
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """One batch: the output at frame t of `x` is judged by frame t of `target`, x's frame t + 1."""
+    """One batch: frame t of `target` is frame t + 1 of `x`, which the output at t predicts."""
 
     x: Tensor
     target: Tensor
@@ -24,11 +24,11 @@ class Batch:
 
 
 class Crops:
-    """Songs in memory, their guides in half precision, and crops of a fixed length.
+    """Songs in memory, with their guides in half precision, and crops of a fixed length.
 
     Args:
         songs: At least one.
-        spec: Says which guide channels are wanted, and at which rate.
+        spec: The network, for the channels of the guide and the sample rate.
         frames: Length of a crop.
     """
 
@@ -38,14 +38,14 @@ class Crops:
             i for i, name in enumerate(spec.guide) if name.startswith(INSTRUMENT_PREFIX)
         ]
         self._audio = [song.samples for song in songs]
-        self._played: dict[int, np.ndarray] = {}
+        self._self_play: dict[int, np.ndarray] = {}
         self._guides = [_guide(song, spec) for song in songs]
         lengths = np.array([len(samples) for samples in self._audio], dtype=np.float64)
         self._weights = lengths / lengths.sum()
 
-    def set_self_play(self, played: dict[int, np.ndarray]) -> None:
-        """Take what the network played of some songs, by index, as the past in place of theirs."""
-        self._played = played
+    def set_self_play(self, rollouts: dict[int, np.ndarray]) -> None:
+        """Set what the network played of some songs, by index, as their past in some crops."""
+        self._self_play = rollouts
 
     def draw_batch(
         self, rng: np.random.Generator, count: int, *, self_play_share: float = 0.0
@@ -54,21 +54,21 @@ class Crops:
 
         Args:
             rng: Draws songs and places.
-            count: How many crops.
-            self_play_share: How many of them, of 1, have a past that the network itself played,
-                if it has played. What comes next is the song's own: the network learns the way
-                back from where its errors lead it (DAgger: Ross, Gordon and Bagnell, 2011).
+            count: Number of crops.
+            self_play_share: Share of crops whose past was played by the network, 0 to 1, if it has
+                played. Their target is the song's own next sample, so the network learns to come
+                back from its own errors (DAgger: Ross, Gordon and Bagnell, 2011).
         """
         picks = rng.choice(len(self._audio), size=count, p=self._weights)
-        if self_play_share and self._played:
-            rehearsed = rng.random(count) < self_play_share
-            picks = np.where(rehearsed, rng.choice(sorted(self._played), size=count), picks)
+        if self_play_share and self._self_play:
+            is_self_play = rng.random(count) < self_play_share
+            picks = np.where(is_self_play, rng.choice(sorted(self._self_play), size=count), picks)
         else:
-            rehearsed = np.zeros(count, dtype=bool)
+            is_self_play = np.zeros(count, dtype=bool)
         starts = [int(rng.integers(len(self._audio[pick]))) for pick in picks]
         batch = self.cut_crops(list(zip(picks.tolist(), starts, strict=True)))
-        for row in np.flatnonzero(rehearsed):
-            past = self._played[int(picks[row])]
+        for row in np.flatnonzero(is_self_play):
+            past = self._self_play[int(picks[row])]
             index = (starts[row] + np.arange(self.frames)) % len(past)
             batch.x[row, 0] = torch.from_numpy(past[index])
         return batch

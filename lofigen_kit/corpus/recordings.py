@@ -1,8 +1,8 @@
-"""A corpus of a user's own recordings: each one whole, in pieces of a few bars, heard by ear.
+"""A corpus of a user's own recordings, each cut into pieces of a few bars and transcribed.
 
-A file is read in blocks and never held as a whole: the beat is looked for in the next minute, a
-piece of whole bars is cut off, and its score is worked out. All pieces of a file are one group, so
-that none is judged on a recording that it was trained on.
+A file is read in blocks and is never in memory as a whole: the beat is detected in the next minute,
+a piece of whole bars is cut off, and its score is transcribed. All pieces of a file are one group,
+so that no network is evaluated on a recording that it was trained on.
 """
 
 from __future__ import annotations
@@ -35,26 +35,26 @@ from lofigen_kit.errors import InputError
 from lofigen_kit.runtime.seeding import rng_for
 
 BARS = 8
-"""Of a piece. At 55 BPM they last 35 s, which the beat tracker still takes for a loop of bars."""
-HEARD_S = 60.0
-"""How much is heard to find the tempo of the next piece."""
+"""Bars of a piece. At 55 BPM they last 35 s, which the beat tracker can still handle."""
+ANALYSED_S = 60.0
+"""Seconds in which the tempo of the next piece is detected."""
 SHORTEST_S = 2.0
-"""A shorter rest at a recording's end is left out: no bar is so short."""
+"""A shorter rest at the end of a recording is left out: no bar is so short."""
 TOLERANCE_BARS = 1 / 32
-"""How far off a beat may be heard: an eighth of it."""
+"""How far off a detected beat may be: an eighth of a beat."""
 SILENCE = 1e-3
-"""The level below which a piece is left out, -60 dBFS."""
+"""RMS level below which a piece is left out, -60 dBFS."""
 FEWEST_GROUPS = 3
 """One for each split."""
 STRETCHES = 10
-"""How many groups one of too few recordings becomes."""
+"""Number of groups into which a recording is parted where there are too few recordings."""
 
 _logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """Some bars of a recording: mono samples at the network's rate, and where they begin."""
+    """Some bars of a recording: mono samples at the network's rate, and where they start."""
 
     samples: np.ndarray
     start_s: float
@@ -71,17 +71,17 @@ def make_recordings_corpus(
 ) -> dict[str, Any]:
     """Make a corpus of all audio below a folder, and return its manifest.
 
-    What cannot be read, holds no sound, or is the same file as another is left out, with a warning
-    in the log and a line in the manifest. Where there are fewer than three recordings, the splits
-    are stretches of them, and the manifest says so.
+    A file is left out that cannot be read, holds no sound, or is the same as another, with a
+    warning in the log and a line in the manifest. With fewer than three recordings, parts of them
+    are held out instead of whole ones, and the manifest says so.
 
     Args:
-        folder: Empty or missing, or where the same corpus was begun.
-        recordings: Files of any format that libsndfile reads, in folders however deep.
-        licence: Under which terms they may be used, as an SPDX name, or `unknown`.
-        minutes: Stop after the recording that makes it so many; None takes all.
-        workers: Who listens; by default this process alone.
-        progress: Told the minutes made, the recordings that are done, and how many there are.
+        folder: An empty or missing folder, or that of the same corpus, unfinished.
+        recordings: A folder of files in any format that libsndfile reads, in subfolders too.
+        licence: Licence of the recordings, as an SPDX name, or `unknown`.
+        minutes: Stop after the recording with which there are so many; None takes all.
+        workers: The processes that analyse; by default this process alone.
+        progress: Called with the minutes made, the recordings done, and the recordings in all.
 
     Raises:
         InputError: where there are no recordings, or too little in them for three splits, or the
@@ -159,7 +159,7 @@ def _find_distinct(folder: Path) -> tuple[list[tuple[str, str]], list[dict[str, 
 
 
 def _hash_file(path: Path) -> str:
-    """Return a file's sha256, or its name's where it cannot be read: that is said later."""
+    """Return the sha256 of a file, or of its name where it cannot be read, which is told later."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -168,14 +168,14 @@ def _hash_file(path: Path) -> str:
 
 
 def _to_printable(name: str) -> str:
-    """Return a file's name, with a mark for each byte that is no text."""
+    """Return the name of a file, with a mark for each byte that is not text."""
     return os.fsencode(name).decode("utf-8", "replace")
 
 
 def _write_recording(
     recordings: Path, names: list[str], licence: str, folder: Path, number: int
 ) -> SongEntries:
-    """Write the pieces of one recording; one without is a single entry that says why."""
+    """Write the pieces of one recording; without pieces, return one entry that says why."""
     name = _to_printable(names[number])
     songs: SongEntries = []
     why = "it holds no whole bar of sound"
@@ -201,21 +201,21 @@ def _make_piece_take(piece: Piece, name: str, number: int, licence: str) -> Take
 def read_pieces(path: Path) -> Iterator[Piece]:
     """Yield a recording in pieces of at most eight bars, in constant memory.
 
-    The tempo and the first beat are looked for anew in the minute before each cut, so that a
-    recording may change them. What precedes the first beat belongs to the first piece's lead-in
-    and is left out, as is what is silent and a rest of less than a bar.
+    The tempo and the first beat are detected again for each piece, so that a recording may change
+    them. What comes before the first beat is left out, and so are silence and a rest of less than
+    a bar.
 
     Args:
-        path: Of any length up to twelve hours, at any rate.
+        path: A recording of up to twelve hours, at any sample rate.
 
     Raises:
-        AudioError: if it is no audio; the pieces before a fault have been given by then.
+        AudioError: if it is not audio; the pieces before a damaged place are yielded first.
     """
     rest = np.zeros(0, dtype=np.float32)
     cut = 0
     for block in _read_mono_blocks(path):
         rest = np.concatenate([rest, block])
-        while len(rest) >= HEARD_S * SAMPLE_RATE_HZ:
+        while len(rest) >= ANALYSED_S * SAMPLE_RATE_HZ:
             first, last = _next_bars(rest)
             yield from _skip_silence(rest[first:last], cut + first)
             rest, cut = rest[last:], cut + last
@@ -230,17 +230,17 @@ def read_pieces(path: Path) -> Iterator[Piece]:
 def _next_bars(samples: np.ndarray) -> tuple[int, int]:
     """Return the first frame and the end of the next whole bars, at most eight, at least one.
 
-    A loop that was cut to whole bars stays whole, though its beat be heard a little off.
+    A loop that was cut to whole bars stays whole, even if its beat is detected a little off.
     """
-    heard = samples[: round(HEARD_S * SAMPLE_RATE_HZ)]
-    tempo_bpm, start_s = beat_track(AudioBuffer(heard[None], SAMPLE_RATE_HZ))
+    analysed = samples[: round(ANALYSED_S * SAMPLE_RATE_HZ)]
+    tempo_bpm, start_s = beat_track(AudioBuffer(analysed[None], SAMPLE_RATE_HZ))
     bar_s = 4 * 60.0 / tempo_bpm
     if start_s < TOLERANCE_BARS * bar_s:
         start_s = 0.0
-    bars = int((len(heard) / SAMPLE_RATE_HZ - start_s) / bar_s + TOLERANCE_BARS)
+    bars = int((len(analysed) / SAMPLE_RATE_HZ - start_s) / bar_s + TOLERANCE_BARS)
     first = round(start_s * SAMPLE_RATE_HZ)
     last = first + round(min(max(bars, 1), BARS) * bar_s * SAMPLE_RATE_HZ)
-    return first, min(last, len(heard)) if bars else last
+    return first, min(last, len(analysed)) if bars else last
 
 
 def _skip_silence(samples: np.ndarray, start: int) -> Iterator[Piece]:
@@ -265,13 +265,13 @@ def _chain(first: AudioBuffer, others: Iterable[AudioBuffer]) -> Iterator[AudioB
 
 
 def _list_failures(made: list[SongEntries]) -> list[dict[str, str]]:
-    """Return the recordings that gave no piece, and why."""
+    """Return the recordings without pieces, and why."""
     entries = (song for songs in made for song in songs)
     return [{"recording": e["recording"], "why": e["why"]} for e in entries if "why" in e]
 
 
 def _group_by_stretch(songs: SongEntries) -> SongEntries:
-    """Return the pieces of too few recordings in groups of neighbours, ten a recording."""
+    """Return the pieces of too few recordings in groups of neighbours, ten per recording."""
     grouped = []
     for name in dict.fromkeys(song["recording"] for song in songs):
         own = [song for song in songs if song["recording"] == name]

@@ -34,7 +34,7 @@ SplitOrder = Literal["groups", "reference"]
 MADE_BY = "lofigen-kit corpus make"
 SAMPLE_RATE_HZ = 8000
 HELD_OUT_SHARE = 0.1
-"""The share of groups in each of the two held-out splits."""
+"""Share of the groups in each of the two held-out splits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,17 +65,17 @@ def make_corpus(
     workers: Workers | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> dict[str, Any]:
-    """Render takes of a source until there are so many minutes, and return the manifest.
+    """Render takes of a source up to a length, and return the manifest.
 
     A run that was stopped goes on where it was. The bits are the same for any number of workers.
 
     Args:
-        folder: Empty or missing, or where the same corpus was begun.
-        source: Take n is what it makes from the stream (seed, n).
-        minutes: At least so many.
-        seed: Of every take.
-        workers: Who renders; by default this process alone.
-        progress: Told the minutes that are done.
+        folder: An empty or missing folder, or that of the same corpus, unfinished.
+        source: The source; take n is what it makes from the random stream (seed, n).
+        minutes: Length of all songs together, at least.
+        seed: Seed of every take.
+        workers: The processes that render; by default this process alone.
+        progress: Called with the minutes that are done.
 
     Raises:
         InputError: where the folder already holds something else.
@@ -113,10 +113,10 @@ def write_song(
     """Write a song and its score, each whole or not at all, and return its manifest entry.
 
     Args:
-        path: Where to, ending in `.flac`; the score goes beside it, as `.json`.
-        take: What is known of it.
-        samples: At the network's rate [shape=(frames,)].
-        rng: Where dither would come from.
+        path: The file, ending in `.flac`; the score is written beside it, as `.json`.
+        take: Its score, title and licence.
+        samples: The song at the network's rate [shape=(frames,)].
+        rng: Random numbers for dither.
     """
     write_audio(
         path,

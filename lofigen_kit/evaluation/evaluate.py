@@ -1,4 +1,4 @@
-"""All that is measured of a checkpoint, as plain data: what `evaluate` prints and writes."""
+"""All figures of a checkpoint, as plain data: what `evaluate` prints and writes."""
 
 from __future__ import annotations
 
@@ -27,23 +27,24 @@ from lofigen_kit.evaluation.prediction import measure_prediction
 from lofigen_kit.evaluation.rollout import iterate_rollouts
 from lofigen_kit.nn.checkpoint import Network
 
-HEARD_S = 24.0
-"""How much of a take is looked up in the training songs and shown to musicnn."""
+ANALYSED_S = 24.0
+"""Seconds of a take that are searched in the training songs and given to musicnn."""
 
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
 class EvaluationPlan:
-    """What is done.
+    """How a network is evaluated.
 
     Attributes:
-        sampler: How the network draws.
-        split: Which songs were held out.
-        takes: How many are played: song after song, round and round, each with its own noise.
-        seconds: How long each is.
-        seed: Of the sampling noise.
-        threads: Cores to use.
+        sampler: How the network draws samples.
+        split: The held-out songs that are played.
+        takes: Number of takes. The songs are played in turn, again and again; each take has its
+            own noise.
+        seconds: Length of each take.
+        seed: Seed of the sampling noise.
+        threads: Number of CPU threads.
     """
 
     sampler: Sampler
@@ -57,13 +58,13 @@ class EvaluationPlan:
 def evaluate_network(
     network: Network, corpus: Path, plan: EvaluationPlan, *, progress: Progress | None = None
 ) -> dict[str, Any]:
-    """Return every figure of a network: of its predictions, its playing and its memory.
+    """Return every figure of a network: of its predictions, its playing and its memorisation.
 
     Args:
         network: The network.
-        corpus: What it was trained on, with songs that were held out.
-        plan: What is done.
-        progress: The stage, what is done of it, and how much there is.
+        corpus: The corpus that it was trained on, with held-out songs.
+        plan: How it is evaluated.
+        progress: Called with the stage, how much of it is done, and how much there is.
 
     Returns:
         Plain JSON data: `model`, `corpus`, `sampler`, `settings`; the figures under `prediction`,
@@ -71,7 +72,7 @@ def evaluate_network(
         each take under `songs`.
 
     Raises:
-        InputError: where the corpus is not whole, or too small to hold songs out.
+        InputError: where the corpus is not whole, or too small to have held-out songs.
     """
     manifest, sha256 = read_manifest(corpus)
     order: SplitOrder = "reference" if network.facts.get("split") == "reference" else "groups"
@@ -84,17 +85,19 @@ def evaluate_network(
             remedy="make a larger one, so that some can be held out",
         )
     prediction = measure_prediction(network, train, held_out)
-    ear = TakeEvaluator(train, held_out, plan)
+    evaluator = TakeEvaluator(train, held_out, plan)
     rows, performances = [], []
     songs = [held_out[number % len(held_out)] for number in range(plan.takes)]
     stage = None if progress is None else lambda done, total: progress("playing", done, total)
-    for song, played in iterate_rollouts(
+    for song, rollout in iterate_rollouts(
         network, plan.sampler, songs,
         seconds=plan.seconds, seed=plan.seed, threads=plan.threads, progress=stage,
     ):  # fmt: skip
-        performance = measure_performance(song, played, network.spec.sample_rate_hz)
+        performance = measure_performance(song, rollout, network.spec.sample_rate_hz)
         performances.append(performance)
-        rows.append({**asdict(performance), "file": song.file, "nearest": ear.add_take(played)})
+        rows.append(
+            {**asdict(performance), "file": song.file, "nearest": evaluator.add_take(rollout)}
+        )
     return {
         "model": {"sha256": network.sha256, "licence": network.licence},
         "corpus": {"sha256": sha256, "minutes": manifest.get("minutes"), "split": plan.split},
@@ -102,19 +105,19 @@ def evaluate_network(
         "settings": {"takes": plan.takes, "seconds": plan.seconds, "seed": plan.seed},
         "prediction": asdict(prediction),
         "playing": summarise(performances),
-        "memory": ear.measure_memorisation(progress),
-        "musicnn": ear.measure_distance(),
+        "memory": evaluator.measure_memorisation(progress),
+        "musicnn": evaluator.measure_distance(),
         "songs": rows,
     }
 
 
 class TakeEvaluator:
-    """Hears the takes as they pass, so that none has to be kept.
+    """Measures takes one after another, so that none has to be kept.
 
     Args:
-        train: The songs that the network may have learnt by heart.
+        train: The training songs, which the network may have memorised.
         held_out: The songs that it plays.
-        plan: What is done.
+        plan: How it is evaluated.
     """
 
     def __init__(
@@ -128,9 +131,9 @@ class TakeEvaluator:
         self._likeness: list[list[ClipMatch]] = []
         self._embeddings: list[np.ndarray] = []
 
-    def add_take(self, played: np.ndarray) -> dict[str, Any] | None:
-        """Take in a take, and return what of the training songs it is most like, if anything."""
-        clip = played[: round(HEARD_S * SAMPLE_RATE_HZ)]
+    def add_take(self, samples: np.ndarray) -> dict[str, Any] | None:
+        """Add a take, and return its nearest match in the training songs, if there is one."""
+        clip = samples[: round(ANALYSED_S * SAMPLE_RATE_HZ)]
         likeness = self._memory.find_nearest(clip)
         self._likeness.append(likeness)
         if self._tensors is not None:
@@ -138,14 +141,14 @@ class TakeEvaluator:
         return asdict(max(likeness, key=_similarity)) if likeness else None
 
     def measure_memorisation(self, progress: Progress | None = None) -> dict[str, Any]:
-        """Return how like the training songs the takes are, beside songs that were held out.
+        """Return how similar the takes are to training songs, and the same for held-out songs.
 
-        The held-out renderings cannot be copies: what they reach is what kinship alone gives.
+        Held-out songs cannot be copies: their similarity comes from the common style alone.
         """
         held_out = []
         for number, song in enumerate(self._held_out):
             held_out.append(
-                self._memory.find_nearest(song.samples[: round(HEARD_S * SAMPLE_RATE_HZ)])
+                self._memory.find_nearest(song.samples[: round(ANALYSED_S * SAMPLE_RATE_HZ)])
             )
             if progress:
                 progress("comparing", number + 1, len(self._held_out))
@@ -163,7 +166,7 @@ class TakeEvaluator:
         }
 
     def measure_distance(self) -> dict[str, Any] | None:
-        """Return how far the takes are from the held-out renderings; None without musicnn."""
+        """Return the distance of the takes from the held-out songs; None without musicnn."""
         if self._tensors is None:
             return None
         references = [self._embed(song.samples) for song in self._references]
@@ -174,7 +177,7 @@ class TakeEvaluator:
 
     def _embed(self, samples: np.ndarray) -> np.ndarray:
         assert self._tensors is not None  # noqa: S101 - the callers have looked
-        clip = samples[: round(HEARD_S * SAMPLE_RATE_HZ)]
+        clip = samples[: round(ANALYSED_S * SAMPLE_RATE_HZ)]
         return musicnn.embed(self._tensors, AudioBuffer(clip[None], SAMPLE_RATE_HZ))
 
 

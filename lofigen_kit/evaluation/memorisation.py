@@ -1,11 +1,11 @@
-"""Has a network learnt by heart? The stretch of its training songs that a clip is most like.
+"""Memorisation: the part of the training songs that is most similar to a clip.
 
-Every two seconds of the clip are laid upon every place of every song, sample by sample, and
-compared by their normalised cross-correlation, which no gain and no polarity changes (computed by
-FFT: Lewis, "Fast normalized cross-correlation", 1995). They are compared below 600 Hz, where notes
-and kicks are told apart and where noise and a low-pass do little. A waveform is compared, so a
-copy that is transposed, faster or slower is not found, nor one whose pitch wavers by much: those
-are `chroma_memory`'s.
+Each window of two seconds of the clip is compared with every place of every song, sample by
+sample, by normalised cross-correlation, which does not change with gain or polarity (computed by
+FFT: Lewis, "Fast normalized cross-correlation", 1995). Only what is below 600 Hz is compared: notes
+and kicks differ there, and noise or a low-pass changes little. Waveforms are compared, so a copy
+that is transposed, faster, slower, or of unsteady pitch is not found: `memorisation_chroma` finds
+those.
 """
 
 from __future__ import annotations
@@ -20,33 +20,33 @@ from lofigen_kit.corpus.songs import SAMPLE_RATE_HZ, Song
 
 RATE_HZ = 2_000
 HIGHEST_HZ = 600.0
-"""Well below what 2 kHz could hold: a copy lies between two samples, and has to be found there."""
+"""Well below half of 2 kHz, so that a copy that is shifted by half a sample is found too."""
 WINDOW_S, HOP_S = 2.0, 1.0
 SILENCE_DB = -30.0
-"""Beside its song's level: what is softer is compared with nothing, having no shape of its own."""
+"""Level of a window relative to its song; a softer window is not compared."""
 
 COPY_THRESHOLD = 0.85
-"""From here on a window is taken for a copy.
+"""A window with this similarity or more counts as a copy.
 
-Calibrated by benchmarks/memory.py on 90 minutes of the beatmaker. Of 452 windows of songs
-held out, each beside the nearest of 180 training songs, half are below 0.594, 99 % below 0.754
+Calibrated by benchmarks/memory.py on 90 minutes of the beatmaker. Of 452 windows of held-out
+songs, each with the most similar of 180 training songs, half are below 0.594, 99 % below 0.754
 and all below 0.802. Copies of 6 s, at another level, upside down, with noise at 10 dB, low-passed
 at 300 Hz, clipped or half a sample late, are all above 0.919; with noise at 0 dB, above 0.848. A
-pitch that wavers by 0.3 % hides one copy in five; a high-pass at 60 Hz, which turns the phase of
-the bass, and 1 % of speed hide all.
+pitch that varies by 0.3 % hides one copy in five; a high-pass at 60 Hz, which changes the phase of
+the bass, and a change of speed by 1 % hide all.
 """
 
 
 @dataclass(frozen=True)
 class ClipMatch:
-    """Two seconds of a clip, and those of a song that they are most like.
+    """A window of a clip, and the most similar place in a song.
 
     Attributes:
-        clip_s: Where in the clip they begin.
+        clip_s: Start of the window in the clip.
         similarity: 0 to 1; 1 is a copy, at any gain.
-        title: The song's.
-        file: The song's file in the corpus.
-        song_s: Where in the song they begin.
+        title: Title of the song.
+        file: File of the song in the corpus.
+        song_s: Start of the place in the song.
     """
 
     clip_s: float
@@ -57,15 +57,15 @@ class ClipMatch:
 
     @property
     def is_copy(self) -> bool:
-        """Whether it passes for a copy."""
+        """Whether it counts as a copy."""
         return self.similarity >= COPY_THRESHOLD
 
 
 class SongIndex:
-    """Songs in which a clip's like is looked for.
+    """Songs that are searched for places similar to a clip.
 
     Args:
-        songs: At least one, such as a corpus's training split; ninety minutes take 45 MB.
+        songs: At least one, such as the training split of a corpus; 90 minutes take 45 MB.
     """
 
     def __init__(self, songs: Sequence[Song]) -> None:
@@ -74,21 +74,20 @@ class SongIndex:
     def find_nearest(
         self, clip: np.ndarray, *, progress: Callable[[int, int], None] | None = None
     ) -> list[ClipMatch]:
-        """Return for every two seconds of a clip, one second apart, what they are most like.
+        """Return the most similar place for each window of two seconds, one second apart.
 
         Args:
-            clip: Mono at 8 kHz [shape=(frames,)]; one that is shorter than two seconds is
-                compared as a whole.
-            progress: Songs done and songs in all.
+            clip: Mono at 8 kHz [shape=(frames,)]; a clip shorter than two seconds is one window.
+            progress: Called with the songs done and the songs in all.
 
         Returns:
-            One for each window, in time; none for windows that are silent.
+            One match for each window, in the order of time; none for silent windows.
         """
         size = max(1, min(round(WINDOW_S * SAMPLE_RATE_HZ), len(clip)) * RATE_HZ // SAMPLE_RATE_HZ)
         starts, windows = _windows(extract_low_band(clip), size)
         songs = [song for _, _, song in self._songs]
-        laid_upon = (_best_places(windows, song) for song in songs)
-        best, found = find_best_matches(laid_upon, len(starts), len(songs), progress)
+        by_song = (_best_places(windows, song) for song in songs)
+        best, found = find_best_matches(by_song, len(starts), len(songs), progress)
         return [
             ClipMatch(
                 clip_s=start / RATE_HZ,
@@ -102,25 +101,25 @@ class SongIndex:
 
 
 def find_best_matches(
-    laid_upon: Iterable[tuple[np.ndarray, np.ndarray]],
+    by_song: Iterable[tuple[np.ndarray, np.ndarray]],
     windows: int,
     songs: int,
     progress: Callable[[int, int], None] | None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return what each window is most like.
+    """Return the most similar place of all songs for each window.
 
     Args:
-        laid_upon: For each song, how like it each window is at most, and where.
-        windows: How many there are.
-        songs: Likewise.
-        progress: Songs done and songs in all.
+        by_song: For each song, the highest similarity of each window, and where it is.
+        windows: Number of windows.
+        songs: Number of songs.
+        progress: Called with the songs done and the songs in all.
 
     Returns:
-        tuple[np.ndarray, np.ndarray]: likeness [shape=(windows,)], and the song's number and the
+        tuple[np.ndarray, np.ndarray]: similarity [shape=(windows,)], and the song's number and the
         place in it [shape=(windows, 2)].
     """
     best, found = np.full(windows, -2.0), np.zeros((windows, 2), dtype=int)
-    for number, (likeness, places) in enumerate(laid_upon):
+    for number, (likeness, places) in enumerate(by_song):
         better = likeness > best
         best[better] = likeness[better]
         found[better] = np.column_stack([np.full(better.sum(), number), places[better]])
@@ -130,7 +129,7 @@ def find_best_matches(
 
 
 def extract_low_band(samples: np.ndarray) -> np.ndarray:
-    """Return what lies below 600 Hz, at 2 kHz [dtype=float32]; the phase stays."""
+    """Return the part below 600 Hz, sampled at 2 kHz, without a phase shift [dtype=float32]."""
     low_pass = signal.butter(8, HIGHEST_HZ, fs=SAMPLE_RATE_HZ, output="sos")
     padded = np.pad(samples.astype(np.float64), 256)
     passed = signal.sosfiltfilt(low_pass, padded)[256:-256]
@@ -138,7 +137,7 @@ def extract_low_band(samples: np.ndarray) -> np.ndarray:
 
 
 def _windows(clip: np.ndarray, size: int) -> tuple[list[int], np.ndarray]:
-    """Return where the windows that sound begin, and each at an energy of 1 [shape=(n, size)]."""
+    """Return the starts of windows that are not silent, and these at energy 1 [shape=(n, size)]."""
     hop = round(HOP_S * RATE_HZ)
     starts = np.arange(0, max(len(clip) - size, 0) + 1, hop)
     windows = np.stack([clip[start : start + size] for start in starts])
@@ -149,15 +148,15 @@ def _windows(clip: np.ndarray, size: int) -> tuple[list[int], np.ndarray]:
 
 
 def _least_energy(samples: np.ndarray, size: int) -> float:
-    """Return the energy of a window that is `SILENCE_DB` beside all of the sound."""
+    """Return the energy of a window whose level is `SILENCE_DB` relative to the whole sound."""
     mean_square = float(np.mean(np.square(samples, dtype=np.float64)))
     return float(max(size * mean_square * 10 ** (SILENCE_DB / 10), 1e-9))
 
 
 def _best_places(windows: np.ndarray, song: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return how like the song each window is, and where in it [shape=(windows,)] each.
+    """Return the highest similarity of each window to a song, and where [shape=(windows,)] each.
 
-    The song goes round and round, as it does when a network plays it.
+    The song is a loop, as it is when a network plays it.
     """
     size, frames = windows.shape[1], len(song)
     around = np.resize(song, frames + size - 1)
@@ -176,6 +175,6 @@ def _best_places(windows: np.ndarray, song: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def _some(count: int, size: int = 32) -> Iterator[slice]:
-    """Yield slices of a few, so that a long clip needs no more memory than a short one."""
+    """Yield slices of a few windows, so that a long clip needs no more memory than a short one."""
     for start in range(0, count, size):
         yield slice(start, start + size)

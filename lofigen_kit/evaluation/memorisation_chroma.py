@@ -1,12 +1,12 @@
-"""Has a network learnt by heart, and moved it? Training songs beside a clip, in any transposition.
+"""Memorisation in another key or at another speed: training songs most similar to a clip.
 
-Eight seconds of the clip's chroma are laid upon every place of every song, in twelve
-transpositions and at several speeds, and compared by their correlation. No gain, filter or room
-changes much of it, since each pitch class is taken as a logarithm and without its own mean. What
-is left is how harmony and strokes follow each other, every 64 ms.
+Each window of eight seconds of the clip's chroma is compared with every place of every song, in
+twelve transpositions and at several speeds, by correlation. Gain, filters and reverb change little,
+since each pitch class is a logarithm without its mean. What is compared is how harmony and drums
+follow each other, every 64 ms.
 
-Songs of one style share progressions, and so come out alike without being copies: a short chroma
-is no proof. `COPY` is set above what songs reach that were never heard.
+Songs of one style share progressions, and are similar without being copies: a short chroma is no
+proof. `CHROMA_COPY_THRESHOLD` is above what songs reach that were not in the training.
 """
 
 from __future__ import annotations
@@ -24,34 +24,34 @@ from lofigen_kit.evaluation.memorisation import ClipMatch, find_best_matches
 
 WINDOW_S, EVERY_S = 8.0, 1.0
 SILENCE_DB = -30.0
-"""Beside the clip's level: what is softer is compared with nothing."""
+"""Level of a window relative to the clip; a softer window is not compared."""
 SPEEDS = (0.9, 0.92, 0.94, 0.96, 0.98, 1.0, 1.02, 1.04, 1.06, 1.08, 1.1)
-"""At which an untransposed clip is compared. A step of 2 % is off by 80 ms within 8 s."""
+"""Speeds of a clip that is not transposed. A step of 2 % is 80 ms within 8 s."""
 SEMITONES = range(-6, 7)
-"""Six up and six down are the same pitch classes, at another speed where a tape was sped up."""
+"""Six up and six down are the same pitch classes, but at another speed if a tape ran faster."""
 
 CHROMA_SUSPECT_THRESHOLD, CHROMA_COPY_THRESHOLD = 0.75, 0.82
-"""From where on somebody should listen to both, and from where on a window is taken for a copy.
+"""Similarity from which somebody should listen to both, and from which a window counts as a copy.
 
-Calibrated by benchmarks/likeness.py on an hour of the beatmaker; docs/provenance.md has all of it.
-Of 146 songs beside songs that are not theirs, 117 of them beside those of their own progression,
-two reach `FLAG` and none `COPY`: all are below 0.786. Of 12 copies each, noise, a room, tape, a
-low-pass at 800 Hz, 10 % of tempo and four semitones either way leave all above `FLAG`. Of 48 that
-were moved by six semitones, 3 stay below `FLAG` and 27 below `COPY`. A high-pass at 300 Hz hides
-all.
+Calibrated by benchmarks/likeness.py on an hour of the beatmaker; docs/provenance.md has all
+figures. Of 146 songs compared with other songs, 117 of them with songs of their own progression,
+two reach the first threshold and none the second: all are below 0.786. Of 12 copies each, all stay
+above the first after noise, reverb, tape, a low-pass at 800 Hz, 10 % of tempo and four semitones up
+or down. Of 48 that were moved by six semitones, 3 stay below the first and 27 below the second. A
+high-pass at 300 Hz hides all.
 """
 
 _DEPTH = 40.0
-"""How far below a song's level a pitch is still told from silence."""
+"""How much softer than the song a pitch may be to count: the factor of the level."""
 
 
 @dataclass(frozen=True)
 class ShiftedMatch(ClipMatch):
-    """Eight seconds of a clip, and those of a song that they are most like, moved.
+    """A window of a clip, and the most similar place in a song, transposed or at another speed.
 
     Attributes:
-        semitones: How much higher the clip is than the song.
-        speed: How many times as fast the clip is.
+        semitones: Transposition of the clip relative to the song.
+        speed: Speed of the clip relative to the song.
     """
 
     semitones: int
@@ -59,20 +59,20 @@ class ShiftedMatch(ClipMatch):
 
     @property
     def is_copy(self) -> bool:
-        """Whether it passes for a copy."""
+        """Whether it counts as a copy."""
         return self.similarity >= CHROMA_COPY_THRESHOLD
 
     @property
     def is_suspect(self) -> bool:
-        """Whether it is more alike than most that was never heard: somebody should listen."""
+        """Whether it is similar enough that somebody should listen to both."""
         return self.similarity >= CHROMA_SUSPECT_THRESHOLD
 
 
 class ChromaIndex:
-    """Songs in which a clip's like is looked for, wherever it was moved.
+    """Songs that are searched for places similar to a clip, in any key and at several speeds.
 
     Args:
-        songs: At least one, such as a corpus's training split.
+        songs: At least one, such as the training split of a corpus.
     """
 
     def __init__(self, songs: Sequence[Song]) -> None:
@@ -83,15 +83,15 @@ class ChromaIndex:
     def find_nearest(
         self, clip: np.ndarray, *, progress: Callable[[int, int], None] | None = None
     ) -> list[ShiftedMatch]:
-        """Return for every eight seconds of a clip, one second apart, what they are most like.
+        """Return the most similar place for each window of eight seconds, one second apart.
 
         Args:
             clip: Mono at 8 kHz [shape=(frames,)].
-            progress: Songs done and songs in all.
+            progress: Called with the songs done and the songs in all.
 
         Returns:
-            One for each window, in time; none for windows that are silent, nor for a clip that is
-            shorter: too little to tell a copy from a common progression.
+            One match for each window, in the order of time; none for silent windows, and none for
+            a clip that is shorter, where a copy and a common progression cannot be told apart.
         """
         size = round(WINDOW_S / HOP_S)
         chroma = _chroma(clip)
@@ -102,8 +102,8 @@ class ChromaIndex:
             return []
         windows = np.stack([window.pattern for window in moved])
         songs = [song for _, _, song in self._songs]
-        laid_upon = (_best_places(windows, song, size) for song in songs)
-        best, found = find_best_matches(laid_upon, len(moved), len(songs), progress)
+        by_song = (_best_places(windows, song, size) for song in songs)
+        best, found = find_best_matches(by_song, len(moved), len(songs), progress)
         starts: dict[int, int] = {}
         for index in np.argsort(best, kind="stable").tolist():
             starts[moved[index].second] = index  # the best comes last, and stays
@@ -130,7 +130,7 @@ class _Window:
 
 
 def _iterate_shifts() -> Iterator[tuple[int, float]]:
-    """Yield how a copy may have been moved: in speed alone, in pitch alone, or as a tape is."""
+    """Yield how a copy may be changed: in speed alone, in pitch alone, or in both as on tape."""
     yield from ((0, speed) for speed in SPEEDS)
     for semitones in SEMITONES:
         if semitones:
@@ -146,13 +146,13 @@ def _chroma(samples: np.ndarray) -> np.ndarray:
 
 
 def _compress_chroma(chroma: np.ndarray) -> np.ndarray:
-    """Return a chroma as logarithms, above a floor that moves with its level."""
+    """Return a chroma as logarithms, above a floor that is relative to its level."""
     level = max(float(np.sqrt(np.square(chroma).mean())), 1e-9)
     return np.log1p(_DEPTH * chroma / level).astype(np.float32)
 
 
 def _windows(chroma: np.ndarray, semitones: int, speed: float, size: int) -> Iterator[_Window]:
-    """Yield the windows that sound of a clip that is moved back to where its song was."""
+    """Yield the windows that are not silent of a clip in the key and at the speed of its song."""
     frames = int(chroma.shape[1] * speed)
     places = np.arange(frames) / speed
     back = np.roll(chroma, -semitones, axis=0)
@@ -171,15 +171,15 @@ def _windows(chroma: np.ndarray, semitones: int, speed: float, size: int) -> Ite
 
 
 def _best_places(windows: np.ndarray, song: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return how like the song each window is, and where in it [shape=(windows,)] each.
+    """Return the highest similarity of each window to a song, and where [shape=(windows,)] each.
 
-    The song goes round and round, as it does when a network plays it.
+    The song is a loop, as it is when a network plays it.
     """
     frames = song.shape[1]
     around = np.resize(song.T, (frames + size - 1, len(song))).T
     places = np.lib.stride_tricks.sliding_window_view(around, size, axis=1)
     patterns = np.ascontiguousarray(places.transpose(0, 2, 1)).reshape(-1, frames)
-    # A window has no mean of its own, so that the song's need not be taken off to multiply the two.
+    # A window has no mean, so the song's mean need not be subtracted before the product.
     sums = places.sum(axis=2, dtype=np.float64)
     energy = (np.square(places, dtype=np.float64).sum(axis=2) - np.square(sums) / size).sum(axis=0)
     likeness = windows @ patterns / np.sqrt(np.maximum(energy, 1e-9))

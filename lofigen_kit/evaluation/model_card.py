@@ -1,7 +1,7 @@
-"""Model cards and data sheets, written from what a checkpoint and its evaluation recorded.
+"""Model cards and data sheets, from what a checkpoint and its evaluation recorded.
 
 The sections are those of Mitchell et al., "Model Cards for Model Reporting" (2019), and of Gebru et
-al., "Datasheets for Datasets" (2021). What was not recorded is said to be unknown.
+al., "Datasheets for Datasets" (2021). What was not recorded is called unknown.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ def write(
     """Return a model card and data sheet as Markdown.
 
     Args:
-        name: What the model is called.
+        name: Name of the model.
         network: The model.
         evaluation: What `evaluate` found; None where there is none.
-        corpus: What `training.corpus.describe` gives; by default, what the checkpoint recorded.
+        corpus: What `corpus.songs.describe` returns; by default, what the checkpoint recorded.
 
     Raises:
         InputError: where the evaluation or the corpus is of another model.
@@ -98,32 +98,33 @@ def write(
 
 
 def escape_markdown(value: object) -> str:
-    """Return any value as text of one line that Markdown leaves as it is."""
+    """Return any value as one line of text that Markdown does not change."""
     line = re.sub(r"\s+", " ", "".join(c for c in str(value) if c.isprintable() or c.isspace()))
     return re.sub(r"([|<>\[\]\\])", r"\\\1", line) if isinstance(value, str) else line
 
 
 def _check(network: Network, evaluation: Evaluation, corpus: Facts) -> None:
     """Refuse what belongs to another model."""
-    judged = (evaluation.get("model") or {}).get("sha256")
-    if judged not in (None, network.sha256):
-        raise InputError(f"the evaluation is of another model ({judged[:12]})", remedy=REMEDY)
-    heard, given = network.facts.get("corpus_sha256"), corpus.get("sha256")
-    if None not in (heard, given) and heard != given:
+    evaluated = (evaluation.get("model") or {}).get("sha256")
+    if evaluated not in (None, network.sha256):
+        raise InputError(f"the evaluation is of another model ({evaluated[:12]})", remedy=REMEDY)
+    trained, given = network.facts.get("corpus_sha256"), corpus.get("sha256")
+    if None not in (trained, given) and trained != given:
         raise InputError(
-            f"the model was trained on another corpus ({str(heard)[:12]}, not {str(given)[:12]})",
+            f"the model was trained on another corpus ({str(trained)[:12]}, not {str(given)[:12]})",
             remedy="name the one that it was trained on",
         )
 
 
 def _stages(facts: Facts) -> list[Facts]:
-    """Return the training's stages, the first one first."""
+    """Return the stages of the training, the first one first."""
     stages: list[Facts] = []
     while isinstance(facts, dict) and "recipe" in facts:
-        known = {"batch": "", "window": "", "learning_rate": "", "rehearse_every": 0}
-        recipe = {**known, **facts["recipe"]}
+        config = {"batch": "", "window": "", "learning_rate": "", **facts["recipe"]}
+        # Checkpoints have this under the key of their first version.
+        config.setdefault("self_play_every", config.get("rehearse_every", 0))
         stages.insert(
-            0, {**{k: facts.get(k) for k in ("steps", "loss", "seconds")}, "recipe": recipe}
+            0, {**{k: facts.get(k) for k in ("steps", "loss", "seconds")}, "config": config}
         )
         facts = facts.get("from") or {}
     return stages

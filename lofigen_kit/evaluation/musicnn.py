@@ -1,10 +1,10 @@
-"""How far one set of music is from another, heard by a network that learnt to tag songs.
+"""The distance between two sets of music, in the embedding of a network that tags songs.
 
 The weights are those of MSD_musicnn (Pons and Serra, "musicnn: pre-trained convolutional neural
 networks for music audio tagging", 2019; ISC licence), read from the wheel that carries them
-(`pip install --no-deps musicnn`): none of its code is run, and no TensorFlow is needed. What it
-hears is compared by the maximum mean discrepancy (Gretton et al., JMLR 13, 2012), which, unlike
-the Frechet distance, is unbiased however few the pieces (Chung et al., "KAD", 2025).
+(`pip install --no-deps musicnn`): none of its code is run, and no TensorFlow is needed. The
+embeddings are compared by the maximum mean discrepancy (Gretton et al., JMLR 13, 2012), which,
+unlike the Frechet distance, has no bias for few pieces (Chung et al., "KAD", 2025).
 
 It is a distance from a set of references, not a measure of quality.
 """
@@ -26,7 +26,7 @@ from lofigen_kit.errors import InputError
 
 RATE_HZ, FFT, HOP, MELS = 16_000, 512, 256, 96
 PATCH = 187
-"""Frames that it hears at once: three seconds."""
+"""Frames of one patch: three seconds."""
 EPSILON = 1e-3
 """What TensorFlow's batch normalisation adds to a variance."""
 TABLE_MAGIC = 0xDB4775248B80FB57
@@ -46,10 +46,10 @@ def read_tensors(folder: Path) -> Tensors:
     """Read a TensorFlow checkpoint of one shard, whose files have no name but their suffix.
 
     The index is a LevelDB table from names to protobufs of shape, offset and size; the tensors
-    lie one after another in the data file. Adam's moments are left out.
+    follow one another in the data file. Adam's moments are left out.
 
     Raises:
-        InputError: if it is none, or is damaged.
+        InputError: if there is no such checkpoint, or it is damaged.
     """
     try:
         index = (folder / ".index").read_bytes()
@@ -145,7 +145,7 @@ def compute_patches(audio: AudioBuffer) -> Tensor:
 
 
 def embed(tensors: Tensors, audio: AudioBuffer) -> np.ndarray:
-    """Return what the network makes of each three seconds [shape=(patches, 200)]."""
+    """Return the embedding of each patch of three seconds [shape=(patches, 200)]."""
     with torch.no_grad():
         found = [_penultimate(tensors, patch[None]) for patch in compute_patches(audio)]
     return torch.cat(found).numpy() if found else np.zeros((0, 200), np.float32)
@@ -163,8 +163,8 @@ def _penultimate(tensors: Tensors, x: Tensor) -> Tensor:
     front = torch.cat([*timbral, *temporal], dim=1)
     layers, x = [front], front
     for number in (5, 6, 7):
-        heard = x.transpose(1, 2)[:, None]  # (batch, 1, frames, channels)
-        made = _convolve(tensors, heard, number, pad=(3, 3))[..., 0]
+        image = x.transpose(1, 2)[:, None]  # (batch, 1, frames, channels)
+        made = _convolve(tensors, image, number, pad=(3, 3))[..., 0]
         x = made if number == 5 else made + x
         layers.append(x)
     features = torch.cat(layers, dim=1)
@@ -225,16 +225,16 @@ def _distances(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
 def compare(
     tensors: Tensors, played: Sequence[np.ndarray], references: Sequence[np.ndarray]
 ) -> dict[str, float]:
-    """Return the discrepancy of takes from references, beside what is near and what is far.
+    """Return the discrepancy of takes from references, and of sounds that are near and far.
 
     Args:
         tensors: The weights.
-        played: What a network makes of each three seconds of each take [shape=(patches, 200)].
-        references: Likewise of each reference rendering; at least two.
+        played: Embedding of each take [shape=(patches, 200)].
+        references: Embedding of each reference rendering; at least two.
 
     Returns:
-        `network`; `split_half`, that of every other reference from those between, which is as
-        near as chance allows; and `drone`, `hum` and `white_noise`, which are far.
+        `network`; `split_half`, of one half of the references from the other, which is as near as
+        chance allows; and `drone`, `hum` and `white_noise`, which are far.
     """
     whole = np.concatenate(list(references))
     width = compute_median_distance(whole)
@@ -249,7 +249,7 @@ def compare(
 def _failures(
     tensors: Tensors, seconds: float = 30.0, rate_hz: int = 8_000
 ) -> dict[str, np.ndarray]:
-    """Return what the network makes of sounds that are no music."""
+    """Return the embeddings of sounds that are not music."""
     time_s = np.arange(round(seconds * rate_hz)) / rate_hz
     # How the reference project's networks failed: a drone that dies away, then mains hum alone.
     partials = sum(np.sin(2 * np.pi * 110.0 * n * time_s) / n for n in (1, 2, 3, 4))

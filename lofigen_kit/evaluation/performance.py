@@ -1,8 +1,8 @@
-"""Judging a checkpoint: how well it plays when it runs free.
+"""How well a network plays: its rollouts beside the reference renderings of the same songs.
 
-Teacher-forced loss does not predict free-running sound, so both are measured: the loss in
-`prediction`, and here each played song beside its reference rendering, which is the ceiling that a
-detector gives.
+A low teacher-forced loss does not mean a good rollout, so both are measured: the loss in
+`prediction`, and the rollout here. The reference rendering shows the best figure that a detector
+can give.
 """
 
 from __future__ import annotations
@@ -29,31 +29,31 @@ from lofigen_kit.corpus.songs import Song
 from lofigen_kit.music.score import Score
 
 PAIRS = ("kick_f", "snare_f", "chroma")
-"""What is measured of the network's audio and of the reference rendering alike."""
+"""Figures that are measured of the rollout and of the reference rendering."""
 
 
 @dataclass(frozen=True)
 class Performance:
-    """One song played free, beside its reference rendering.
+    """Figures of one rollout, beside those of its reference rendering.
 
-    Most figures stand in pairs: what the detector gives the network's audio, and what it gives
-    the reference rendering, which is the ceiling.
+    Most figures come in pairs: of the rollout, and of the reference, which is the best that the
+    detector can give.
 
     Attributes:
-        title: The song's.
-        seconds: How long it was played.
-        level_db: How much louder than the reference it is.
-        kick_f: How well the kicks of the score are heard, within 50 ms, 0 to 1.
-        kick_f_reference: Likewise in the reference.
-        snare_f: How well the snares are.
-        snare_f_reference: Likewise in the reference.
-        chroma: How alike the harmony is to the score's, 0 to 1.
-        chroma_reference: Likewise for the reference.
-        mel_distance_db: How far the two mel spectrograms are apart.
-        noise_floor_dbfs: The level where the reference is silent.
-        noise_floor_reference_dbfs: The reference's own level there.
+        title: Title of the song.
+        seconds: Length of the rollout.
+        level_db: Level relative to the reference.
+        kick_f: F-measure of the detected kicks against the score, within 50 ms, 0 to 1.
+        kick_f_reference: The same of the reference.
+        snare_f: F-measure of the detected snares.
+        snare_f_reference: The same of the reference.
+        chroma: Similarity of the harmony to that of the score, 0 to 1.
+        chroma_reference: The same of the reference.
+        mel_distance_db: Mean difference of the two mel spectrograms.
+        noise_floor_dbfs: Level where the reference is silent.
+        noise_floor_reference_dbfs: Level of the reference there.
         findings: Where the sound has collapsed.
-        findings_reference: Where the same doctor finds fault with the reference.
+        findings_reference: What the same detector finds in the reference.
     """
 
     title: str
@@ -73,8 +73,14 @@ class Performance:
 
 
 def measure_performance(song: Song, played: np.ndarray, rate_hz: int) -> Performance:
-    """Return the measures of one played song."""
-    reference = np.resize(song.samples, len(played))  # round and round, as the guide goes
+    """Return the figures of one rollout.
+
+    Args:
+        song: The song.
+        played: The rollout [shape=(frames,)].
+        rate_hz: Its sample rate.
+    """
+    reference = np.resize(song.samples, len(played))  # in a loop, as the guide
     ours, theirs = AudioBuffer(played[None], rate_hz), AudioBuffer(reference[None], rate_hz)
     score = repeat_hits(song.score, ours.duration_s)
     written = chroma(render_score_tones(song.score, len(played), rate_hz))
@@ -97,7 +103,7 @@ def measure_performance(song: Song, played: np.ndarray, rate_hz: int) -> Perform
 
 
 def repeat_hits(score: Score, duration_s: float) -> Score:
-    """Return the hits of a looped score as they come round and round, up to a duration."""
+    """Return a looped score whose hits are repeated up to a duration."""
     rounds = math.ceil(duration_s / score.duration_s)
     hits = [
         hit.model_copy(update={"onset_s": hit.onset_s + n * score.duration_s})
@@ -129,9 +135,9 @@ def compute_level_db(samples: np.ndarray) -> float:
 def summarise(performances: Sequence[Performance]) -> dict[str, Any]:
     """Return means and worst cases over takes, as plain data.
 
-    `collapse_faults` counts the takes in which each fault was found, and `collapse_rate_at_most`
-    is the rate above which so few collapses would be seen once in twenty times (Clopper and
-    Pearson, 1934): twenty takes without one do not show that there is none.
+    `collapse_faults` counts the takes in which each fault was found. `collapse_rate_at_most` is the
+    upper bound of the rate of collapses at 95 % (Clopper and Pearson, 1934): a few takes without a
+    collapse do not show that there is none.
     """
     rows = [asdict(performance) for performance in performances]
     collapsed = sum(bool(row["findings"]) for row in rows)
@@ -153,7 +159,7 @@ def summarise(performances: Sequence[Performance]) -> dict[str, Any]:
 
 
 def bound_rate(found: int, count: int) -> float:
-    """Return the upper end of a one-sided 95 % interval for a rate, of which `found` were seen."""
+    """Return the upper end of a one-sided 95 % interval of a rate, with `found` of `count` seen."""
     return 1.0 if found == count else float(beta.ppf(0.95, found + 1, count - found))
 
 

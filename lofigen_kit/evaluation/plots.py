@@ -1,4 +1,4 @@
-"""Pictures of sound, training and evaluations, as PNG. They need matplotlib, an extra."""
+"""Pictures of sound, training and evaluations, as PNG. They need matplotlib, which is an extra."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def can_draw() -> bool:
 
 
 def plot_sound(audio: AudioBuffer, title: str, bars_s: Sequence[float] = ()) -> bytes:
-    """Return waveform and spectrogram, one above the other.
+    """Return a picture of the waveform above the spectrogram.
 
     Args:
         audio: The sound.
-        title: What stands above.
-        bars_s: Where thin lines are drawn.
+        title: Title of the picture.
+        bars_s: Times of thin vertical lines.
 
     Raises:
         InputError: without matplotlib.
@@ -65,12 +65,12 @@ def plot_sound(audio: AudioBuffer, title: str, bars_s: Sequence[float] = ()) -> 
 def plot_curve(
     curve: Sequence[tuple[float, ...]], validation: Sequence[dict[str, Any]], title: str
 ) -> bytes:
-    """Return the loss over the updates.
+    """Return a picture of the loss over the updates.
 
     Args:
         curve: Rows that begin with the step and the loss.
-        validation: Rows with `step` and `loss`, of songs held out.
-        title: What stands above.
+        validation: Rows with `step` and `loss`, of held-out songs.
+        title: Title of the picture.
 
     Raises:
         InputError: without matplotlib.
@@ -86,7 +86,7 @@ def plot_curve(
 
 
 def plot_takes(evaluation: Evaluation) -> bytes:
-    """Return a picture of every take beside its reference, and of its likeness to the training."""
+    """Return a picture of every take beside its reference, and of its nearest training window."""
     rows = evaluation["songs"]
     figure = _figure(11, 9)
     axes = figure.subplots(3, 2).flatten()
@@ -112,7 +112,7 @@ def plot_takes(evaluation: Evaluation) -> bytes:
 
 
 def plot_prediction(evaluation: Evaluation) -> bytes:
-    """Return a picture of the errors and the bits a sample, beside their baselines."""
+    """Return a picture of the errors and the bits per sample, beside their baselines."""
     facts = evaluation["prediction"]
     figure = _figure(10, 4)
     errors, bits = figure.subplots(1, 2)

@@ -1,8 +1,8 @@
-"""How well a network predicts the next sample, beside what needs no network.
+"""How well a network predicts the next sample, beside baselines that need no network.
 
-Everything is judged on the same frames, each sample of the held-out songs once, and with a song's
-end as the past of its beginning. The prediction made at frame t is compared with sample t + 1: a
-network that is compared with sample t instead looks perfect by copying its input.
+All are measured on the same frames: each sample of the held-out songs once, with the end of a song
+as the past of its beginning. The prediction at frame t is compared with sample t + 1. Compared with
+sample t, a network that copies its input would look perfect.
 """
 
 from __future__ import annotations
@@ -22,36 +22,36 @@ from lofigen_kit.nn.linear_prediction import compute_residual, fit_linear_predic
 from lofigen_kit.nn.network import from_network
 
 WHITENING = 1e-6
-"""The noise that the linear predictor is made to bear: next to none, for it to be at its best."""
+"""Noise for which the linear predictor is regularised: nearly none, so that it does its best."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a network says of each next sample of held-out songs, beside its baselines.
+    """How well the next sample of held-out songs is predicted, by a network and by baselines.
 
-    Nats and bits are those of a density over amplitude, where full scale is 1: they are below
-    zero where a sample is known to better than that. Bits at 16 bits are what a coder that knows
-    this density needs for a sample rounded to 2**-15.
+    Nats and bits are those of a density over amplitude, where full scale is 1. They are below zero
+    where a sample is known more exactly than that. Bits at 16 bits are what a coder with this
+    density needs for a sample that is rounded to 2**-15.
 
     Attributes:
-        network_nats: The negative log-density; None for a head without one.
-        linear_gaussian_nats: Of linear prediction of order 32 with a Gaussian residual.
-        linear_laplace_nats: With a Laplace residual.
-        network_bits: The same in bits.
-        linear_gaussian_bits: The same in bits.
-        linear_laplace_bits: The same in bits.
-        network_bits_16: At a resolution of 16 bits.
-        linear_gaussian_bits_16: Likewise.
-        linear_laplace_bits_16: Likewise.
-        network_mse: The mean squared error of the predicted mean.
-        linear_mse: Of linear prediction of order 32.
-        last_sample_mse: Of the last sample taken for the next.
-        variance: Of the songs: the error of their mean, which is a prediction too.
-        network_mae: The mean absolute error of the predicted mean.
-        linear_mae: Likewise.
-        last_sample_mae: Likewise.
-        mean_deviation: The mean absolute deviation of the songs from their mean.
-        frames: How many samples were judged.
+        network_nats: Negative log-density of the network; None for a head without a density.
+        linear_gaussian_nats: The same of linear prediction of order 32 with a Gaussian residual.
+        linear_laplace_nats: The same with a Laplace residual.
+        network_bits: `network_nats` in bits.
+        linear_gaussian_bits: `linear_gaussian_nats` in bits.
+        linear_laplace_bits: `linear_laplace_nats` in bits.
+        network_bits_16: The same at a resolution of 16 bits.
+        linear_gaussian_bits_16: The same at a resolution of 16 bits.
+        linear_laplace_bits_16: The same at a resolution of 16 bits.
+        network_mse: Mean squared error of the mean that the network predicts.
+        linear_mse: The same of linear prediction of order 32.
+        last_sample_mse: The same of the last sample as the prediction.
+        variance: Variance of the songs, which is the error of their mean as the prediction.
+        network_mae: Mean absolute error of the mean that the network predicts.
+        linear_mae: The same of linear prediction.
+        last_sample_mae: The same of the last sample.
+        mean_deviation: Mean absolute deviation of the songs from their mean.
+        frames: Number of samples that were predicted.
     """
 
     network_nats: float | None
@@ -77,12 +77,12 @@ class Prediction:
 def measure_prediction(
     network: Network, train: Sequence[Song], held_out: Sequence[Song]
 ) -> Prediction:
-    """Judge a network's teacher-forced predictions of held-out songs, without noise.
+    """Measure teacher-forced predictions of held-out songs, without noise on the input.
 
     Args:
         network: The network.
-        train: The songs to which the linear predictor and its residual's scale are fitted.
-        held_out: The songs that are judged.
+        train: The songs to which the linear predictor and the scale of its residual are fitted.
+        held_out: The songs that are predicted.
     """
     nats, mse, mae = compute_network_errors(network, held_out)
     fitted, linear = compute_linear_residuals(train, held_out)
@@ -124,8 +124,8 @@ def compute_network_errors(
 
     Args:
         network: The network.
-        songs: What it predicts, each sample once.
-        window: How many samples at a time.
+        songs: The songs to predict, each sample once.
+        window: Number of samples at a time.
     """
     stack, spec = from_network(network).eval(), network.spec
     context = spec.receptive_field - 1
@@ -135,10 +135,10 @@ def compute_network_errors(
     with torch.no_grad():
         for song, start in crops.list_crop_places(window):
             count = min(window, len(songs[song].samples) - start)
-            judged = slice(context, context + count)
+            counted = slice(context, context + count)
             batch = crops.cut_crops([(song, start)])
-            outputs = stack(batch.x, batch.guide)[..., judged]
-            target = batch.target[..., judged]
+            outputs = stack(batch.x, batch.guide)[..., counted]
+            target = batch.target[..., counted]
             error = heads.expectation(outputs, spec) - target
             density = heads.density_nats(outputs, target, spec)
             nats += math.nan if density is None else float(density) * count
@@ -152,22 +152,22 @@ def compute_network_errors(
 def compute_linear_residuals(
     train: Sequence[Song], held_out: Sequence[Song]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the errors of linear prediction, fitted to the training songs, on both splits."""
+    """Return the errors of linear prediction on both splits, fitted to the training songs."""
     weights, _ = fit_linear_predictor([song.samples for song in train], noise=WHITENING)
     fitted = np.concatenate([_compute_circular_residual(song, weights) for song in train])
-    judged = np.concatenate([_compute_circular_residual(song, weights) for song in held_out])
-    return fitted, judged
+    residuals = np.concatenate([_compute_circular_residual(song, weights) for song in held_out])
+    return fitted, residuals
 
 
-def compute_residual_nats(fitted: np.ndarray, judged: np.ndarray) -> tuple[float, float]:
-    """Return nats a sample of errors as Gaussian and as Laplace, their scale that of `fitted`."""
+def compute_residual_nats(fitted: np.ndarray, residuals: np.ndarray) -> tuple[float, float]:
+    """Return nats per sample of residuals, Gaussian and Laplace, with the scale of `fitted`."""
     variance, width = np.mean(fitted**2), np.mean(np.abs(fitted))
-    gaussian = 0.5 * math.log(2.0 * math.pi * variance) + np.mean(judged**2) / (2.0 * variance)
-    laplace = math.log(2.0 * width) + np.mean(np.abs(judged)) / width
+    gaussian = 0.5 * math.log(2.0 * math.pi * variance) + np.mean(residuals**2) / (2.0 * variance)
+    laplace = math.log(2.0 * width) + np.mean(np.abs(residuals)) / width
     return float(gaussian), float(laplace)
 
 
 def _compute_circular_residual(song: Song, weights: np.ndarray) -> np.ndarray:
-    """Return the error for every sample, the song's end being the past of its beginning."""
+    """Return the error of every sample, with the end of the song as the past of its beginning."""
     past = np.resize(song.samples[::-1], len(weights))[::-1]
     return compute_residual(np.concatenate([past, song.samples]).astype(np.float64), weights)

@@ -1,4 +1,4 @@
-"""Letting a network play the songs of a corpus, free-running."""
+"""Rollouts: a network plays the songs of a corpus, each sample from its own past."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from lofigen_kit.runtime.seeding import rng_for
 
 PRIME_FRAMES = 8192
 BATCH = 8
-"""Takes that are played at a time on each core: as many as the engine runs side by side."""
+"""Takes that are played at once on each core, as many as the engine runs in parallel."""
 
 
 class EvaluationSampler(ParametricSampler):
-    """The network's own distribution, but for the farthest tails, as widely as it is to draw."""
+    """The network's own distribution without its outer tails, of a given width."""
 
     use: Literal["own-law"] = "own-law"
     spread: float
 
     def sampling_params(self) -> SamplingParams:
-        """Return the law of its draws."""
+        """Return the parameters of the draws."""
         return SamplingParams(tail=0.01, spread=self.spread)
 
 
@@ -42,17 +42,20 @@ def generate_rollouts(
     threads: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[np.ndarray]:
-    """Return each song as the network plays it, primed by the reference's end, then free.
+    """Return each song as the network plays it, after the end of the song as its past.
 
     Args:
         network: The network.
-        sampler: How it draws.
-        songs: Whose scores to follow, round and round.
-        seconds: How long; None is each song's own length.
-        seed: Of the sampling noise.
-        first: The number of the first of these takes; each number has noise of its own.
-        threads: Cores to use.
-        progress: Frames done and frames in all.
+        sampler: How it draws samples.
+        songs: The songs whose scores it follows, in a loop.
+        seconds: Length of each rollout; None is the song's own length.
+        seed: Seed of the sampling noise.
+        first: Number of the first of these takes; each number has its own noise.
+        threads: Number of CPU threads.
+        progress: Called with the frames done and the frames in all.
+
+    Returns:
+        One array for each song [shape=(frames,), dtype=float32].
     """
     rate = network.spec.sample_rate_hz
     tracks = []
@@ -80,10 +83,10 @@ def iterate_rollouts(
     threads: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[tuple[Song, np.ndarray]]:
-    """Yield each song and what `play` makes of it, a few in memory at a time.
+    """Yield each song and its rollout, with only a few in memory at a time.
 
-    A guide takes fifty times the memory of the take that it guides: a hundred takes of a minute
-    would need 5 GB at once.
+    A guide takes fifty times the memory of its take: a hundred takes of a minute would need 5 GB
+    at once. The arguments are those of `generate_rollouts`.
     """
     frames = round(seconds * network.spec.sample_rate_hz)
     size = BATCH * threads
@@ -95,8 +98,8 @@ def iterate_rollouts(
 
     for before in range(0, len(songs), size):
         batch = songs[before : before + size]
-        played = generate_rollouts(
+        rollouts = generate_rollouts(
             network, sampler, batch,
             seconds=seconds, seed=seed, first=before, threads=threads, progress=report(before),
         )  # fmt: skip
-        yield from zip(batch, played, strict=True)
+        yield from zip(batch, rollouts, strict=True)

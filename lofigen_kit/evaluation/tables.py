@@ -1,7 +1,7 @@
-"""An evaluation for people: tables with each figure beside its baseline or its ceiling.
+"""An evaluation as tables: each figure beside its baseline or its best possible value.
 
-The command line, the model cards and docs/checkpoints.md print the same tables. A figure that an
-evaluation does not have, being older or made without an extra, is left out.
+The command line, the model cards and docs/checkpoints.md print the same tables. A figure is left
+out where an evaluation does not have it, because it is older or was made without an extra.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Row = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Table:
-    """A table: what it is about, its columns' heads, rows of as many cells, and what to know."""
+    """A table: its title, the heads of its columns, rows of as many cells, and a note."""
 
     title: str
     head: Row
@@ -55,7 +55,7 @@ def make_tables(evaluation: Evaluation) -> list[Table]:
 
 
 def _drop_empty_columns(table: Table) -> Table:
-    """Return the table without the columns in which no row says anything."""
+    """Return the table without the columns that are empty in every row."""
     kept = [n for n in range(len(table.head)) if any(row[n] for row in table.rows)]
     head, *rows = (tuple(row[n] for n in kept) for row in (table.head, *table.rows))
     return replace(table, head=head, rows=tuple(rows))
@@ -175,14 +175,14 @@ def _musicnn(evaluation: Evaluation) -> Table:
 
 
 def _number(value: float | None) -> str:
-    """Return a number with three or four digits that mean something; nothing for None."""
+    """Return a number with three or four significant digits; nothing for None."""
     if value is None:
         return ""
     return f"{value:.2e}" if 0 < abs(value) < 0.01 else f"{value:.3f}"
 
 
 def format_as_text(evaluation: Evaluation) -> list[str]:
-    """Return all tables as lines, an empty one between two."""
+    """Return all tables as lines, with an empty line between two tables."""
     return _join_blocks([table.lines() for table in make_tables(evaluation)])
 
 

@@ -1,6 +1,6 @@
-"""The reference's two experiments, as runs that can be repeated, resumed and listened to.
+"""The two experiments of LofiGen, the reference, as runs that can be repeated and continued.
 
-`layers` trains its networks of 4, 6 and 8 layers on one corpus, `genres` one fresh network for
-each of several corpora. All are unguided regressions (`head: mse`), as the reference's are. What
-the reference got wrong lives in `defects` alone, and nothing else trains through it.
+`layers` trains networks of 4, 6 and 8 layers on one corpus, `genres` a new network for each of
+several corpora. All are regressions without a guide (`head: mse`), as in the reference. The defects
+of the reference are in `defects`, and nothing else trains with them.
 """

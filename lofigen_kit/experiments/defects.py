@@ -1,6 +1,6 @@
-"""The reference's defects, each behind a switch, so that its effect stands beside the truth.
+"""The defects of the reference, LofiGen, each with a switch that shows its effect.
 
-Nothing but an experiment that asks for a defect comes here: all else trains by `training.loop`.
+Only an experiment that asks for a defect uses this; all else trains by `training.loop`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from lofigen_kit.errors import RenderError
 from lofigen_kit.nn.network import CausalStack
 from lofigen_kit.nn.spec import NetworkSpec
 from lofigen_kit.runtime.seeding import rng_for
+from lofigen_kit.training.callbacks import TrainingProgress
 from lofigen_kit.training.config import TrainingConfig, compute_learning_rate
-from lofigen_kit.training.loop import TrainingProgress
 from lofigen_kit.training.update import compute_loss
 
 Defect = Literal["mse-average", "double-shift", "one-model"]
@@ -40,30 +40,30 @@ EXPLAINED: dict[Defect, str] = {
     ),
 }
 ONE_IN = 8192
-"""Of so many batches the reference trains on one."""
+"""The reference trains on one batch of so many."""
 SHIFT = 2
-"""Frames from an input to its target, where it ought to be 1."""
+"""Frames from an input to its target; 1 would be right."""
 
 
 def average_over_all(trained_errors: Sequence[float], *, one_in: int = ONE_IN) -> float:
     """Return a mean error as the reference reports it.
 
     Args:
-        trained_errors: The error of each batch that was trained on; at least one.
-        one_in: Of how many batches one was.
+        trained_errors: Error of each batch that was trained on; at least one.
+        one_in: Number of all batches for each that was trained on.
 
     Returns:
-        Their sum, divided by the number of all batches: the mean times trained / all.
+        The sum of the errors, divided by the number of all batches.
     """
     return sum(trained_errors) / (len(trained_errors) * one_in)
 
 
 def shift_target(batch: Batch, shift: int) -> Batch:
-    """Return a batch whose target lies `shift` frames behind its input; it is shorter by the rest.
+    """Return a batch whose target is `shift` frames after its input.
 
     Args:
-        batch: Its target lies one frame behind its input.
-        shift: 1 leaves it as it is.
+        batch: A batch whose target is one frame after its input.
+        shift: 1 or more. The returned batch is shorter by `shift` - 1 frames.
     """
     extra = shift - 1
     frames = batch.x.shape[-1] - extra
@@ -71,23 +71,23 @@ def shift_target(batch: Batch, shift: int) -> Batch:
 
 
 class ReferenceTrainer:
-    """One network and one Adam that go from corpus to corpus, as the reference's do.
+    """One network and one Adam that learn one corpus after another, as in the reference.
 
     With one corpus and a shift of 1 it does what `training.loop.train` does: the same initial
-    weights, crops, rates and averaging, so that a defect alone makes the difference.
+    weights, crops, learning rates and average. So only the defect makes a difference.
 
     Args:
-        spec: An unguided network's shape.
-        recipe: How, for each corpus; errors on the input and rehearsals are left out.
+        spec: Shape of a network without a guide.
+        config: The hyperparameters for each corpus; noise and self-play are not used.
     """
 
-    def __init__(self, spec: NetworkSpec, recipe: TrainingConfig) -> None:
-        self.spec, self.recipe = spec, recipe
-        self._stack = CausalStack(spec, seed=recipe.seed)
+    def __init__(self, spec: NetworkSpec, config: TrainingConfig) -> None:
+        self.spec, self.config = spec, config
+        self._stack = CausalStack(spec, seed=config.seed)
         self._optimiser = torch.optim.Adam(
-            self._stack.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.99)
+            self._stack.parameters(), lr=config.learning_rate, betas=(0.9, 0.99)
         )
-        self._averaged = CausalStack(spec, seed=recipe.seed)
+        self._averaged = CausalStack(spec, seed=config.seed)
 
     def train(
         self,
@@ -96,44 +96,44 @@ class ReferenceTrainer:
         shift: int = 1,
         progress: Callable[[TrainingProgress], None] | None = None,
     ) -> CausalStack:
-        """Take the recipe's steps on a corpus, and return the averaged network, which goes on.
+        """Make all updates on a corpus, and return the network with its averaged weights.
+
+        The next call goes on with the same network.
 
         Args:
-            songs: The training split.
+            songs: The training songs.
             shift: Frames from an input to its target.
             progress: Called after every update, with the smoothed loss; its times are 0.
 
         Raises:
-            RenderError: when the loss is no longer a number.
+            RenderError: when the loss is not a number any more.
         """
-        frames = self.recipe.window + self.spec.receptive_field - 1
+        frames = self.config.window + self.spec.receptive_field - 1
         crops = Crops(songs, self.spec, frames=frames + shift - 1)
-        smooth = math.nan
-        for step in range(self.recipe.steps):
-            rng = rng_for(self.recipe.seed, step, "crops")
+        loss = math.nan
+        for step in range(self.config.steps):
+            rng = rng_for(self.config.seed, step, "crops")
             value = self._update(
-                shift_target(crops.draw_batch(rng, self.recipe.batch), shift), step
+                shift_target(crops.draw_batch(rng, self.config.batch), shift), step
             )
             if not math.isfinite(value):
                 raise RenderError(
                     f"the loss is not a number at step {step}", remedy="lower the learning rate"
                 )
-            smooth = value if step == 0 else 0.99 * smooth + 0.01 * value
+            loss = value if step == 0 else 0.99 * loss + 0.01 * value
             if progress:
-                progress(
-                    TrainingProgress("training", step + 1, self.recipe.steps, smooth, 0.0, 0.0)
-                )
+                progress(TrainingProgress("training", step + 1, self.config.steps, loss, 0.0, 0.0))
         return self._averaged
 
     def _update(self, batch: Batch, step: int) -> float:
         for group in self._optimiser.param_groups:
-            group["lr"] = compute_learning_rate(self.recipe, step)
+            group["lr"] = compute_learning_rate(self.config, step)
         loss = compute_loss(self._stack, batch, self.spec)
         self._optimiser.zero_grad()
         torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_(self._stack.parameters(), self.recipe.max_grad_norm)
+        torch.nn.utils.clip_grad_norm_(self._stack.parameters(), self.config.max_grad_norm)
         self._optimiser.step()
-        decay = min(self.recipe.ema_decay, (1 + step) / (10 + step))
+        decay = min(self.config.ema_decay, (1 + step) / (10 + step))
         current = self._stack.state_dict()
         with torch.no_grad():
             for name, tensor in self._averaged.state_dict().items():

@@ -1,4 +1,4 @@
-"""The corpora of an experiment: one that is there, recordings of the user's, or the arranger's."""
+"""The corpora of an experiment: an existing one, the user's recordings, or a source's."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from lofigen_kit.corpus.songs import make_corpus
 
 @dataclass(frozen=True)
 class Material:
-    """What one subject learns.
+    """What one network is trained on.
 
     Attributes:
-        name: The genre's.
+        name: Name of the genre.
         origin: A source that plays it, a finished corpus, or a folder of recordings.
-        licence: Of the recordings.
+        licence: Licence of the recordings.
     """
 
     name: str
@@ -29,7 +29,7 @@ class Material:
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """What it is, as plain data."""
+        """The origin as plain data."""
         if isinstance(self.origin, Path):
             return {"folder": str(self.origin.resolve()), "licence": self.licence}
         return self.origin.model_dump(mode="json")
@@ -44,18 +44,18 @@ def prepare(
     workers: Workers,
     progress: Callable[[float], None] | None = None,
 ) -> Path:
-    """Return a material's corpus, made in a folder of its own where it is not one yet.
+    """Return the corpus of a material, which is made first where it is not a corpus.
 
     Args:
-        material: What.
-        folder: The experiment's; a corpus that is made goes into `corpora/NAME`.
-        minutes: How much a source plays, at least; of recordings, all is taken.
-        seed: Of a source.
-        workers: Who renders.
-        progress: Told the share that is done, of 1.
+        material: The material.
+        folder: Folder of the experiment; a new corpus goes into `corpora/NAME`.
+        minutes: Minutes that a source plays, at least; recordings are taken whole.
+        seed: Seed of the source.
+        workers: The processes that render.
+        progress: Called with the share that is done, 0 to 1.
 
     Raises:
-        InputError: where there is nothing to learn from.
+        InputError: where there is nothing to train on.
     """
     if isinstance(material.origin, Path) and (material.origin / MANIFEST).exists():
         return material.origin

@@ -1,4 +1,4 @@
-"""What a regression is worth on songs it never saw: its errors beside baselines, and its sound."""
+"""How good a regression is on held-out songs: its errors beside baselines, and its rollout."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ from lofigen_kit.nn.network import from_network
 
 WINDOW = 8192
 MAX_WINDOWS = 40
-"""How many windows are judged at most, spread evenly over the songs."""
+"""Largest number of windows that are measured, spread evenly over the songs."""
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Errors at the true shift on held-out songs, teacher-forced, all on the same frames.
+    """Teacher-forced errors on held-out songs, all on the same frames.
 
     Attributes:
-        mse: Of the network, for the next sample.
-        mae: The same, absolute.
-        mse_two_ahead: Its error as a prediction of the sample after the next.
-        last_sample_mse: Of saying the last sample again.
-        linear_mse: Of linear prediction of order 32, fitted to the training songs.
-        variance: Of the signal: what saying its mean always would give.
-        frames: How many were judged.
+        mse: Mean squared error of the network for the next sample.
+        mae: Mean absolute error of the network for the next sample.
+        mse_two_ahead: Mean squared error of its output for the sample after the next.
+        last_sample_mse: The same of the last sample as the prediction.
+        linear_mse: The same of linear prediction of order 32, fitted to the training songs.
+        variance: Variance of the signal, which is the error of its mean as the prediction.
+        frames: Number of frames that were measured.
     """
 
     mse: float
@@ -52,13 +52,13 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class Rollout:
-    """What a network plays by itself.
+    """What a network plays from its own past.
 
     Attributes:
-        samples: Free-running, after its prime [shape=(frames,)].
+        samples: The rollout, after its prime [shape=(frames,)].
         reference: The song that primed it, over the same time [shape=(frames,)].
-        level_db: Level of the last second, beside the reference's level.
-        verdict: What the collapse doctor says of it, in a few words.
+        level_db: Level of the last second relative to the reference.
+        verdict: What the collapse detector found, in a few words.
     """
 
     samples: np.ndarray
@@ -68,7 +68,7 @@ class Rollout:
 
 
 class _ConditionalMeanSampler(ParametricSampler):
-    """The conditional mean, as the reference appends it."""
+    """The conditional mean, as in the reference."""
 
     use: Literal["expectation"] = "expectation"
     heads: ClassVar[tuple[HeadKind, ...]] = ("mse",)
@@ -78,12 +78,12 @@ class _ConditionalMeanSampler(ParametricSampler):
 
 
 def measure_accuracy(network: Network, train: Sequence[Song], held_out: Sequence[Song]) -> Accuracy:
-    """Return a regression's errors beside those of three baselines.
+    """Return the errors of a regression and of three baselines.
 
     Args:
-        network: Unguided, with an `mse` head.
-        train: What the linear predictor is fitted to.
-        held_out: What is judged: windows of 8192 frames, 40 of them at most.
+        network: A network without a guide, with an `mse` head.
+        train: The songs to which the linear predictor is fitted.
+        held_out: The songs to predict: windows of 8192 frames, 40 at most.
     """
     context = max(network.spec.receptive_field - 1, ORDER)
     crops = Crops(held_out, network.spec, frames=WINDOW + context + 1)
@@ -93,20 +93,22 @@ def measure_accuracy(network: Network, train: Sequence[Song], held_out: Sequence
     with torch.no_grad():
         for place in _spread(crops.list_crop_places(WINDOW)):
             batch = crops.cut_crops([place])
-            heard = batch.x[0, 0, :-1].numpy()
-            said = stack(batch.x[..., :-1])[0, 0].numpy()
-            linear = signal.lfilter(weights, [1.0], heard)
-            coming = batch.target[0, 0].numpy()
-            rows.append([row[context:] for row in (heard, said, linear, coming[:-1], coming[1:])])
-    heard, said, linear, coming, after = np.concatenate(rows, axis=1, dtype=np.float64)
+            inputs = batch.x[0, 0, :-1].numpy()
+            outputs = stack(batch.x[..., :-1])[0, 0].numpy()
+            linear = signal.lfilter(weights, [1.0], inputs)
+            targets = batch.target[0, 0].numpy()
+            rows.append(
+                [row[context:] for row in (inputs, outputs, linear, targets[:-1], targets[1:])]
+            )
+    inputs, outputs, linear, targets, after = np.concatenate(rows, axis=1, dtype=np.float64)
     return Accuracy(
-        mse=_mean_square(said - coming),
-        mae=float(np.abs(said - coming).mean()),
-        mse_two_ahead=_mean_square(said - after),
-        last_sample_mse=_mean_square(heard - coming),
-        linear_mse=_mean_square(linear - coming),
-        variance=float(coming.var()),
-        frames=len(coming),
+        mse=_mean_square(outputs - targets),
+        mae=float(np.abs(outputs - targets).mean()),
+        mse_two_ahead=_mean_square(outputs - after),
+        last_sample_mse=_mean_square(inputs - targets),
+        linear_mse=_mean_square(linear - targets),
+        variance=float(targets.var()),
+        frames=len(targets),
     )
 
 
@@ -120,13 +122,13 @@ def _mean_square(errors: np.ndarray) -> float:
 
 
 def measure_rollout(network: Network, song: Song, seconds: float, *, threads: int = 1) -> Rollout:
-    """Let a network play on by itself from the end of a song, as the reference does.
+    """Let a network play on from the end of a song, as in the reference.
 
     Args:
-        network: With an `mse` head.
-        song: Its last 8192 frames prime the network; over and over it is the reference.
-        seconds: How long.
-        threads: Cores to use.
+        network: A network with an `mse` head.
+        song: Its last 8192 frames prime the network; in a loop it is the reference.
+        seconds: Length of the rollout.
+        threads: Number of CPU threads.
     """
     (samples,) = generate_rollouts(
         network, _ConditionalMeanSampler(), [song], seconds=seconds, seed=0, threads=threads
@@ -139,5 +141,5 @@ def measure_rollout(network: Network, song: Song, seconds: float, *, threads: in
 
 def _verdict(samples: np.ndarray, rate_hz: int) -> str:
     findings = examine(AudioBuffer(samples[None], rate_hz))
-    said = (f"{found.fault} {found.start_s:g}-{found.end_s:g} s" for found in findings)
-    return ", ".join(said) or "no collapse found"
+    faults = (f"{found.fault} {found.start_s:g}-{found.end_s:g} s" for found in findings)
+    return ", ".join(faults) or "no collapse found"

@@ -1,4 +1,4 @@
-"""An experiment's results for people: a table, curves, and a page in Markdown and in HTML."""
+"""The results of an experiment: a table, curves, and a report in Markdown and in HTML."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from lofigen_kit.experiments.defects import EXPLAINED, ONE_IN
-from lofigen_kit.experiments.runs import ExperimentSettings, Kind, RunResult
+from lofigen_kit.experiments.runs import Kind, RunResult
+from lofigen_kit.experiments.settings import ExperimentSettings
 from lofigen_kit.runtime.files import write_atomic
 
 TITLES: dict[Kind, str] = {
@@ -22,17 +23,17 @@ TITLES: dict[Kind, str] = {
 COLUMNS = {
     "run": "which network, and with which defect",
     "parameters": "how many numbers were trained",
-    "hears": "samples of the past that one output depends on",
+    "hears": "receptive field: past samples that one output depends on",
     "first loss": "squared error of the first update, before it",
     "last loss": "training loss at the end, smoothed over about 100 updates",
     "test MSE": "squared error of the next sample on held-out songs",
     "of the one after": "squared error of the same output as the sample after the next",
-    "as reported": "what the run itself would call its test error",
-    "last sample": "test MSE of saying the last sample again",
+    "as reported": "the test error that the run itself would report",
+    "last sample": "test MSE of the last sample as the prediction",
     "linear": "test MSE of linear prediction of order 32",
-    "variance": "test MSE of saying nothing",
-    "level": "the last second that it plays free, beside the reference, in dB",
-    "playing free": "what the collapse doctor says",
+    "variance": "test MSE of silence as the prediction",
+    "level": "level of the last second of its rollout, relative to the reference, in dB",
+    "playing free": "what the collapse detector found in its rollout",
 }
 _logger = logging.getLogger(__name__)
 Rows = Sequence[Sequence[str]]
@@ -40,7 +41,7 @@ Rows = Sequence[Sequence[str]]
 
 @dataclass(frozen=True)
 class _Block:
-    """A part of a page: its text in Markdown and in HTML."""
+    """A part of a report: its text in Markdown and in HTML."""
 
     markdown: str
     html: str
@@ -51,7 +52,7 @@ def write(
 ) -> None:
     """Write table.csv, curves.csv, curves.png, report.md and report.html into a folder.
 
-    The picture needs matplotlib; without it the page has none, and the log says so.
+    The picture needs matplotlib; without it the report has none, and the log says so.
     """
     write_atomic(folder / "table.csv", _csv(list(COLUMNS), table(results)).encode())
     curves = {row.label: _curve(folder, row) for row in results if row.defect != "mse-average"}
@@ -117,7 +118,7 @@ def _draw(
     figure = Figure(figsize=(9, 5), layout="constrained")
     axes = figure.subplots()
     for label, curve in curves.items():
-        # Some lie upon each other: a defect is dashed, so that both are seen.
+        # Some curves are the same: a defect is dashed, so that both are visible.
         axes.plot(*zip(*curve, strict=True), "--" if " with " in label else "-", label=label)
     if len({row.corpus_sha256 for row in results}) == 1:
         variance = results[0].accuracy.variance
@@ -138,30 +139,30 @@ def _page(
     return [
         _heading(TITLES[kind], 1),
         _paragraph(
-            "Unguided networks that give one number, the expected next sample, trained by squared "
-            f"error ({settled}). What is judged was held out, {first.frames} frames a row, at the "
-            "true shift; the baselines are judged on the same frames."
+            "Networks without a guide that predict one number, the expected next sample, trained "
+            f"by squared error ({settled}). They are measured on held-out songs, {first.frames} "
+            "frames a row, with the next sample as the target; so are the baselines."
         ),
         _table(list(COLUMNS), table(results)),
         _list([f"{name}: {meaning}" for name, meaning in COLUMNS.items()]),
         *([_picture("curves.png", "Training curves")] if has_picture else []),
         _heading("What they play", 2),
         _paragraph(
-            "Each network was primed with a held-out song's last 8,192 samples and left alone, "
-            "its expectation appended sample by sample. A regression gives the mean of all that "
-            "might come next and draws nothing: a small error does not keep it from fading or "
-            "humming."
+            "Each network played on from the last 8,192 samples of a held-out song; what it "
+            "expects was appended sample by sample. A regression predicts the mean of all that "
+            "may come next, and nothing is drawn at random: with a small error it can still fade "
+            "out or hum."
         ),
         *(_audio(row) for row in results if row.defect != "mse-average"),
         _heading("Where the reference's own numbers came from", 2),
         _list([f"{name}: {text}" for name, text in EXPLAINED.items()]),
         _paragraph(
-            "The published figures can therefore not be set beside those of this table, whose "
-            "errors are means over every frame that was judged. Rows with a defect show what it "
-            f"does: mse-average is the same network, its error divided by {ONE_IN:,}; "
-            "double-shift is trained on, and judged by, the sample after the next; one-model's "
-            "later genres begin (first loss) where the last genre ended. Add "
-            "rows with --defect; runs that are done are not done again."
+            "So the published figures cannot be compared with those of this table, whose errors "
+            "are means over all measured frames. Rows with a defect show its effect: mse-average "
+            f"is the same network, its error divided by {ONE_IN:,}; double-shift is trained and "
+            "measured on the sample after the next; the later genres of one-model begin (first "
+            "loss) where the genre before ended. Add rows with --defect; finished runs are not "
+            "done again."
         ),
     ]
 

@@ -1,9 +1,9 @@
-"""An experiment's runs: each trained, measured and heard once, its result kept on disk.
+"""The runs of an experiment: each is trained and measured once, and its result is kept on disk.
 
     experiment.json            what is compared, and how
     runs/NAME/                 one network: model.safetensors, free.flac, curve.csv, result.json
 
-A run that has its result is not done again; one that was stopped begins anew.
+A run that has its result is not done again; one that was stopped starts again.
 """
 
 from __future__ import annotations
@@ -23,60 +23,24 @@ from lofigen_kit.corpus.songs import read_manifest, read_songs
 from lofigen_kit.errors import InputError
 from lofigen_kit.experiments.defects import SHIFT, Defect, ReferenceTrainer, average_over_all
 from lofigen_kit.experiments.measure import Accuracy, measure_accuracy, measure_rollout
+from lofigen_kit.experiments.settings import ExperimentSettings
 from lofigen_kit.nn.checkpoint import load, save
 from lofigen_kit.nn.network import to_tensors
 from lofigen_kit.nn.spec import Layers, NetworkSpec, make_stack_spec
 from lofigen_kit.provenance.recipe import MADE
 from lofigen_kit.runtime.files import explain_write_errors, write_atomic
 from lofigen_kit.runtime.seeding import rng_for
-from lofigen_kit.training.config import TrainingConfig
-from lofigen_kit.training.loop import Callbacks, TrainingProgress, train
+from lofigen_kit.training.callbacks import Callbacks, TrainingProgress
+from lofigen_kit.training.config import to_json
+from lofigen_kit.training.loop import train
 
 Kind = Literal["layers", "genres"]
 Curve = list[tuple[int, float]]
 
 
 @dataclass(frozen=True)
-class ExperimentSettings:
-    """How each network is trained and heard.
-
-    Attributes:
-        steps: Updates. The defaults show the way of a curve within minutes, and no more.
-        batch: Windows in an update; the reference has 128.
-        window: Frames of a window, as the reference's.
-        learning_rate: Adam's peak rate; the reference's code has 1e-5, its model card 1e-4.
-        seconds: How long each network plays.
-        seed: Of the initial weights and the crops.
-        threads: Cores to use.
-    """
-
-    steps: int = 60
-    batch: int = 1
-    window: int = 8192
-    learning_rate: float = 3e-5
-    seconds: float = 10.0
-    seed: int = 0
-    threads: int = 1
-
-    @property
-    def training_config(self) -> TrainingConfig:
-        """The same for the training loop."""
-        return TrainingConfig(
-            steps=self.steps,
-            batch=self.batch,
-            window=self.window,
-            learning_rate=self.learning_rate,
-            warm_up=max(self.steps // 5, 1),
-            noise_min=0.0,
-            noise_max=0.0,
-            validate_every=0,
-            seed=self.seed,
-        )
-
-
-@dataclass(frozen=True)
 class Subject:
-    """One of what is compared: a network's shape, and the corpus that it learns."""
+    """One network that is compared with others: its shape, and its training corpus."""
 
     name: str
     layers: Layers
@@ -84,7 +48,7 @@ class Subject:
 
     @property
     def spec(self) -> NetworkSpec:
-        """The network: unguided, its one output the conditional mean."""
+        """The network: without a guide, its one output the expected next sample."""
         return make_stack_spec(self.layers, head="mse")
 
 
@@ -93,19 +57,19 @@ class RunResult:
     """One row of the table.
 
     Attributes:
-        name: The subject's.
-        defect: Which defect it was trained or reported with; empty for none.
-        folder: Where its model, audio and curve lie, below the experiment's folder.
-        corpus_sha256: Of the manifest of its corpus.
-        parameters: How many numbers were trained.
-        receptive_field: Samples of the past that one output depends on.
-        first_loss: Squared error of the first update's windows, before it.
-        last_loss: The training loss at the end, smoothed over about 100 updates.
-        reported_mse: The held-out error as the run would report it.
-        accuracy: The held-out errors as they are.
-        level_db: Of the last second that it played, beside its reference.
-        verdict: The collapse doctor's words.
-        train_s: How long the training took.
+        name: Name of the subject.
+        defect: The defect with which it was trained or reported; empty for none.
+        folder: Folder of its model, audio and curve, below the experiment's folder.
+        corpus_sha256: Hash of the manifest of its corpus.
+        parameters: Number of trained parameters.
+        receptive_field: Past samples that one output depends on.
+        first_loss: Mean squared error on the windows of the first update, before it.
+        last_loss: Training loss at the end, smoothed over about 100 updates.
+        reported_mse: Mean squared error on held-out songs, as the run would report it.
+        accuracy: True errors on held-out songs.
+        level_db: Level of the last second that it played, relative to its reference.
+        verdict: What the collapse detector found.
+        train_s: Seconds of the training.
     """
 
     name: str
@@ -129,13 +93,13 @@ class RunResult:
 
     @property
     def label(self) -> str:
-        """Its name among others, `conv4 with double-shift`."""
+        """Its name in tables: `conv4 with double-shift`."""
         return f"{self.name} with {self.defect}" if self.defect else self.name
 
 
 @dataclass(frozen=True)
 class _Run:
-    """Networks that are trained together: one, or all genres' by one network."""
+    """One network, or one network that learns all genres in turn."""
 
     name: str
     defect: Defect | None
@@ -146,7 +110,7 @@ Report = Callable[[str, TrainingProgress], None]
 
 
 def begin(folder: Path, arguments: dict[str, Any]) -> None:
-    """Begin an experiment in a folder, or go on with the same one.
+    """Start an experiment in a folder, or go on with the same one.
 
     Raises:
         InputError: where the folder holds something else.
@@ -163,7 +127,7 @@ def begin(folder: Path, arguments: dict[str, Any]) -> None:
             raise InputError(
                 "the folder holds another experiment",
                 where=folder,
-                remedy="give the options that it was begun with (defects may be added), or "
+                remedy="give the options that it was started with (defects may be added), or "
                 "choose another folder",
             )
 
@@ -177,15 +141,15 @@ def run_all(
     defects: Sequence[Defect] = (),
     report: Report | None = None,
 ) -> list[RunResult]:
-    """Do what is not done yet, and return all results: each subject's, then with each defect.
+    """Do the runs that are left, and return all results: without a defect, then with each.
 
     Args:
-        folder: The experiment's.
+        folder: Folder of the experiment.
         kind: `layers` or `genres`.
         subjects: What is compared.
-        settings: How.
-        defects: Which of the reference's to show beside.
-        report: Told a run's name and where its training stands.
+        settings: How each is trained and measured.
+        defects: Defects of the reference to show too.
+        report: Called with the name of a run and how far its training is.
 
     Raises:
         InputError: for a defect that the experiment cannot have, or a corpus that has changed.
@@ -224,7 +188,7 @@ def _check_splits(corpus: Path) -> None:
 
 
 def as_reported(row: RunResult) -> RunResult:
-    """Return a result with its error averaged as the reference does it; nothing else changes."""
+    """Return a result whose error is averaged as in the reference; nothing else changes."""
     reported = average_over_all([row.accuracy.mse])
     return replace(row, defect="mse-average", reported_mse=reported)
 
@@ -240,7 +204,7 @@ def _plan(subjects: Sequence[Subject], defects: Sequence[Defect]) -> Iterator[_R
 
 
 def _read_run_results(folder: Path, run: _Run) -> list[RunResult]:
-    """Return a finished run's results, or none.
+    """Return the results of a finished run, or none.
 
     Raises:
         InputError: where its corpus is no longer the one it was trained on.
@@ -261,17 +225,17 @@ def _read_run_results(folder: Path, run: _Run) -> list[RunResult]:
 
 @dataclass(frozen=True)
 class _RunExecutor:
-    """Where runs are done, how, and who is told."""
+    """Does runs in a folder."""
 
     folder: Path
     settings: ExperimentSettings
     report: Report | None
 
     def do(self, run: _Run) -> list[RunResult]:
-        """Train, measure and listen to a run's networks, and keep their results."""
+        """Train and measure the networks of a run, and keep their results."""
         place = self.folder / "runs" / run.name
-        recipe = self.settings.training_config
-        trainer = ReferenceTrainer(run.subjects[0].spec, recipe) if run.defect else None
+        config = self.settings.training_config
+        trainer = ReferenceTrainer(run.subjects[0].spec, config) if run.defect else None
         rows = []
         for subject in run.subjects:
             own = place / subject.name if len(run.subjects) > 1 else place
@@ -300,15 +264,15 @@ class _RunExecutor:
             if self.report:
                 self.report(run.name, now)
 
-        recipe = self.settings.training_config
+        config = self.settings.training_config
         if trainer is None:
             train(
-                subject.spec, songs, recipe, path, facts=facts, callbacks=Callbacks(progress=note)
+                subject.spec, songs, config, path, facts=facts, callbacks=Callbacks(progress=note)
             )
         else:
             shift = SHIFT if run.defect == "double-shift" else 1
             trained = trainer.train(songs, shift=shift, progress=note)
-            facts |= {"defect": run.defect, "recipe": asdict(recipe)}
+            facts |= {"defect": run.defect, "recipe": to_json(config)}
             save(path, subject.spec, to_tensors(trained), facts, half=True)
         lines = ["step,loss\n", *(f"{step},{loss:.6g}\n" for step, loss in curve)]
         write_atomic(own / "curve.csv", "".join(lines).encode())
@@ -340,7 +304,7 @@ class _RunExecutor:
 
 
 def _as_defective(row: RunResult, defect: Defect | None) -> dict[str, Any]:
-    """Return what a defect changes of a result: a shifted run is judged by its own target."""
+    """Return what a defect changes in a result: the error that it reports is on its own target."""
     if defect is None:
         return {}
     own = row.accuracy.mse_two_ahead if defect == "double-shift" else row.accuracy.mse

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
@@ -31,6 +31,7 @@ _NEEDED = {
     "model_attributes_type": "a mapping of fields",
     "dict_type": "a mapping of fields",
 }
+_UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 _BEYOND = {
     "greater_than_equal": ("below the minimum", "ge"),
     "greater_than": ("not above", "gt"),
@@ -50,13 +51,41 @@ def explain(
         cls: The preset's class, for its fields.
         registry: The components, for theirs.
     """
+    keys, owner, name = _locate(errors[0]["loc"], document, cls, registry)
+    fields = owner.model_fields if owner else {}
+    return _make_error(errors, document, keys, fields, name=name, registry=registry)
+
+
+def explain_flat(
+    errors: Sequence[ErrorDetails], document: Document, fields: Mapping[str, FieldInfo]
+) -> PresetError:
+    """Do the same for a document of plain fields, without components.
+
+    Args:
+        errors: What pydantic found, at least one.
+        document: What it was given, with places.
+        fields: All fields that the document may have, by name.
+    """
+    keys = errors[0]["loc"]
+    name = str(keys[0]) if keys else ""
+    return _make_error(errors, document, keys, fields, name=name, registry=None)
+
+
+def _make_error(
+    errors: Sequence[ErrorDetails],
+    document: Document,
+    keys: Keys,
+    fields: Mapping[str, FieldInfo],
+    *,
+    name: str,
+    registry: Registry | None,
+) -> PresetError:
+    """Return the error for the first complaint, which is about the value at `keys`."""
     first = errors[0]
-    keys, owner, name = _locate(first["loc"], document, cls, registry)
-    unknown = first["type"] == "extra_forbidden"
+    unknown = first["type"] in _UNKNOWN
     at = (*keys, "use") if first["type"] == "union_tag_invalid" else keys
-    field = owner.model_fields.get(name) if owner else None
-    message, remedy = _explain_name(first, keys, owner, registry) or _explain_value(
-        first, keys, field
+    message, remedy = _explain_name(first, keys, fields, registry) or _explain_value(
+        first, keys, fields.get(name)
     )
     subject = _format_keys(keys)
     if len(errors) > 1:
@@ -106,7 +135,7 @@ def _contains_key(place: Any, key: str | int) -> bool:
 
 
 def _explain_name(
-    error: ErrorDetails, keys: Keys, owner: type[BaseModel] | None, registry: Registry
+    error: ErrorDetails, keys: Keys, fields: Mapping[str, FieldInfo], registry: Registry | None
 ) -> Advice | None:
     """Return what is wrong with the name of a field or component, if that is the trouble."""
     kind = error["type"]
@@ -114,12 +143,12 @@ def _explain_name(
         return "is missing", "add it"
     if kind == "union_tag_not_found":
         return "names no component", "add `use: NAME`"
-    if kind == "union_tag_invalid":
+    if kind == "union_tag_invalid" and registry:
         return _explain_unknown_component(keys, str(error["ctx"]["tag"]), registry)
-    if kind == "extra_forbidden":
-        fields = sorted(owner.model_fields) if owner else []
-        listed = f"its fields are {', '.join(fields)}" if fields else None
-        return "there is no such field", did_you_mean(str(keys[-1]), fields, otherwise=listed)
+    if kind in _UNKNOWN:
+        listed = f"its fields are {', '.join(sorted(fields))}" if fields else None
+        remedy = did_you_mean(str(keys[-1]), sorted(fields), otherwise=listed)
+        return "there is no such field", remedy
     return None
 
 

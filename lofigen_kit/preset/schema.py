@@ -10,7 +10,6 @@ import copy
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
@@ -25,6 +24,7 @@ from lofigen_kit.errors import PresetError
 from lofigen_kit.plugins.registry import Registry, did_you_mean
 from lofigen_kit.preset import yaml_loader
 from lofigen_kit.preset.errors import explain
+from lofigen_kit.preset.overrides import parse_override, replace_data
 from lofigen_kit.preset.yaml_loader import Document, Keys
 from lofigen_kit.runtime import resources
 from lofigen_kit.runtime.seeding import MAX_SEED
@@ -252,13 +252,7 @@ def load_preset(
         PresetError: for anything that is not a valid preset.
     """
     path = find_preset(preset)
-    try:
-        # One byte over the limit is enough to know that it is too long.
-        with path.open("rb") as file:
-            blob = file.read(yaml_loader.MAX_BYTES + 1)
-    except OSError as error:
-        raise PresetError(f"cannot be read ({error.strerror})", where=path) from None
-    document = yaml_loader.load(blob, str(path))
+    document = yaml_loader.load_file(path)
     return parse_preset(document, root=path.parent, registry=registry, overrides=overrides)
 
 
@@ -306,23 +300,10 @@ def _preset_folders() -> list[Path]:
 
 def _apply_override(document: Document, override: str) -> Document:
     """Return the document with one `KEY=VALUE` applied; errors there are placed at `--set`."""
-    place = f"--set {override}"
-    name, equals, text = override.partition("=")
-    steps = name.strip().split(".")
-    if not equals or not all(steps):
-        raise PresetError("not of the form KEY=VALUE", where=place, remedy=OVERRIDE_EXAMPLE)
-    try:
-        value = yaml_loader.parse_scalar(text.strip())
-    except ValueError as error:
-        raise PresetError(str(error), where=place) from None
+    found = parse_override(override, example=OVERRIDE_EXAMPLE)
     data = copy.deepcopy(document.data)
-    keys = _set(data, steps, value, place)
-    return replace(
-        document,
-        data=data,
-        key_places={**document.key_places, keys: place},
-        value_places={**document.value_places, keys: place},
-    )
+    keys = _set(data, found.steps, found.value, found.place)
+    return replace_data(document, data, keys, found.place)
 
 
 def _set(data: dict[str, Any], steps: list[str], value: Any, place: str) -> Keys:

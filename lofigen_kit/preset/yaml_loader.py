@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, cast
 
 import yaml
@@ -89,6 +90,21 @@ def load(blob: bytes, name: str) -> Document:
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
         where = f"{name}:{line}:{column}"
         raise PresetError("not YAML: a control character", where=where) from None
+
+
+def load_file(path: Path) -> Document:
+    """Read one document from a file; see `load`.
+
+    Raises:
+        PresetError: also where the file cannot be read.
+    """
+    try:
+        # One byte over the limit is enough to know that it is too long.
+        with path.open("rb") as file:
+            blob = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise PresetError(f"cannot be read ({error.strerror})", where=path) from None
+    return load(blob, str(path))
 
 
 def parse_scalar(text: str) -> str | int | float | bool | None:

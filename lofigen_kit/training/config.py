@@ -1,10 +1,13 @@
-"""How to train: every number that decides what the weights become. Imports no torch."""
+"""The hyperparameters of a training: every number that decides what the weights become.
+
+Imports no torch.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError
@@ -21,40 +24,46 @@ NotNegative = Annotated[float, Field(ge=0)]
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class TrainingConfig:
-    """How to train. The defaults are what trains a guided mixture well.
+    """The hyperparameters. The defaults train a guided network with a mixture head well.
 
-    Bounds hold for what a file says as well.
+    The bounds hold for files too.
 
     Attributes:
-        steps: Updates.
-        batch: Crops in an update, over all processes.
-        window: Frames of a crop that are judged; the receptive field comes before them.
-        learning_rate: Adam's peak rate, reached after `warm_up` updates.
-        schedule: What follows: a cosine down to a hundredth, or the same rate to the end.
-        second_moment: Adam's decay of squared gradients; that of gradients is 0.9.
-        least_error: The smallest level of the errors that are laid upon the input: white noise
-            and stray tones, each level drawn for each crop, evenly in decibels.
-        most_error: The largest; 0 lays none. They teach the network to pull errors of its own
-            back, and to take pitch from the guide, not from what happens to ring.
-        last_error: To what the largest falls, evenly in decibels, from the first rehearsal to the
-            end: once it hears errors of its own, it needs no others.
-        anonymous: The share of crops that are not told their instruments, so that the network also
-            plays for scores that name none.
-        guide_dropout: The share of crops that are told nothing, so that the network also plays
-            without a score.
-        clip: The greatest norm of a gradient; 0 lets every one pass.
-        average: Decay of the averaged weights, which are what is kept; 0 keeps the last ones.
-        rehearse_every: After so many updates the network plays some of the songs, and trains on
-            its own playing as the past of what should come next; 0 never does.
-        rehearse_from: The share of the updates that are made before it first does.
-        rehearsed_songs: How many it plays.
-        rehearsed_share: The share of crops that follow its own playing.
-        rehearsal_spread: Of its draws (`DrawLaw.spread`); the one at which it will be used.
-        validate_every: After so many updates, and at the end, the network is judged on songs held
-            out; 0 never does. The weights do not depend on it.
-        validated_songs: How many songs it is judged on.
-        validated_seconds: How long it plays each.
-        seed: Of the initial weights, the crops and the noise.
+        steps: Number of updates.
+        batch: Crops in one update, over all processes.
+        window: Frames of a crop that count in the loss, 8000 in a second. The receptive field
+            comes before them.
+        learning_rate: Adam's peak learning rate. It is reached after `warm_up` updates.
+        warm_up: Updates in which the learning rate rises from 0 to its peak.
+        schedule: The learning rate after the warm-up: `cosine` falls to a hundredth of the peak,
+            `constant` stays.
+        beta2: Adam's decay of the mean squared gradient. The decay of the mean gradient is 0.9.
+        noise_min: Smallest level of the noise that is added to the input: white noise and tones.
+            The level is drawn for each crop, uniformly in dB; 1 is full scale.
+        noise_max: Largest level of that noise; 0 adds none. It teaches the network to correct its
+            own errors, and to take the pitch from the guide.
+        noise_final: The level to which `noise_max` falls, linearly in dB, from the first round of
+            self-play to the end.
+        instrument_dropout: Share of crops whose guide names no instruments, so that the network
+            also plays scores that name none; 0 to 1.
+        guide_dropout: Share of crops with an empty guide, so that the network also plays without
+            a score; 0 to 1.
+        max_grad_norm: Largest norm of the gradient; a longer one is scaled down. 0 is no limit.
+        ema_decay: Decay of the moving average of the weights, which is what is saved; 0 saves the
+            last weights.
+        self_play_every: Updates between two rounds of self-play; 0 is never. In a round the
+            network plays some of the training songs, and then trains with what it played as the
+            past of the song's next sample.
+        self_play_from: Share of the updates before the first round of self-play; 0 to 1.
+        self_play_songs: Songs that the network plays in a round.
+        self_play_share: Share of crops whose past was played by the network; 0 to 1.
+        self_play_spread: Width of the distribution from which the network draws in self-play and
+            in validation (`spread` of the sampler `narrowed`). Take the value you will use later.
+        validate_every: Updates between two validations on held-out songs; 0 is never. The weights
+            do not depend on it.
+        validated_songs: Songs in a validation.
+        validated_seconds: Seconds that the network plays of each of them.
+        seed: Seed of the initial weights, the crops and the noise.
     """
 
     steps: Annotated[int, Field(ge=1, le=1 << 40)] = 10_000
@@ -88,71 +97,91 @@ REFERENCE: dict[str, Any] = {
     "learning_rate": 1e-5,
     "warm_up": 0,
     "schedule": "constant",
-    "second_moment": 0.999,
-    "least_error": 0.0,
-    "most_error": 0.0,
-    "last_error": 0.0,
-    "anonymous": 0.0,
-    "clip": 0.0,
-    "average": 0.0,
-    "rehearse_every": 0,
+    "beta2": 0.999,
+    "noise_min": 0.0,
+    "noise_max": 0.0,
+    "noise_final": 0.0,
+    "instrument_dropout": 0.0,
+    "max_grad_norm": 0.0,
+    "ema_decay": 0.0,
+    "self_play_every": 0,
 }
-"""What LofiGen's published code does: Adam as PyTorch has it, on plain squared error."""
+"""The hyperparameters of LofiGen's published code: Adam as in PyTorch, plain squared error."""
+
+STORED_NAMES = {
+    "beta2": "second_moment",
+    "noise_min": "least_error",
+    "noise_max": "most_error",
+    "noise_final": "last_error",
+    "instrument_dropout": "anonymous",
+    "max_grad_norm": "clip",
+    "ema_decay": "average",
+    "self_play_every": "rehearse_every",
+    "self_play_from": "rehearse_from",
+    "self_play_songs": "rehearsed_songs",
+    "self_play_share": "rehearsed_share",
+    "self_play_spread": "rehearsal_spread",
+}
+"""Fields whose key in training states and checkpoints is another one. Those keys never change:
+a state that was written by an older version still resumes."""
+FIELD_NAMES = {stored: name for name, stored in STORED_NAMES.items()}
 
 
 def make_default_config(head: HeadKind) -> TrainingConfig:
-    """Return the recipe that a head is trained by unless something else is asked for."""
+    """Return the default hyperparameters for a head."""
     return TrainingConfig(**REFERENCE) if head == "mse" else TrainingConfig()
 
 
-def override_config(config: TrainingConfig, given: Mapping[str, Any]) -> TrainingConfig:
-    """Return a recipe with other values.
-
-    Raises:
-        InputError: naming the field that is out of its bounds.
-    """
-    return from_json({**asdict(config), **given})
+def to_json(config: TrainingConfig) -> dict[str, Any]:
+    """Return the hyperparameters as plain data, with the keys that files have."""
+    return {STORED_NAMES.get(name, name): value for name, value in asdict(config).items()}
 
 
 def from_json(data: Mapping[str, Any]) -> TrainingConfig:
-    """Return the recipe that `asdict` made plain data of.
+    """Return the hyperparameters that `to_json` wrote; a field's own name is a key too.
 
     Raises:
-        InputError: naming the field that is unknown or out of its bounds.
+        InputError: naming the field that is unknown, given twice or out of its bounds.
     """
+    values: dict[str, Any] = {}
+    for key, value in data.items():
+        name = FIELD_NAMES.get(key, key)
+        if name in values:
+            raise InputError(f"{name} is given twice, also as {STORED_NAMES[name]}")
+        values[name] = value
+    if unknown := values.keys() - {field.name for field in fields(TrainingConfig)}:
+        raise InputError(f"there is no hyperparameter {min(unknown)!r}")
     try:
-        return TrainingConfig(**data)
-    except (ValidationError, TypeError) as error:
-        if isinstance(error, TypeError):
-            raise InputError(f"not a recipe ({error})") from None
+        return TrainingConfig(**values)
+    except ValidationError as error:
         first = error.errors()[0]
         raise InputError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
 def compute_learning_rate(config: TrainingConfig, step: int) -> float:
-    """Return the rate of an update: a linear warm-up, then the schedule."""
-    warm = min(1.0, (step + 1) / max(1, config.warm_up))
+    """Return the learning rate of an update: a linear warm-up, then the schedule."""
+    warm_up = min(1.0, (step + 1) / max(1, config.warm_up))
     if config.schedule == "constant":
-        return config.learning_rate * warm
+        return config.learning_rate * warm_up
     cosine = 0.5 * (1.0 + math.cos(math.pi * step / config.steps))
-    return config.learning_rate * warm * (0.01 + 0.99 * cosine)
+    return config.learning_rate * warm_up * (0.01 + 0.99 * cosine)
 
 
 def is_self_play_step(config: TrainingConfig, step: int) -> bool:
-    """Return whether the network is to play some songs before an update."""
+    """Return whether there is a round of self-play before an update."""
     every, first = config.self_play_every, config.self_play_from * config.steps
     return every > 0 and first <= step < config.steps and step % every == 0
 
 
 def compute_noise_max(config: TrainingConfig, step: int) -> float:
-    """Return the largest level of the errors that are laid upon the input of an update."""
-    last = min(config.noise_final, config.noise_max)
+    """Return the largest level of the noise that is added to the input of an update."""
+    final = min(config.noise_final, config.noise_max)
     done = _compute_self_play_progress(config, step)
-    return float(config.noise_max ** (1.0 - done) * last**done) if done else config.noise_max
+    return float(config.noise_max ** (1.0 - done) * final**done) if done else config.noise_max
 
 
 def _compute_self_play_progress(config: TrainingConfig, step: int) -> float:
-    """Return the share that is over of the updates among which it rehearses."""
+    """Return how much of the time with self-play is over, 0 to 1."""
     first = config.self_play_from * config.steps
     if not config.self_play_every or step <= first:
         return 0.0

@@ -1,7 +1,7 @@
 """Several processes that train one network: PyTorch's DistributedDataParallel under `torchrun`.
 
-Each draws the whole batch and takes its own rows of it, so that the training is the same, but for
-rounding, whatever the number of processes.
+Each draws the whole batch and takes its own rows of it. So the training is the same, except for
+rounding, with any number of processes.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from lofigen_kit.corpus.crops import Batch
 from lofigen_kit.errors import InputError
 
 TIMEOUT = timedelta(hours=2)
-"""How long one process waits for another, which may be judging the network meanwhile."""
+"""How long one process waits for another, which may be validating the network."""
 
 
 @dataclass(frozen=True)
 class DistributedContext:
-    """Which of how many processes this is. The first alone writes files and speaks."""
+    """Which process this is, and of how many. Only the first writes files and prints."""
 
     rank: int = 0
     count: int = 1
@@ -35,7 +35,7 @@ class DistributedContext:
         return self.rank == 0
 
     def check(self, batch: int) -> None:
-        """Refuse a batch that cannot be shared evenly.
+        """Refuse a batch that the processes cannot share evenly.
 
         Raises:
             InputError: naming both numbers.
@@ -43,7 +43,7 @@ class DistributedContext:
         if batch % self.count:
             raise InputError(
                 f"{batch} crops cannot be shared evenly by {self.count} processes",
-                where="--batch",
+                where="batch",
                 remedy=f"choose a multiple of {self.count}",
             )
 
@@ -68,25 +68,25 @@ class DistributedContext:
         """Return the loss over all processes, and the signal that any of them got, or 0."""
         if self.count == 1:
             return float(loss.detach()), stop
-        told = torch.tensor([float(loss.detach()), float(stop)], dtype=torch.float64)
-        told = told.to(loss.device)
-        distributed.all_reduce(told)
-        # Ctrl-C reaches all of them or one: the mean of those that got it is the signal's number.
-        getters = torch.tensor([float(stop > 0)], dtype=torch.float64, device=loss.device)
-        distributed.all_reduce(getters)
-        signal = round(float(told[1]) / max(1.0, float(getters)))
-        return float(told[0]) / self.count, signal
+        sums = torch.tensor([float(loss.detach()), float(stop)], dtype=torch.float64)
+        sums = sums.to(loss.device)
+        distributed.all_reduce(sums)
+        # Ctrl-C reaches all processes or one: the mean over those is the signal's number.
+        receivers = torch.tensor([float(stop > 0)], dtype=torch.float64, device=loss.device)
+        distributed.all_reduce(receivers)
+        signal = round(float(sums[1]) / max(1.0, float(receivers)))
+        return float(sums[0]) / self.count, signal
 
     def broadcast_numbers(self, numbers: list[int], device: str) -> list[int]:
         """Return the numbers that the first process has."""
         if self.count == 1:
             return numbers
-        told = torch.tensor(numbers, device=device)
-        distributed.broadcast(told, src=0)
-        return [int(n) for n in told.tolist()]
+        shared = torch.tensor(numbers, device=device)
+        distributed.broadcast(shared, src=0)
+        return [int(n) for n in shared.tolist()]
 
     def wait(self) -> None:
-        """Wait until every process is here."""
+        """Wait for all other processes."""
         if self.count > 1:
             distributed.barrier()
 

@@ -1,4 +1,4 @@
-"""Energy and CO2 of a training, as codecarbon estimates them offline. An extra."""
+"""Energy and CO2 of a training, estimated offline by codecarbon, which is an extra."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from lofigen_kit.errors import InputError
 
 
 def start_meter(country: str) -> Callable[[], dict[str, Any]]:
-    """Begin to measure this process, and return what tells its use since then.
+    """Start to measure this process, and return a function that says what it used since.
 
     Args:
-        country: Whose mix of electricity to reckon with: `DEU`, of ISO 3166.
+        country: The country whose electricity is assumed, as three letters of ISO 3166: `DEU`.
 
     Returns:
-        A function that gives `energy_kwh`, `co2e_kg` and `country`.
+        A function that returns `energy_kwh`, `co2e_kg` and `country`.
 
     Raises:
         InputError: without codecarbon, or for a country that it does not know.
@@ -25,11 +25,13 @@ def start_meter(country: str) -> Callable[[], dict[str, Any]]:
         from codecarbon import OfflineEmissionsTracker
     except ImportError:
         raise InputError(
-            "energy is measured by codecarbon", remedy="pip install 'lofigen-kit[energy]'"
+            "energy needs codecarbon", remedy="pip install 'lofigen-kit[energy]'"
         ) from None
     if pycountry.countries.get(alpha_3=country) is None:
         raise InputError(
-            f"there is no country {country!r}", where="--energy", remedy="three letters, as DEU"
+            f"there is no country {country!r}",
+            where="energy_country",
+            remedy="give three letters, such as DEU",
         )
     total = {"energy_kwh": 0.0, "co2e_kg": 0.0}
     tracker = OfflineEmissionsTracker(
@@ -46,3 +48,11 @@ def start_meter(country: str) -> Callable[[], dict[str, Any]]:
         return {**total, "country": country}
 
     return used
+
+
+def add_energy(before: dict[str, Any], used: dict[str, Any]) -> dict[str, Any]:
+    """Return the energy of this run and of those before it."""
+    return {
+        key: value + before.get(key, 0.0) if isinstance(value, float) else value
+        for key, value in used.items()
+    }

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a wish to stop between two updates, when the state can be kept."""
+"""Ctrl-C and SIGTERM as a request to stop between two updates, where the state can be saved."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any, Self
 
 
 class StopSignal:
-    """Notes the first signal to stop; a second one stops at once, as ever.
+    """Notes the first signal to stop; a second one stops at once, as usual.
 
-        with StopWish() as wish:
-            while not wish.signal:
+        with StopSignal() as stop_signal:
+            while not stop_signal.signal:
                 ...
 
     Attributes:

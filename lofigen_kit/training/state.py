@@ -1,10 +1,13 @@
 """The state of a training: all that the next update depends on, in one safetensors file.
 
-It stands beside the checkpoint, `model.state` beside `model.safetensors`, and belongs to the moment
-between two updates. A training that goes on from it is, to the last bit, the one that never
-stopped. It is written whole or not at all, before the checkpoint, and says itself how far it is: a
-process that is killed at any moment leaves a state and a checkpoint that are each whole, and going
-on needs the state alone.
+It is beside the checkpoint, `model.state` beside `model.safetensors`, and is of a moment between
+two updates. A training that resumes from it gives the same bits as one that never stopped. It is
+written whole or not at all, before the checkpoint, and holds the step itself. So a process that is
+killed at any moment leaves a state and a checkpoint that are each whole, and the state alone is
+enough to resume.
+
+The keys of the file are those of its first version, and do not change: see
+`training.config.STORED_NAMES`.
 """
 
 from __future__ import annotations
@@ -19,40 +22,43 @@ import numpy as np
 
 from lofigen_kit.errors import CheckpointError, InputError, RenderError
 from lofigen_kit.nn.checkpoint import hash_tensors
+from lofigen_kit.training.config import FIELD_NAMES
 
 FORMAT = "lofigen-kit training state 1"
 MAX_BYTES = 1 << 32
 PARTS = ("weights", "average", "first", "second")
-"""What there is of each tensor of a network: itself, its average, and Adam's two moments."""
+"""What is kept of each tensor of a network: itself, its moving average, Adam's two moments."""
 
 CURVE_COLUMNS = ("step", "loss", "seconds")
 
 
 @dataclass(eq=False)
 class TrainingState:
-    """Where a training stands, between two updates.
+    """A training between two updates.
 
     Attributes:
-        step: Updates that were made.
-        loss: The smoothed loss; not a number before the first update.
-        seconds: How long it took, over all its sittings.
-        rehearsed: The step at which the network last played for itself; -1 is never.
-        validated: The step at which it was last judged; -1 is never.
+        step: Updates so far.
+        loss: Smoothed training loss; not a number before the first update.
+        seconds: Time in training, over all runs.
+        self_play_step: The step of the last round of self-play; -1 is never.
+        validation_step: The step of the last validation; -1 is never.
         parts: For each of `PARTS`, float32 arrays by a tensor's name.
-        played: What it played, by the song's index [shape=(frames,), dtype=float32].
+        self_play: What the network played in the last round, by the song's index
+            [shape=(frames,), dtype=float32].
         curve: Rows of `CURVE_COLUMNS`.
-        validation: Rows of what it was judged.
-        about: What else a training depends on, plain JSON data: recipe, spec, songs, methods.
-        facts: What the checkpoint is to say of data and licence, plain JSON data.
+        validation: One row for each validation.
+        about: What else a training depends on, as plain JSON data: hyperparameters (`recipe`),
+            spec, songs, kinds of convolution.
+        facts: What the checkpoint will say of data and licence, as plain JSON data.
     """
 
     step: int = 0
     loss: float = float("nan")
     seconds: float = 0.0
-    rehearsed: int = -1
-    validated: int = -1
+    self_play_step: int = -1
+    validation_step: int = -1
     parts: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
-    played: dict[int, np.ndarray] = field(default_factory=dict)
+    self_play: dict[int, np.ndarray] = field(default_factory=dict)
     curve: list[tuple[float, ...]] = field(default_factory=list)
     validation: list[dict[str, Any]] = field(default_factory=list)
     about: dict[str, Any] = field(default_factory=dict)
@@ -60,7 +66,7 @@ class TrainingState:
 
 
 def get_state_path(checkpoint: Path) -> Path:
-    """Return where the state of a checkpoint's training stands."""
+    """Return where the state of a checkpoint's training is."""
     return checkpoint.with_suffix(".state")
 
 
@@ -78,7 +84,7 @@ def write(path: Path, state: TrainingState) -> None:
     tensors = _to_tensors(state)
     if sum(tensor.nbytes for tensor in tensors.values()) > MAX_BYTES:
         raise RenderError(
-            "the training's state is over 4 GiB", where=path, remedy="rehearse fewer songs"
+            "the training's state is over 4 GiB", where=path, remedy="lower self_play_songs"
         )
     header = {
         "format": FORMAT,
@@ -86,8 +92,8 @@ def write(path: Path, state: TrainingState) -> None:
         "step": state.step,
         "loss": state.loss if np.isfinite(state.loss) else None,
         "seconds": state.seconds,
-        "rehearsed": state.rehearsed,
-        "validated": state.validated,
+        "rehearsed": state.self_play_step,
+        "validated": state.validation_step,
         "validation": state.validation,
         "about": state.about,
         "facts": state.facts,
@@ -103,11 +109,12 @@ def read(path: Path) -> TrainingState:
     """
     tensors, header = _parse(path)
     if hash_tensors(tensors) != header.get("sha256"):
-        raise _make_damaged_error(path, "its hash is another than it says")
+        raise _make_damaged_error(path, "its hash is wrong")
     try:
         state = _from_tensors(tensors)
-        for name in ("step", "rehearsed", "validated"):
-            setattr(state, name, int(header[name]))
+        state.step = int(header["step"])
+        state.self_play_step = int(header["rehearsed"])
+        state.validation_step = int(header["validated"])
         state.loss = float("nan") if header["loss"] is None else float(header["loss"])
         state.seconds = float(header["seconds"])
         state.validation = [dict(row) for row in header["validation"]]
@@ -118,12 +125,12 @@ def read(path: Path) -> TrainingState:
 
 
 def check_same(path: Path, found: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
-    """Refuse to go on with something else than what was begun.
+    """Refuse to resume with something else than what the training began with.
 
     Args:
-        path: The state's place, for the message.
+        path: The state's file, for the message.
         found: What the state says.
-        asked: What is asked for, by the same names; what it leaves out may be anything.
+        asked: What is asked for, by the same keys; what it leaves out may be anything.
 
     Raises:
         InputError: naming the first field that differs, and both values where they are short.
@@ -136,12 +143,13 @@ def check_same(path: Path, found: Mapping[str, Any], asked: Mapping[str, Any]) -
         elif known != value:
             texts = [json.dumps(v, default=str) for v in (known, value)]
             values = [text if len(text) <= 80 else "other" for text in texts]
+            label = FIELD_NAMES.get(name, name)
             raise InputError(
-                f"{name} is {values[1]} now and was {values[0]} when this training began"
+                f"{label} is {values[1]} now and was {values[0]} when this training began"
                 if values != ["other", "other"]
-                else f"{name} is not what it was when this training began",
+                else f"{label} is not what it was when this training began",
                 where=path,
-                remedy="go on with the same, or begin anew with --force",
+                remedy="resume with the same, or start again with --force",
             )
 
 
@@ -151,7 +159,7 @@ def _to_tensors(state: TrainingState) -> dict[str, np.ndarray]:
         for part, named in state.parts.items()
         for name, tensor in named.items()
     }
-    for index, samples in state.played.items():
+    for index, samples in state.self_play.items():
         tensors[f"played.{index}"] = np.ascontiguousarray(samples, dtype=np.float32)
     curve = np.array(state.curve, dtype=np.float64).reshape(-1, len(CURVE_COLUMNS))
     return {**tensors, "curve": curve}
@@ -167,7 +175,7 @@ def _from_tensors(tensors: dict[str, np.ndarray]) -> TrainingState:
         if tensor.dtype != np.float32 or not np.isfinite(tensor).all():
             raise ValueError(f"tensor {name!r} is not of finite float32")
         if kind == "played" and tensor.ndim == 1:
-            state.played[int(rest)] = tensor
+            state.self_play[int(rest)] = tensor
         elif kind in PARTS:
             state.parts[kind][rest] = tensor
         else:
@@ -191,7 +199,7 @@ def _parse(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
             raise ValueError("lofigen-kit did not write it")
     except FileNotFoundError:
         raise CheckpointError(
-            "there is no training to go on with", where=path, remedy="leave out --resume"
+            "there is no training to resume", where=path, remedy="leave out --resume"
         ) from None
     except OSError as error:
         raise CheckpointError(f"cannot be read ({error.strerror})", where=path) from None
@@ -202,7 +210,7 @@ def _parse(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
 def _make_damaged_error(path: Path, why: str) -> CheckpointError:
     return CheckpointError(
-        f"not a training's state ({why})",
+        f"not the state of a training ({why})",
         where=path,
-        remedy="go on from the checkpoint with --from, or begin anew",
+        remedy="start from the checkpoint with --from, or start again",
     )

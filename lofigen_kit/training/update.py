@@ -1,4 +1,4 @@
-"""One update: crops with errors laid upon them, the loss, and a step down its gradient."""
+"""What one update learns from: crops with noise added to them, and the loss."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from lofigen_kit.training.config import TrainingConfig, compute_noise_max
 
 NOISE_TONES = 2
 NOISE_TONES_HZ = (40.0, 1600.0)
-"""Where the notes are that a network might let ring."""
+"""Lowest and highest frequency of the tones, where the notes are that a network might sustain."""
 
 
 def augment_batch(crops: Crops, config: TrainingConfig, step: int, rate_hz: int) -> Batch:
-    """Return the batch of an update, of which everything is drawn by the seed and the step."""
+    """Return the batch of an update; all that is random in it comes from the seed and the step."""
     rng = rng_for(config.seed, step, "crops")
     batch = crops.draw_batch(rng, config.batch, self_play_share=config.self_play_share)
     x = batch.x
-    if most := compute_noise_max(config, step):
-        x = x + torch.from_numpy(_draw_noise(rng, config, most, x.shape[-1], rate_hz))
+    if noise_max := compute_noise_max(config, step):
+        x = x + torch.from_numpy(_draw_noise(rng, config, noise_max, x.shape[-1], rate_hz))
     if batch.guide is not None:
-        told = torch.from_numpy(rng.random((config.batch, 1, 1)) >= config.instrument_dropout)
-        batch.guide[:, crops.instruments] *= told
+        kept = torch.from_numpy(rng.random((config.batch, 1, 1)) >= config.instrument_dropout)
+        batch.guide[:, crops.instruments] *= kept
         if config.guide_dropout:
             batch.guide[torch.from_numpy(rng.random(config.batch) < config.guide_dropout)] = 0.0
     return Batch(x, batch.target, batch.guide)
@@ -38,7 +38,7 @@ def augment_batch(crops: Crops, config: TrainingConfig, step: int, rate_hz: int)
 def compute_loss(
     network: Callable[[Tensor, Tensor | None], Tensor], batch: Batch, spec: NetworkSpec
 ) -> Tensor:
-    """Return the loss over the frames whose whole receptive field lies within the crop."""
+    """Return the loss over the frames whose whole receptive field is within the crop."""
     first = spec.receptive_field - 1
     outputs = network(batch.x, batch.guide)
     # Half precision is enough for the layers, not for the loss.
@@ -47,13 +47,13 @@ def compute_loss(
 
 
 def _draw_noise(
-    rng: np.random.Generator, config: TrainingConfig, most: float, frames: int, rate_hz: int
+    rng: np.random.Generator, config: TrainingConfig, noise_max: float, frames: int, rate_hz: int
 ) -> np.ndarray:
-    """Return errors such as a network makes [shape=(batch, 1, frames), dtype=float32]."""
-    least = min(config.noise_min, most) or 1e-3 * most
+    """Return white noise and tones [shape=(batch, 1, frames), dtype=float32]."""
+    noise_min = min(config.noise_min, noise_max) or 1e-3 * noise_max
 
     def levels() -> np.ndarray:
-        return _draw_log_uniform(rng, least, most, config.batch)
+        return _draw_log_uniform(rng, noise_min, noise_max, config.batch)
 
     noise = levels() * rng.standard_normal((config.batch, 1, frames))
     time_s = np.arange(frames) / rate_hz

@@ -1,7 +1,8 @@
-"""Judging a network while it trains, on songs held out: what it predicts and what it plays.
+"""Validation of a network while it trains, on held-out songs: its loss, and what it plays.
 
-Beside `model.safetensors` stands `model.validation.csv`, a row for each time, and in the folder
-`model_training/` lie what it played, as FLAC, that sound's picture, and the loss's curve.
+Beside `model.safetensors` it writes `model.validation.csv`, with a row for each validation, and
+into the folder `model_training/` what the network played, as FLAC, the picture of that sound, and
+the picture of the training curve.
 """
 
 from __future__ import annotations
@@ -34,18 +35,18 @@ _logger = logging.getLogger(__name__)
 
 
 class Validation:
-    """Songs held out, and where what is found of them is written.
+    """Held-out songs, and the files that say how a network does on them.
 
     Args:
         songs: The validation split; some of them are taken, evenly spread.
-        config: Says how many, how long to play each, and how widely to draw.
-        checkpoint: Beside which the files stand.
+        config: How many songs, how long to play each, and how widely to draw.
+        checkpoint: The checkpoint beside which the files are written.
     """
 
     def __init__(self, songs: Sequence[Song], config: TrainingConfig, checkpoint: Path) -> None:
         count = min(config.validated_songs, len(songs))
         self.songs = [songs[i * len(songs) // count] for i in range(count)]
-        self.recipe = config
+        self.config = config
         self.folder = checkpoint.with_name(f"{checkpoint.stem}_training")
         self.table = checkpoint.with_suffix(".validation.csv")
         self.title = checkpoint.stem
@@ -54,32 +55,32 @@ class Validation:
             _logger.info("no pictures without matplotlib: pip install 'lofigen-kit[plots]'")
 
     def is_due(self, step: int) -> bool:
-        """Return whether the network is to be judged after so many updates."""
-        every = self.recipe.validate_every
-        last = step == self.recipe.steps
+        """Return whether there is a validation after so many updates."""
+        every = self.config.validate_every
+        last = step == self.config.steps
         return bool(self.songs and every and step and (step % every == 0 or last))
 
     def run(
         self, stack: CausalStack, step: int, *, threads: int, progress: Callable[[int, int], None]
     ) -> tuple[dict[str, Any], np.ndarray]:
-        """Return what there is to say, as a row of plain data, and the first song as played."""
-        played = generate_rollouts(
+        """Return a row of figures, and what the network played of the first song."""
+        rollouts = generate_rollouts(
             network := to_network(stack),
-            EvaluationSampler(spread=self.recipe.self_play_spread),
+            EvaluationSampler(spread=self.config.self_play_spread),
             self.songs,
-            seconds=self.recipe.validated_seconds,
-            seed=int(rng_for(self.recipe.seed, step, "validation").integers(2**32)),
+            seconds=self.config.validated_seconds,
+            seed=int(rng_for(self.config.seed, step, "validation").integers(2**32)),
             threads=threads,
             progress=progress,
         )
-        judged = [
+        performances = [
             measure_performance(song, sound, network.spec.sample_rate_hz)
-            for song, sound in zip(self.songs, played, strict=True)
+            for song, sound in zip(self.songs, rollouts, strict=True)
         ]
-        figures = summarise(judged)
-        del figures["collapse_faults"]  # no number; the pictures show it
+        figures = summarise(performances)
+        del figures["collapse_faults"]  # not a number; the pictures show it
         row = {"step": step, "loss": round(self._loss(stack), 5), **figures}
-        return row, played[0]
+        return row, rollouts[0]
 
     def write(
         self,
@@ -88,7 +89,7 @@ class Validation:
         sound: np.ndarray | None,
         rate_hz: int,
     ) -> None:
-        """Write the table, and what there is to hear and to see."""
+        """Write the table, the sound of the first song, and the pictures."""
         self.write_table(rows)
         self.folder.mkdir(exist_ok=True)
         if sound is not None:
@@ -107,7 +108,7 @@ class Validation:
             write_atomic(self.table, text.getvalue().encode())
 
     def _loss(self, stack: CausalStack) -> float:
-        """Return the loss on windows spread over the songs, without errors on the input."""
+        """Return the loss on windows spread over the songs, without noise on the input."""
         spec = stack.spec
         if self._crops is None:
             frames = WINDOW_FRAMES + spec.receptive_field - 1
@@ -129,7 +130,7 @@ class Validation:
             format="flac",
             bit_depth=16,
             comment=f"played by {self.title} after {step} updates",
-            rng=rng_for(self.recipe.seed, step, "dither"),
+            rng=rng_for(self.config.seed, step, "dither"),
             force=True,
         )
         if can_draw():

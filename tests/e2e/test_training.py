@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -118,7 +119,7 @@ def test_what_was_begun_is_neither_lost_nor_mixed_up(
     path = tmp_path / "m.safetensors"
     alone = train(corpus, "-o", path, "--resume")
     assert (alone.code, len(alone.err.splitlines())) == (2, 1)
-    assert "no training to go on with" in alone.err
+    assert "there is no training to resume" in alone.err
     process = begin(tmp_path, corpus, "-o", path, *OPTIONS, "--save-every", 0)
     wait_until_past(2, process, state.get_state_path(path))
     process.kill()
@@ -151,10 +152,87 @@ def test_a_mean_is_trained_as_the_reference_does(
     assert network.facts["convolution"] == ["direct", "direct"]
 
 
-def test_help_tells_what_depends_on_the_head(train: Callable[..., Any]) -> None:
+def test_help_tells_the_defaults_that_hold(train: Callable[..., Any]) -> None:
     text = " ".join(train("--help").out.split())
-    for told in ("[default: 8; mse: 128]", "[default: 4096; mse: 8192]", "mse: 1e-05]"):
-        assert told in text
+    assert "[default: 8; mse: 128]" in text
+    assert "--steps <int> Number of updates. [default: 10000]" in text
+    for hidden in ("--most-error", "--rehearse-every", "--window"):
+        assert hidden not in text
+
+
+def test_a_file_of_settings_trains_and_is_printed(
+    corpus: Path, train: Callable[..., Any], tmp_path: Path
+) -> None:
+    path, file = tmp_path / "m.safetensors", tmp_path / "train.yaml"
+    file.write_text(
+        "model: small\nmixtures: 2\nsteps: 9\nbatch: 1\nwindow: 64\nvalidate_every: 0\n"
+        "self_play_every: 0\nema_decay: 0.5\nnoise_max: 0.1\nconvolution: direct\n"
+    )
+    told = ["--config", file, "--set", "steps=3", "--set", "most_error=0.2", "--set", "batch=3"]
+    printed = train(*told, "--batch", 2, "--print-config")
+    assert printed.code == 0, printed.err
+    for line in ("model: small", "steps: 3", "batch: 2", "noise_max: 0.2", "ema_decay: 0.5"):
+        assert f"\n{line}\n" in printed.out
+    whole = tmp_path / "whole.yaml"
+    whole.write_text(printed.out)
+    assert train("--config", whole, "--print-config").out == printed.out
+    for given in (told, ["--config", whole]):
+        done = train(corpus, "-o", path, *given, "--batch", 2, "--force")
+        assert done.code == 0, done.err
+        facts = load(path).facts
+        recipe = facts["recipe"]
+        assert (facts["steps"], recipe["batch"], recipe["window"]) == (3, 2, 64)
+        assert (recipe["most_error"], recipe["average"]) == (0.2, 0.5)
+
+
+def test_options_that_help_does_not_list_still_work(train: Callable[..., Any]) -> None:
+    former = {
+        "--mixtures": ("mixtures", 3), "--split": ("split", "reference"), "--window": ("window", 9),
+        "--learning-rate": ("learning_rate", 0.25), "--most-error": ("noise_max", 0.25),
+        "--last-error": ("noise_final", 0.25), "--guide-dropout": ("guide_dropout", 0.25),
+        "--rehearse-every": ("self_play_every", 9), "--rehearse-from": ("self_play_from", 0.25),
+        "--rehearsal-spread": ("self_play_spread", 0.25), "--validate-every": ("validate_every", 9),
+        "--precision": ("precision", "float32"), "--convolution": ("convolution", "fft"),
+        "--threads": ("threads", 2), "--save-every": ("save_every_s", 9.0),
+        "--energy": ("energy_country", "DEU"),
+    }  # fmt: skip
+    words = [word for option, (_, value) in former.items() for word in (option, value)]
+    printed = train(*words, "--no-guide", "--tensorboard", "--print-config", "--json")
+    found = json.loads(printed.out)
+    assert {name: found[name] for name, _ in former.values()} == dict(former.values())
+    assert (found["guide"], found["tensorboard"]) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["--set", "stesp=3"],
+            "--set stesp=3: stesp: there is no such field; did you mean 'steps'?",
+        ),
+        (["--batch", 0], "--batch: batch: 0 is below the minimum 1; give 1 to 1048576"),
+        (["--most-error", -1], "--most-error: noise_max: -1.0 is below the minimum 0"),
+        (["--config", "t.yaml"], "t.yaml:2:8: batch: 'many' is not a whole number"),
+        (["--set", "model=conv5"], "--set model=conv5: there is no model 'conv5'"),
+        (["--set", "convolution=fast"], "--set convolution=fast: 'fast' is neither auto"),
+        (["--set", "precision=bf16", "--device", "cpu"], "--set precision=bf16: bf16 needs CUDA"),
+    ],
+)
+def test_a_wrong_setting_is_refused_with_its_place(
+    corpus: Path, train: Callable[..., Any], tmp_path: Path, words: list[object], said: str
+) -> None:
+    Path("t.yaml").write_text("steps: 3\nbatch: many\n")
+    done = train(corpus, "-o", tmp_path / "m.safetensors", *words)
+    assert done.code == 2
+    assert done.err.startswith(f"lofigen-kit: {said}"), done.err
+    assert len(done.err.splitlines()) == 1
+    assert not (tmp_path / "m.safetensors").exists()
+
+
+def test_what_is_missing_is_named(corpus: Path, train: Callable[..., Any]) -> None:
+    assert "no corpus is given" in train("-o", "m.safetensors").err
+    assert "no model is named" in train(corpus).err
+    assert "no model is named" in train(corpus, "--resume").err
 
 
 def test_recordings_of_ones_own_become_a_corpus(run: Callable[..., Any], tmp_path: Path) -> None:

@@ -28,28 +28,30 @@ from lofigen_kit.music.conditioning import channel_names
 from lofigen_kit.nn.spec import make_stack_spec
 from lofigen_kit.training import loop
 from lofigen_kit.corpus.songs import read_songs
-from lofigen_kit.training.distributed import join_processes
 from lofigen_kit.training.config import TrainingConfig
+from lofigen_kit.training.distributed import join_processes
+from lofigen_kit.training.hardware import Hardware
 
 torch.set_num_threads(1)
 songs = read_songs(Path(sys.argv[1]), "train")[:2]
-guide = channel_names(song.score for song in songs)
-spec = make_stack_spec([(1, 4, 8), (4, 1, 8)], mixtures=2, guide=guide)
+spec = make_stack_spec(
+    [(1, 4, 8), (4, 1, 8)], mixtures=2, guide=channel_names(s.score for s in songs)
+)
 config = TrainingConfig(steps=4, batch=4, window=128, warm_up=1, validate_every=2,
                         validated_songs=1, validated_seconds=0.5)
 whole_run = loop.Trainer.run
 
 def run(self, *arguments):
     facts = whole_run(self, *arguments)
-    rank = self.hardware.ranks.rank
-    weights = {name: tensor.numpy() for name, tensor in self.stack.state_dict().items()}
+    rank = self.hardware.processes.rank
+    weights = {name: tensor.numpy() for name, tensor in self.learner.stack.state_dict().items()}
     np.savez(f"{sys.argv[2]}.{rank}.npz", **weights)
     return facts
 
 loop.Trainer.run = run
-with join_processes("cpu") as context:
+with join_processes("cpu") as processes:
     loop.train(spec, songs, config, Path(f"{sys.argv[2]}.safetensors"), facts={},
-               valid=songs[:1], hardware=loop.Hardware(ranks=context))
+               valid=songs[:1], hardware=Hardware(processes=processes))
 """
 
 

@@ -91,6 +91,13 @@ def test_a_card_lists_the_stages_and_adds_up_their_time() -> None:
     assert "1.5 hours of computing in the 2 stages" in text
 
 
+@pytest.mark.parametrize("key", ["rehearse_every", "self_play_every"])
+def test_a_card_reads_self_play_under_its_first_and_its_present_name(key: str) -> None:
+    facts = {"recipe": {"batch": 8, key: 250}, "steps": 10, "loss": -1.0, "seconds": 1800}
+    text = model_card.write("mine", replace(load(list_checkpoints()[NAME]), facts=facts))
+    assert "| every 250 updates |" in text
+
+
 def test_a_card_describes_the_corpus(network: Network) -> None:
     corpus = {"minutes": 90.15, "licences": ["CC0-1.0"], "splits": {"train": 180, "test": 19}}
     text = model_card.write("mine", network, corpus=corpus)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,13 +18,15 @@ from lofigen_kit.corpus.songs import Song, make_corpus, read_songs
 from lofigen_kit.errors import InputError, RenderError
 from lofigen_kit.experiments import measure, report, runs
 from lofigen_kit.experiments.defects import Defect, ReferenceTrainer, average_over_all, shift_target
-from lofigen_kit.experiments.runs import ExperimentSettings, RunResult, Subject, run_all
+from lofigen_kit.experiments.runs import RunResult, Subject, run_all
+from lofigen_kit.experiments.settings import ExperimentSettings
 from lofigen_kit.nn.checkpoint import expected_shapes, load
 from lofigen_kit.nn.network import to_network
 from lofigen_kit.nn.spec import make_stack_spec
 from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.runtime.seeding import rng_for
-from lofigen_kit.training.loop import Callbacks, train
+from lofigen_kit.training.callbacks import Callbacks
+from lofigen_kit.training.loop import train
 from lofigen_kit_plugins.beatmaker import Beatmaker, Solo
 
 SMALL = ((1, 8, 32), (8, 8, 16), (8, 1, 8))
@@ -90,10 +93,10 @@ def test_without_a_defect_its_loop_does_what_the_normal_one_does(
 ) -> None:
     spec, path = make_stack_spec(SMALL, head="mse"), tmp_path / "m.safetensors"
     losses: list[list[float]] = [[], []]
-    recipe = replace(QUICK, steps=12, learning_rate=1e-3).training_config
-    train(spec, songs, recipe, path, facts={},
+    config = replace(QUICK, steps=12, learning_rate=1e-3).training_config
+    train(spec, songs, config, path, facts={},
           callbacks=Callbacks(progress=lambda now: losses[0].append(now.loss)))  # fmt: skip
-    trainer = ReferenceTrainer(spec, recipe)
+    trainer = ReferenceTrainer(spec, config)
     ours = to_network(trainer.train(songs, progress=lambda now: losses[1].append(now.loss)))
     np.testing.assert_allclose(losses[1], losses[0], rtol=1e-3)
     for mine, theirs in zip(ours.weights, load(path).weights, strict=True):
@@ -130,9 +133,9 @@ def test_one_model_goes_on_where_the_last_genre_ended(tones: list[Song]) -> None
 
 
 def test_a_loss_that_is_no_number_stops(songs: list[Song]) -> None:
-    recipe = replace(QUICK, learning_rate=float("inf")).training_config
+    config = replace(QUICK, learning_rate=float("inf")).training_config
     with pytest.raises(RenderError, match="not a number at step"):
-        ReferenceTrainer(make_stack_spec(SMALL, head="mse"), recipe).train(songs)
+        ReferenceTrainer(make_stack_spec(SMALL, head="mse"), config).train(songs)
 
 
 def test_errors_stand_at_the_true_shift_beside_their_baselines(tones: list[Song]) -> None:
@@ -333,3 +336,22 @@ def test_a_solo_is_the_part_of_the_same_beat(part: str) -> None:
     assert len(alone.score.instruments) == 1
     assert alone.score.tempo_bpm == whole.score.tempo_bpm
     assert 0.01 < np.sqrt(np.mean(alone.samples**2)) < np.sqrt(np.mean(whole.samples**2))
+
+
+def test_settings_come_from_a_file_from_set_and_from_options(
+    corpora: dict[str, Path], run: Callable[..., Any], tmp_path: Path
+) -> None:
+    (tmp_path / "e.yaml").write_text("steps: 9\nbatch: 2\nwindow: 256\nseconds: 1\n")
+    told = ["--config", tmp_path / "e.yaml", "--set", "steps=8", "--set", "batch=3", "--steps", 2]
+    lofi = corpora["lofi"]
+    done = run("experiment", "layers", "-o", tmp_path / "x", "--corpus", lofi, "--model", "conv4",
+               *told)  # fmt: skip
+    assert done.code == 0, done.err
+    settings = json.loads((tmp_path / "x" / "experiment.json").read_text())["settings"]
+    assert settings == {
+        "steps": 2, "batch": 3, "window": 256, "learning_rate": 3e-5, "seconds": 1.0, "seed": 0,
+        "threads": 1,
+    }  # fmt: skip
+    wrong = run("experiment", "genres", "-o", tmp_path / "y", "--set", "step=2")
+    assert wrong.code == 2
+    assert "--set step=2: step: there is no such field; did you mean 'steps'?" in wrong.err

@@ -27,8 +27,9 @@ from lofigen_kit.nn.checkpoint import load
 from lofigen_kit.nn.network import CausalStack
 from lofigen_kit.nn.spec import make_stack_spec
 from lofigen_kit.runtime.seeding import rng_for
+from lofigen_kit.training.callbacks import Callbacks
 from lofigen_kit.training.config import TrainingConfig, compute_learning_rate
-from lofigen_kit.training.loop import Callbacks, train
+from lofigen_kit.training.loop import train
 from lofigen_kit_plugins.beatmaker import Beatmaker
 
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
@@ -120,7 +121,7 @@ def test_training_learns_and_repeats_bit_for_bit(corpus: Path, tmp_path: Path) -
     torch.set_num_threads(1)
     songs = read_songs(corpus, "train")
     spec = make_stack_spec(SMALL, mixtures=3, guide=channel_names(s.score for s in songs))
-    recipe = TrainingConfig(steps=60, batch=2, window=512, warm_up=10)
+    config = TrainingConfig(steps=60, batch=2, window=512, warm_up=10)
     losses: list[float] = []
     hashes = []
     for name in ("a", "b"):
@@ -129,7 +130,7 @@ def test_training_learns_and_repeats_bit_for_bit(corpus: Path, tmp_path: Path) -
         facts = train(
             spec,
             songs,
-            recipe,
+            config,
             path,
             facts={"licence": "CC0-1.0"},
             callbacks=Callbacks(progress=lambda now: losses.append(now.loss)),
@@ -143,15 +144,15 @@ def test_training_learns_and_repeats_bit_for_bit(corpus: Path, tmp_path: Path) -
 
 def test_a_loss_that_is_no_number_stops_and_names_the_step(corpus: Path, tmp_path: Path) -> None:
     songs = read_songs(corpus, "train")
-    recipe = TrainingConfig(steps=5, batch=1, window=64, learning_rate=float("inf"), warm_up=1)
+    config = TrainingConfig(steps=5, batch=1, window=64, learning_rate=float("inf"), warm_up=1)
     with pytest.raises(RenderError, match="not a number at step"):
-        train(make_stack_spec(SMALL), songs, recipe, tmp_path / "m.safetensors", facts={})
+        train(make_stack_spec(SMALL), songs, config, tmp_path / "m.safetensors", facts={})
     assert not list(tmp_path.glob("*.safetensors"))
 
 
 def test_the_rate_warms_up_and_goes_down_to_a_hundredth() -> None:
-    recipe = TrainingConfig(steps=1000, warm_up=100, learning_rate=1.0)
-    rates = [compute_learning_rate(recipe, step) for step in range(1000)]
+    config = TrainingConfig(steps=1000, warm_up=100, learning_rate=1.0)
+    rates = [compute_learning_rate(config, step) for step in range(1000)]
     assert rates[0] == pytest.approx(0.01, rel=0.01)
     assert int(np.argmax(rates)) == 99
     assert rates[-1] == pytest.approx(0.01, abs=1e-3)
@@ -179,7 +180,7 @@ def test_seeds_make_networks() -> None:
     assert not torch.equal(weights[0], weights[2])
 
 
-def test_a_rehearsed_crop_has_the_played_past_and_the_songs_future(corpus: Path) -> None:
+def test_a_crop_of_self_play_has_the_played_past_and_the_songs_future(corpus: Path) -> None:
     songs = read_songs(corpus, "train")[:2]
     spec = make_stack_spec(SMALL, guide=channel_names(s.score for s in songs))
     crops = Crops(songs, spec, frames=256)
@@ -198,20 +199,20 @@ def test_a_rehearsed_crop_has_the_played_past_and_the_songs_future(corpus: Path)
         )
 
 
-def test_training_goes_on_from_a_model_and_rehearses(corpus: Path, tmp_path: Path) -> None:
+def test_training_goes_on_from_a_model_with_self_play(corpus: Path, tmp_path: Path) -> None:
     torch.set_num_threads(1)
     songs = read_songs(corpus, "train")
     spec = make_stack_spec(SMALL, mixtures=3, guide=channel_names(s.score for s in songs))
     first = tmp_path / "first.safetensors"
     train(spec, songs, TrainingConfig(steps=40, batch=2, window=512, warm_up=10), first, facts={})
-    recipe = TrainingConfig(
+    config = TrainingConfig(
         steps=20, batch=2, window=512, warm_up=1, learning_rate=1e-4, self_play_every=10,
         self_play_songs=2,
     )  # fmt: skip
     hashes = []
     for name in ("a", "b"):
         path = tmp_path / f"{name}.safetensors"
-        train(spec, songs, recipe, path, facts={}, start=load(first))
+        train(spec, songs, config, path, facts={}, start=load(first))
         hashes.append(load(path).sha256)
     assert hashes[0] == hashes[1]
     drift = np.abs(load(path).weights[1] - load(first).weights[1]).max()

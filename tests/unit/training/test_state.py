@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import signal
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,13 @@ from lofigen_kit.errors import CheckpointError, InputError, RenderError, Stopped
 from lofigen_kit.music.conditioning import channel_names
 from lofigen_kit.nn.checkpoint import load
 from lofigen_kit.nn.spec import NetworkSpec, make_stack_spec
-from lofigen_kit.training import loop, state, validation
-from lofigen_kit.training.config import TrainingConfig
-from lofigen_kit.training.loop import Callbacks, TrainingProgress, train
+from lofigen_kit.training import checkpointing, curve, state, validation
+from lofigen_kit.training.callbacks import Callbacks, TrainingProgress
+from lofigen_kit.training.config import TrainingConfig, to_json
+from lofigen_kit.training.loop import train
 from lofigen_kit_plugins.beatmaker import Beatmaker
 
-RECIPE = TrainingConfig(
+CONFIG = TrainingConfig(
     steps=7, batch=2, window=128, warm_up=3, self_play_every=2, self_play_songs=1,
     validate_every=4, validated_songs=1, validated_seconds=0.5,
 )  # fmt: skip
@@ -52,14 +53,14 @@ def spec(songs: list[Song]) -> NetworkSpec:
 
 @pytest.fixture(autouse=True)
 def curve_at_every_second_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "CURVE_EVERY", 2)
+    monkeypatch.setattr(curve, "CURVE_EVERY", 2)
     monkeypatch.setattr(validation, "can_draw", lambda: False)  # once is enough, in `straight`
 
 
 def go(spec: NetworkSpec, songs: list[Song], path: Path, **more: Any) -> dict[str, Any]:
-    given: dict[str, Any] = {"recipe": RECIPE, "facts": {"licence": "CC0-1.0"}, "valid": songs[:1]}
+    given: dict[str, Any] = {"config": CONFIG, "facts": {"licence": "CC0-1.0"}, "valid": songs[:1]}
     given |= more
-    return train(spec, songs, given.pop("recipe"), path, **given)
+    return train(spec, songs, given.pop("config"), path, **given)
 
 
 def kill_at(step: int, stage: str = "training") -> Callbacks:
@@ -81,7 +82,7 @@ def straight(
 ) -> Path:
     path = tmp_path_factory.mktemp("straight") / "m.safetensors"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "CURVE_EVERY", 2)
+        patch.setattr(curve, "CURVE_EVERY", 2)
         go(spec, songs, path)
     return path
 
@@ -110,7 +111,7 @@ def test_killed_and_resumed_it_is_the_same_to_the_last_bit(
 ) -> None:
     path = tmp_path / "m.safetensors"
     with pytest.raises(Killed):
-        go(spec, songs, path, save_every_s=save_every_s, watchers=kill_at(step))
+        go(spec, songs, path, save_every_s=save_every_s, callbacks=kill_at(step))
     kept = state.read(state.get_state_path(path)).step
     assert kept == step - 1 if save_every_s == 0.0 else kept < step
     with path.with_suffix(".csv").open("a") as curve:
@@ -119,13 +120,13 @@ def test_killed_and_resumed_it_is_the_same_to_the_last_bit(
     check_same_outcome(path, straight)
 
 
-@pytest.mark.parametrize("stage", ["rehearsing", "validating"])
+@pytest.mark.parametrize("stage", ["self-play", "validation"])
 def test_killed_while_it_plays_it_goes_on_the_same(
     stage: str, spec: NetworkSpec, songs: list[Song], straight: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "m.safetensors"
     with pytest.raises(Killed):
-        go(spec, songs, path, save_every_s=0.0, watchers=kill_at(0, stage))
+        go(spec, songs, path, save_every_s=0.0, callbacks=kill_at(0, stage))
     go(spec, songs, path, resume=True)
     check_same_outcome(path, straight)
 
@@ -143,7 +144,7 @@ def test_killed_between_the_two_files_it_goes_on_the_same(
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "save", killed)
+        patch.setattr(checkpointing, "save", killed)
         with pytest.raises(Killed):
             go(spec, songs, path, save_every_s=0.0)
     assert not path.exists()
@@ -156,17 +157,17 @@ def test_every_bit_of_the_state_comes_back(
 ) -> None:
     path = tmp_path / "m.safetensors"
     with pytest.raises(Killed):
-        go(spec, songs, path, save_every_s=0.0, watchers=kill_at(6))
+        go(spec, songs, path, save_every_s=0.0, callbacks=kill_at(6))
     place = state.get_state_path(path)
     found = state.read(place)
-    assert found.played
+    assert found.self_play
     assert found.step == 5
     state.write(tmp_path / "again.state", found)
     assert (tmp_path / "again.state").read_bytes() == place.read_bytes()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("stage", ["training", "rehearsing"])
+@pytest.mark.parametrize("stage", ["training", "self-play"])
 def test_a_signal_stops_between_two_updates_and_keeps_everything(
     *, number: int, stage: str, spec: NetworkSpec, songs: list[Song], straight: Path, tmp_path: Path
 ) -> None:
@@ -178,7 +179,7 @@ def test_a_signal_stops_between_two_updates_and_keeps_everything(
 
     before = signal.getsignal(number)
     with pytest.raises(StoppedError, match="of 7 updates, which are kept") as stopped:
-        go(spec, songs, path, watchers=Callbacks(progress=progress))
+        go(spec, songs, path, callbacks=Callbacks(progress=progress))
     assert stopped.value.exit_code == 128 + number
     assert signal.getsignal(number) == before
     go(spec, songs, path, resume=True)
@@ -188,19 +189,20 @@ def test_a_signal_stops_between_two_updates_and_keeps_everything(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"recipe": replace(RECIPE, window=64)}, "window is 64 now and was 128"),
-        ({"recipe": replace(RECIPE, learning_rate=0.5)}, "learning_rate is 0.5 now and was 0.001"),
+        ({"config": replace(CONFIG, window=64)}, "window is 64 now and was 128"),
+        ({"config": replace(CONFIG, learning_rate=0.5)}, "learning_rate is 0.5 now and was 0.001"),
+        ({"config": replace(CONFIG, noise_max=0.1)}, "noise_max is 0.1 now and was 0.15"),
         ({"facts": {"licence": "MIT"}}, 'licence is "MIT" now and was "CC0-1.0"'),
         ({"start": True}, "start is .* now and was null"),
     ],
 )
-def test_it_does_not_go_on_with_another_recipe(
+def test_it_does_not_go_on_with_other_hyperparameters(
     *, change: dict[str, Any], message: str, spec: NetworkSpec, songs: list[Song],
     straight: Path, tmp_path: Path,
 ) -> None:  # fmt: skip
     path = tmp_path / "m.safetensors"
     with pytest.raises(Killed):
-        go(spec, songs, path, watchers=kill_at(1))
+        go(spec, songs, path, callbacks=kill_at(1))
     before = state.get_state_path(path).read_bytes()
     if "start" in change:
         change = {"start": load(straight)}
@@ -214,7 +216,7 @@ def test_it_does_not_go_on_with_another_corpus(
 ) -> None:
     path = tmp_path / "m.safetensors"
     with pytest.raises(Killed):
-        go(spec, songs, path, watchers=kill_at(1))
+        go(spec, songs, path, callbacks=kill_at(1))
     samples = songs[1].samples.copy()
     samples[100] = np.nextafter(samples[100], np.float32(1))
     with pytest.raises(InputError, match="songs is"):
@@ -228,7 +230,7 @@ def test_a_damaged_state_is_refused_in_one_line(
 ) -> None:  # fmt: skip
     path = tmp_path / "m.safetensors"
     with pytest.raises(Killed):
-        go(spec, songs, path, watchers=kill_at(1))
+        go(spec, songs, path, callbacks=kill_at(1))
     place = state.get_state_path(path)
     data = bytearray(place.read_bytes())
     if damage == "cut":
@@ -253,10 +255,10 @@ def test_a_network_with_no_numbers_is_never_saved(
     spec: NetworkSpec, songs: list[Song], tmp_path: Path
 ) -> None:
     path = tmp_path / "m.safetensors"
-    recipe = replace(RECIPE, learning_rate=float("inf"), warm_up=1, self_play_every=0)
+    config = replace(CONFIG, learning_rate=float("inf"), warm_up=1, self_play_every=0)
     # The first loss is a number; the weights after it are not.
     with pytest.raises(RenderError, match="not a number"):
-        go(spec, songs, path, recipe=recipe, save_every_s=0.0)
+        go(spec, songs, path, config=config, save_every_s=0.0)
     assert not path.exists()
     assert state.read(state.get_state_path(path)).step == 0
 
@@ -280,8 +282,8 @@ def test_judging_changes_no_weights(
     spec: NetworkSpec, songs: list[Song], straight: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "m.safetensors"
-    facts = go(spec, songs, path, recipe=replace(RECIPE, validate_every=0))
+    facts = go(spec, songs, path, config=replace(CONFIG, validate_every=0))
     assert load(path).sha256 == load(straight).sha256
     assert not path.with_name("m_training").exists()
-    assert facts["recipe"] == asdict(replace(RECIPE, validate_every=0))
+    assert facts["recipe"] == to_json(replace(CONFIG, validate_every=0))
     assert facts["device_seconds"] >= 0

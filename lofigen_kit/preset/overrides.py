@@ -1,0 +1,56 @@
+"""`--set KEY=VALUE`: one field of a YAML document with another value, which has a place too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lofigen_kit.errors import PresetError
+from lofigen_kit.preset import yaml_loader
+from lofigen_kit.preset.yaml_loader import Document, Keys
+
+
+@dataclass(frozen=True)
+class Override:
+    """One override.
+
+    Attributes:
+        steps: The key, parted at its dots; at least one, none of them empty.
+        value: What the text after `=` means in YAML.
+        place: What messages call it: `--set KEY=VALUE`.
+    """
+
+    steps: list[str]
+    value: Any
+    place: str
+
+
+def parse_override(text: str, *, example: str) -> Override:
+    """Read `KEY=VALUE`.
+
+    Args:
+        text: As it was typed.
+        example: A remedy that shows how to write one.
+
+    Raises:
+        PresetError: for another form, NaN, infinity and numbers of over 100 digits.
+    """
+    place = f"--set {text}"
+    name, equals, value = text.partition("=")
+    steps = name.strip().split(".")
+    if not equals or not all(steps):
+        raise PresetError("not of the form KEY=VALUE", where=place, remedy=example)
+    try:
+        return Override(steps, yaml_loader.parse_scalar(value.strip()), place)
+    except ValueError as error:
+        raise PresetError(str(error), where=place) from None
+
+
+def replace_data(document: Document, data: Any, keys: Keys, place: str) -> Document:
+    """Return a document with other data, of which the value at `keys` stands at `place`."""
+    return replace(
+        document,
+        data=data,
+        key_places={**document.key_places, keys: place},
+        value_places={**document.value_places, keys: place},
+    )
