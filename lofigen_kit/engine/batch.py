@@ -17,7 +17,7 @@ from lofigen_kit.errors import InputError
 from lofigen_kit.runtime.device import choose_device
 
 if TYPE_CHECKING:
-    from lofigen_kit.engine.stream import CompiledDecoder
+    from lofigen_kit.engine.compiled_stream import CompiledDecoder
     from lofigen_kit.engine.torch_stream import TorchDecoder
     from lofigen_kit.nn.checkpoint import Network
 
@@ -70,7 +70,7 @@ def generate(
             f"the CPU plays in float32, not in {precision}", remedy="choose float32, or cuda"
         )
     try:
-        from lofigen_kit.engine.stream import CompiledDecoder
+        from lofigen_kit.engine.compiled_stream import CompiledDecoder
     except ImportError as error:  # numba does not know this Python, numpy or machine
         _log.warning("the compiled engine is not to be had (%s): playing in slow motion", error)
         return _generate_in_numpy(network, sampler, tracks, job)

@@ -119,7 +119,7 @@ class TorchDecoder:
 
     @plain_float32()
     def prime(self, track: Track, lane: int = 0) -> None:
-        """Put a track's start into a lane, forgetting what was there; see `Stream.prime`."""
+        """Put a track's start into a lane, forgetting what was there; see `Decoder.prime`."""
         track.check(self._network.spec)
         if self.lanes == 1:
             self._ready = self._ready[:, :0]
@@ -248,7 +248,7 @@ def predict(
     device: str = "cuda",
     precision: Precision = "float32",
 ) -> np.ndarray:
-    """Return what the head says after each given sample, step by step; see `stream.predict`.
+    """Return what the head says after each given sample, step by step; see `compiled_stream.predict`.
 
     Args:
         network: The network.

@@ -308,7 +308,7 @@ def test_no_tracks_give_no_audio() -> None:
 
 def test_without_numba_the_ring_plays(monkeypatch: pytest.MonkeyPatch) -> None:
     fast = generate(GUIDED, ByLaw(), make_tracks(GUIDED, [30, 20]))
-    monkeypatch.setitem(sys.modules, "lofigen_kit.engine.stream", None)
+    monkeypatch.setitem(sys.modules, "lofigen_kit.engine.compiled_stream", None)
     calls: list[tuple[int, int]] = []
     slow = generate(
         GUIDED,

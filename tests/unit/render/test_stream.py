@@ -455,7 +455,7 @@ def test_a_track_without_an_end_is_read_as_one_that_has_it(primed: int, compiled
 def test_without_the_compiled_engine_it_plays_in_slow_motion(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(sys.modules, "lofigen_kit.engine.stream", None)
+    monkeypatch.setitem(sys.modules, "lofigen_kit.engine.compiled_stream", None)
     monkeypatch.setitem(sys.modules, "lofigen_kit.engine.kernels", None)
     controls = LiveControls(small())
     pieces = StreamRenderer(small()).generate_blocks(
@@ -493,7 +493,7 @@ MEASURED = """
 import sys, numpy as np
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from lofigen_kit.render.stream import Endless
+from lofigen_kit.render.stream import StreamRenderer
 from test_stream import small, RATE_HZ
 
 def highest():
@@ -501,7 +501,7 @@ def highest():
     return line.split()[1]
 
 frames, minutes = 0, [float(m) for m in sys.argv[2:]]
-for block in Endless(small()).blocks(0.0):
+for block in StreamRenderer(small()).render_blocks(0.0):
     frames += block.shape[1]
     if frames >= minutes[0] * 60 * RATE_HZ:
         print(highest(), flush=True)
