@@ -27,7 +27,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from lofigen_kit.audio.blocks import split_blocks
-from lofigen_kit.audio.buffer import AudioBuffer, AudioFormat
+from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.components.base import Component, Context
 from lofigen_kit.components.contracts import Effect, Model, ParametricSampler, Sampler, Source
 from lofigen_kit.effects import rack
@@ -268,7 +268,7 @@ def _check_pieces(component: Effect) -> None:
     for effect, audio, what in _iterate_effect_cases(component):
         whole = rack.apply_effect(effect, audio, _context(), loop=False)
         pieces = split_blocks(audio.samples, PIECE)
-        bits = rack.apply_blocks(effect, _sound(audio), _context(), pieces)
+        bits = rack.apply_blocks(effect, audio.format, _context(), pieces)
         together = np.concatenate([audio.samples[:, :0], *bits], axis=1)
         _require(np.array_equal(together, whole.samples), f"{what} is the same in pieces")
 
@@ -295,7 +295,7 @@ def _check_latency(component: Effect) -> None:
     noise = np.random.default_rng(0).uniform(-1.0, 1.0, (1, rate_hz // 2))
     heard = np.pad(noise, ((0, 0), (round((ahead_s + GRACE_S) * rate_hz), 0)))
     if isinstance(component, BlockEffect):
-        late = component.latency_frames(_sound(AudioBuffer(heard, rate_hz)))
+        late = component.latency_frames(AudioBuffer(heard, rate_hz).format)
         whole = isinstance(late, int) and late >= 0
         _require(whole, f"{component!r} is late by whole frames, or by none")
     early = _subtract_own_noise(component, heard, rate_hz)
@@ -341,10 +341,6 @@ def _iterate_effect_cases(component: Effect) -> Iterator[tuple[Effect, AudioBuff
 
 def _set_mix(effect: Effect, mix: float) -> Effect:
     return effect.model_copy(update={"mix": mix})
-
-
-def _sound(audio: AudioBuffer) -> AudioFormat:
-    return AudioFormat(audio.channels, audio.frames, audio.sample_rate_hz)
 
 
 def _sounds(rate_hz: int) -> Iterator[tuple[str, AudioBuffer]]:

@@ -39,13 +39,13 @@ def integrated_lufs(audio: AudioBuffer) -> float:
     Raises:
         AudioError: for more channels than the standard gives weights for.
     """
-    sound = AudioFormat(audio.channels, audio.frames, audio.sample_rate_hz)
+    sound = audio.format
     return gated_lufs(weighted_power(split_blocks(audio.samples), sound), outline_rate_hz(sound))
 
 
 def true_peak_dbtp(audio: AudioBuffer) -> float:
     """Return the highest true peak over all channels in dBTP; minus infinity for silence."""
-    sound = AudioFormat(audio.channels, audio.frames, audio.sample_rate_hz)
+    sound = audio.format
     highest = 0.0
     for window in split_peak_windows(split_blocks(audio.samples), sound):
         highest = _update_peak(highest, window, sound)

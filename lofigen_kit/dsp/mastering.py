@@ -99,7 +99,7 @@ def master(
     audio: AudioBuffer, *, loudness_lufs: float | None, true_peak_dbtp: float, loop: bool = False
 ) -> MasteredSound:
     """Master a whole sound; see `master_blocks`."""
-    sound = AudioFormat(audio.channels, audio.frames, audio.sample_rate_hz)
+    sound = audio.format
     mastered = master_blocks(
         split_blocks(audio.samples),
         sound,
@@ -184,7 +184,7 @@ def block_dc(audio: AudioBuffer, *, loop: bool = False) -> AudioBuffer:
     keep their height. Around a loop it hears the loop, around a piece its mirror image, long
     enough to have settled: the ends get neither a fade nor a step.
     """
-    sound = AudioFormat(audio.channels, audio.frames, audio.sample_rate_hz)
+    sound = audio.format
     blocks = _remove_dc_blocks(split_blocks(audio.samples), sound, loop=loop)
     return audio.with_samples(np.concatenate([audio.samples[:, :0], *blocks], axis=1))
 

@@ -151,7 +151,7 @@ def process_whole(
 
     A loop is heard as it goes round, its tail in its beginning; for the rest see `play`.
     """
-    sound = _get_format(dry)
+    sound = dry.format
     chained = _Chain(effects, sound, contexts, tail=tail and not loop)
     audio = dry.with_samples(np.pad(dry.samples, ((0, 0), (0, chained.silence))))
     for number, stage in enumerate(chained.stages, start=1):
@@ -177,7 +177,7 @@ def apply_effect(effect: Effect, dry: AudioBuffer, ctx: Context, *, loop: bool) 
         return dry
     if not loop and isinstance(effect, BlockEffect | BranchedEffect):
         return _concatenate_blocks(
-            dry, apply_blocks(effect, _get_format(dry), ctx, split_blocks(dry.samples))
+            dry, apply_blocks(effect, dry.format, ctx, split_blocks(dry.samples))
         )
     if isinstance(effect, BranchedEffect):
         wet = apply_branches(effect, dry, ctx, loop=loop)
@@ -197,7 +197,7 @@ def crossfade(dry: AudioBuffer, wet: AudioBuffer, mix: float) -> AudioBuffer:
 
 def apply_block_effect(effect: BlockEffect, audio: AudioBuffer, ctx: Context) -> AudioBuffer:
     """Return what a block effect makes of a whole sound, as long as that and in time with it."""
-    sound = _get_format(audio)
+    sound = audio.format
     heard = _append_latency(effect, sound, split_blocks(audio.samples))
     clock = _AutomationClock(ctx.grid, sound.sample_rate_hz)
     return _concatenate_blocks(
@@ -300,11 +300,11 @@ class _Chain:
             ctx = contexts(name)
             grid = ctx.grid.change_speed(compute_speed(done))
             done.append(effect)
-            heard = replace(sound, frames=frames[-1])
+            heard = replace(sound, length_frames=frames[-1])
             frames.append(_scale_frames(frames[0], compute_speed(done)))
             ctx = replace(ctx, grid=grid, frames=frames[-1])
             self.stages.append(_Stage(name, effect, heard, ctx))
-        self.piece = replace(sound, frames=_scale_frames(sound.frames, compute_speed(done)))
+        self.piece = replace(sound, length_frames=_scale_frames(sound.frames, compute_speed(done)))
 
 
 class _AutomationClock:
@@ -380,10 +380,10 @@ def _append_latency(effect: BlockEffect, sound: AudioFormat, dry: Blocks) -> Blo
 def _process_loop_blocks(effect: BlockEffect, dry: AudioBuffer, ctx: Context) -> AudioBuffer:
     """Return what a block effect makes of a loop that has gone round for some time."""
     memory, before = _compute_loop_margins(effect, dry.sample_rate_hz)
-    late = effect.latency_frames(replace(_get_format(dry), frames=before + dry.frames + memory))
+    late = effect.latency_frames(replace(dry.format, length_frames=before + dry.frames + memory))
     if before and effect.curves:  # a block begins where the loop does
         before += -(before + late) % CONTROL
-    sound = replace(_get_format(dry), frames=before + dry.frames + memory)
+    sound = replace(dry.format, length_frames=before + dry.frames + memory)
     heard = np.pad(dry.samples, ((0, 0), (before, late)), mode="wrap")
     clock = _AutomationClock(ctx.grid, dry.sample_rate_hz, before, dry.frames)
     known = replace(_shift_beats(ctx, before / dry.sample_rate_hz), loop_s=dry.duration_s)
@@ -476,10 +476,6 @@ def _trim_tail(blocks: Blocks, frames: int) -> Blocks:
 def _locate_block_errors(name: str, blocks: Blocks) -> Blocks:
     with locate_errors(name):
         yield from blocks
-
-
-def _get_format(audio: AudioBuffer) -> AudioFormat:
-    return AudioFormat(audio.channels, audio.frames, audio.sample_rate_hz)
 
 
 def _concatenate_blocks(like: AudioBuffer, pieces: Iterable[np.ndarray]) -> AudioBuffer:

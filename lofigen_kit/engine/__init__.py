@@ -1,6 +1,6 @@
 """Exact fast generation: audio out of a causal Conv1d stack, one new output for each sample.
 
-    tracks = [Track(frames=8000, rng=seeding.stream(1, take, "model")) for take in range(16)]
+    tracks = [Track(frames=8000, rng=rng_for(1, take, "sampler")) for take in range(16)]
     audio = generate(network, sampler, tracks, threads=2)
 
 A take depends on its own track alone: never on the other tracks of a batch, the number of threads
@@ -11,23 +11,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lofigen_kit.engine.decoder import Decoder, make_decoder
 from lofigen_kit.engine.track import EndlessTrack, GuideReader, Track
 from lofigen_kit.runtime.lazy_imports import lazy_getattr
 
 if TYPE_CHECKING:
     from lofigen_kit.engine.batch import generate
-    from lofigen_kit.engine.reference import Ring
     from lofigen_kit.engine.compiled_stream import CompiledDecoder, predict
+    from lofigen_kit.engine.reference import Ring
     from lofigen_kit.engine.torch_stream import TorchDecoder
 
 __all__ = [
     "CompiledDecoder",
+    "Decoder",
     "EndlessTrack",
     "GuideReader",
     "Ring",
     "TorchDecoder",
     "Track",
     "generate",
+    "make_decoder",
     "predict",
 ]
 

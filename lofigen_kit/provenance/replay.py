@@ -98,7 +98,7 @@ def replay(
     rendering = render_again(preset, take, then, threads=threads, progress=progress)
     audio = quantise_rendering(rendering)
     now = recipe.make_recipe(rendering, registry, hash_audio(audio))
-    sound = AudioFormat(audio.channels, audio.frames, audio.sample_rate_hz)
+    sound = audio.format
     return _compare_file(path, then, now, lambda: split_blocks(audio.samples), sound)
 
 

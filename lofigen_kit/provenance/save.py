@@ -71,7 +71,7 @@ def save(
     )
     audio = quantise_rendering(rendering)
     facts = make_recipe(rendering, registry, hash_audio(audio))
-    sound = AudioFormat(audio.channels, audio.frames, audio.sample_rate_hz)
+    sound = audio.format
     write(
         rendering, path, facts, split_blocks(audio.samples), sound, identity=identity, force=force
     )

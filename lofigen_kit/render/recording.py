@@ -115,7 +115,7 @@ def process_recording(
         mastered = _master_recording(
             _fade_blocks(heard, piece, preset.master, store), preset, piece, store
         )
-        sound = replace(piece, frames=mastered.frames)
+        sound = replace(piece, length_frames=mastered.frames)
 
         def stored() -> Blocks:
             return quantise_blocks(
@@ -207,7 +207,7 @@ def _fade_blocks(
         frames += block.shape[1]
     yield from apply_fades(
         kept,
-        replace(piece, frames=frames),
+        replace(piece, length_frames=frames),
         fade_in_ms=chosen.fade_in_ms,
         fade_out_ms=chosen.fade_out_ms,
     )

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from lofigen_kit.audio.blocks import BLOCK, Blocks, rechunk
-from lofigen_kit.audio.buffer import AudioBuffer, EndlessSound
+from lofigen_kit.audio.buffer import AudioBuffer, AudioFormat
 from lofigen_kit.components.base import Context, Take
 from lofigen_kit.components.contracts import Sampler
 from lofigen_kit.effects import rack
@@ -99,7 +99,7 @@ class StreamRenderer:
         self._network = load_network(preset, self._device)
         self.first = self._make_section(0)
         self._preset = _hold_tempo(preset, self.first.score)
-        self.sound = EndlessSound(2, preset.output.sample_rate_hz)
+        self.sound = AudioFormat(2, None, preset.output.sample_rate_hz)
         self.grid = self.first.score.grid
         _check_section(self.first.score, self.grid, number=0)
 

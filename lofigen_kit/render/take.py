@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lofigen_kit.audio.blocks import split_blocks
-from lofigen_kit.audio.buffer import AudioBuffer, AudioFormat
+from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.components.base import Context, Take
 from lofigen_kit.components.contracts import Sampler
 from lofigen_kit.effects import rack
@@ -312,7 +312,7 @@ def _apply_fades(audio: AudioBuffer, master: Master) -> AudioBuffer:
         return audio
     pieces = apply_fades(
         split_blocks(audio.samples),
-        AudioFormat(audio.channels, audio.frames, audio.sample_rate_hz),
+        audio.format,
         fade_in_ms=master.fade_in_ms,
         fade_out_ms=master.fade_out_ms,
     )

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from lofigen_kit.audio.blocks import BLOCK, rechunk, split_blocks
-from lofigen_kit.audio.buffer import AudioBuffer, AudioFormat, EndlessSound
+from lofigen_kit.audio.buffer import AudioBuffer, AudioFormat
 from lofigen_kit.components.base import Context, Take
 from lofigen_kit.components.contracts import Effect, Model, Source
 from lofigen_kit.dsp.loudness import integrated_lufs, true_peak_dbtp
@@ -170,7 +170,7 @@ def in_one_piece(preset: Preset, bars: int, gain_db: float) -> np.ndarray:
     endless = StreamRenderer(preset)
     for name, effect in rack.name_stages(preset.effects):
         ctx = Context(rng_for(preset.seed, 0, name), endless.grid)
-        wet = rack.apply_blocks(effect, EndlessSound(2, RATE_HZ), ctx, iter([heard]))
+        wet = rack.apply_blocks(effect, AudioFormat(2, None, RATE_HZ), ctx, iter([heard]))
         heard = np.concatenate(list(wet), axis=1)
     level = limit_peaks(
         remove_dc(iter([heard]), endless.sound), endless.sound, gain_db=gain_db,
@@ -326,10 +326,10 @@ def test_an_effect_that_asks_for_the_length_is_refused_by_name() -> None:
 
 
 def test_a_sound_without_an_end_tells_no_length() -> None:
-    sound = EndlessSound(2, RATE_HZ)
+    sound = AudioFormat(2, None, RATE_HZ)
     assert sound.endless
     assert not AudioFormat(2, 0, RATE_HZ).endless
-    assert replace(sound, channels=1) == EndlessSound(1, RATE_HZ)
+    assert replace(sound, channels=1) == AudioFormat(1, None, RATE_HZ)
     for length in ("frames", "duration_s"):
         with pytest.raises(PresetError, match="a stream has no end"):
             getattr(sound, length)
@@ -408,7 +408,7 @@ def test_a_turned_cutoff_glides_without_a_click() -> None:
                 controls.knobs["cutoff"].turn(-24)
             yield block
 
-    sound = EndlessSound(2, RATE_HZ)
+    sound = AudioFormat(2, None, RATE_HZ)
     [(stage, effect)] = rack.name_stages(preset.effects)
     wet = np.concatenate(
         list(
