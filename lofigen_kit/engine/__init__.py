@@ -1,6 +1,6 @@
 """Exact fast generation: audio out of a causal Conv1d stack, one new output for each sample.
 
-    tracks = [Track(frames=8000, rng=rng_for(1, take, "sampler")) for take in range(16)]
+    tracks = [Track(frames=8000, rng=rng_for(1, take, "model")) for take in range(16)]
     audio = generate(network, sampler, tracks, threads=2)
 
 A take depends on its own track alone: never on the other tracks of a batch, the number of threads

@@ -113,7 +113,7 @@ def test_a_plugin_cannot_take_the_place_of_a_command(
             group.command("go")(lambda: None)
         return mine
 
-    monkeypatch.setattr(plugins, "installed_commands", groups)
+    monkeypatch.setattr(plugins, "find_installed_commands", groups)
     _, out, err = run("chain", "--help")
     assert "Mine" not in out
     assert err.splitlines() == [
