@@ -305,6 +305,21 @@ def _check_latency(component: Effect) -> None:
     )
 
 
+def _check_live_parameters(component: BlockEffect) -> None:
+    """Check that what can be turned by hand is a bounded number, and that a step moves it."""
+    schema = type(component).model_json_schema()["properties"]
+    for live in component.live_parameters:
+        what = f"{component.name()}'s live parameter {live.parameter!r}"
+        facts = schema.get(live.parameter, {})
+        number = facts.get("anyOf", [facts])[0]
+        real = number.get("type") == "number" and {"minimum", "maximum"} <= set(number)
+        _require(real, f"{what} is a real number with a minimum and a maximum")
+        _require(live.control, f"{what} has a control with a name")
+        adds, multiplies = live.step != 0.0, live.step_ratio != 1.0
+        _require(adds != multiplies, f"{what} is moved by a step or by a ratio")
+        _require(live.step_ratio > 0.0, f"{what} is multiplied by more than nothing")
+
+
 def _check_tail(component: Effect) -> None:
     """Check that nothing of a sound is left when the tail and the memory that it declares end."""
     rate_hz = RATES_HZ[0]
@@ -417,6 +432,17 @@ def _probability(
 
 def _head_outputs(head: HeadKind) -> int:
     return {"mse": 1, "mol": 3 * MIXTURES, "mulaw": MULAW_LEVELS}[head]
+
+
+def _check_file_parameter(component: Source) -> None:
+    """Check that the parameter that names a file is one, and takes a path."""
+    parameter = component.file_parameter
+    if parameter is None:
+        return
+    cls = type(component)
+    _require(parameter in cls.model_fields, f"{cls.name()} has the parameter {parameter!r}")
+    needs_more = _refuses(cls, {parameter: "/music/recording.wav"})
+    _require(not needs_more, f"{cls.name()} needs no other parameter than the file's path")
 
 
 def _check_take(source: Source) -> None:
@@ -541,9 +567,11 @@ CHECKS = (
     Check("is the same in pieces", Effect, _check_pieces),
     Check("mixes dry and wet", Effect, _check_mix),
     Check("is as late as it says", Effect, _check_latency),
+    Check("can be turned by hand", BlockEffect, _check_live_parameters),
     Check("ends with its tail", Effect, _check_tail),
     Check("draws in range and by seed", Sampler, _check_draws),
     Check("draws as its law says", ParametricSampler, _check_distribution),
+    Check("plays the file that it is given", Source, _check_file_parameter),
     Check("repeats its take", Source, _check_take),
     Check("plays what its score says", Source, _check_score),
     Check("has weights of its shape", Model, _check_weights),

@@ -18,6 +18,7 @@ from lofigen_kit.cli.common import (
     show,
 )
 from lofigen_kit.errors import InputError
+from lofigen_kit.plugins import defaults
 
 if TYPE_CHECKING:
     from lofigen_kit.components.contracts import Source
@@ -44,7 +45,7 @@ def make(
         typer.Option(min=0.1, help="How much audio, at least: 60, or all that --input holds."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of what a source plays.")] = 0,
-    source: Annotated[str, typer.Option(help="Which source plays.")] = "beatmaker",
+    source: Annotated[str, typer.Option(help="Which source plays.")] = defaults.SOURCE,
     overrides: Overrides = None,
     input_folder: Annotated[
         Path | None,

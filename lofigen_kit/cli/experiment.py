@@ -13,6 +13,7 @@ import typer
 from lofigen_kit.cli.common import Json, Quiet, align_columns, load_registry, progress_bar, show
 from lofigen_kit.cli.corpus import WorkerCount, make_source, make_workers
 from lofigen_kit.errors import InputError
+from lofigen_kit.plugins import defaults
 
 if TYPE_CHECKING:
     from lofigen_kit.components.contracts import Model
@@ -32,9 +33,9 @@ class DefectName(StrEnum):
 
 
 ARRANGED = {
-    "lofi": ("beatmaker", []),
-    "piano": ("beatmaker-solo", ["part=keys"]),
-    "drums": ("beatmaker-solo", ["part=drums"]),
+    "lofi": (defaults.SOURCE, []),
+    "piano": (defaults.SOLO_SOURCE, ["part=keys"]),
+    "drums": (defaults.SOLO_SOURCE, ["part=drums"]),
 }
 """The genres that the arranger plays where the user gives none: a source, and its fields."""
 
@@ -73,7 +74,8 @@ def layers(
         typer.Option(metavar="DIR", help="A corpus, or recordings; else the arranger plays."),
     ] = None,
     model: Annotated[
-        list[str] | None, typer.Option(help="Which variants: conv4, conv6 and conv8.")
+        list[str] | None,
+        typer.Option(help=f"Which variants, repeatable; by default {', '.join(defaults.MODELS)}."),
     ] = None,
     defect: Defects = None,
     steps: Steps = 60,
@@ -97,7 +99,7 @@ def layers(
     from lofigen_kit.experiments.runs import ExperimentSettings
 
     registry = load_registry(ctx)
-    names = list(dict.fromkeys(model or ["conv4", "conv6", "conv8"]))
+    names = list(dict.fromkeys(model or defaults.MODELS))
     variants = {name: cast("type[Model]", registry.find("model", name)).layers for name in names}
     origin = corpus or make_source(registry, *ARRANGED["lofi"])
     shared = Material(corpus.resolve().name if corpus else "lofi", origin, licence)
@@ -122,7 +124,7 @@ def genres(
         ),
     ] = None,
     output: Output,
-    model: Annotated[str, typer.Option(help="Which variant.")] = "conv4",
+    model: Annotated[str, typer.Option(help="Which variant.")] = defaults.MODEL,
     defect: Defects = None,
     steps: Steps = 60,
     batch: Batch = 1,

@@ -12,6 +12,7 @@ import typer
 
 from lofigen_kit.cli.common import Json, Quiet, load_registry, progress_bar, show, warn
 from lofigen_kit.errors import InputError, StoppedError
+from lofigen_kit.plugins import defaults
 
 if TYPE_CHECKING:
     from lofigen_kit.components.contracts import Model
@@ -50,7 +51,10 @@ def train(
         ),
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help="Which variant: conv4, conv6 or conv8. [default: conv4]")
+        str | None,
+        typer.Option(
+            help=f"Which variant: {', '.join(defaults.MODELS)}. [default: {defaults.MODEL}]"
+        ),
     ] = None,
     head: Annotated[
         Head | None,
@@ -294,7 +298,7 @@ def _spec(
         return found
     names = channel_names(song.score for song in songs)
     guide = wanted.follows_scores if wanted.guide is not None or not found else bool(found.guide)
-    layers = cast("type[Model]", registry.find("model", wanted.model or "conv4")).layers
+    layers = cast("type[Model]", registry.find("model", wanted.model or defaults.MODEL)).layers
     if found and not wanted.model:
         layers = tuple((n.in_channels, n.out_channels, n.kernel) for n in found.layers)
     return make_stack_spec(

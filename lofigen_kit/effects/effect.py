@@ -6,7 +6,8 @@ import json
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Annotated, Any, Self, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, cast
 
 from pydantic import (
     Field,
@@ -32,13 +33,36 @@ Process = Callable[["np.ndarray", Any], "np.ndarray"]
 what is heard."""
 
 
+@dataclass(frozen=True)
+class LiveParameter:
+    """A number of an effect that can be turned by hand while the effect is heard.
+
+    Attributes:
+        parameter: The number's name; it has both bounds.
+        control: What the control is called. Where several effects of a preset have a control of
+            the same name, it turns the first one's.
+        step: What one step adds.
+        step_ratio: What one step multiplies by.
+    """
+
+    parameter: str
+    control: str
+    step: float = 0.0
+    step_ratio: float = 1.0
+
+
 class BlockEffect(Effect):
     """An effect that goes through a sound block by block, and so through hours in little memory.
 
     The runner decides on the blocks; all of a sound's are equally long, but for the last.
+
+    Attributes:
+        live_parameters: What `lofigen-kit play` can turn of it, as if automation moved it. Its
+            keys turn the controls `drive` and `cutoff`.
     """
 
     takes_curves = True
+    live_parameters: ClassVar[tuple[LiveParameter, ...]] = ()
 
     def latency_frames(self, sound: AudioFormat) -> int:  # noqa: ARG002 - others need it
         """Return how many frames later the sound comes out than it goes in.

@@ -175,8 +175,8 @@ def compute_buffer_s(speed: float, minutes: float | None) -> float:
         raise RenderError(
             f"this machine makes {speed:.2f} seconds of sound in a second, and "
             f"{MIN_REALTIME_FACTOR} are needed to play without an end",
-            remedy="make enough ahead with --minutes 5, take the fastest network with "
-            "--set model.use=conv4, or leave effects out with --set effects.NAME.mix=0",
+            remedy="make enough ahead with --minutes 5, take a smaller network with "
+            "--set model.use=NAME, or leave effects out with --set effects.NAME.mix=0",
         )
     return max(BUFFER_S, 60.0 * minutes * (1.0 - speed / MIN_REALTIME_FACTOR))
 

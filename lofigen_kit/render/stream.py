@@ -392,7 +392,7 @@ def _check_section(score: Score, grid: BeatGrid, *, number: int) -> None:
         raise PresetError(
             "a stream needs loops of whole bars, and the source gives a piece with an end",
             where="source",
-            remedy="choose a source that writes bars, as `beatmaker` does",
+            remedy="choose a source that writes bars",
         )
     if score.tempo_bpm != grid.tempo_bpm:
         raise PresetError(

@@ -9,10 +9,11 @@ from dataclasses import replace
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import pytest
+from pydantic import Field
 
 from lofigen_kit.audio.blocks import BLOCK, rechunk, split_blocks
 from lofigen_kit.audio.buffer import AudioBuffer, AudioFormat
@@ -22,7 +23,7 @@ from lofigen_kit.dsp.loudness import integrated_lufs, true_peak_dbtp
 from lofigen_kit.dsp.resample import resample
 from lofigen_kit.dsp.streaming_master import limit_peaks, remove_dc
 from lofigen_kit.effects import rack
-from lofigen_kit.effects.effect import BlockEffect, Process
+from lofigen_kit.effects.effect import BlockEffect, LiveParameter, Process
 from lofigen_kit.engine import (
     CompiledDecoder,
     EndlessTrack,
@@ -487,6 +488,41 @@ def test_knobs_end_where_the_effect_does() -> None:
     assert controls.knobs["drive"].turn(1000) == 24
     assert controls.knobs["cutoff"].turn(-1000) == 20
     assert set(LiveControls(small(effects=(), model=None, sampler=None)).knobs) == set()
+
+
+class Tremolo(BlockEffect):
+    """Another's effect, of which two numbers can be turned."""
+
+    use: Literal["tremolo"] = "tremolo"
+    live_parameters: ClassVar = (
+        LiveParameter("offset", "drive", step=0.5),
+        LiveParameter("level", "level", step_ratio=0.5),
+    )
+    offset: float = Field(default=0.0, ge=0, le=1)
+    level: float = Field(default=1.0, ge=0.1, le=1)
+
+    def start(self, sound: AudioFormat, ctx: Context) -> Process:
+        return lambda block, now: block * np.float32(now.level) + np.float32(now.offset)
+
+
+def test_the_first_effect_with_a_control_is_turned_whoever_brought_it() -> None:
+    tremolo = Tremolo()
+    controls = LiveControls(small(effects=(tremolo, TapeSaturation(), Lowpass(mix=0.0))))
+    assert set(controls.knobs) == {"temperature", "drive", "level"}
+    assert set(controls.stage_controls) == {"effects.tremolo#0"}
+    control = controls.stage_controls["effects.tremolo#0"]
+    process = tremolo.start(AudioFormat(2, None, RATE_HZ), Context(np.random.default_rng(0)))
+    block = np.ones((2, BLOCK), np.float32)
+    assert np.array_equal(control(block, tremolo, process), block)
+    controls.knobs["drive"].turn(2)
+    controls.knobs["level"].turn(1)
+    ramp = np.arange(1, BLOCK // rack.CONTROL + 1) * rack.CONTROL / BLOCK
+    turned = control(block, tremolo, process)[0, :: rack.CONTROL]
+    assert np.allclose(turned, (1.0 - 0.5 * ramp) + ramp)
+    controls.knobs["level"].turn(-1)
+    turned = control(block, tremolo, process)[0, :: rack.CONTROL]
+    assert np.allclose(turned, (0.5 + 0.5 * ramp) + 1.0)
+    assert np.allclose(control(block, tremolo, process), 2.0)
 
 
 MEASURED = """
