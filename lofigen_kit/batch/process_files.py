@@ -17,8 +17,8 @@ from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.preset.schema import Preset
 from lofigen_kit.provenance.load import find_preset
 from lofigen_kit.provenance.save import list_output_files, process
-from lofigen_kit.render.recording import Progress
 from lofigen_kit.runtime.files import check_free, make_safe_name
+from lofigen_kit.runtime.progress import Progress
 from lofigen_kit.runtime.workers import allow_interrupts, collect_warnings, make_pool
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Literal
 
@@ -15,6 +15,7 @@ from lofigen_kit.engine.plan import BLOCK, round_up
 from lofigen_kit.engine.track import Track, check_finite
 from lofigen_kit.errors import InputError
 from lofigen_kit.runtime.device import choose_device
+from lofigen_kit.runtime.progress import CountProgress
 
 if TYPE_CHECKING:
     from lofigen_kit.nn.checkpoint import Network
@@ -24,9 +25,6 @@ MAX_LANES = 8
 
 CHUNK = 32 * BLOCK
 """Steps, at most, from one report of progress to the next."""
-
-CountProgress = Callable[[int, int], None]
-"""Told how many frames are generated, and how many there are in all."""
 
 
 def generate(
