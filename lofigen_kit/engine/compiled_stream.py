@@ -290,13 +290,13 @@ class State:
         """Replace a lane by a lane of another state; both stand between blocks."""
         if not (self.aligned and other.aligned):
             raise ValueError(f"a lane changes its track between blocks of {BLOCK} steps alone")
-        for mine, theirs in zip(self._layers, other._layers, strict=True):
-            size = self._plan.memory * int(mine["inputs"])
-            end = int(mine["history"] + lane * mine["history_lane"])
-            end += int(self._clock[0] * mine["inputs"])
-            theirs_end = int(theirs["history"] + source * theirs["history_lane"])
-            theirs_end += int(other._clock[0] * theirs["inputs"])
-            self._numbers[end - size : end] = other._numbers[theirs_end - size : theirs_end]
+        for layer, source_layer in zip(self._layers, other._layers, strict=True):
+            size = self._plan.memory * int(layer["inputs"])
+            end = int(layer["history"] + lane * layer["history_lane"])
+            end += int(self._clock[0] * layer["inputs"])
+            source_end = int(source_layer["history"] + source * source_layer["history_lane"])
+            source_end += int(other._clock[0] * source_layer["inputs"])
+            self._numbers[end - size : end] = other._numbers[source_end - size : source_end]
         self.newest[lane] = other.newest[source]
 
     def _lay_out(self, lanes: int) -> int:

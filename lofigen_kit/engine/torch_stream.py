@@ -417,8 +417,8 @@ class _State:
 
     def adopt(self, other: _State) -> None:
         """Take over another state's lanes."""
-        for mine, theirs in zip(self._histories, other._histories, strict=True):
-            mine.copy_(theirs)
+        for history, source in zip(self._histories, other._histories, strict=True):
+            history.copy_(source)
 
     def move(self, lanes: Sequence[int]) -> None:
         """Bring these lanes to the front."""

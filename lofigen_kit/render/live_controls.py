@@ -26,7 +26,7 @@ TEMPERATURE = "temperature"
 
 
 class Knob:
-    """One number that is turned while it is heard.
+    """One number that is turned while it plays.
 
     Args:
         value: Where it stands.

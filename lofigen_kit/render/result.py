@@ -23,11 +23,11 @@ class Result:
         true_peak_dbtp: Measured on the result.
         target_unreached: Why the loudness is not what the preset asks for, if so.
         source_sha256: The source's own audio, which primes the network or is processed.
-        network_sha256: The weights that played; None where no network did.
+        network_sha256: The weights that generated it; None where no network did.
         licences: The terms of the source's audio and of the weights.
-        device: Where the network played: `cpu` or `cuda`.
+        device: Where the network ran: `cpu` or `cuda`.
         command: What made it: `chain`, or `process`, which takes a recording as it comes.
-        attempt: How often the network had played the take before, and was asked to try again.
+        attempt: How often the take had been generated before, and was drawn afresh.
     """
 
     preset: Preset

@@ -146,18 +146,20 @@ class _TakeRenderer:
         network = self.chain.network
         if network is None:
             return [None] * len(batch)
-        keys, known = {}, {}
+        keys, samples_by_take = {}, {}
         if self.cache:
             keys = {number: self._make_cache_key(number, take) for number, take in batch}
             found = {number: self.cache.get(key) for number, key in keys.items()}
-            known = {number: samples for number, samples in found.items() if samples is not None}
-        missing = [(number, take) for number, take in batch if number not in known]
+            samples_by_take = {
+                number: samples for number, samples in found.items() if samples is not None
+            }
+        missing = [(number, take) for number, take in batch if number not in samples_by_take]
         for (number, _), samples in zip(missing, self._generate(missing), strict=True):
-            known[number] = samples
+            samples_by_take[number] = samples
             if self.cache:
                 self.cache.put(keys[number], samples)
         rate_hz = network.spec.sample_rate_hz
-        return [AudioBuffer(known[number][None], rate_hz) for number, _ in batch]
+        return [AudioBuffer(samples_by_take[number][None], rate_hz) for number, _ in batch]
 
     def _make_cache_key(self, number: int, take: Take) -> str:
         """Return what the network's performance of a take depends on, as a hash."""

@@ -67,8 +67,8 @@ def names_within(text: str) -> Iterator[str]:
     """Yield the names that a string is, or that it chooses as a preset or an option does."""
     if text in NAMES:
         yield text
-    for chosen in re.finditer(r"use[:=] ?([a-z0-9-]+)", text):
-        if chosen[1] in NAMES:
+    for chosen in re.finditer(r"use[:=] ?([a-z0-9-]+)|`([a-z0-9-]+)`", text):
+        if NAMES & {chosen[1], chosen[2]}:
             yield chosen[0]
 
 
