@@ -21,7 +21,7 @@ import numpy as np
 
 from lofigen_kit.bench.generation import make_random_network
 from lofigen_kit.engine import Track
-from lofigen_kit.engine.stream import CompiledDecoder
+from lofigen_kit.engine.compiled_stream import CompiledDecoder
 from lofigen_kit.nn.spec import make_stack_spec
 from lofigen_kit_plugins.conv4 import Conv4
 from lofigen_kit_plugins.conv6 import Conv6

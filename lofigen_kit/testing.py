@@ -27,7 +27,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from lofigen_kit.audio.blocks import split_blocks
-from lofigen_kit.audio.buffer import AudioBuffer, AudioFormat
+from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.components.base import Component, Context
 from lofigen_kit.components.contracts import Effect, Model, ParametricSampler, Sampler, Source
 from lofigen_kit.effects import rack
@@ -268,7 +268,7 @@ def _check_pieces(component: Effect) -> None:
     for effect, audio, what in _iterate_effect_cases(component):
         whole = rack.apply_effect(effect, audio, _context(), loop=False)
         pieces = split_blocks(audio.samples, PIECE)
-        bits = rack.apply_blocks(effect, _sound(audio), _context(), pieces)
+        bits = rack.apply_blocks(effect, audio.format, _context(), pieces)
         together = np.concatenate([audio.samples[:, :0], *bits], axis=1)
         _require(np.array_equal(together, whole.samples), f"{what} is the same in pieces")
 
@@ -295,7 +295,7 @@ def _check_latency(component: Effect) -> None:
     noise = np.random.default_rng(0).uniform(-1.0, 1.0, (1, rate_hz // 2))
     heard = np.pad(noise, ((0, 0), (round((ahead_s + GRACE_S) * rate_hz), 0)))
     if isinstance(component, BlockEffect):
-        late = component.latency_frames(_sound(AudioBuffer(heard, rate_hz)))
+        late = component.latency_frames(AudioBuffer(heard, rate_hz).format)
         whole = isinstance(late, int) and late >= 0
         _require(whole, f"{component!r} is late by whole frames, or by none")
     early = _subtract_own_noise(component, heard, rate_hz)
@@ -303,6 +303,21 @@ def _check_latency(component: Effect) -> None:
     _require(
         early.max() < _SILENT, f"{component!r} is not heard before it is played: is it less late?"
     )
+
+
+def _check_live_parameters(component: BlockEffect) -> None:
+    """Check that what can be turned by hand is a bounded number, and that a step moves it."""
+    schema = type(component).model_json_schema()["properties"]
+    for live in component.live_parameters:
+        what = f"{component.name()}'s live parameter {live.parameter!r}"
+        facts = schema.get(live.parameter, {})
+        number = facts.get("anyOf", [facts])[0]
+        real = number.get("type") == "number" and {"minimum", "maximum"} <= set(number)
+        _require(real, f"{what} is a real number with a minimum and a maximum")
+        _require(live.control, f"{what} has a control with a name")
+        adds, multiplies = live.step != 0.0, live.step_ratio != 1.0
+        _require(adds != multiplies, f"{what} is moved by a step or by a ratio")
+        _require(live.step_ratio > 0.0, f"{what} is multiplied by more than nothing")
 
 
 def _check_tail(component: Effect) -> None:
@@ -341,10 +356,6 @@ def _iterate_effect_cases(component: Effect) -> Iterator[tuple[Effect, AudioBuff
 
 def _set_mix(effect: Effect, mix: float) -> Effect:
     return effect.model_copy(update={"mix": mix})
-
-
-def _sound(audio: AudioBuffer) -> AudioFormat:
-    return AudioFormat(audio.channels, audio.frames, audio.sample_rate_hz)
 
 
 def _sounds(rate_hz: int) -> Iterator[tuple[str, AudioBuffer]]:
@@ -421,6 +432,17 @@ def _probability(
 
 def _head_outputs(head: HeadKind) -> int:
     return {"mse": 1, "mol": 3 * MIXTURES, "mulaw": MULAW_LEVELS}[head]
+
+
+def _check_file_parameter(component: Source) -> None:
+    """Check that the parameter that names a file is one, and takes a path."""
+    parameter = component.file_parameter
+    if parameter is None:
+        return
+    cls = type(component)
+    _require(parameter in cls.model_fields, f"{cls.name()} has the parameter {parameter!r}")
+    needs_more = _refuses(cls, {parameter: "/music/recording.wav"})
+    _require(not needs_more, f"{cls.name()} needs no other parameter than the file's path")
 
 
 def _check_take(source: Source) -> None:
@@ -545,9 +567,11 @@ CHECKS = (
     Check("is the same in pieces", Effect, _check_pieces),
     Check("mixes dry and wet", Effect, _check_mix),
     Check("is as late as it says", Effect, _check_latency),
+    Check("can be turned by hand", BlockEffect, _check_live_parameters),
     Check("ends with its tail", Effect, _check_tail),
     Check("draws in range and by seed", Sampler, _check_draws),
     Check("draws as its law says", ParametricSampler, _check_distribution),
+    Check("plays the file that it is given", Source, _check_file_parameter),
     Check("repeats its take", Source, _check_take),
     Check("plays what its score says", Source, _check_score),
     Check("has weights of its shape", Model, _check_weights),

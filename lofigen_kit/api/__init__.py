@@ -16,7 +16,7 @@ from pydantic import Field, field_validator, model_validator
 from lofigen_kit.audio.buffer import AudioBuffer, AudioFormat
 from lofigen_kit.components.base import Component, Context, Take
 from lofigen_kit.components.contracts import Effect, Model, ParametricSampler, Sampler, Source
-from lofigen_kit.effects.effect import BlockEffect, BranchedEffect, Process
+from lofigen_kit.effects.effect import BlockEffect, BranchedEffect, LiveParameter, Process
 from lofigen_kit.errors import AudioError, CheckpointError, InputError, LofigenError, RenderError
 from lofigen_kit.nn.distribution import HeadKind, SamplingParams
 from lofigen_kit.nn.spec import Layers
@@ -53,6 +53,7 @@ __all__ = [
     "Hit",
     "InputError",
     "Layers",
+    "LiveParameter",
     "LofigenError",
     "Model",
     "Network",

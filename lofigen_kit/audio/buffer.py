@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lofigen_kit.errors import AudioError, PresetError
@@ -64,6 +64,11 @@ class AudioBuffer:
         """The length in seconds."""
         return self.frames / self.sample_rate_hz
 
+    @property
+    def format(self) -> AudioFormat:
+        """Its channels, length and rate."""
+        return AudioFormat(self.channels, self.frames, self.sample_rate_hz)
+
     def with_samples(self, samples: np.ndarray) -> AudioBuffer:
         """Return a buffer with other samples and the same rate."""
         return AudioBuffer(samples, self.sample_rate_hz)
@@ -87,48 +92,41 @@ class AudioBuffer:
 
 @dataclass(frozen=True)
 class AudioFormat:
-    """What an effect is about to hear.
+    """What an effect is about to process.
 
     Attributes:
         channels: How many there are.
-        frames: How long it is in all.
+        length_frames: How many frames each of them has; None for a stream, which has no end.
         sample_rate_hz: Frames a second.
     """
 
     channels: int
-    frames: int
+    length_frames: int | None
     sample_rate_hz: int
 
     @property
-    def duration_s(self) -> float:
-        """The length in seconds."""
-        return self.frames / self.sample_rate_hz
+    def endless(self) -> bool:
+        """Whether it is a stream, which has no length that one could ask for."""
+        return self.length_frames is None
 
     @property
-    def endless(self) -> bool:
-        """Whether it goes on and on, and has no length that one could ask for."""
-        return False
+    def frames(self) -> int:
+        """The length in samples of one channel.
 
+        Most effects never ask for it. One that does without asking whether the sound is `endless`
+        is thereby refused in a stream, in one line.
 
-@dataclass(frozen=True)
-class EndlessSound(AudioFormat):
-    """A sound that goes on and on.
-
-    Most effects never ask how long a sound is. One that does, and was not written for this, is
-    refused in one line instead of being told a length that is not true.
-    """
-
-    frames: int = field(init=False, repr=False, compare=False)
-
-    def __getattr__(self, name: str) -> int:
-        if name == "frames":
+        Raises:
+            PresetError: where the sound has no end.
+        """
+        if self.length_frames is None:
             raise PresetError(
                 "it has to know how long the sound is, and a stream has no end",
                 remedy="leave it out by its mix: --set effects.NAME.mix=0",
             )
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return self.length_frames
 
     @property
-    def endless(self) -> bool:
-        """It is."""
-        return True
+    def duration_s(self) -> float:
+        """The length in seconds; raises as `frames` does."""
+        return self.frames / self.sample_rate_hz

@@ -160,7 +160,7 @@ def write_audio(
     write_blocks(
         path,
         split_blocks(audio.samples),
-        AudioFormat(audio.channels, audio.frames, audio.sample_rate_hz),
+        audio.format,
         format=format,
         bit_depth=bit_depth,
         comment=comment,

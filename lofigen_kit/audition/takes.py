@@ -11,7 +11,7 @@ import logging
 import math
 import os
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -23,6 +23,7 @@ from lofigen_kit.audio.metadata import AUDIO_SUFFIXES
 from lofigen_kit.audition.decisions import MAX_DECISIONS, MAX_NAME, find_place_fault, resolve_place
 from lofigen_kit.errors import InputError, LofigenError, RenderError, to_one_line
 from lofigen_kit.provenance.save import STEMS, get_stems_folder
+from lofigen_kit.runtime.progress import Progress
 from lofigen_kit.runtime.workers import allow_interrupts, collect_warnings, make_pool
 
 if TYPE_CHECKING:
@@ -46,8 +47,6 @@ UNITS = {
 }  # fmt: skip
 
 Facts = Mapping[str, Any]
-Progress = Callable[[str, int, int], None]
-
 _logger = logging.getLogger(__name__)
 
 

@@ -9,7 +9,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from lofigen_kit.errors import InputError, LofigenError, RenderError
 from lofigen_kit.plugins.loader import load_plugins
@@ -17,12 +17,11 @@ from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.preset.schema import Preset
 from lofigen_kit.provenance.load import find_preset
 from lofigen_kit.provenance.save import list_output_files, process
-from lofigen_kit.render.recording import Progress
 from lofigen_kit.runtime.files import check_free, make_safe_name
+from lofigen_kit.runtime.progress import Progress
 from lofigen_kit.runtime.workers import allow_interrupts, collect_warnings, make_pool
 
 if TYPE_CHECKING:
-    from lofigen_kit.components.contracts import Source
     from lofigen_kit.provenance.c2pa import Identity
 
 
@@ -208,8 +207,7 @@ def _process_job(
     progress: Progress | None = None,
 ) -> FileResult:
     """Do a job; what goes wrong with it is its result."""
-    source = cast("type[Source]", registry.find("source", "audio-file"))
-    chosen = preset.with_source(source.model_validate({"path": str(job.source.absolute())}))
+    chosen = preset.with_source(registry.make_file_source(job.source))
     try:
         facts = process(
             job.source,

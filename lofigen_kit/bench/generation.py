@@ -187,7 +187,7 @@ def _result(
     elif case.method == "torch-blocked":
         lanes = case.tracks
     elif case.method == "engine":
-        from lofigen_kit.engine.stream import CompiledDecoder
+        from lofigen_kit.engine.compiled_stream import CompiledDecoder
 
         plan = get_packed_network(network)
         cost = plan_cost(plan)

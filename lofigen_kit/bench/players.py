@@ -156,6 +156,8 @@ METHODS = {
     "torch-blocked": Method(
         prepare_torch_stream, PIECE, alone=False, module="lofigen_kit.engine.torch_stream"
     ),
-    "engine": Method(prepare_engine, PIECE, alone=False, module="lofigen_kit.engine.stream"),
+    "engine": Method(
+        prepare_engine, PIECE, alone=False, module="lofigen_kit.engine.compiled_stream"
+    ),
 }
 """By the names that they have on the command line, the slowest first."""

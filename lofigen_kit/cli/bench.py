@@ -17,6 +17,7 @@ from lofigen_kit.cli.common import (
     show,
 )
 from lofigen_kit.errors import InputError
+from lofigen_kit.plugins import defaults
 
 if TYPE_CHECKING:
     from lofigen_kit.components.contracts import Model, Sampler
@@ -28,9 +29,14 @@ app = typer.Typer(no_args_is_help=True, help="Measure speed on this machine.")
 INSTRUMENTS = tuple(f"plays.{number}" for number in range(12))
 """As many as the shipped network was told of."""
 
+BENCHMARK_MODELS = defaults.MODELS[:2]
+
 Variants = Annotated[
     list[str] | None,
-    typer.Option("--model", help="Which variant, repeatable; by default conv4 and conv6."),
+    typer.Option(
+        "--model",
+        help=f"Which variant, repeatable; by default {' and '.join(BENCHMARK_MODELS)}.",
+    ),
 ]
 
 
@@ -64,7 +70,9 @@ def generate(
     seconds: Annotated[
         float, typer.Option(min=0, help="How long it takes in a round, about.")
     ] = 0.2,
-    sampler: Annotated[str, typer.Option(help="Which sampler, at its defaults.")] = "temperature",
+    sampler: Annotated[
+        str, typer.Option(help="Which sampler, at its defaults.")
+    ] = defaults.BENCHMARK_SAMPLER,
     device: Annotated[str, typer.Option(help="Where torch computes: auto, cpu, cuda.")] = "cpu",
     as_json: Json = False,
     quiet: Quiet = False,
@@ -196,7 +204,7 @@ def _specs(ctx: typer.Context, models: list[str] | None) -> dict[str, NetworkSpe
     registry = load_registry(ctx)
     found = {
         name: cast("type[Model]", registry.find("model", name))
-        for name in models or ["conv4", "conv6"]
+        for name in models or BENCHMARK_MODELS
     }
     guide = (*CHANNELS, *INSTRUMENTS)
     return {name: make_stack_spec(model.layers, guide=guide) for name, model in found.items()}

@@ -29,7 +29,6 @@ from lofigen_kit.cli.output import (
     Key,
     Sign,
     load_signer,
-    make_file_source,
     report,
 )
 from lofigen_kit.errors import InputError, PresetError
@@ -95,7 +94,7 @@ def render(
         changes.append("output.midi=true")
     chosen, first, attempt = load(preset, registry, changes)
     if input_file:
-        chosen = chosen.with_source(make_file_source(registry, input_file))
+        chosen = chosen.with_source(registry.make_file_source(input_file))
     identity = load_signer(certificate, key, chosen.output.format) if sign else None
     paths: dict[int, Path] = {}
 

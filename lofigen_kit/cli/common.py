@@ -18,7 +18,7 @@ from lofigen_kit.errors import to_one_line
 if TYPE_CHECKING:
     from lofigen_kit.components.base import Component
     from lofigen_kit.plugins.registry import Registry
-    from lofigen_kit.render.result import Progress
+    from lofigen_kit.runtime.progress import Progress
 
 SOME_FAILED = 3
 """The exit code where some of several files or takes could not be dealt with."""

@@ -18,6 +18,7 @@ from lofigen_kit.cli.common import (
     show,
 )
 from lofigen_kit.errors import InputError
+from lofigen_kit.plugins import defaults
 
 if TYPE_CHECKING:
     from lofigen_kit.components.contracts import Source
@@ -46,7 +47,7 @@ def make(
         typer.Option(min=0.1, help="Minutes of audio, at least. [default: 60; with --input: all]"),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of what the source plays.")] = 0,
-    source: Annotated[str, typer.Option(help="The source that plays the songs.")] = "beatmaker",
+    source: Annotated[str, typer.Option(help="The source that plays the songs.")] = defaults.SOURCE,
     overrides: Overrides = None,
     input_folder: Annotated[
         Path | None,

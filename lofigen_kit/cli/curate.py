@@ -24,7 +24,7 @@ from lofigen_kit.errors import InputError, LofigenError
 if TYPE_CHECKING:
     from lofigen_kit.audition.curate import KeptTake
     from lofigen_kit.plugins.registry import Registry
-    from lofigen_kit.render.result import Progress
+    from lofigen_kit.runtime.progress import Progress
 
 
 def register(root: typer.Typer) -> None:

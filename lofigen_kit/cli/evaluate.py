@@ -17,6 +17,7 @@ from lofigen_kit.cli.common import (
     show,
     warn,
 )
+from lofigen_kit.plugins import defaults
 
 if TYPE_CHECKING:
     from lofigen_kit.components.contracts import Sampler
@@ -43,8 +44,8 @@ def evaluate(
     ] = 20,
     seconds: Annotated[float, typer.Option(min=1, help="Length of each take.")] = 60.0,
     sampler: Annotated[
-        str, typer.Option(help="A sampler and its fields: narrowed,spread=0.01.")
-    ] = "narrowed",
+        str, typer.Option(help=f"A sampler and its fields: {defaults.SAMPLER},spread=0.01.")
+    ] = defaults.SAMPLER,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the sampling noise.")] = 0,
     threads: Annotated[int, typer.Option(min=1, help="Number of CPU threads.")] = 1,
     output: Annotated[

@@ -20,6 +20,7 @@ from lofigen_kit.cli.settings import (
     make_command_type,
 )
 from lofigen_kit.errors import InputError
+from lofigen_kit.plugins import defaults
 
 if TYPE_CHECKING:
     from lofigen_kit.components.contracts import Model
@@ -40,9 +41,9 @@ class DefectName(StrEnum):
 
 
 ARRANGED = {
-    "lofi": ("beatmaker", []),
-    "piano": ("beatmaker-solo", ["part=keys"]),
-    "drums": ("beatmaker-solo", ["part=drums"]),
+    "lofi": (defaults.SOURCE, []),
+    "piano": (defaults.SOLO_SOURCE, ["part=keys"]),
+    "drums": (defaults.SOLO_SOURCE, ["part=drums"]),
 }
 """The genres that a source plays where the user gives none: the source, and its fields."""
 
@@ -105,7 +106,9 @@ def layers(
     ] = None,
     model: Annotated[
         list[str] | None,
-        typer.Option(help="Which variant; may be repeated. [default: conv4, conv6 and conv8]"),
+        typer.Option(
+            help=f"Which variant; may be repeated. [default: {', '.join(defaults.MODELS)}]"
+        ),
     ] = None,
     defect: Defects = None,
     config: ConfigFile = None,
@@ -123,7 +126,7 @@ def layers(
     from lofigen_kit.experiments.materials import Material
 
     registry = load_registry(ctx)
-    names = list(dict.fromkeys(model or ["conv4", "conv6", "conv8"]))
+    names = list(dict.fromkeys(model or defaults.MODELS))
     variants = {name: cast("type[Model]", registry.find("model", name)).layers for name in names}
     origin = corpus or make_source(registry, *ARRANGED["lofi"])
     shared = Material(corpus.resolve().name if corpus else "lofi", origin, licence)
@@ -148,7 +151,9 @@ def genres(
         ),
     ] = None,
     output: Output,
-    model: Annotated[str, typer.Option(help="Which variant: conv4, conv6 or conv8.")] = "conv4",
+    model: Annotated[
+        str, typer.Option(help="Which variant: any installed model.")
+    ] = defaults.MODEL,
     defect: Defects = None,
     config: ConfigFile = None,
     overrides: SettingOverrides = None,

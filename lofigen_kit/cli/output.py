@@ -14,8 +14,6 @@ from lofigen_kit.errors import InputError
 
 if TYPE_CHECKING:
     from lofigen_kit.audio.files import Format
-    from lofigen_kit.components.contracts import Source
-    from lofigen_kit.plugins.registry import Registry
     from lofigen_kit.preset.schema import Preset
     from lofigen_kit.provenance.c2pa import Identity
 
@@ -70,14 +68,6 @@ class Destination:
     def get_file(self, stem: str, preset: Preset) -> Path:
         """Return the file for a result of this name."""
         return self.path if self.is_file else self.path / f"{stem}.{preset.output.format}"
-
-
-def make_file_source(registry: Registry, path: Path) -> Source:
-    """Return the source that plays a file which the user named."""
-    from typing import cast
-
-    cls = registry.find("source", "audio-file")
-    return cast("Source", cls.model_validate({"path": str(path.absolute())}))
 
 
 def load_signer(certificate: Path | None, key: Path | None, *formats: Format) -> Identity:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from lofigen_kit.audio.buffer import AudioBuffer
     from lofigen_kit.audio.metadata import AudioMetadata
     from lofigen_kit.batch.process_files import FileResult
-    from lofigen_kit.render.result import Progress
+    from lofigen_kit.runtime.progress import Progress
 
 
 def register(root: typer.Typer) -> None:

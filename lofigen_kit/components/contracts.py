@@ -26,9 +26,15 @@ if TYPE_CHECKING:
 
 
 class Source(Component):
-    """A source of takes: an arranger, a recording, a folder of recordings."""
+    """A source of takes: an arranger, a recording, a folder of recordings.
+
+    Attributes:
+        file_parameter: The parameter that names the one file that it plays, where it plays one.
+            Such a source stands for a recording that a user names to a command.
+    """
 
     kind = "source"
+    file_parameter: ClassVar[str | None] = None
 
     @abstractmethod
     def make_take(self, ctx: Context) -> Take:

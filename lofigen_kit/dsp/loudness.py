@@ -43,7 +43,7 @@ def integrated_lufs(audio: AudioBuffer) -> float:
     Raises:
         AudioError: for more than five channels: the standard has no weights for them.
     """
-    sound = AudioFormat(audio.channels, audio.frames, audio.sample_rate_hz)
+    sound = audio.format
     return gated_lufs(weighted_power(split_blocks(audio.samples), sound), outline_rate_hz(sound))
 
 
@@ -53,7 +53,7 @@ def true_peak_dbtp(audio: AudioBuffer) -> float:
     Args:
         audio: Any number of channels.
     """
-    sound = AudioFormat(audio.channels, audio.frames, audio.sample_rate_hz)
+    sound = audio.format
     peak = 0.0
     for window in split_peak_windows(split_blocks(audio.samples), sound):
         peak = _update_peak(peak, window, sound)

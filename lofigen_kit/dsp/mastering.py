@@ -100,7 +100,7 @@ def master(
     audio: AudioBuffer, *, loudness_lufs: float | None, true_peak_dbtp: float, loop: bool = False
 ) -> MasteredSound:
     """Return a whole sound, mastered; see `master_blocks` for the arguments and errors."""
-    sound = AudioFormat(audio.channels, audio.frames, audio.sample_rate_hz)
+    sound = audio.format
     mastered = master_blocks(
         split_blocks(audio.samples),
         sound,
@@ -195,7 +195,7 @@ def block_dc(audio: AudioBuffer, *, loop: bool = False) -> AudioBuffer:
         audio: Any number of channels.
         loop: Whether the end leads into the beginning.
     """
-    sound = AudioFormat(audio.channels, audio.frames, audio.sample_rate_hz)
+    sound = audio.format
     blocks = _remove_dc_blocks(split_blocks(audio.samples), sound, loop=loop)
     return audio.with_samples(np.concatenate([audio.samples[:, :0], *blocks], axis=1))
 

@@ -6,7 +6,8 @@ import json
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Annotated, Any, Self, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, cast
 
 from pydantic import (
     Field,
@@ -29,16 +30,39 @@ ANY_EFFECT_SCHEMA = {"type": "object", "title": "Any effect", "required": ["use"
 
 Process = Callable[["np.ndarray", Any], "np.ndarray"]
 """From a block [shape=(channels, frames), dtype=float32] and the effect as it is at its start to
-what is heard."""
+the processed block."""
+
+
+@dataclass(frozen=True)
+class LiveParameter:
+    """A number of an effect that can be turned by hand while the effect plays.
+
+    Attributes:
+        parameter: The number's name; it has both bounds.
+        control: What the control is called. Where several effects of a preset have a control of
+            the same name, it turns the first one's.
+        step: What one step adds.
+        step_ratio: What one step multiplies by.
+    """
+
+    parameter: str
+    control: str
+    step: float = 0.0
+    step_ratio: float = 1.0
 
 
 class BlockEffect(Effect):
     """An effect that goes through a sound block by block, and so through hours in little memory.
 
     The runner decides on the blocks; all of a sound's are equally long, but for the last.
+
+    Attributes:
+        live_parameters: What `lofigen-kit play` can turn of it, as if automation moved it. Its
+            keys turn the controls `drive` and `cutoff`.
     """
 
     takes_curves = True
+    live_parameters: ClassVar[tuple[LiveParameter, ...]] = ()
 
     def latency_frames(self, sound: AudioFormat) -> int:  # noqa: ARG002 - others need it
         """Return how many frames later the sound comes out than it goes in.
@@ -156,7 +180,7 @@ class BranchedEffect(Effect):
 
 def compute_speed(effects: Iterable[Effect]) -> float:
     """Return how fast a piece goes by after effects; those that cancel give 1 exactly."""
-    return round(math.prod(_speed(effect) for effect in effects), 12)
+    return round(math.prod(get_speed(effect) for effect in effects), 12)
 
 
 def compute_transposition(effects: Iterable[Effect]) -> float:
@@ -168,19 +192,21 @@ def compute_tail_s(effects: Iterable[Effect]) -> float:
     """Return how long effects sound on at most, in seconds of the dry sound."""
     total_s, speed = 0.0, 1.0
     for effect in effects:
-        total_s += speed * _tail_s(effect)
-        speed *= _speed(effect)
+        total_s += speed * get_tail_s(effect)
+        speed *= get_speed(effect)
     return total_s
 
 
-def _speed(effect: Effect) -> float:
+def get_speed(effect: Effect) -> float:
+    """Return how fast a piece goes by after an effect; one at mix 0 changes nothing."""
     return effect.speed if effect.mix else 1.0
 
 
-def _is_dry(effect: Effect) -> bool:
+def is_dry(effect: Effect) -> bool:
+    """Return whether the dry sound passes an effect bit for bit, from beginning to end."""
     return effect.mix == 0.0 and "mix" not in effect.curves
 
 
-def _tail_s(effect: Effect) -> float:
+def get_tail_s(effect: Effect) -> float:
     """Return how long an effect sounds on at most, wherever its parameters move."""
-    return 0.0 if _is_dry(effect) else max(one.tail_s for one in effect.extremes())
+    return 0.0 if is_dry(effect) else max(one.tail_s for one in effect.extremes())

@@ -26,18 +26,18 @@ from lofigen_kit.effects.effect import (
     BlockEffect,
     BranchedEffect,
     Process,
-    _is_dry,
-    _speed,
-    _tail_s,
     compute_speed,
     compute_tail_s,
+    get_speed,
+    get_tail_s,
+    is_dry,
 )
 from lofigen_kit.errors import AudioError, LofigenError, RenderError
 from lofigen_kit.music.score import BeatGrid
 from lofigen_kit.runtime.seeding import rng_for_part
 
 CONTROL = 256
-"""The same for an effect that moves: this often its parameters are set anew."""
+"""Frames in a block of an effect that automation moves: this often its parameters are set anew."""
 
 SILENT_DBFS = -80.0
 """A tail ends where it stays below this."""
@@ -47,8 +47,10 @@ Contexts = Callable[[str], Context]
 """From a stage's name to its context, with the beats where they fall in the dry sound."""
 
 LiveControl = Callable[[np.ndarray, Any, Process], np.ndarray]
-"""Who moves an effect while it is heard: it is given a block, the effect as it is there, and what
-processes it, and lets that process the block as the effect is by now."""
+"""Turns an effect's numbers by hand while it plays.
+
+From a block, the effect as automation has it there, and the effect's own `Process`, to the
+processed block; it calls the process with the effect as it has been turned."""
 
 
 def name_stages(effects: Iterable[Effect], within: str = "effects") -> Iterator[tuple[str, Effect]]:
@@ -81,13 +83,13 @@ def locate_errors(name: str, *, reads: bool = False) -> Iterator[None]:
 
 
 def find_whole_sound_stages(effects: Iterable[Effect]) -> list[str]:
-    """Return the stages of those effects that are given no block before they heard the last.
+    """Return the stages of those effects that give no block before they were given the last.
 
     What changes the speed is among them: where a block of it begins depends on where it ends.
     """
     found = []
     for name, effect in name_stages(effects):
-        if _is_dry(effect) or isinstance(effect, BlockEffect):
+        if is_dry(effect) or isinstance(effect, BlockEffect):
             continue
         if not isinstance(effect, BranchedEffect) or any(
             map(find_whole_sound_stages, effect.branches)
@@ -113,30 +115,30 @@ def process_stream(
         contexts: What each stage is given.
         dry: The sound, in pieces of any size.
         tail: Let the effects sound on after its end, until all is silent.
-        live_controls: Who else moves them.
+        live_controls: What is turned by hand, by stage.
 
     Returns:
         What the sound becomes, its tail not counted; and its blocks, equal bit for bit to what
-        `played` gives of the whole.
+        `process_whole` gives of the whole.
     """
     live_controls = live_controls or {}
     if sound.endless:
         blocks = dry
         for name, effect in name_stages(effects):
-            heard = apply_blocks(
+            processed = apply_blocks(
                 effect, sound, contexts(name), blocks, live_control=live_controls.get(name)
             )
-            blocks = _locate_block_errors(name, heard)
+            blocks = _locate_block_errors(name, processed)
         return sound, blocks
-    blocks, chained = dry, _Chain(effects, sound, contexts, tail=tail)
-    if chained.silence:
-        blocks = chain(dry, split_blocks(np.zeros((sound.channels, chained.silence), np.float32)))
-    for stage in chained.stages:
-        heard = apply_blocks(
+    blocks, plan = dry, _StagePlan(effects, sound, contexts, tail=tail)
+    if plan.silence:
+        blocks = chain(dry, split_blocks(np.zeros((sound.channels, plan.silence), np.float32)))
+    for stage in plan.stages:
+        processed = apply_blocks(
             stage.effect, stage.sound, stage.ctx, blocks, live_control=live_controls.get(stage.name)
         )
-        blocks = _locate_block_errors(stage.name, heard)
-    return chained.piece, _trim_tail(blocks, chained.piece.frames) if chained.silence else blocks
+        blocks = _locate_block_errors(stage.name, processed)
+    return plan.piece, _trim_tail(blocks, plan.piece.frames) if plan.silence else blocks
 
 
 def process_whole(
@@ -147,37 +149,38 @@ def process_whole(
     loop: bool,
     tail: bool = True,
 ) -> Iterator[tuple[str, AudioBuffer]]:
-    """Run a whole sound through effects; yield each stage's name and what is heard after it.
+    """Run a whole sound through effects; yield each stage's name and the sound after it.
 
-    A loop is heard as it goes round, its tail in its beginning; for the rest see `play`.
+    A loop is processed as it goes round, its tail in its beginning; for the rest see
+    `process_stream`.
     """
-    sound = _get_format(dry)
-    chained = _Chain(effects, sound, contexts, tail=tail and not loop)
-    audio = dry.with_samples(np.pad(dry.samples, ((0, 0), (0, chained.silence))))
-    for number, stage in enumerate(chained.stages, start=1):
+    sound = dry.format
+    plan = _StagePlan(effects, sound, contexts, tail=tail and not loop)
+    audio = dry.with_samples(np.pad(dry.samples, ((0, 0), (0, plan.silence))))
+    for number, stage in enumerate(plan.stages, start=1):
         with locate_errors(stage.name):
             audio = apply_effect(stage.effect, audio, stage.ctx, loop=loop)
         end = _scale_frames(sound.frames, compute_speed(effects[:number]))
         pieces = (
             _trim_tail(split_blocks(audio.samples), end)
-            if chained.silence
+            if plan.silence
             else split_blocks(audio.samples)
         )
         yield stage.name, _concatenate_blocks(audio, pieces)
 
 
 def apply_effect(effect: Effect, dry: AudioBuffer, ctx: Context, *, loop: bool) -> AudioBuffer:
-    """Return an effect's sound, mixed with what went in; a loop is heard as it goes round.
+    """Return an effect's sound, mixed with what went in; a loop is processed as it goes round.
 
     Raises:
         RenderError: where the effect gives another shape, or samples that are not numbers.
     """
     effect = effect.sync_rates(ctx.grid)
-    if _is_dry(effect) or not dry.frames:
+    if is_dry(effect) or not dry.frames:
         return dry
     if not loop and isinstance(effect, BlockEffect | BranchedEffect):
         return _concatenate_blocks(
-            dry, apply_blocks(effect, _get_format(dry), ctx, split_blocks(dry.samples))
+            dry, apply_blocks(effect, dry.format, ctx, split_blocks(dry.samples))
         )
     if isinstance(effect, BranchedEffect):
         wet = apply_branches(effect, dry, ctx, loop=loop)
@@ -185,7 +188,7 @@ def apply_effect(effect: Effect, dry: AudioBuffer, ctx: Context, *, loop: bool) 
         wet = _process_loop_blocks(effect, dry, ctx)
     else:
         wet = _apply_to_whole(effect, dry, ctx, loop=loop)
-    if _speed(effect) != 1.0:
+    if get_speed(effect) != 1.0:
         return wet
     return dry.with_samples(_mix_wet(dry.samples, wet.samples, _weights(effect, dry, ctx.grid)))
 
@@ -197,11 +200,11 @@ def crossfade(dry: AudioBuffer, wet: AudioBuffer, mix: float) -> AudioBuffer:
 
 def apply_block_effect(effect: BlockEffect, audio: AudioBuffer, ctx: Context) -> AudioBuffer:
     """Return what a block effect makes of a whole sound, as long as that and in time with it."""
-    sound = _get_format(audio)
-    heard = _append_latency(effect, sound, split_blocks(audio.samples))
+    sound = audio.format
+    dry = _append_latency(effect, sound, split_blocks(audio.samples))
     clock = _AutomationClock(ctx.grid, sound.sample_rate_hz)
     return _concatenate_blocks(
-        audio, _process_wet(effect.sync_rates(ctx.grid), sound, ctx, heard, clock)
+        audio, _process_wet(effect.sync_rates(ctx.grid), sound, ctx, dry, clock)
     )
 
 
@@ -209,13 +212,13 @@ def apply_branches(
     effect: BranchedEffect, audio: AudioBuffer, ctx: Context, *, loop: bool
 ) -> AudioBuffer:
     """Return the sum of what an effect's branches make of a whole sound."""
-    heard = []
+    processed = []
     for number, branch in enumerate(effect.branches):
         after = [audio]
         contexts = _make_branch_contexts(ctx, number)
         after += [wet for _, wet in process_whole(branch, audio, contexts, loop=loop, tail=False)]
-        heard.append(after[-1].samples)
-    return audio.with_samples(_sum(heard, effect.gains))
+        processed.append(after[-1].samples)
+    return audio.with_samples(_sum(processed, effect.gains))
 
 
 def apply_blocks(
@@ -226,7 +229,7 @@ def apply_blocks(
     *,
     live_control: LiveControl | None = None,
 ) -> Blocks:
-    """Yield what `applied` returns of a sound that is no loop, block by block.
+    """Yield what `apply_effect` returns of a sound that is no loop, block by block.
 
     A block effect holds no more than its latency in memory; any other takes the whole sound.
 
@@ -235,10 +238,10 @@ def apply_blocks(
         sound: What is coming.
         ctx: As for `apply`.
         dry: The sound, in pieces of any size.
-        live_control: Who else moves a block effect.
+        live_control: What is turned by hand of a block effect.
     """
     effect = effect.sync_rates(ctx.grid)
-    if _is_dry(effect):
+    if is_dry(effect):
         yield from dry
         return
     if not isinstance(effect, BlockEffect | BranchedEffect):
@@ -247,29 +250,30 @@ def apply_blocks(
         yield from split_blocks(apply_effect(effect, audio, ctx, loop=False).samples)
         return
     clock = _AutomationClock(ctx.grid, sound.sample_rate_hz)
-    heard, kept = tee(dry)
+    dry_input, kept = tee(dry)
     if isinstance(effect, BranchedEffect):
-        wet = _process_branches(effect, sound, ctx, heard)
+        wet = _process_branches(effect, sound, ctx, dry_input)
     else:
         wet = _process_wet(
             effect,
             sound,
             ctx,
-            _append_latency(effect, sound, heard),
+            _append_latency(effect, sound, dry_input),
             clock,
             live_control=live_control,
         )
     frame = 0
-    for ours, theirs in zip(rechunk(kept, BLOCK), rechunk(wet, BLOCK), strict=True):
-        if not np.isfinite(theirs).all():
+    for dry_block, wet_block in zip(rechunk(kept, BLOCK), rechunk(wet, BLOCK), strict=True):
+        if not np.isfinite(wet_block).all():
             raise RenderError("it gave samples that are not numbers")
-        yield _mix_wet(ours, theirs, clock.weights(effect, frame, ours.shape[1]))
-        frame += ours.shape[1]
+        frames = dry_block.shape[1]
+        yield _mix_wet(dry_block, wet_block, clock.weights(effect, frame, frames))
+        frame += frames
 
 
 @dataclass(frozen=True)
 class _Stage:
-    """One effect of a chain, what it hears and what it knows."""
+    """One effect of several, the format of its input, and its context."""
 
     name: str
     effect: Effect
@@ -277,14 +281,14 @@ class _Stage:
     ctx: Context
 
 
-class _Chain:
+class _StagePlan:
     """How long a sound is, and where its beats fall, before and after each of several effects.
 
     Each length is that of the dry sound at the speed so far, and not of the one before, so that
     the roundings of speeds that cancel do not add up.
 
     Attributes:
-        stages: Each effect with what it hears.
+        stages: Each effect with the format of its input.
         silence: How many frames to append to the dry sound, for the tails.
         piece: What the sound becomes, its tail not counted.
     """
@@ -300,20 +304,20 @@ class _Chain:
             ctx = contexts(name)
             grid = ctx.grid.change_speed(compute_speed(done))
             done.append(effect)
-            heard = replace(sound, frames=frames[-1])
+            stage_input = replace(sound, length_frames=frames[-1])
             frames.append(_scale_frames(frames[0], compute_speed(done)))
             ctx = replace(ctx, grid=grid, frames=frames[-1])
-            self.stages.append(_Stage(name, effect, heard, ctx))
-        self.piece = replace(sound, frames=_scale_frames(sound.frames, compute_speed(done)))
+            self.stages.append(_Stage(name, effect, stage_input, ctx))
+        self.piece = replace(sound, length_frames=_scale_frames(sound.frames, compute_speed(done)))
 
 
 class _AutomationClock:
-    """What time it is at each frame that an effect hears.
+    """What time it is at each frame of an effect's input.
 
     Args:
         grid: Where the beats fall in the sound.
         rate_hz: Frames a second.
-        before: How many frames of a loop's end are heard before its first frame.
+        before: How many frames of a loop's end are processed before its first frame.
         period: How many frames the loop has; 0 for what is none.
     """
 
@@ -331,7 +335,7 @@ class _AutomationClock:
         return effect.freeze_at(frame / self._rate_hz, self._grid)
 
     def weights(self, effect: Effect, first: int, frames: int) -> np.ndarray | float:
-        """Return how much of the wet sound is heard from a frame on: one number, or each one's."""
+        """Return the mix of the wet sound from a frame on: one number, or one for each frame."""
         curve = effect.curves.get("mix")
         if curve is None:
             return effect.mix
@@ -343,7 +347,7 @@ def _process_wet(
     effect: BlockEffect,
     sound: AudioFormat,
     ctx: Context,
-    heard: Blocks,
+    dry: Blocks,
     clock: _AutomationClock,
     *,
     live_control: LiveControl | None = None,
@@ -352,17 +356,17 @@ def _process_wet(
 
     Args:
         effect: With its rates in step with the beat.
-        sound: What the effect is told.
-        ctx: What it knows.
-        heard: The sound, and behind it as many frames as the effect is late.
+        sound: The format of its input.
+        ctx: Its context.
+        dry: The sound, and behind it as many frames as the effect is late.
         clock: What time it is.
-        live_control: Who else moves it.
+        live_control: What is turned by hand of it.
     """
     late = effect.latency_frames(sound)
     process = effect.start(sound, ctx)
     moves = bool(effect.curves)
     frame, skip = -late, late
-    for block in rechunk(heard, CONTROL if moves else BLOCK):
+    for block in rechunk(dry, CONTROL if moves else BLOCK):
         now = clock.effect_at(effect, max(frame, 0)) if moves else effect
         wet = live_control(block, now, process) if live_control else process(block, now)
         if wet.shape != block.shape:
@@ -378,49 +382,49 @@ def _append_latency(effect: BlockEffect, sound: AudioFormat, dry: Blocks) -> Blo
 
 
 def _process_loop_blocks(effect: BlockEffect, dry: AudioBuffer, ctx: Context) -> AudioBuffer:
-    """Return what a block effect makes of a loop that has gone round for some time."""
+    """Return what a block effect makes of a loop that has been repeating for some time."""
     memory, before = _compute_loop_margins(effect, dry.sample_rate_hz)
-    late = effect.latency_frames(replace(_get_format(dry), frames=before + dry.frames + memory))
+    late = effect.latency_frames(replace(dry.format, length_frames=before + dry.frames + memory))
     if before and effect.curves:  # a block begins where the loop does
         before += -(before + late) % CONTROL
-    sound = replace(_get_format(dry), frames=before + dry.frames + memory)
-    heard = np.pad(dry.samples, ((0, 0), (before, late)), mode="wrap")
+    sound = replace(dry.format, length_frames=before + dry.frames + memory)
+    looped = np.pad(dry.samples, ((0, 0), (before, late)), mode="wrap")
     clock = _AutomationClock(ctx.grid, dry.sample_rate_hz, before, dry.frames)
-    known = replace(_shift_beats(ctx, before / dry.sample_rate_hz), loop_s=dry.duration_s)
-    wet = _process_wet(effect, sound, known, split_blocks(heard), clock)
+    shifted = replace(_shift_beats(ctx, before / dry.sample_rate_hz), loop_s=dry.duration_s)
+    wet = _process_wet(effect, sound, shifted, split_blocks(looped), clock)
     return dry.with_samples(_concatenate_blocks(dry, wet).samples[:, before:])
 
 
 def _apply_to_whole(effect: Effect, dry: AudioBuffer, ctx: Context, *, loop: bool) -> AudioBuffer:
     """Return what any other effect makes of a whole sound."""
     after, before = _compute_loop_margins(effect, dry.sample_rate_hz) if loop else (0, 0)
-    heard = dry.with_samples(np.pad(dry.samples, ((0, 0), (before, after)), mode="wrap")
+    looped = dry.with_samples(np.pad(dry.samples, ((0, 0), (before, after)), mode="wrap")
                              if before or after else dry.samples)  # fmt: skip
-    same_speed = _speed(effect) == 1.0
-    frames = heard.frames if same_speed else effect.frames_after(heard, ctx)
-    known = replace(
+    same_speed = get_speed(effect) == 1.0
+    frames = looped.frames if same_speed else effect.frames_after(looped, ctx)
+    shifted = replace(
         _shift_beats(ctx, before / dry.sample_rate_hz),
         frames=frames,
         loop=loop and not before and not after,
         loop_s=dry.duration_s if loop else None,
     )
-    wet = effect.apply(heard, known)
+    wet = effect.apply(looped, shifted)
     shape, rate_hz = wet.samples.shape, wet.sample_rate_hz
-    if (shape, rate_hz) != ((heard.channels, frames), heard.sample_rate_hz):
+    if (shape, rate_hz) != ((looped.channels, frames), looped.sample_rate_hz):
         raise RenderError(
-            f"it gave {shape} at {rate_hz} Hz for {heard.samples.shape} at "
-            f"{heard.sample_rate_hz} Hz"
+            f"it gave {shape} at {rate_hz} Hz for {looped.samples.shape} at "
+            f"{looped.sample_rate_hz} Hz"
         )
     end = before + dry.frames if same_speed else frames
     return wet.with_samples(wet.samples[:, before:end])
 
 
 def _compute_loop_margins(effect: Effect, rate_hz: int) -> tuple[int, int]:
-    """Return how many frames of a loop an effect hears after it and before it."""
-    if _speed(effect) != 1.0:
+    """Return how many frames of a loop an effect is given after it and before it."""
+    if get_speed(effect) != 1.0:
         return 0, 0
     memory_s = effect.memory_s
-    longest_s = max(memory_s, _tail_s(effect))
+    longest_s = max(memory_s, get_tail_s(effect))
     return round(memory_s * rate_hz), round(longest_s * rate_hz)
 
 
@@ -435,9 +439,9 @@ def _process_branches(
 ) -> Blocks:
     """Yield the sum of an effect's branches."""
     equal = []
-    for number, heard in enumerate(tee(dry, len(effect.branches))):
+    for number, branch_input in enumerate(tee(dry, len(effect.branches))):
         contexts = _make_branch_contexts(ctx, number)
-        _, wet = process_stream(effect.branches[number], sound, contexts, heard, tail=False)
+        _, wet = process_stream(effect.branches[number], sound, contexts, branch_input, tail=False)
         equal.append(rechunk(wet, BLOCK))
     for blocks in zip(*equal, strict=True):
         yield _sum(blocks, effect.gains)
@@ -476,10 +480,6 @@ def _trim_tail(blocks: Blocks, frames: int) -> Blocks:
 def _locate_block_errors(name: str, blocks: Blocks) -> Blocks:
     with locate_errors(name):
         yield from blocks
-
-
-def _get_format(audio: AudioBuffer) -> AudioFormat:
-    return AudioFormat(audio.channels, audio.frames, audio.sample_rate_hz)
 
 
 def _concatenate_blocks(like: AudioBuffer, pieces: Iterable[np.ndarray]) -> AudioBuffer:

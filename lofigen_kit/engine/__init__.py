@@ -11,23 +11,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lofigen_kit.engine.decoder import Decoder, make_decoder
 from lofigen_kit.engine.track import EndlessTrack, GuideReader, Track
 from lofigen_kit.runtime.lazy_imports import lazy_getattr
 
 if TYPE_CHECKING:
     from lofigen_kit.engine.batch import generate
+    from lofigen_kit.engine.compiled_stream import CompiledDecoder, predict
     from lofigen_kit.engine.reference import Ring
-    from lofigen_kit.engine.stream import CompiledDecoder, predict
     from lofigen_kit.engine.torch_stream import TorchDecoder
 
 __all__ = [
     "CompiledDecoder",
+    "Decoder",
     "EndlessTrack",
     "GuideReader",
     "Ring",
     "TorchDecoder",
     "Track",
     "generate",
+    "make_decoder",
     "predict",
 ]
 
@@ -36,9 +39,9 @@ if not TYPE_CHECKING:  # type checkers see the imports above
         __name__,
         {
             "Ring": f"{__name__}.reference",
-            "CompiledDecoder": f"{__name__}.stream",
+            "CompiledDecoder": f"{__name__}.compiled_stream",
             "TorchDecoder": f"{__name__}.torch_stream",
             "generate": f"{__name__}.batch",
-            "predict": f"{__name__}.stream",
+            "predict": f"{__name__}.compiled_stream",
         },
     )

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from lofigen_kit.components.contracts import Sampler
+from lofigen_kit.engine.decoder import Decoder, find_compiled_decoder
 from lofigen_kit.engine.plan import BLOCK, round_up
 from lofigen_kit.engine.track import Track, check_finite
 from lofigen_kit.errors import InputError
 from lofigen_kit.runtime.device import choose_device
+from lofigen_kit.runtime.progress import CountProgress
 
 if TYPE_CHECKING:
-    from lofigen_kit.engine.stream import CompiledDecoder
-    from lofigen_kit.engine.torch_stream import TorchDecoder
     from lofigen_kit.nn.checkpoint import Network
 
 MAX_LANES = 8
@@ -27,10 +26,6 @@ MAX_LANES = 8
 CHUNK = 32 * BLOCK
 """Steps, at most, from one report of progress to the next."""
 
-_log = logging.getLogger(__name__)
-
-Progress = Callable[[int, int], None]
-
 
 def generate(
     network: Network,
@@ -38,7 +33,7 @@ def generate(
     tracks: Sequence[Track],
     *,
     threads: int = 1,
-    progress: Progress | None = None,
+    progress: CountProgress | None = None,
     device: str = "cpu",
     precision: Literal["float32", "bfloat16", "float16"] = "float32",
 ) -> list[np.ndarray]:
@@ -69,16 +64,14 @@ def generate(
         raise InputError(
             f"the CPU plays in float32, not in {precision}", remedy="choose float32, or cuda"
         )
-    try:
-        from lofigen_kit.engine.stream import CompiledDecoder
-    except ImportError as error:  # numba does not know this Python, numpy or machine
-        _log.warning("the compiled engine is not to be had (%s): playing in slow motion", error)
+    compiled = find_compiled_decoder()
+    if compiled is None:
         return _generate_in_numpy(network, sampler, tracks, job)
     groups, lanes = plan_lanes(len(tracks), threads)
-    streams = [CompiledDecoder(network, sampler, lanes=lanes) for _ in range(groups)]
+    decoders = [compiled(network, sampler, lanes=lanes) for _ in range(groups)]
     with ThreadPoolExecutor(groups) as pool:
         try:
-            list(pool.map(job.work, streams))
+            list(pool.map(job.work, decoders))
         finally:
             job.stop()  # an interrupt leaves no thread at work
     return job.audio
@@ -119,7 +112,7 @@ def plan_lanes(tracks: int, threads: int) -> tuple[int, int]:
 class _Job:
     """The tracks still to do, shared by the groups of lanes."""
 
-    def __init__(self, tracks: Sequence[Track], progress: Progress | None) -> None:
+    def __init__(self, tracks: Sequence[Track], progress: CountProgress | None) -> None:
         self.audio = [np.zeros(track.frames, np.float32) for track in tracks]
         pairs = zip(tracks, self.audio, strict=True)
         self._waiting = [(track, audio) for track, audio in pairs if track.frames][::-1]
@@ -133,23 +126,23 @@ class _Job:
         """Let every group end after its current chunk."""
         self._stopped = True
 
-    def work(self, stream: CompiledDecoder | TorchDecoder) -> None:
-        """Generate waiting tracks in a stream's lanes until none is left."""
+    def work(self, decoder: Decoder) -> None:
+        """Generate waiting tracks in a decoder's lanes until none is left."""
         try:
-            self._work(stream)
+            self._work(decoder)
         except BaseException:
             self.stop()
             raise
 
-    def _work(self, stream: CompiledDecoder | TorchDecoder) -> None:
+    def _work(self, decoder: Decoder) -> None:
         blanks: dict[int, np.ndarray] = {}  # by lane, what is still to be filled
-        while self._fill_lanes(stream, blanks) and not self._stopped:
-            if len(blanks) < stream.lanes:
-                stream.keep(blanks)
+        while self._fill_lanes(decoder, blanks) and not self._stopped:
+            if len(blanks) < decoder.lanes:
+                decoder.keep(blanks)
                 blanks = dict(enumerate(blanks.values()))
             # Whole blocks, as a lane changes its track between blocks alone.
             steps = round_up(min(CHUNK, *(len(blank) for blank in blanks.values())), BLOCK)
-            drawn = stream.run(steps)
+            drawn = decoder.run(steps)
             for lane, blank in list(blanks.items()):
                 frames = min(steps, len(blank))
                 blank[:frames] = drawn[lane, :frames]
@@ -158,17 +151,15 @@ class _Job:
                 if frames == len(blank):
                     del blanks[lane]
 
-    def _fill_lanes(
-        self, stream: CompiledDecoder | TorchDecoder, blanks: dict[int, np.ndarray]
-    ) -> bool:
+    def _fill_lanes(self, decoder: Decoder, blanks: dict[int, np.ndarray]) -> bool:
         """Give free lanes a track while there are any; return whether a lane is busy."""
-        for lane in range(stream.lanes):
+        for lane in range(decoder.lanes):
             if lane not in blanks:
                 with self._lock:
                     if not self._waiting:
                         break
                     track, audio = self._waiting.pop()
-                stream.prime(track, lane)
+                decoder.prime(track, lane)
                 blanks[lane] = audio
         return bool(blanks)
 

@@ -1,7 +1,7 @@
 """How a network is laid out for the kernels: packed weights, and where each layer finds its own.
 
-A plan is read-only and shared by every stream and thread. The sizes in it fix the order in which
-a network's sums are taken, so they depend on nothing but its layers.
+A packed network is read-only and shared by every decoder and thread. The sizes in it fix the order
+in which a network's sums are taken, so they depend on nothing but its layers.
 """
 
 from __future__ import annotations

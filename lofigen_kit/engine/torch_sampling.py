@@ -24,13 +24,13 @@ class TorchSampler:
 
     Args:
         kind: The head.
-        law: How to draw.
+        params: How to draw.
         device: Where the numbers are.
     """
 
-    def __init__(self, kind: HeadKind, law: SamplingParams, device: torch.device) -> None:
+    def __init__(self, kind: HeadKind, params: SamplingParams, device: torch.device) -> None:
         self._kind = kind
-        self._law = law
+        self._params = params
         self._zero = torch.zeros((), dtype=torch.float64, device=device)
         self._levels = torch.from_numpy(mulaw_decode(np.arange(MULAW_LEVELS))).to(device)
 
@@ -39,7 +39,7 @@ class TorchSampler:
 
         Once for a block, as it does not depend on the network.
         """
-        edge = max(self._law.tail, 1e-7)
+        edge = max(self._params.tail, 1e-7)
         quantile = uniforms[..., 1].clamp(edge, 1.0 - edge)
         deviate = torch.log(quantile) - torch.log1p(-quantile)
         return torch.stack([uniforms[..., 0], deviate], -1)
@@ -53,7 +53,7 @@ class TorchSampler:
 
         Returns:
             [shape=(lanes,), dtype=float64], within [-1, 1]; NaN where what is drawn is not finite.
-            Whether the head's numbers are, the stream judges once a block.
+            Whether the head's numbers are, the decoder checks once a block.
         """
         numbers = outputs.double()
         if self._kind == "mse":
@@ -76,25 +76,25 @@ class TorchSampler:
     ) -> Tensor:
         chosen = _choose(weights, noise)
         mean, log_scale = means.gather(1, chosen)[:, 0], log_scales.gather(1, chosen)[:, 0]
-        width = log_scale.clamp(min=MIN_LOG_SCALE).exp() * self._law.temperature
+        width = log_scale.clamp(min=MIN_LOG_SCALE).exp() * self._params.temperature
         return mean + width * noise[:, 1]
 
     def _narrow_draw(self, drawn: Tensor, weights: Tensor, centres: Tensor) -> Tensor:
-        if self._law.spread >= 1.0:
+        if self._params.spread >= 1.0:
             return drawn
         mean = (weights * centres).sum(1)
-        return mean + self._law.spread * (drawn - mean)
+        return mean + self._params.spread * (drawn - mean)
 
     def _compute_weights(self, logits: Tensor) -> Tensor:
-        """Return the probabilities that the law leaves, each row summing to 1."""
-        law = self._law
-        weights = torch.softmax(logits / max(law.temperature, 1e-6), 1)
-        if not law.top_k and law.top_p >= 1.0:
+        """Return the probabilities that the parameters leave, each row summing to 1."""
+        params = self._params
+        weights = torch.softmax(logits / max(params.temperature, 1e-6), 1)
+        if not params.top_k and params.top_p >= 1.0:
             return weights
         ranked, order = weights.sort(dim=1, descending=True, stable=True)
-        keep = ranked.cumsum(1) - ranked < law.top_p
-        if law.top_k:
-            keep[:, law.top_k :].zero_()
+        keep = ranked.cumsum(1) - ranked < params.top_p
+        if params.top_k:
+            keep[:, params.top_k :].zero_()
         weights = torch.zeros_like(weights).scatter(1, order, ranked * keep)
         return weights / weights.sum(1, keepdim=True)
 

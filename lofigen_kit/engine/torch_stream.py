@@ -62,7 +62,7 @@ def plain_float32() -> Iterator[None]:
 
 
 class TorchDecoder:
-    """Several tracks, the lanes, which advance together; as `CompiledDecoder`, in torch.
+    """The `Decoder` for GPUs: several tracks, its lanes, in torch.
 
     It generates whole blocks and hands them out in pieces as `run` asks; a track's rng is therefore
     up to a block ahead of the frames that were handed out. On a CUDA device it always computes
@@ -96,9 +96,9 @@ class TorchDecoder:
         self._network = network
         self._sampler = sampler
         self._plan = get_torch_packed_network(network, device, precision)
-        self._law = None
+        self._torch_sampler = None
         if isinstance(sampler, ParametricSampler):
-            self._law = TorchSampler(
+            self._torch_sampler = TorchSampler(
                 network.spec.head, sampler.sampling_params(), self._plan.device
             )
         self._state = _State(self._plan, _choose_lane_count(self._plan.device, lanes))
@@ -119,7 +119,7 @@ class TorchDecoder:
 
     @plain_float32()
     def prime(self, track: Track, lane: int = 0) -> None:
-        """Put a track's start into a lane, forgetting what was there; see `Stream.prime`."""
+        """Put a track's start into a lane, forgetting what was there; see `Decoder.prime`."""
         track.check(self._network.spec)
         if self.lanes == 1:
             self._ready = self._ready[:, :0]
@@ -132,9 +132,12 @@ class TorchDecoder:
         self._steps[lane] = 0
 
     def set_sampling_params(self, params: SamplingParams) -> None:
-        """Draw by another law from the next block on; a CUDA graph keeps the one it was made of."""
-        if self._law and self._plan.device.type == "cpu":
-            self._law = TorchSampler(self._network.spec.head, params, self._plan.device)
+        """Draw with other parameters from the next block on, on the CPU alone.
+
+        A CUDA graph keeps the parameters that it was captured with.
+        """
+        if self._torch_sampler and self._plan.device.type == "cpu":
+            self._torch_sampler = TorchSampler(self._network.spec.head, params, self._plan.device)
             self._generate_block = self._prepare_block()
 
     def reset(self, lane: int = 0) -> None:
@@ -154,7 +157,7 @@ class TorchDecoder:
         self._ready = self._ready[kept]
 
     def copy(self) -> TorchDecoder:
-        """Return an independent stream that will go on exactly as this one would."""
+        """Return an independent decoder that goes on exactly as this one would."""
         twin: TorchDecoder = copy.copy(self)
         twin._state = _State(self._plan, self._state.lanes)
         twin._generate_block = twin._prepare_block()
@@ -203,15 +206,15 @@ class TorchDecoder:
     @plain_float32()
     def _prepare_block(self) -> Callable[[], None]:
         """Return what generates a block: a graph's replay, or the operations one by one."""
-        if self._law is None:
+        if self._torch_sampler is None:
             return self._draw_in_python
-        block = partial(self._state.draw_block, self._law)
+        block = partial(self._state.draw_block, self._torch_sampler)
         return block if self._plan.device.type == "cpu" else self._capture_graph(block)
 
     def _capture_graph(self, block: Callable[[], None]) -> Callable[[], None]:
         """Return the replay of a block's CUDA graph. The state is zero before and after.
 
-        A graph knows addresses alone: plan, law and state are kept by the stream.
+        A graph knows addresses alone: plan, sampler and state are kept by the decoder.
         """
         # Libraries plan and load kernels at a first call, which a capture would not survive.
         side: Any = torch.cuda.Stream()  # type: ignore[no-untyped-call]
@@ -248,7 +251,7 @@ def predict(
     device: str = "cuda",
     precision: Precision = "float32",
 ) -> np.ndarray:
-    """Return what the head says after each given sample, step by step; see `stream.predict`.
+    """Return what the head says after each given sample, as `compiled_stream.predict` does.
 
     Args:
         network: The network.
@@ -274,8 +277,8 @@ def predict(
         columns = track.read_guide(start, start + BLOCK, plan.channels)
         state.guide[:, 0] = torch.from_numpy(columns)
 
-        def follow(step: int, said: Tensor, start: int = start) -> Tensor:
-            outputs[start + step] = said[0]
+        def follow(step: int, head: Tensor, start: int = start) -> Tensor:
+            outputs[start + step] = head[0]
             return inputs[start + step + 1 : start + step + 2]
 
         state.run_block(follow)
@@ -414,8 +417,8 @@ class _State:
 
     def adopt(self, other: _State) -> None:
         """Take over another state's lanes."""
-        for mine, theirs in zip(self._histories, other._histories, strict=True):
-            mine.copy_(theirs)
+        for history, source in zip(self._histories, other._histories, strict=True):
+            history.copy_(source)
 
     def move(self, lanes: Sequence[int]) -> None:
         """Bring these lanes to the front."""
@@ -447,10 +450,10 @@ class _State:
                 inputs = torch.where(torch.isneginf(sums), sums, sums.clamp(min=0.0))
         self._histories[0][lane, self._plan.layers[0].memory] = float(known[-1])
 
-    def draw_block(self, law: TorchSampler) -> None:
-        """Generate a block by a law, without a word to the host."""
-        noise = law.prepare_noise(self.uniforms)
-        self.run_block(lambda step, outputs: law.draw(outputs, noise[step]))
+    def draw_block(self, sampler: TorchSampler) -> None:
+        """Generate a block without waiting for the host."""
+        noise = sampler.prepare_noise(self.uniforms)
+        self.run_block(lambda step, outputs: sampler.draw(outputs, noise[step]))
 
     def run_block(self, draw: Callable[[int, Tensor], Tensor]) -> None:
         """Take the steps of a block.

@@ -97,7 +97,7 @@ class EndlessTrack(Track):
     """A track that goes on and on.
 
     Attributes:
-        scroll: In place of `guide`: what conditions the prime, and then each sample.
+        guide_reader: In place of `guide`: what conditions the prime, and then each sample.
     """
 
     frames: int = sys.maxsize

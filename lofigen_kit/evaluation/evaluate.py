@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,11 +26,10 @@ from lofigen_kit.evaluation.performance import measure_performance, summarise
 from lofigen_kit.evaluation.prediction import measure_prediction
 from lofigen_kit.evaluation.rollout import iterate_rollouts
 from lofigen_kit.nn.checkpoint import Network
+from lofigen_kit.runtime.progress import Progress
 
 ANALYSED_S = 24.0
 """Seconds of a take that are searched in the training songs and given to musicnn."""
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)

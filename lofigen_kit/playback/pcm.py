@@ -1,4 +1,4 @@
-"""Sound into a pipe: frames as bytes, at the pace of whoever reads, or of the clock."""
+"""Sound into a pipe: frames as bytes, at the reader's pace or at the clock's."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ def pace_pieces(
     clock: Callable[[], float],
     wait: Callable[[float], object],
 ) -> Iterator[bytes]:
-    """Yield pieces no sooner than they are to be heard, but for a short lead.
+    """Yield pieces in real time, but for a short lead.
 
     Args:
         pieces: What is to be written.
-        bytes_per_s: How much of it is heard in a second.
+        bytes_per_s: How many of them are a second of sound.
         clock: Tells the time in seconds.
         wait: Lets so many seconds pass.
     """

@@ -1,6 +1,6 @@
-"""Plays a sound while it is made: one thread makes it ahead, the device's own takes it.
+"""Plays a sound while it is rendered: one thread renders ahead, the device's own takes it.
 
-No sound is lost or heard twice, and where the device asks for more than there is, it hears silence
+No frame is lost or played twice. Where the device asks for more than there is, it gets silence,
 and the gap is counted.
 """
 
@@ -19,7 +19,7 @@ from lofigen_kit.audio.buffer import AudioFormat
 from lofigen_kit.errors import InputError, RenderError
 
 BUFFER_S = 2.0
-"""How much is made ahead where the machine is fast enough: what a hand turns is heard so late."""
+"""How much is rendered ahead on a machine that is fast enough: a live control acts so late."""
 
 MIN_REALTIME_FACTOR = 1.1
 """Times real time that are enough to play without an end."""
@@ -98,11 +98,11 @@ class Player:
 
     @property
     def is_paused(self) -> bool:
-        """Whether it holds still."""
+        """Whether it is paused."""
         return self._wanted == 0.0
 
     def toggle_pause(self) -> None:
-        """Hold still, or go on."""
+        """Pause, or go on."""
         self._wanted = 1.0 - self._wanted
 
     def wait_for_sound(self, timeout_s: float) -> bool:
@@ -160,7 +160,7 @@ class Player:
 
 
 def compute_buffer_s(speed: float, minutes: float | None) -> float:
-    """Return how much has to be made ahead, so that no gap is heard.
+    """Return how many seconds have to be rendered ahead, so that there is no gap.
 
     Args:
         speed: How many seconds of sound are made in a second.
@@ -175,8 +175,8 @@ def compute_buffer_s(speed: float, minutes: float | None) -> float:
         raise RenderError(
             f"this machine makes {speed:.2f} seconds of sound in a second, and "
             f"{MIN_REALTIME_FACTOR} are needed to play without an end",
-            remedy="make enough ahead with --minutes 5, take the fastest network with "
-            "--set model.use=conv4, or leave effects out with --set effects.NAME.mix=0",
+            remedy="make enough ahead with --minutes 5, take a smaller network with "
+            "--set model.use=NAME, or leave effects out with --set effects.NAME.mix=0",
         )
     return max(BUFFER_S, 60.0 * minutes * (1.0 - speed / MIN_REALTIME_FACTOR))
 
@@ -206,7 +206,7 @@ def open_output(sound: AudioFormat, fill: Fill) -> AbstractContextManager[Any]:
 
 
 def check_output(sound: AudioFormat) -> None:
-    """Refuse to make a sound that nothing here could play; see `speakers`."""
+    """Refuse a sound that no output here could play; see `open_output`."""
     sounddevice = _import_sounddevice()
     try:
         sounddevice.check_output_settings(

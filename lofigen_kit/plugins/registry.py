@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast
 
 from lofigen_kit.components.base import Component
 from lofigen_kit.components.contracts import Effect, Model, Sampler, Source
@@ -114,6 +115,24 @@ class Registry:
                 ),
             )
         return self._classes[kind][name]
+
+    def make_file_source(self, path: Path) -> Source:
+        """Return the source that plays a recording which a user names.
+
+        Of several that could, a built-in one is taken before others, and then the first by name.
+
+        Raises:
+            PluginError: if no source plays a file.
+        """
+        sources = cast("dict[str, type[Source]]", self.classes("source"))
+        found = {name: cls.file_parameter for name, cls in sources.items() if cls.file_parameter}
+        if not found:
+            raise PluginError(
+                "no source that is installed plays a file",
+                remedy="enable or install a plugin that brings one: see `lofigen-kit plugins list`",
+            )
+        name = min(found, key=lambda name: self.owner("source", name).origin != "builtin")
+        return sources[name].model_validate({found[name]: str(path.absolute())})
 
     def owner(self, kind: str, name: str) -> Plugin:
         """Return the record of the plugin that provides a component."""

@@ -23,8 +23,9 @@ from lofigen_kit.provenance import recipe
 from lofigen_kit.provenance.load import load
 from lofigen_kit.provenance.save import quantise_rendering, recipe_of_processed
 from lofigen_kit.render.recording import ProcessedRecording, examine, process_recording
-from lofigen_kit.render.result import Progress, Rendering
+from lofigen_kit.render.result import Rendering
 from lofigen_kit.render.take import render_takes
+from lofigen_kit.runtime.progress import Progress
 from lofigen_kit.runtime.resources import resolve_inside
 
 
@@ -98,7 +99,7 @@ def replay(
     rendering = render_again(preset, take, then, threads=threads, progress=progress)
     audio = quantise_rendering(rendering)
     now = recipe.make_recipe(rendering, registry, hash_audio(audio))
-    sound = AudioFormat(audio.channels, audio.frames, audio.sample_rate_hz)
+    sound = audio.format
     return _compare_file(path, then, now, lambda: split_blocks(audio.samples), sound)
 
 

@@ -17,9 +17,10 @@ from lofigen_kit.audio.metadata import MAX_CUES, AudioMetadata, Cue, Loop
 from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.preset.schema import Preset
 from lofigen_kit.provenance.recipe import MADE, PROCESSED, finite, is_generated, make_recipe, read
-from lofigen_kit.render.recording import ProcessedRecording, Progress, examine, process_recording
+from lofigen_kit.render.recording import ProcessedRecording, examine, process_recording
 from lofigen_kit.render.result import Rendering, Result
 from lofigen_kit.runtime.files import check_free, explain_write_errors, make_safe_name
+from lofigen_kit.runtime.progress import Progress
 from lofigen_kit.runtime.seeding import rng_for
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def save(
     )
     audio = quantise_rendering(rendering)
     facts = make_recipe(rendering, registry, hash_audio(audio))
-    sound = AudioFormat(audio.channels, audio.frames, audio.sample_rate_hz)
+    sound = audio.format
     write(
         rendering, path, facts, split_blocks(audio.samples), sound, identity=identity, force=force
     )

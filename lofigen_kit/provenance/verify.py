@@ -13,7 +13,7 @@ from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.provenance import c2pa, recipe
 from lofigen_kit.provenance.c2pa import Credentials
 from lofigen_kit.provenance.replay import ReplayResult, replay
-from lofigen_kit.render.result import Progress
+from lofigen_kit.runtime.progress import Progress
 
 SoundState = Literal["unknown", "as recorded", "changed", "encoded"]
 

@@ -1,4 +1,4 @@
-"""What networks played, kept so that a change of an effect need not play it again.
+"""What networks generated, kept so that a change of an effect need not generate it again.
 
 A folder of float32 arrays named by a hash of all that they depend on. Several processes may share
 it: files appear whole, and one that another process has removed is as good as never kept. The

@@ -1,15 +1,23 @@
-"""One chain, stage by stage: what each stage is given, and what becomes of the sound in it."""
+"""The chain: the way from a source to mastered sound, stage by stage.
+
+Takes (`render.take`), recordings (`render.recording`) and streams (`render.stream`) all go this
+way. They differ in where the sound comes from and in how long it is, and so in whether a stage is
+given all of it or blocks; which stages there are, what each is given and how it is set stands here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lofigen_kit.audio.buffer import AudioBuffer
+from lofigen_kit.audio.blocks import BLOCK, Blocks, rechunk, split_blocks
+from lofigen_kit.audio.buffer import AudioBuffer, AudioFormat
 from lofigen_kit.components.base import Context, Take
+from lofigen_kit.components.contracts import Sampler
 from lofigen_kit.effects import rack
 from lofigen_kit.effects.effect import compute_speed, compute_transposition
 from lofigen_kit.effects.rack import locate_errors
@@ -19,6 +27,8 @@ from lofigen_kit.preset.schema import Preset
 from lofigen_kit.runtime.seeding import rng_for
 
 if TYPE_CHECKING:
+    from lofigen_kit.dsp.mastering import MasteredBlocks, MasteredSound, Store
+    from lofigen_kit.engine import Track
     from lofigen_kit.nn.checkpoint import Network
 
 
@@ -26,18 +36,235 @@ PRIME_FRAMES = 8192
 """How much of the past the network hears before it plays, unless its receptive field is longer."""
 
 
-def make_stage_context(
-    preset: Preset,
-    take: int,
-    stage: str,
-    grid: BeatGrid,
-    *,
-    device: str = "cpu",
-    root: Path | None = None,
-) -> Context:
-    """Return what a stage of a take is given: its own stream of randomness, and the beats."""
-    rng = rng_for(preset.seed, take, stage)
-    return Context(rng=rng, grid=grid, device=device, root=root)
+@dataclass(frozen=True, eq=False)
+class Chain:
+    """A preset that is ready to run.
+
+    Each stage draws from its own stream of (seed, take, stage): a take sounds the same alone or
+    among 500, and an effect that is added leaves the noise of the others as it was.
+
+    Attributes:
+        preset: What is run.
+        device: Where its network plays: `cpu` or `cuda`.
+        network: The network, loaded; None where the preset has none.
+    """
+
+    preset: Preset
+    device: str
+    network: Network | None
+
+    @classmethod
+    def load(cls, preset: Preset, device: str = "cpu") -> Chain:
+        """Load a preset's network.
+
+        Raises:
+            InputError: if its checkpoint cannot be used, or the sampler cannot draw from it.
+        """
+        return cls(preset, device, load_network(preset, device))
+
+    @property
+    def generator(self) -> tuple[Network, Sampler] | None:
+        """The network and what draws from it; None where the source's own audio is processed."""
+        if self.network is None or self.preset.sampler is None:
+            return None
+        return self.network, self.preset.sampler
+
+    def make_take(self, number: int) -> Take:
+        """Return a take of the source.
+
+        Raises:
+            LofigenError: naming the source, where it cannot give one.
+        """
+        source = self.preset.source
+        root = self.preset.source_root
+        with locate_errors(f"source {source.use}", reads=True):
+            return source.make_take(self._make_context(number, "source", BeatGrid(), root))
+
+    def find_licences(self, take: Take) -> dict[str, str]:
+        """Return the terms of a take's source and of the weights."""
+        network = {"model": self.network.licence} if self.network else {}
+        return {"source": take.licence, **network}
+
+    def make_track(self, number: int, take: Take, *, attempt: int = 0) -> Track:
+        """Return what the network is to generate for a take: prime, conditioning and randomness.
+
+        Args:
+            number: The take's.
+            take: What the source gave.
+            attempt: Draw afresh, for as often as this.
+        """
+        from lofigen_kit.engine import Track
+
+        assert self.network is not None  # noqa: S101 - whoever calls asked for the generator
+        spec = self.network.spec
+        prime = make_prime(take, self.network)
+        frames = round(take.score.duration_s * spec.sample_rate_hz)
+        return Track(
+            frames=frames,
+            prime=prime,
+            guide=_make_conditioning(take.score, self.network, len(prime), frames),
+            rng=self.make_sampler_rng(number, attempt=attempt),
+        )
+
+    def make_sampler_rng(self, number: int, *, attempt: int = 0) -> np.random.Generator:
+        """Return the random numbers that a take's samples are drawn with."""
+        stage = f"sampler.attempt{attempt}" if attempt else "sampler"
+        return rng_for(self.preset.seed, number, stage)
+
+    def mix_with_source(self, take: Take, generated: AudioBuffer | None) -> AudioBuffer:
+        """Return what goes into the effects: the network's audio, the source's, or both.
+
+        Args:
+            take: What the source gave.
+            generated: What the network made of it, at its own rate; None where there is none.
+
+        Returns:
+            Stereo, at the output's rate, as long as the score.
+        """
+        rate_hz, dry_mix = self.preset.output.sample_rate_hz, self.preset.dry_mix
+        if generated is None:
+            return _resample_to_score(take.audio, rate_hz, take.score).stereo()
+        audio = _resample_to_score(generated, rate_hz, take.score).stereo()
+        if dry_mix:
+            source = _resample_to_score(take.audio, rate_hz, take.score).stereo()
+            audio = rack.crossfade(audio, source, dry_mix)
+        return audio
+
+    def mix_blocks_with_source(self, generated: Blocks, source: Blocks) -> Blocks:
+        """Yield the mix of the network's audio and the source's, both stereo, at the output's rate.
+
+        Args:
+            generated: What the network makes, in pieces of any size.
+            source: The source's audio, in pieces of any size.
+        """
+        rate_hz = self.preset.output.sample_rate_hz
+        pairs = zip(rechunk(generated, BLOCK), rechunk(source, BLOCK), strict=True)
+        for pair in pairs:
+            audio, dry = (AudioBuffer(samples, rate_hz) for samples in pair)
+            yield rack.crossfade(audio, dry, self.preset.dry_mix).samples
+
+    def resample_blocks(self, blocks: Blocks, channels: int, rate_hz: int) -> Blocks:
+        """Yield a sound of some rate at the output's."""
+        from lofigen_kit.dsp.resample import resample_blocks
+
+        return resample_blocks(blocks, channels, rate_hz, self.preset.output.sample_rate_hz)
+
+    def process_whole(
+        self, number: int, dry: AudioBuffer, grid: BeatGrid, *, loop: bool
+    ) -> Iterator[tuple[str, AudioBuffer]]:
+        """Run the effects over a whole sound; yield each stage's name and the sound after it."""
+        return rack.process_whole(
+            self.preset.effects,
+            dry,
+            self._make_effect_contexts(number, grid),
+            loop=loop,
+            tail=self._has_tail,
+        )
+
+    def process_blocks(
+        self,
+        sound: AudioFormat,
+        dry: Blocks,
+        grid: BeatGrid,
+        *,
+        live_controls: Mapping[str, rack.LiveControl] | None = None,
+    ) -> tuple[AudioFormat, Blocks]:
+        """Run the effects over a sound that is no loop, in blocks; see `rack.process_stream`."""
+        return rack.process_stream(
+            self.preset.effects,
+            sound,
+            self._make_effect_contexts(0, grid),
+            dry,
+            tail=self._has_tail,
+            live_controls=live_controls,
+        )
+
+    def fade_blocks(self, blocks: Iterable[np.ndarray], sound: AudioFormat) -> Iterable[np.ndarray]:
+        """Yield a sound with the master's fades, which count in its loudness as all the rest does.
+
+        Args:
+            blocks: The sound after the effects, in pieces of any size.
+            sound: What it is, its tail counted; a stream fades in alone.
+        """
+        from lofigen_kit.dsp.fades import apply_fades
+
+        chosen = self.preset.master
+        if not chosen.has_fades:
+            return blocks
+        return apply_fades(
+            blocks, sound, fade_in_ms=chosen.fade_in_ms, fade_out_ms=chosen.fade_out_ms
+        )
+
+    def master_whole(self, audio: AudioBuffer, *, loop: bool) -> MasteredSound:
+        """Return a whole sound with its fades, at the preset's loudness."""
+        from lofigen_kit.dsp.mastering import master
+
+        with locate_errors("master"):
+            if self.preset.master.has_fades:
+                pieces = self.fade_blocks(split_blocks(audio.samples), audio.format)
+                audio = audio.with_samples(np.concatenate(list(pieces), axis=1))
+            return master(
+                audio,
+                loudness_lufs=self.preset.master.loudness_lufs,
+                true_peak_dbtp=self.preset.master.true_peak_dbtp,
+                loop=loop,
+            )
+
+    def master_blocks(
+        self, blocks: Iterable[np.ndarray], sound: AudioFormat, store: Callable[[], Store]
+    ) -> MasteredBlocks:
+        """Bring a sound in blocks, its fades included, to the preset's loudness.
+
+        Args:
+            blocks: The sound, in pieces of any size.
+            sound: What it is.
+            store: Makes what keeps the sound between the two passes.
+        """
+        from lofigen_kit.dsp.mastering import master_blocks
+
+        with locate_errors("master"):
+            return master_blocks(
+                blocks,
+                sound,
+                loudness_lufs=self.preset.master.loudness_lufs,
+                true_peak_dbtp=self.preset.master.true_peak_dbtp,
+                store=store,
+            )
+
+    def measure_stream_gain(self, blocks: Blocks, sound: AudioFormat) -> float:
+        """Return the gain in dB that brings the beginning of a stream to the preset's loudness."""
+        from lofigen_kit.dsp.mastering import compute_master_gain_db
+        from lofigen_kit.dsp.streaming_master import remove_dc
+
+        with locate_errors("master"):
+            return compute_master_gain_db(
+                remove_dc(blocks, sound),
+                sound,
+                loudness_lufs=self.preset.master.loudness_lufs,
+                true_peak_dbtp=self.preset.master.true_peak_dbtp,
+            )
+
+    def master_stream(self, blocks: Blocks, sound: AudioFormat, gain_db: float) -> Blocks:
+        """Yield a stream with its fade-in, at a gain that was measured before it began."""
+        from lofigen_kit.dsp.streaming_master import limit_peaks, remove_dc
+
+        return limit_peaks(
+            self.fade_blocks(remove_dc(blocks, sound), sound),
+            sound,
+            gain_db=gain_db,
+            true_peak_dbtp=self.preset.master.true_peak_dbtp,
+        )
+
+    @property
+    def _has_tail(self) -> bool:
+        return self.preset.output.tail == "auto"
+
+    def _make_effect_contexts(self, number: int, grid: BeatGrid) -> rack.Contexts:
+        """Return what gives each effect its context, the beats where they fall in the dry sound."""
+        return lambda stage: self._make_context(number, stage, grid, self.preset.root)
+
+    def _make_context(self, number: int, stage: str, grid: BeatGrid, root: Path | None) -> Context:
+        return _make_context(self.preset, number, stage, grid, device=self.device, root=root)
 
 
 def load_network(preset: Preset, device: str = "cpu") -> Network | None:
@@ -49,15 +276,27 @@ def load_network(preset: Preset, device: str = "cpu") -> Network | None:
     if preset.model is None or preset.sampler is None:
         return None
     with locate_errors(f"model {preset.model.use}", reads=True):
-        known = make_stage_context(preset, 0, "model", BeatGrid(), device=device, root=preset.root)
-        network = preset.model.load(known)
+        context = _make_context(preset, 0, "model", BeatGrid(), device=device, root=preset.root)
+        network = preset.model.load(context)
     if network.spec.head not in preset.sampler.heads:
+        heads = " and ".join(repr(head) for head in preset.sampler.heads)
         raise PresetError(
-            f"sampler {preset.sampler.use!r} draws from {_list(preset.sampler.heads)} heads, "
+            f"sampler {preset.sampler.use!r} draws from {heads} heads, "
             f"the checkpoint of {preset.model.use} has {network.spec.head!r}",
-            remedy="choose another sampler or checkpoint; `mean` takes every head",
+            remedy="choose another sampler or checkpoint: see `lofigen-kit plugins list`",
         )
     return network
+
+
+def make_prime(take: Take, network: Network) -> np.ndarray:
+    """Return what the network hears first: what would sound before bar 1 as the loop repeats.
+
+    Returns:
+        np.ndarray [shape=(frames,), dtype=float32], at the network's rate.
+    """
+    rate_hz = network.spec.sample_rate_hz
+    past: np.ndarray = _resample_to_score(take.audio.mono(), rate_hz, take.score).samples[0]
+    return past[-max(PRIME_FRAMES, network.spec.receptive_field) :]
 
 
 def list_stage_names(preset: Preset) -> list[str]:
@@ -67,9 +306,21 @@ def list_stage_names(preset: Preset) -> list[str]:
 
 
 def transform_score(preset: Preset, score: Score) -> Score:
-    """Return a score as it is heard after a preset's effects: their tempo, their pitch."""
+    """Return a score as it sounds after a preset's effects: their tempo, their pitch."""
     moved = score.change_speed(compute_speed(preset.effects))
     return moved.shift_pitch(compute_transposition(preset.effects))
+
+
+def is_loop(preset: Preset, score: Score) -> bool:
+    """Return whether the end of what a preset makes of a score leads into its beginning."""
+    return score.loop and preset.output.loop
+
+
+def _make_context(
+    preset: Preset, take: int, stage: str, grid: BeatGrid, *, device: str, root: Path | None
+) -> Context:
+    """Return what a stage of a take is given: its own stream of randomness, and the beats."""
+    return Context(rng=rng_for(preset.seed, take, stage), grid=grid, device=device, root=root)
 
 
 def _resample_to_score(audio: AudioBuffer, rate_hz: int, score: Score) -> AudioBuffer:
@@ -78,17 +329,14 @@ def _resample_to_score(audio: AudioBuffer, rate_hz: int, score: Score) -> AudioB
     return resample_piece(audio, rate_hz, duration_s=score.duration_s, loop=score.loop)
 
 
-def make_prime(take: Take, network: Network) -> np.ndarray:
-    """Return what the network hears first: what would sound before bar 1 as the loop repeats."""
-    rate_hz = network.spec.sample_rate_hz
-    past: np.ndarray = _resample_to_score(take.audio.mono(), rate_hz, take.score).samples[0]
-    return past[-max(PRIME_FRAMES, network.spec.receptive_field) :]
-
-
 def _make_conditioning(
-    score: Score, network: Network, before: int, frames: int
+    score: Score, network: Network, prime_frames: int, frames: int
 ) -> np.ndarray | None:
-    """Return the guide of the prime and of what is to be played."""
+    """Return what guides the network through the prime and what it is to generate.
+
+    Returns:
+        np.ndarray [shape=(guide channels, prime_frames + frames)]; None where nothing guides it.
+    """
     from lofigen_kit.music.conditioning import render_conditioning
 
     if not network.spec.guide:
@@ -96,11 +344,7 @@ def _make_conditioning(
     return render_conditioning(
         score,
         network.spec.guide,
-        start=-before,
-        frames=before + frames,
+        start=-prime_frames,
+        frames=prime_frames + frames,
         sample_rate_hz=network.spec.sample_rate_hz,
     )
-
-
-def _list(words: Iterable[str]) -> str:
-    return " and ".join(repr(word) for word in words)

@@ -1,11 +1,12 @@
-"""What a hand changes while a preset plays: a few knobs, and two buttons.
+"""What is changed by hand while a preset plays: a few numbers, and which section comes next.
 
-They are turned in one thread and read in those that make the sound. What nobody has touched
-leaves the sound as it is, bit for bit.
+Controls are turned in one thread and read in those that make the sound. A control that was never
+turned leaves the sound as it is, bit for bit.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from threading import Event, Lock
 from typing import Any
@@ -15,89 +16,86 @@ import numpy as np
 from lofigen_kit.audio.blocks import split_blocks
 from lofigen_kit.components.contracts import Effect, ParametricSampler
 from lofigen_kit.effects import rack
-from lofigen_kit.effects.effect import BlockEffect, Process
+from lofigen_kit.effects.effect import BlockEffect, LiveParameter, Process
 from lofigen_kit.nn.distribution import SamplingParams
 from lofigen_kit.preset.schema import Preset
 
 MAX_TEMPERATURE = 2.0
+TEMPERATURE = "temperature"
+"""The control of a `ParametricSampler`."""
 
 
 class Knob:
-    """One number that is turned while it is heard.
+    """One number that is turned while it plays.
 
     Args:
-        name: What it is called.
         value: Where it stands.
-        least: Where it ends one way.
-        most: Where it ends the other way.
-        add: What a step adds to it.
-        ratio: What a step multiplies it by.
+        minimum: The least it can be.
+        maximum: The most it can be.
+        step: What one step adds.
+        step_ratio: What one step multiplies by.
 
     Attributes:
         value: Where it stands now.
-        touched: Whether it ever was turned.
+        touched: Whether it was ever turned.
     """
 
     def __init__(
         self,
-        name: str,
         value: float,
         *,
-        least: float,
-        most: float,
-        add: float = 0.0,
-        ratio: float = 1.0,
+        minimum: float,
+        maximum: float,
+        step: float = 0.0,
+        step_ratio: float = 1.0,
     ) -> None:
-        self.name = name
         self.value = value
         self.touched = False
-        self._least, self._most = least, most
-        self._add, self._ratio = add, ratio
+        self._minimum, self._maximum = minimum, maximum
+        self._step, self._step_ratio = step, step_ratio
         self._lock = Lock()
 
     def turn(self, steps: int) -> float:
         """Turn it by some steps, forwards or backwards, and return where it stands."""
         with self._lock:
-            turned = self.value * self._ratio**steps + self._add * steps
-            self.value = min(max(turned, self._least), self._most)
+            turned = self.value * self._step_ratio**steps + self._step * steps
+            self.value = min(max(turned, self._minimum), self._maximum)
             self.touched = True
             return self.value
 
 
 class KnobControl:
-    """The hand on one number of an effect: it goes where its knob stands over one block.
+    """Moves numbers of an effect to where their knobs stand, over one block.
+
+    It is a `rack.LiveControl`.
 
     Args:
-        knob: What is turned.
-        field: The effect's number.
+        knobs: What is turned, by the effect's parameters.
     """
 
-    def __init__(self, knob: Knob, field: str) -> None:
-        self._knob = knob
-        self._field = field
-        self._last: float | None = None
+    def __init__(self, knobs: Mapping[str, Knob]) -> None:
+        self._knobs = knobs
+        self._last: dict[str, float] = {}
 
-    def __call__(self, block: np.ndarray, now: Any, process: Process) -> np.ndarray:
-        """Return the block, processed by the effect as it is by now; a `rack.Hand`."""
-        if not self._knob.touched:
-            return process(block, now)
-        target = self._knob.value
-        start = getattr(now, self._field) if self._last is None else self._last
-        self._last = target
-        if start == target:
-            return process(block, self._set_field(now, target))
+    def __call__(self, block: np.ndarray, effect: Any, process: Process) -> np.ndarray:
+        """Return the block, processed by the effect with its numbers where the knobs stand."""
+        targets = {name: knob.value for name, knob in self._knobs.items() if knob.touched}
+        starts = {name: self._last.get(name, getattr(effect, name)) for name in targets}
+        self._last = targets
+        if starts == targets:
+            return process(block, effect.model_copy(update=targets) if targets else effect)
         pieces = list(split_blocks(block, rack.CONTROL))
-        way = np.linspace(start, target, len(pieces) + 1)[1:].tolist()
+        ramps = [
+            np.linspace(starts[name], target, len(pieces) + 1)[1:].tolist()
+            for name, target in targets.items()
+        ]
         return np.concatenate(
             [
-                process(piece, self._set_field(now, value))
-                for piece, value in zip(pieces, way, strict=True)
+                process(piece, effect.model_copy(update=dict(zip(targets, values, strict=True))))
+                for piece, *values in zip(pieces, *ramps, strict=True)
             ],
             axis=1,
         )
-
-    def _set_field(self, now: Any, value: float) -> Any:
-        return now.model_copy(update={self._field: value})
 
 
 class LiveControls:
@@ -108,65 +106,61 @@ class LiveControls:
         device: Where its network does: on `cuda`, its temperature stays.
 
     Attributes:
-        knobs: By name: `temperature` of what the network draws, `drive` of the first tape
-            saturation and `cutoff` of the first low-pass filter, where the preset has them.
-        hands: What turns its effects, by stage, as the rack takes them.
+        knobs: By name: `temperature` of what the network draws, and each control that effects
+            declare as `live_parameters`; of several effects with the same control, the first's.
+        stage_controls: What turns the effects, by stage, as the rack takes them.
     """
 
     def __init__(self, preset: Preset, device: str = "cpu") -> None:
         self.knobs: dict[str, Knob] = {}
         self.stage_controls: dict[str, rack.LiveControl] = {}
-        self._law: SamplingParams | None = None
-        self._skip = Event()
+        self._sampling_params: SamplingParams | None = None
+        self._section_requested = Event()
         if isinstance(preset.sampler, ParametricSampler) and device == "cpu":
-            self._law = preset.sampler.sampling_params()
-            self.knobs["temperature"] = Knob(
-                "temperature", self._law.temperature, least=0.0, most=MAX_TEMPERATURE, add=0.05
+            self._sampling_params = preset.sampler.sampling_params()
+            self.knobs[TEMPERATURE] = Knob(
+                self._sampling_params.temperature, minimum=0.0, maximum=MAX_TEMPERATURE, step=0.05
             )
-        self._add_knob(preset, "drive", "tape-saturation", "drive_db", add=1.0)
-        self._add_knob(preset, "cutoff", "lowpass", "cutoff_hz", ratio=2.0 ** (1 / 6))
+        for stage, effect in rack.name_stages(preset.effects):
+            if isinstance(effect, BlockEffect) and effect.mix:
+                self._add_knobs(stage, effect)
 
     @property
     def sampling_params(self) -> SamplingParams | None:
         """How the network is to draw; None where it draws as its sampler says."""
-        knob = self.knobs.get("temperature")
-        if self._law is None or knob is None or not knob.touched:
+        knob = self.knobs.get(TEMPERATURE)
+        if self._sampling_params is None or knob is None or not knob.touched:
             return None
-        return replace(self._law, temperature=knob.value)
+        return replace(self._sampling_params, temperature=knob.value)
 
     def request_next_section(self) -> None:
         """Let the next bar begin another section."""
-        self._skip.set()
+        self._section_requested.set()
 
     def take_section_request(self) -> bool:
         """Return whether another section is asked for, once."""
-        asked = self._skip.is_set()
-        self._skip.clear()
-        return asked
+        requested = self._section_requested.is_set()
+        self._section_requested.clear()
+        return requested
 
-    def _add_knob(
-        self,
-        preset: Preset,
-        name: str,
-        use: str,
-        field: str,
-        *,
-        add: float = 0.0,
-        ratio: float = 1.0,
-    ) -> None:
-        for stage, effect in rack.name_stages(preset.effects):
-            if effect.use == use and isinstance(effect, BlockEffect) and effect.mix:
-                least, most = _find_bounds(effect, field)
-                knob = Knob(
-                    name, getattr(effect, field), least=least, most=most, add=add, ratio=ratio
-                )
-                self.knobs[name] = knob
-                self.stage_controls[stage] = KnobControl(knob, field)
-                return
+    def _add_knobs(self, stage: str, effect: BlockEffect) -> None:
+        """Add a knob for each live parameter of an effect whose control is not taken yet."""
+        knobs = {}
+        for live in effect.live_parameters:
+            if live.control not in self.knobs:
+                self.knobs[live.control] = knobs[live.parameter] = _make_knob(effect, live)
+        if knobs:
+            self.stage_controls[stage] = KnobControl(knobs)
 
 
-def _find_bounds(effect: Effect, field: str) -> tuple[float, float]:
-    """Return the least and the most that a number of an effect may be."""
-    facts = type(effect).model_json_schema()["properties"][field]
+def _make_knob(effect: Effect, live: LiveParameter) -> Knob:
+    """Return a knob that stands where the effect does, and ends where its parameter does."""
+    facts = type(effect).model_json_schema()["properties"][live.parameter]
     number = facts.get("anyOf", [facts])[0]
-    return number["minimum"], number["maximum"]
+    return Knob(
+        getattr(effect, live.parameter),
+        minimum=number["minimum"],
+        maximum=number["maximum"],
+        step=live.step,
+        step_ratio=live.step_ratio,
+    )

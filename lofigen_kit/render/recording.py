@@ -1,7 +1,8 @@
-"""Run a preset's effects and master over existing audio of any length, in constant memory.
+"""Recordings through a preset's effects and master, of any length, in constant memory.
 
-A file is read twice: to see that it is sound to its end, how long it is and where its beats fall;
-and to go block by block through the effects into a temporary file, from which it is mastered.
+A file is read twice: to see that it is audio to its end, how long it is and where its beats fall;
+and to go block by block through the effects of the `Chain` into a temporary file, from which it is
+mastered.
 """
 
 from __future__ import annotations
@@ -19,28 +20,23 @@ from lofigen_kit.audio.blocks import Blocks
 from lofigen_kit.audio.buffer import AudioBuffer, AudioFormat
 from lofigen_kit.audio.files import check_fits, quantise_blocks, read_audio_blocks
 from lofigen_kit.audio.hashing import SoundHash
-from lofigen_kit.components.base import Context
-from lofigen_kit.effects import rack
-from lofigen_kit.effects.rack import locate_errors
 from lofigen_kit.errors import AudioError, PresetError
 from lofigen_kit.music.score import BeatGrid, Score
-from lofigen_kit.preset.schema import Master, Preset
-from lofigen_kit.render.chain import transform_score
+from lofigen_kit.preset.schema import Preset
+from lofigen_kit.render.chain import Chain, transform_score
 from lofigen_kit.render.result import Result
+from lofigen_kit.runtime.progress import Progress
 from lofigen_kit.runtime.seeding import rng_for
 
 if TYPE_CHECKING:
     from lofigen_kit.dsp.mastering import MasteredBlocks
 
 ANALYSIS_S = 60.0
-"""How much of a file is heard to find its beat."""
+"""How much of a file is analysed to find its beat."""
 ANALYSIS_RATE_HZ = 8000
 
 MAX_BARS = 10_000
 FRAMES_AT_ONCE = 1 << 15
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, and how many seconds of the sound are done and in all."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +89,7 @@ def process_recording(
         preset: Whose effects and master to run.
         folder: Where there is room for temporary files.
         target: The file that is to hold it, to refuse in time what cannot.
-        progress: Told how far it is.
+        progress: Told the seconds that are processed, and those there are.
 
     Raises:
         InputError: if the file is no audio, or its format cannot hold it.
@@ -103,21 +99,21 @@ def process_recording(
     if output.midi:
         raise PresetError("a recording has no score to write", where="output.midi",
                           remedy="set output.midi=false")  # fmt: skip
-    piece, blocks = _apply_rack(recording, preset)
+    chain = Chain.load(preset.without_model())
+    piece, blocks = _process_blocks(recording, chain)
     if target:
         check_fits(target, piece, format=output.format, bit_depth=output.bit_depth)
-    with ExitStack() as spools:
+    with ExitStack() as files:
 
         def store() -> BlockFile:
-            return spools.enter_context(BlockFile(folder))
+            return files.enter_context(BlockFile(folder))
 
-        heard = _report_progress(blocks, piece, progress)
-        mastered = _master_recording(
-            _fade_blocks(heard, piece, preset.master, store), preset, piece, store
-        )
-        sound = replace(piece, frames=mastered.frames)
+        processed = _report_progress(blocks, piece, progress)
+        faded = _fade_blocks(processed, piece, chain, store)
+        mastered = chain.master_blocks(faded, piece, store)
+        sound = replace(piece, length_frames=mastered.frames)
 
-        def stored() -> Blocks:
+        def quantised() -> Blocks:
             return quantise_blocks(
                 mastered.blocks(),
                 format=output.format,
@@ -125,8 +121,8 @@ def process_recording(
                 rng=rng_for(preset.seed, 0, "output"),
             )
 
-        result = _result(recording, preset, sound, mastered)
-        yield ProcessedRecording(result, sound, stored, _hash(stored(), sound))
+        result = _make_result(recording, preset, sound, mastered)
+        yield ProcessedRecording(result, sound, quantised, _hash_blocks(quantised(), sound))
 
 
 def examine(path: Path, *, salvage: bool = False) -> Recording:
@@ -145,7 +141,7 @@ def examine(path: Path, *, salvage: bool = False) -> Recording:
     from lofigen_kit.analysis import beat_track
     from lofigen_kit.dsp.resample import resample
 
-    heard: list[np.ndarray] = []
+    opening: list[np.ndarray] = []
     channels = frames = rate_hz = 0
     digest: SoundHash | None = None
     for block in read_audio_blocks(path, frames=FRAMES_AT_ONCE, strict=not salvage):
@@ -153,11 +149,11 @@ def examine(path: Path, *, salvage: bool = False) -> Recording:
         digest = digest or SoundHash(channels, rate_hz)
         digest.update(block.samples)
         if frames < ANALYSIS_S * rate_hz:
-            heard.append(block.mono().samples)
+            opening.append(block.mono().samples)
         frames += block.frames
     assert digest is not None  # noqa: S101 - a file without samples was refused
-    opening = AudioBuffer(np.concatenate(heard, axis=1), rate_hz)
-    tempo_bpm, start_s = beat_track(resample(opening, ANALYSIS_RATE_HZ))
+    analysed = AudioBuffer(np.concatenate(opening, axis=1), rate_hz)
+    tempo_bpm, start_s = beat_track(resample(analysed, ANALYSIS_RATE_HZ))
     return Recording(
         path,
         AudioFormat(min(channels, 2), frames, rate_hz),
@@ -178,42 +174,29 @@ def _compute_output_format(recording: Recording, rate_hz: int) -> AudioFormat:
     return AudioFormat(sound.channels, frames, rate_hz)
 
 
-def _apply_rack(recording: Recording, preset: Preset) -> tuple[AudioFormat, Blocks]:
+def _process_blocks(recording: Recording, chain: Chain) -> tuple[AudioFormat, Blocks]:
     """Return what a file becomes at the output's rate, through all effects, and its blocks."""
-    from lofigen_kit.dsp.resample import resample_blocks
-
-    def context(stage: str) -> Context:
-        return Context(rng=rng_for(preset.seed, 0, stage), grid=recording.grid, root=preset.root)
-
-    sound = _compute_output_format(recording, preset.output.sample_rate_hz)
-    old_hz = recording.sound.sample_rate_hz
-    dry = resample_blocks(_read(recording), sound.channels, old_hz, sound.sample_rate_hz)
-    tail = preset.output.tail == "auto"
-    return rack.process_stream(preset.effects, sound, context, dry, tail=tail)
+    sound = _compute_output_format(recording, chain.preset.output.sample_rate_hz)
+    rate_hz = recording.sound.sample_rate_hz
+    dry = chain.resample_blocks(_read_blocks(recording), sound.channels, rate_hz)
+    return chain.process_blocks(sound, dry, recording.grid)
 
 
 def _fade_blocks(
-    blocks: Blocks, piece: AudioFormat, chosen: Master, store: Callable[[], BlockFile]
+    blocks: Blocks, piece: AudioFormat, chain: Chain, store: Callable[[], BlockFile]
 ) -> Blocks:
     """Yield a sound with its fades; where it ends, with its tail, is known at its end alone."""
-    from lofigen_kit.dsp.fades import apply_fades
-
-    if not chosen.has_fades:
+    if not chain.preset.master.has_fades:
         yield from blocks
         return
     kept, frames = store(), 0
     for block in blocks:
         kept.append(block)
         frames += block.shape[1]
-    yield from apply_fades(
-        kept,
-        replace(piece, frames=frames),
-        fade_in_ms=chosen.fade_in_ms,
-        fade_out_ms=chosen.fade_out_ms,
-    )
+    yield from chain.fade_blocks(kept, replace(piece, length_frames=frames))
 
 
-def _read(recording: Recording) -> Blocks:
+def _read_blocks(recording: Recording) -> Blocks:
     """Yield a file's samples, as they were when it was examined."""
     left = recording.sound.frames
     for block in read_audio_blocks(recording.path, frames=FRAMES_AT_ONCE, again=True):
@@ -235,22 +218,7 @@ def _report_progress(blocks: Blocks, sound: AudioFormat, progress: Progress | No
         yield block
 
 
-def _master_recording(
-    blocks: Blocks, preset: Preset, sound: AudioFormat, store: Callable[[], BlockFile]
-) -> MasteredBlocks:
-    from lofigen_kit.dsp.mastering import master_blocks
-
-    with locate_errors("master"):
-        return master_blocks(
-            blocks,
-            sound,
-            loudness_lufs=preset.master.loudness_lufs,
-            true_peak_dbtp=preset.master.true_peak_dbtp,
-            store=store,
-        )
-
-
-def _result(
+def _make_result(
     recording: Recording, preset: Preset, sound: AudioFormat, mastered: MasteredBlocks
 ) -> Result:
     grid = recording.grid
@@ -261,12 +229,12 @@ def _result(
         start_s=grid.start_s,
         duration_s=recording.sound.duration_s,
     )
-    heard = transform_score(preset, score).model_copy(update={"duration_s": sound.duration_s})
+    processed = transform_score(preset, score).model_copy(update={"duration_s": sound.duration_s})
     return Result(
         preset=preset,
         take=0,
         title=recording.path.stem,
-        score=heard,
+        score=processed,
         loudness_lufs=mastered.loudness_lufs,
         true_peak_dbtp=mastered.true_peak_dbtp,
         target_unreached=mastered.target_unreached,
@@ -277,7 +245,7 @@ def _result(
     )
 
 
-def _hash(blocks: Blocks, sound: AudioFormat) -> str:
+def _hash_blocks(blocks: Blocks, sound: AudioFormat) -> str:
     digest = SoundHash(sound.channels, sound.sample_rate_hz)
     for block in blocks:
         digest.update(block)

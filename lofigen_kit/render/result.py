@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.music.score import Score
 from lofigen_kit.preset.schema import Preset
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and how much there is."""
+from lofigen_kit.render.chain import is_loop
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,16 +18,16 @@ class Result:
         preset: What made it.
         take: Its number.
         title: The source's words for it.
-        score: What is played in it.
+        score: What sounds in it, at its tempo and pitch after the effects.
         loudness_lufs: Measured on the result.
         true_peak_dbtp: Measured on the result.
         target_unreached: Why the loudness is not what the preset asks for, if so.
         source_sha256: The source's own audio, which primes the network or is processed.
-        network_sha256: The weights that played; None where no network did.
+        network_sha256: The weights that generated it; None where no network did.
         licences: The terms of the source's audio and of the weights.
-        device: Where the network played: `cpu` or `cuda`.
+        device: Where the network ran: `cpu` or `cuda`.
         command: What made it: `chain`, or `process`, which takes a recording as it comes.
-        attempt: How often the network had played the take before, and was asked to try again.
+        attempt: How often the take had been generated before, and was drawn afresh.
     """
 
     preset: Preset
@@ -50,7 +47,7 @@ class Result:
     @property
     def loop(self) -> bool:
         """Whether its end leads into its beginning."""
-        return _is_loop(self.preset, self.score)
+        return is_loop(self.preset, self.score)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,9 +56,8 @@ class Rendering(Result):
 
     Attributes:
         audio: Stereo, at the output's rate, mastered.
-        played: What the network played, at its own rate, before anything was done to it; None
-            where there is none.
-        written: The score that it played from; `score` is that as it is heard after the effects.
+        played: What the network generated, mono, at its own rate; None where there is none.
+        written: The source's score, before the effects change its tempo and pitch.
         stems: The sound after each stage, in order, if asked for.
     """
 
@@ -69,7 +65,3 @@ class Rendering(Result):
     played: AudioBuffer | None
     written: Score
     stems: dict[str, AudioBuffer] = field(default_factory=dict)
-
-
-def _is_loop(preset: Preset, score: Score) -> bool:
-    return score.loop and preset.output.loop

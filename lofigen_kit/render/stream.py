@@ -1,45 +1,43 @@
-"""A preset that plays on and on: section after section, bar after bar, in constant memory.
+"""Streams: a preset that plays on and on, section after section, bar after bar, in constant memory.
 
-Each section is a take of the source, in the same tempo. One network plays all of them: it is primed
-once, before the first, and then reads the bars as they are written, so that a seam is played like
-any other bar line. What it plays goes through one rack, whose effects remember what they heard,
-and through a master of one gain, which is found by rendering the first section beforehand.
+Each section is a take of the source, in the same tempo. One network generates all of them: it is
+primed once, before the first, and then reads the bars as they are written, so that a seam is
+generated like any other bar line. Its audio goes through the stages of the `Chain` in blocks, to a
+master of one gain, which is found by rendering the first section beforehand.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count, tee
 from threading import Event
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from lofigen_kit.audio.blocks import BLOCK, Blocks, rechunk
-from lofigen_kit.audio.buffer import AudioBuffer, EndlessSound
-from lofigen_kit.components.base import Context, Take
-from lofigen_kit.components.contracts import Sampler
+from lofigen_kit.audio.blocks import Blocks
+from lofigen_kit.audio.buffer import AudioFormat
+from lofigen_kit.components.base import Take
 from lofigen_kit.effects import rack
 from lofigen_kit.effects.rack import locate_errors
 from lofigen_kit.errors import PresetError
 from lofigen_kit.music.score import BeatGrid, Hit, Note, Score
 from lofigen_kit.preset.schema import Preset
-from lofigen_kit.render.chain import load_network, make_prime, make_stage_context
+from lofigen_kit.render.chain import Chain, make_prime
 from lofigen_kit.runtime.device import choose_device
 from lofigen_kit.runtime.prefetch import prefetch
-from lofigen_kit.runtime.seeding import rng_for
 
 if TYPE_CHECKING:
-    from lofigen_kit.engine import CompiledDecoder, TorchDecoder
+    from lofigen_kit.engine import Decoder
     from lofigen_kit.nn.checkpoint import Network
     from lofigen_kit.render.live_controls import LiveControls
 
 TimedEvent = TypeVar("TimedEvent", Note, Hit)
 
 STEPS = 2048
-"""How much the network plays at once: a quarter of a second."""
+"""How many samples the network generates at once: a quarter of a second."""
 
 CROSSFADE_S = 0.02
 """How long one section of a source's own audio fades over into the next."""
@@ -64,7 +62,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class GainMeasurement:
-    """What was found out before anything is heard.
+    """What is measured on the first section before the stream begins.
 
     Attributes:
         gain_db: Brings the first section to the preset's loudness, through the limiter.
@@ -84,7 +82,8 @@ class StreamRenderer:
         device: Where the network plays: `cpu`, `cuda` or `auto`.
 
     Attributes:
-        sound: What comes of it: stereo, at the output's rate.
+        chain: What is run, its source's tempo held.
+        sound: What comes of it: stereo, at the output's rate, without an end.
         grid: Where its beats fall.
         first: The first section.
 
@@ -93,57 +92,45 @@ class StreamRenderer:
     """
 
     def __init__(self, preset: Preset, *, device: str = "cpu") -> None:
-        _check(preset)
-        self._preset = preset
-        self._device = choose_device(device)
-        self._network = load_network(preset, self._device)
-        self.first = self._make_section(0)
-        self._preset = _hold_tempo(preset, self.first.score)
-        self.sound = EndlessSound(2, preset.output.sample_rate_hz)
+        _check_endless(preset)
+        chain = Chain.load(preset, choose_device(device))
+        self.first = chain.make_take(0)
+        self.chain = replace(chain, preset=_hold_tempo(preset, self.first.score))
+        self.sound = AudioFormat(2, None, preset.output.sample_rate_hz)
         self.grid = self.first.score.grid
         _check_section(self.first.score, self.grid, number=0)
 
     @property
     def preset(self) -> Preset:
         """What is played, its tempo held."""
-        return self._preset
+        return self.chain.preset
 
     @property
     def network(self) -> Network | None:
-        """What plays it, if any does."""
-        return self._network
+        """What generates its audio, if a network does."""
+        return self.chain.network
 
     @property
     def device(self) -> str:
         """Where that plays: `cpu` or `cuda`."""
-        return self._device
+        return self.chain.device
 
     @property
     def licences(self) -> dict[str, str]:
         """The terms of the source's audio and of the weights."""
-        network = {"model": self._network.licence} if self._network else {}
-        return {"source": self.first.licence, **network}
+        return self.chain.find_licences(self.first)
 
     def measure_gain(self, clock: Callable[[], float]) -> GainMeasurement:
-        """Play the first section to nobody, as no hand changes it, and find out what is needed.
+        """Render the first section, without live controls, and measure its gain.
 
         Args:
             clock: Tells the time in seconds, to measure how fast it goes.
         """
-        from lofigen_kit.dsp.mastering import compute_master_gain_db
-        from lofigen_kit.dsp.streaming_master import remove_dc
-
-        master, frames = self._preset.master, self._frames(self.first.score.bars)
-        told: list[tuple[float, int]] = []
-        blocks = remove_dc(self._run_effects(), self.sound)
-        with locate_errors("master"):
-            gain_db = compute_master_gain_db(
-                _record_times(truncate_blocks(blocks, frames), clock, told),
-                self.sound,
-                loudness_lufs=master.loudness_lufs,
-                true_peak_dbtp=master.true_peak_dbtp,
-            )
-        return GainMeasurement(gain_db, _speed(told) / self.sound.sample_rate_hz)
+        times: list[tuple[float, int]] = []
+        frames = self._find_bar_span(self.first.score.bars, self.sound.sample_rate_hz)[0]
+        section = truncate_blocks(self._run_effects(), frames)
+        gain_db = self.chain.measure_stream_gain(_record_times(section, clock, times), self.sound)
+        return GainMeasurement(gain_db, _speed(times) / self.sound.sample_rate_hz)
 
     def render_blocks(
         self, gain_db: float, controls: LiveControls | None = None
@@ -151,75 +138,47 @@ class StreamRenderer:
         """Yield the finished sound, without an end [shape=(2, frames), dtype=float32].
 
         Args:
-            gain_db: Before the limiter, as a rehearsal found it.
-            controls: What a hand changes while it plays.
+            gain_db: Before the limiter, as `measure_gain` found it.
+            controls: What is changed by hand while it plays.
         """
-        from lofigen_kit.dsp.fades import apply_fades
-        from lofigen_kit.dsp.streaming_master import limit_peaks, remove_dc
-
-        master = self._preset.master
-        heard = remove_dc(self._run_effects(controls), self.sound)
-        if master.fade_in_ms:
-            heard = apply_fades(heard, self.sound, fade_in_ms=master.fade_in_ms, fade_out_ms=0.0)
-        yield from limit_peaks(
-            heard, self.sound, gain_db=gain_db, true_peak_dbtp=master.true_peak_dbtp
-        )
+        yield from self.chain.master_stream(self._run_effects(controls), self.sound, gain_db)
 
     def _run_effects(self, controls: LiveControls | None = None) -> Blocks:
-        """Yield what is heard after the effects."""
-        preset = self._preset
-
-        def known(stage: str) -> Context:
-            return make_stage_context(
-                preset, 0, stage, self.grid, device=self._device, root=preset.root
-            )
-
-        _, blocks = rack.process_stream(
-            preset.effects,
+        """Yield the sound after the effects."""
+        _, blocks = self.chain.process_blocks(
             self.sound,
-            known,
             self.render_dry(controls),
-            tail=False,
+            self.grid,
             live_controls=controls.stage_controls if controls else None,
         )
         return blocks
 
     def render_dry(self, controls: LiveControls | None = None) -> Blocks:
-        """Yield what is heard before the effects; the network plays in a thread of its own.
+        """Yield the sound before the effects; the network runs in a thread of its own.
 
         Args:
-            controls: What a hand changes.
+            controls: What is changed by hand.
         """
-        pieces = self._mix_dry_sound(controls)
-        yield from prefetch(lambda _: next(pieces), count(), Event())
+        blocks = self._mix_dry_sound(controls)
+        yield from prefetch(lambda _: next(blocks), count(), Event())
 
     def _mix_dry_sound(self, controls: LiveControls | None) -> Blocks:
         """Yield the network's sound at the output's rate, the source's, or both."""
-        bars, network = self.iterate_bars(controls), self._network
+        bars, network = self.iterate_bars(controls), self.network
         if network is None:
-            yield from self._source(bars)
-            return
-        dry_mix, rate_hz = self._preset.dry_mix, self.sound.sample_rate_hz
-        if not dry_mix:
-            yield from self._resample_to_output(self.generate_blocks(bars, controls), network)
-            return
-        # What nothing guides reads no bars, and would leave all of them to be kept for it.
-        read, sounding = tee(bars) if network.spec.guide else (iter(()), bars)
-        played = self._resample_to_output(self.generate_blocks(read, controls), network)
-        pairs = zip(
-            rechunk(played, BLOCK),
-            rechunk(self._source(sounding), BLOCK),
-            strict=True,
+            return self._render_source(bars)
+        if not self.preset.dry_mix:
+            return self._resample_to_output(self.generate_blocks(bars, controls), network)
+        # A network without a guide reads no bars, and `tee` would keep all of them for it.
+        guide_bars, source_bars = tee(bars) if network.spec.guide else (iter(()), bars)
+        return self.chain.mix_blocks_with_source(
+            self._resample_to_output(self.generate_blocks(guide_bars, controls), network),
+            self._render_source(source_bars),
         )
-        for ours, theirs in pairs:
-            audio, source = (AudioBuffer(samples, rate_hz) for samples in (ours, theirs))
-            yield rack.crossfade(audio, source, dry_mix).samples
 
-    def _resample_to_output(self, played: Blocks, network: Network) -> Blocks:
-        from lofigen_kit.dsp.resample import resample_blocks
-
-        rates_hz = network.spec.sample_rate_hz, self.sound.sample_rate_hz
-        for block in resample_blocks(played, 1, *rates_hz):
+    def _resample_to_output(self, generated: Blocks, network: Network) -> Blocks:
+        """Yield the network's audio in stereo at the output's rate."""
+        for block in self.chain.resample_blocks(generated, 1, network.spec.sample_rate_hz):
             yield np.repeat(block, 2, axis=0)
 
     def iterate_bars(self, controls: LiveControls | None = None) -> Iterator[Bar]:
@@ -233,50 +192,56 @@ class StreamRenderer:
                     break
 
     def generate_blocks(self, bars: Iterator[Bar], controls: LiveControls | None = None) -> Blocks:
-        """Yield what the network plays [shape=(1, STEPS), dtype=float32]."""
-        from lofigen_kit.engine import EndlessTrack, GuideReader
+        """Yield what the network generates [shape=(1, STEPS), dtype=float32]."""
         from lofigen_kit.engine.track import check_finite
 
-        network, sampler = self._network, self._preset.sampler
-        assert network is not None  # noqa: S101 - whoever calls knows
+        sampler = self.preset.sampler
         assert sampler is not None  # noqa: S101 - there is one where there is a network
-        prime = make_prime(self.first, network)
-        guide = (
-            GuideReader(self._iterate_conditioning(bars, network, len(prime)))
-            if network.spec.guide
-            else None
-        )
-        rng = rng_for(self._preset.seed, 0, "sampler")
         with locate_errors(f"sampler {sampler.use}"):
-            engine = _make_decoder(network, sampler, self._device)
-            engine.prime(EndlessTrack(prime=prime, guide_reader=guide, rng=rng))
+            decoder = self._prime_decoder(bars)
         while True:
             with locate_errors(f"sampler {sampler.use}"):
                 if controls and controls.sampling_params:
-                    engine.set_sampling_params(controls.sampling_params)
-                drawn = engine.run(STEPS)
-                check_finite(drawn)
-            yield drawn
+                    decoder.set_sampling_params(controls.sampling_params)
+                generated = decoder.run(STEPS)
+                check_finite(generated)
+            yield generated
+
+    def _prime_decoder(self, bars: Iterator[Bar]) -> Decoder:
+        """Return a decoder that has heard the end of the first section, and goes on with bars."""
+        from lofigen_kit.engine import EndlessTrack, GuideReader, make_decoder
+
+        generator = self.chain.generator
+        assert generator is not None  # noqa: S101 - whoever calls knows
+        network, sampler = generator
+        prime = make_prime(self.first, network)
+        reader = None
+        if network.spec.guide:
+            reader = GuideReader(self._iterate_conditioning(bars, network, len(prime)))
+        decoder = make_decoder(network, sampler, device=self.device)
+        rng = self.chain.make_sampler_rng(0)
+        decoder.prime(EndlessTrack(prime=prime, guide_reader=reader, rng=rng))
+        return decoder
 
     def _iterate_conditioning(
-        self, bars: Iterator[Bar], network: Network, before: int
+        self, bars: Iterator[Bar], network: Network, prime_frames: int
     ) -> Iterator[np.ndarray]:
-        """Yield the guide of the prime, and of each bar."""
+        """Yield the conditioning of the prime, and of each bar."""
         from lofigen_kit.music.conditioning import StreamingConditioning, render_conditioning
 
         names, rate_hz = network.spec.guide, network.spec.sample_rate_hz
         score = self.first.score
         yield render_conditioning(
-            score, names, start=-before, frames=before, sample_rate_hz=rate_hz
+            score, names, start=-prime_frames, frames=prime_frames, sample_rate_hz=rate_hz
         )
-        roll = StreamingConditioning(names, rate_hz)
-        roll.carry_tail(score)
+        conditioning = StreamingConditioning(names, rate_hz)
+        conditioning.carry_tail(score)
         for bar in bars:
             first, end = self._find_bar_span(bar.place, rate_hz)
             offset_s = bar.place * self._bar_s - first / rate_hz
-            yield roll.render_bar(_extract_bar(bar, self._bar_s, offset_s), end - first)
+            yield conditioning.render_bar(_extract_bar(bar, self._bar_s, offset_s), end - first)
 
-    def _source(self, bars: Iterator[Bar]) -> Blocks:
+    def _render_source(self, bars: Iterator[Bar]) -> Blocks:
         """Yield the source's own audio, which fades from the end of a section into the next.
 
         A section is a loop, so what sounds before its beginning is its own end.
@@ -306,9 +271,6 @@ class StreamRenderer:
     def _bar_s(self) -> float:
         return BEATS_PER_BAR * self.grid.beat_s
 
-    def _frames(self, bars: int) -> int:
-        return self._find_bar_span(bars, self.sound.sample_rate_hz)[0]
-
     def _find_bar_span(self, place: int, rate_hz: int) -> tuple[int, int]:
         """Return the first sample of a bar and that of the next: roundings do not add up."""
         first, end = (math.floor(bar * self._bar_s * rate_hz) for bar in (place, place + 1))
@@ -317,37 +279,13 @@ class StreamRenderer:
     def _get_section(self, number: int) -> Take:
         if number == 0:
             return self.first
-        take = self._make_section(number)
+        take = self.chain.make_take(number)
         _check_section(take.score, self.grid, number=number)
         return take
 
-    def _make_section(self, number: int) -> Take:
-        preset = self._preset
-        with locate_errors(f"source {preset.source.use}", reads=True):
-            known = make_stage_context(
-                preset, number, "source", BeatGrid(), device=self._device, root=preset.source_root
-            )
-            return preset.source.make_take(known)
 
-
-def _make_decoder(
-    network: Network, sampler: Sampler, device: str
-) -> CompiledDecoder | TorchDecoder:
-    """Return what generates: on a CPU the compiled engine, where it is to be had."""
-    if device == "cpu":
-        try:
-            from lofigen_kit.engine import CompiledDecoder
-
-            return CompiledDecoder(network, sampler)
-        except ImportError:  # numba does not know this Python, numpy or machine
-            pass
-    from lofigen_kit.engine import TorchDecoder
-
-    return TorchDecoder(network, sampler, lanes=1, device=device)
-
-
-def _check(preset: Preset) -> None:
-    """Refuse what needs to know the end.
+def _check_endless(preset: Preset) -> None:
+    """Refuse effects and fades that need to know where the sound ends.
 
     Raises:
         PresetError: naming all of it.
@@ -379,7 +317,7 @@ def _hold_tempo(preset: Preset, score: Score) -> Preset:
 
 
 def _check_section(score: Score, grid: BeatGrid, *, number: int) -> None:
-    """Refuse a take after which the beat would go astray.
+    """Refuse a take that would not keep to the stream's beat.
 
     Effects follow one grid from the first bar on. Only loops of whole bars in its tempo keep to it.
 
@@ -392,7 +330,7 @@ def _check_section(score: Score, grid: BeatGrid, *, number: int) -> None:
         raise PresetError(
             "a stream needs loops of whole bars, and the source gives a piece with an end",
             where="source",
-            remedy="choose a source that writes bars, as `beatmaker` does",
+            remedy="choose a source that writes bars",
         )
     if score.tempo_bpm != grid.tempo_bpm:
         raise PresetError(
@@ -404,12 +342,12 @@ def _check_section(score: Score, grid: BeatGrid, *, number: int) -> None:
 
 
 def _extract_bar(bar: Bar, bar_s: float, offset_s: float) -> Score:
-    """Return what begins in a bar, in seconds from the sample in which it begins."""
+    """Return the notes and hits that begin in a bar, in seconds from the bar's first sample."""
     score = bar.take.score
     since_s = bar.number * bar_s
     last = bar.number == score.bars - 1
 
-    def moved(events: tuple[TimedEvent, ...]) -> tuple[TimedEvent, ...]:
+    def shift_events(events: tuple[TimedEvent, ...]) -> tuple[TimedEvent, ...]:
         return tuple(
             event.model_copy(update={"onset_s": event.onset_s - since_s + offset_s})
             for event in events
@@ -421,8 +359,8 @@ def _extract_bar(bar: Bar, bar_s: float, offset_s: float) -> Score:
             "bars": 1,
             "duration_s": bar_s,
             "loop": False,
-            "notes": moved(score.notes),
-            "hits": moved(score.hits),
+            "notes": shift_events(score.notes),
+            "hits": shift_events(score.hits),
         }
     )
 
@@ -449,14 +387,14 @@ def truncate_blocks(blocks: Blocks, frames: int) -> Generator[np.ndarray]:
 def _record_times(
     blocks: Blocks, clock: Callable[[], float], times: list[tuple[float, int]]
 ) -> Blocks:
-    """Yield blocks, and tell when each came and how long it is."""
+    """Yield blocks, and note when each came and how many frames it has."""
     for block in blocks:
         times.append((clock(), block.shape[1]))
         yield block
 
 
-def _speed(told: list[tuple[float, int]]) -> float:
+def _speed(times: list[tuple[float, int]]) -> float:
     """Return how many frames a second came after the first block, before which all is set up."""
-    elapsed_s = told[-1][0] - told[0][0]
-    frames = sum(count for _, count in told[1:])
+    elapsed_s = times[-1][0] - times[0][0]
+    frames = sum(count for _, count in times[1:])
     return frames / elapsed_s if elapsed_s > 0 else math.inf

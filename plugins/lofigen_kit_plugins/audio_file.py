@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from lofigen_kit.api import (
     AudioBuffer,
@@ -28,6 +28,7 @@ class AudioFile(Source):
     """
 
     use: Literal["audio-file"] = "audio-file"
+    file_parameter: ClassVar = "path"
     path: PresetPath
     start_s: float = Field(default=0.0, ge=0, le=3600)
     duration_s: float | None = Field(default=None, ge=0.1, le=3600)

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from lofigen_kit.api import AudioFormat, BlockEffect, Context, Effect, Field, Process, hookimpl
+from lofigen_kit.api import (
+    AudioFormat,
+    BlockEffect,
+    Context,
+    Effect,
+    Field,
+    LiveParameter,
+    Process,
+    hookimpl,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,6 +31,7 @@ class Lowpass(BlockEffect):
     """
 
     use: Literal["lowpass"] = "lowpass"
+    live_parameters: ClassVar = (LiveParameter("cutoff_hz", "cutoff", step_ratio=2.0 ** (1 / 6)),)
     cutoff_hz: float = Field(default=6000.0, ge=20, le=20_000)
     order: Literal[2, 4, 6, 8] = 4
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from lofigen_kit.api import AudioFormat, BlockEffect, Context, Effect, Field, Process, hookimpl
+from lofigen_kit.api import (
+    AudioFormat,
+    BlockEffect,
+    Context,
+    Effect,
+    Field,
+    LiveParameter,
+    Process,
+    hookimpl,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,6 +39,7 @@ class TapeSaturation(BlockEffect):
 
     use: Literal["tape-saturation"] = "tape-saturation"
     memory_s: ClassVar[float] = 0.5
+    live_parameters: ClassVar = (LiveParameter("drive_db", "drive", step=1.0),)
     mode: Literal["tanh", "hysteresis"] = "tanh"
     drive_db: float = Field(default=6.0, ge=0, le=24)
     bias: float = Field(default=0.1, ge=0, le=0.5)

@@ -32,7 +32,7 @@ class VinylCrackle(BlockEffect):
 
         crackle = Crackle(sound.channels, sound.sample_rate_hz, ctx.rng)
         level_db = SmoothedValue()
-        frames_left = None if sound.endless else sound.frames
+        frames_left = sound.length_frames
 
         def process(block: np.ndarray, now: VinylCrackle) -> np.ndarray:
             nonlocal frames_left

@@ -42,8 +42,8 @@ class VinylRumble(BlockEffect):
             common=_COMMON,
         )
         rumble: Texture = noise
-        if not sound.noise:
-            rumble = CircularTexture(noise, sound.frames, fade=sound.sample_rate_hz)
+        if sound.length_frames is not None:
+            rumble = CircularTexture(noise, sound.length_frames, fade=sound.sample_rate_hz)
         level_db = SmoothedValue()
 
         def process(block: np.ndarray, now: VinylRumble) -> np.ndarray:

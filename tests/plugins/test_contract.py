@@ -14,13 +14,17 @@ from pydantic import field_serializer
 from lofigen_kit import engine
 from lofigen_kit.api import (
     AudioBuffer,
+    AudioFormat,
+    BlockEffect,
     Context,
     Effect,
     Field,
     HeadKind,
+    LiveParameter,
     Model,
     Network,
     ParametricSampler,
+    Process,
     SamplingParams,
     Take,
     assemble_network,
@@ -154,6 +158,31 @@ class Unwritable(Good):
         return round(level)
 
 
+class Unturnable(BlockEffect):
+    """Lets its steepness be turned, which is no real number."""
+
+    use: Literal["unturnable"] = "unturnable"
+    live_parameters: ClassVar = (LiveParameter("order", "steepness", step=1.0),)
+    order: int = Field(default=2, ge=1, le=8, description="How steep.")
+
+    def start(self, sound: AudioFormat, ctx: Context) -> Process:
+        return lambda block, _: block
+
+
+class Stuck(Unturnable):
+    """Lets its level be turned by steps of nothing."""
+
+    live_parameters: ClassVar = (LiveParameter("level", "level"),)
+    level: float = Field(default=0.5, ge=0, le=1, description="How loud.")
+
+
+class Pathless(Beatmaker):
+    """Plays a file that no parameter names."""
+
+    use: Literal["pathless"] = "pathless"  # type: ignore[assignment]
+    file_parameter: ClassVar = "recording"
+
+
 class Lawless(ParametricSampler):
     """Says one thing and does another."""
 
@@ -215,6 +244,9 @@ def test_a_good_component_passes() -> None:
         (Lingers, "ends with the tail that it declares"),
         (MixesItself, "at mix 0.5 lies halfway"),
         (Unwritable, "is the same after a trip"),
+        (Unturnable, "'order' is a real number with a minimum"),
+        (Stuck, "'level' is moved by a step or by a ratio"),
+        (Pathless, "has the parameter 'recording'"),
         (Lawless, "draws from mol as its law says"),
         (Late, "is heard where the score has it"),
         (Sharp, "the score's harmony is heard, and not 2 semitones higher"),

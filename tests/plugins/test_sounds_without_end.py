@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lofigen_kit.audio.blocks import BLOCK, split_blocks
-from lofigen_kit.audio.buffer import EndlessSound
+from lofigen_kit.audio.buffer import AudioFormat
 from lofigen_kit.components.base import Context
 from lofigen_kit.effects import rack
 from lofigen_kit.effects.effect import BlockEffect
@@ -17,7 +17,7 @@ from lofigen_kit_plugins.vinyl_warp import VinylWarp
 from lofigen_kit_plugins.wow_flutter import WowFlutter, _TapeTransport
 
 RATE_HZ = 44_100
-SOUND = EndlessSound(2, RATE_HZ)
+SOUND = AudioFormat(2, None, RATE_HZ)
 CLASSES = {
     name: cls
     for name, cls in load_plugins().classes("effect").items()

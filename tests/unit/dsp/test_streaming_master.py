@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from lofigen_kit.audio.blocks import split_blocks
-from lofigen_kit.audio.buffer import AudioBuffer, EndlessSound
+from lofigen_kit.audio.buffer import AudioBuffer, AudioFormat
 from lofigen_kit.dsp.decibels import db_to_gain
 from lofigen_kit.dsp.limiter import Limiter, reduction_db
 from lofigen_kit.dsp.loudness import true_peak_dbtp
 from lofigen_kit.dsp.streaming_master import limit_peaks, remove_dc
 
 RATE_HZ = 44_100
-SOUND = EndlessSound(2, RATE_HZ)
+SOUND = AudioFormat(2, None, RATE_HZ)
 
 
 def finished(samples: np.ndarray, *, gain_db: float, size: int = 8192) -> np.ndarray:

@@ -10,8 +10,8 @@ from numba import njit
 from numpy.testing import assert_allclose
 
 from lofigen_kit.engine import kernels
+from lofigen_kit.engine.compiled_stream import FORM, pack_sampling_params
 from lofigen_kit.engine.plan import HEADS
-from lofigen_kit.engine.stream import FORM, pack_sampling_params
 from lofigen_kit.nn.sampling import HeadKind, SamplingParams, draw
 
 WIDTHS: dict[HeadKind, int] = {"mse": 1, "mol": 30, "mulaw": 256}

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
+from lofigen_kit import engine
 from lofigen_kit.components.contracts import ParametricSampler, Sampler
 from lofigen_kit.engine import CompiledDecoder, Ring, Track, generate, kernels, predict
 from lofigen_kit.engine.reference import generate_track
@@ -24,6 +25,11 @@ from lofigen_kit.nn.spec import NetworkSpec, make_stack_spec
 
 HEADS: tuple[HeadKind, ...] = ("mse", "mol", "mulaw")
 unhurried = settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+
+
+def test_what_the_engine_offers_is_there_and_a_cpu_gets_compiled_code() -> None:
+    assert all(hasattr(engine, name) for name in engine.__all__)
+    assert isinstance(engine.make_decoder(GUIDED, ByLaw(), device="cpu"), CompiledDecoder)
 
 
 class ByLaw(ParametricSampler):
@@ -308,7 +314,7 @@ def test_no_tracks_give_no_audio() -> None:
 
 def test_without_numba_the_ring_plays(monkeypatch: pytest.MonkeyPatch) -> None:
     fast = generate(GUIDED, ByLaw(), make_tracks(GUIDED, [30, 20]))
-    monkeypatch.setitem(sys.modules, "lofigen_kit.engine.stream", None)
+    monkeypatch.setitem(sys.modules, "lofigen_kit.engine.compiled_stream", None)
     calls: list[tuple[int, int]] = []
     slow = generate(
         GUIDED,

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
-from typing import Literal
+from pathlib import Path
+from typing import ClassVar, Literal
 
 import pytest
 
-from lofigen_kit.api import AudioBuffer, Context, Effect
+from lofigen_kit.api import AudioBuffer, Context, Effect, Source, Take
 from lofigen_kit.errors import PluginError
-from lofigen_kit.plugins.registry import Registry, did_you_mean
+from lofigen_kit.plugins.registry import Origin, Plugin, Registry, did_you_mean
 
 
 class Plain(Effect):
@@ -46,3 +47,50 @@ def test_did_you_mean_stays_silent_when_nothing_is_near() -> None:
     assert did_you_mean("tape-hss", ["tape-hiss", "lowpass"]) == "did you mean 'tape-hiss'?"
     assert did_you_mean("qqq", ["tape-hiss"]) is None
     assert did_you_mean("qqq", ["tape-hiss"], otherwise="look") == "look"
+
+
+class Tape(Source):
+    """Plays a tape that a user names."""
+
+    use: Literal["a-tape"] = "a-tape"
+    file_parameter: ClassVar = "tape"
+    tape: str
+
+    def make_take(self, ctx: Context) -> Take:
+        raise NotImplementedError
+
+
+class Record(Tape):
+    """Plays a record that a user names."""
+
+    use: Literal["record"] = "record"  # type: ignore[assignment]
+
+
+class Silence(Source):
+    """Plays nothing that a user could name."""
+
+    use: Literal["silence"] = "silence"
+
+    def make_take(self, ctx: Context) -> Take:
+        raise NotImplementedError
+
+
+def with_sources(*sources: tuple[type[Source], Origin]) -> Registry:
+    registry = Registry()
+    for cls, origin in sources:
+        registry.add(cls.name(), [cls])
+        provides: dict[str, tuple[str, ...]] = {"source": (cls.name(),)}
+        registry.plugins.append(Plugin(cls.name(), "1", "here", origin, "loaded", provides))
+    return registry
+
+
+def test_a_file_is_played_by_a_source_that_says_so_built_in_ones_first() -> None:
+    registry = with_sources((Silence, "builtin"), (Tape, "package"))
+    assert registry.make_file_source(Path("b.wav")) == Tape(tape=str(Path("b.wav").absolute()))
+    both = with_sources((Silence, "builtin"), (Tape, "package"), (Record, "builtin"))
+    assert isinstance(both.make_file_source(Path("b.wav")), Record)
+
+
+def test_without_a_source_that_plays_files_the_remedy_is_named() -> None:
+    with pytest.raises(PluginError, match="no source that is installed plays a file; enable or"):
+        with_sources((Silence, "builtin")).make_file_source(Path("b.wav"))

@@ -9,20 +9,21 @@ from dataclasses import replace
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import pytest
+from pydantic import Field
 
 from lofigen_kit.audio.blocks import BLOCK, rechunk, split_blocks
-from lofigen_kit.audio.buffer import AudioBuffer, AudioFormat, EndlessSound
+from lofigen_kit.audio.buffer import AudioBuffer, AudioFormat
 from lofigen_kit.components.base import Context, Take
 from lofigen_kit.components.contracts import Effect, Model, Source
 from lofigen_kit.dsp.loudness import integrated_lufs, true_peak_dbtp
 from lofigen_kit.dsp.resample import resample
 from lofigen_kit.dsp.streaming_master import limit_peaks, remove_dc
 from lofigen_kit.effects import rack
-from lofigen_kit.effects.effect import BlockEffect, Process
+from lofigen_kit.effects.effect import BlockEffect, LiveParameter, Process
 from lofigen_kit.engine import (
     CompiledDecoder,
     EndlessTrack,
@@ -170,7 +171,7 @@ def in_one_piece(preset: Preset, bars: int, gain_db: float) -> np.ndarray:
     endless = StreamRenderer(preset)
     for name, effect in rack.name_stages(preset.effects):
         ctx = Context(rng_for(preset.seed, 0, name), endless.grid)
-        wet = rack.apply_blocks(effect, EndlessSound(2, RATE_HZ), ctx, iter([heard]))
+        wet = rack.apply_blocks(effect, AudioFormat(2, None, RATE_HZ), ctx, iter([heard]))
         heard = np.concatenate(list(wet), axis=1)
     level = limit_peaks(
         remove_dc(iter([heard]), endless.sound), endless.sound, gain_db=gain_db,
@@ -326,10 +327,10 @@ def test_an_effect_that_asks_for_the_length_is_refused_by_name() -> None:
 
 
 def test_a_sound_without_an_end_tells_no_length() -> None:
-    sound = EndlessSound(2, RATE_HZ)
+    sound = AudioFormat(2, None, RATE_HZ)
     assert sound.endless
     assert not AudioFormat(2, 0, RATE_HZ).endless
-    assert replace(sound, channels=1) == EndlessSound(1, RATE_HZ)
+    assert replace(sound, channels=1) == AudioFormat(1, None, RATE_HZ)
     for length in ("frames", "duration_s"):
         with pytest.raises(PresetError, match="a stream has no end"):
             getattr(sound, length)
@@ -408,7 +409,7 @@ def test_a_turned_cutoff_glides_without_a_click() -> None:
                 controls.knobs["cutoff"].turn(-24)
             yield block
 
-    sound = EndlessSound(2, RATE_HZ)
+    sound = AudioFormat(2, None, RATE_HZ)
     [(stage, effect)] = rack.name_stages(preset.effects)
     wet = np.concatenate(
         list(
@@ -455,7 +456,7 @@ def test_a_track_without_an_end_is_read_as_one_that_has_it(primed: int, compiled
 def test_without_the_compiled_engine_it_plays_in_slow_motion(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(sys.modules, "lofigen_kit.engine.stream", None)
+    monkeypatch.setitem(sys.modules, "lofigen_kit.engine.compiled_stream", None)
     monkeypatch.setitem(sys.modules, "lofigen_kit.engine.kernels", None)
     controls = LiveControls(small())
     pieces = StreamRenderer(small()).generate_blocks(
@@ -487,6 +488,41 @@ def test_knobs_end_where_the_effect_does() -> None:
     assert controls.knobs["drive"].turn(1000) == 24
     assert controls.knobs["cutoff"].turn(-1000) == 20
     assert set(LiveControls(small(effects=(), model=None, sampler=None)).knobs) == set()
+
+
+class Tremolo(BlockEffect):
+    """Another's effect, of which two numbers can be turned."""
+
+    use: Literal["tremolo"] = "tremolo"
+    live_parameters: ClassVar = (
+        LiveParameter("offset", "drive", step=0.5),
+        LiveParameter("level", "level", step_ratio=0.5),
+    )
+    offset: float = Field(default=0.0, ge=0, le=1)
+    level: float = Field(default=1.0, ge=0.1, le=1)
+
+    def start(self, sound: AudioFormat, ctx: Context) -> Process:
+        return lambda block, now: block * np.float32(now.level) + np.float32(now.offset)
+
+
+def test_the_first_effect_with_a_control_is_turned_whoever_brought_it() -> None:
+    tremolo = Tremolo()
+    controls = LiveControls(small(effects=(tremolo, TapeSaturation(), Lowpass(mix=0.0))))
+    assert set(controls.knobs) == {"temperature", "drive", "level"}
+    assert set(controls.stage_controls) == {"effects.tremolo#0"}
+    control = controls.stage_controls["effects.tremolo#0"]
+    process = tremolo.start(AudioFormat(2, None, RATE_HZ), Context(np.random.default_rng(0)))
+    block = np.ones((2, BLOCK), np.float32)
+    assert np.array_equal(control(block, tremolo, process), block)
+    controls.knobs["drive"].turn(2)
+    controls.knobs["level"].turn(1)
+    ramp = np.arange(1, BLOCK // rack.CONTROL + 1) * rack.CONTROL / BLOCK
+    turned = control(block, tremolo, process)[0, :: rack.CONTROL]
+    assert np.allclose(turned, (1.0 - 0.5 * ramp) + ramp)
+    controls.knobs["level"].turn(-1)
+    turned = control(block, tremolo, process)[0, :: rack.CONTROL]
+    assert np.allclose(turned, (0.5 + 0.5 * ramp) + 1.0)
+    assert np.allclose(control(block, tremolo, process), 2.0)
 
 
 MEASURED = """

@@ -63,7 +63,7 @@ _NO_UNIFORMS = np.zeros((0, 0, 2))
 
 
 def pack_sampling_params(params: SamplingParams) -> np.ndarray:
-    """Return a law as the kernels read it [shape=(1,), dtype=LAW]."""
+    """Return sampling parameters as the kernels read them [shape=(1,), dtype=SAMPLING_DTYPE]."""
     return np.array(
         [(params.temperature, params.top_k, params.top_p, params.tail, params.spread)],
         SAMPLING_DTYPE,
@@ -74,7 +74,7 @@ _DEFAULT_SAMPLING = pack_sampling_params(SamplingParams())
 
 
 class CompiledDecoder:
-    """The state of several tracks, its lanes, which advance together.
+    """The `Decoder` for CPUs: the state of several tracks, its lanes, in compiled code.
 
     Args:
         network: The network.
@@ -85,7 +85,7 @@ class CompiledDecoder:
     def __init__(self, network: Network, sampler: Sampler, *, lanes: int = 1) -> None:
         self._network = network
         self._sampler = sampler
-        self._law = pack_sampling_params(
+        self._sampling_params = pack_sampling_params(
             sampler.sampling_params()
             if isinstance(sampler, ParametricSampler)
             else SamplingParams()
@@ -106,7 +106,7 @@ class CompiledDecoder:
 
     @property
     def aligned(self) -> bool:
-        """Whether the stream stands between two blocks, where a lane can take a new track."""
+        """Whether the decoder stands between two blocks, where a lane can take a new track."""
         return self._state.aligned
 
     def prime(self, track: Track, lane: int = 0) -> None:
@@ -114,7 +114,7 @@ class CompiledDecoder:
 
         The lane is set to what the padded forward pass over the prime leaves behind; of a longer
         prime, only what the next output can depend on is computed. Where there are other lanes,
-        the stream must be `aligned`.
+        the decoder must be `aligned`.
         """
         track.check(self._network.spec)
         plan = get_packed_network(self._network)
@@ -133,8 +133,8 @@ class CompiledDecoder:
         self._steps[lane] = 0
 
     def set_sampling_params(self, params: SamplingParams) -> None:
-        """Draw by another law from the next step on; a sampler in Python goes on as it does."""
-        self._law = pack_sampling_params(params)
+        """Draw with other parameters from the next step on; a sampler in Python stays as it is."""
+        self._sampling_params = pack_sampling_params(params)
 
     def reset(self, lane: int = 0) -> None:
         """Let a lane forget its track and start from silence."""
@@ -151,7 +151,7 @@ class CompiledDecoder:
         self._steps = [self._steps[lane] for lane in kept]
 
     def copy(self) -> CompiledDecoder:
-        """Return an independent stream that will go on exactly as this one would."""
+        """Return an independent decoder that goes on exactly as this one would."""
         twin: CompiledDecoder = copy.copy(self)
         twin._state = self._state.copy()
         twin._tracks = copy.deepcopy(self._tracks)
@@ -171,7 +171,7 @@ class CompiledDecoder:
         """
         guide, uniforms = self._read_inputs(steps)
         if isinstance(self._sampler, ParametricSampler):
-            drawn = self._state.draw(guide, uniforms, self._law)
+            drawn = self._state.draw(guide, uniforms, self._sampling_params)
         else:
             drawn = self._draw_in_python(guide, uniforms)
         self._steps = [before + steps for before in self._steps]
@@ -275,12 +275,14 @@ class State:
         )
         return outputs
 
-    def draw(self, guide: np.ndarray, uniforms: np.ndarray, law: np.ndarray) -> np.ndarray:
+    def draw(
+        self, guide: np.ndarray, uniforms: np.ndarray, sampling_params: np.ndarray
+    ) -> np.ndarray:
         """Draw as many samples as the guide has rows [shape=(steps, lanes), dtype=float32]."""
         samples = np.empty((len(guide) + 1, len(self.newest)), np.float32)
         samples[0] = self.newest
         none = np.zeros((0, 0, 0), np.float32)
-        self._run(samples, guide, none, uniforms, law)
+        self._run(samples, guide, none, uniforms, sampling_params)
         self.newest[:] = samples[-1]
         return samples[1:]
 
@@ -288,13 +290,13 @@ class State:
         """Replace a lane by a lane of another state; both stand between blocks."""
         if not (self.aligned and other.aligned):
             raise ValueError(f"a lane changes its track between blocks of {BLOCK} steps alone")
-        for mine, theirs in zip(self._layers, other._layers, strict=True):
-            size = self._plan.memory * int(mine["inputs"])
-            end = int(mine["history"] + lane * mine["history_lane"])
-            end += int(self._clock[0] * mine["inputs"])
-            theirs_end = int(theirs["history"] + source * theirs["history_lane"])
-            theirs_end += int(other._clock[0] * theirs["inputs"])
-            self._numbers[end - size : end] = other._numbers[theirs_end - size : theirs_end]
+        for layer, source_layer in zip(self._layers, other._layers, strict=True):
+            size = self._plan.memory * int(layer["inputs"])
+            end = int(layer["history"] + lane * layer["history_lane"])
+            end += int(self._clock[0] * layer["inputs"])
+            source_end = int(source_layer["history"] + source * source_layer["history_lane"])
+            source_end += int(other._clock[0] * source_layer["inputs"])
+            self._numbers[end - size : end] = other._numbers[source_end - size : source_end]
         self.newest[lane] = other.newest[source]
 
     def _lay_out(self, lanes: int) -> int:
@@ -332,7 +334,7 @@ class State:
         guide: np.ndarray,
         outputs: np.ndarray,
         uniforms: np.ndarray,
-        law: np.ndarray,
+        sampling_params: np.ndarray,
     ) -> None:
         kernels.run(
             self._form[0],
@@ -346,7 +348,7 @@ class State:
             outputs,
             len(uniforms) > 0,
             uniforms,
-            law[0],
+            sampling_params[0],
             self._scratch,
         )
 
