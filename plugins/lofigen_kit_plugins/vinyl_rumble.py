@@ -42,7 +42,7 @@ class VinylRumble(BlockEffect):
             common=_COMMON,
         )
         rumble: Texture = noise
-        if not sound.noise:
+        if not sound.endless:
             rumble = CircularTexture(noise, sound.frames, fade=sound.sample_rate_hz)
         level_db = SmoothedValue()
 
