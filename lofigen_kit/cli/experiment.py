@@ -151,9 +151,7 @@ def genres(
         ),
     ] = None,
     output: Output,
-    model: Annotated[
-        str, typer.Option(help="Which variant: any installed model.")
-    ] = defaults.MODEL,
+    model: Annotated[str, typer.Option(help="Which variant: a model's name.")] = defaults.MODEL,
     defect: Defects = None,
     config: ConfigFile = None,
     overrides: SettingOverrides = None,

@@ -13,6 +13,7 @@ from pydantic.dataclasses import dataclass
 
 from lofigen_kit.nn.distribution import HeadKind
 from lofigen_kit.nn.spec import NetworkSpec
+from lofigen_kit.plugins import defaults
 from lofigen_kit.preset.settings import make_settings
 from lofigen_kit.preset.yaml_loader import Document
 from lofigen_kit.training.config import REFERENCE, TrainingConfig
@@ -33,7 +34,7 @@ class NetworkOptions:
         guide: Whether the network follows a score.
     """
 
-    model: str = "conv4"
+    model: str = defaults.MODEL
     head: HeadKind = "mol"
     mixtures: Annotated[int, Field(ge=1, le=64)] = 10
     guide: bool = True
