@@ -20,7 +20,7 @@ from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.runtime.files import check_free
 from lofigen_kit.training import state as states
 from lofigen_kit.training.config import TrainingConfig, from_json
-from lofigen_kit.training.settings import NETWORK_FIELDS, TrainSettings
+from lofigen_kit.training.settings import DEFAULT_MODEL, NETWORK_FIELDS, TrainSettings
 from lofigen_kit.training.state import TrainingState
 
 
@@ -125,10 +125,10 @@ def choose_spec(
     """
     if before and not any(name in given for name in NETWORK_FIELDS):
         return before
-    if before and "model" not in given:
+    if before and settings.model is None:
         layers = tuple((n.in_channels, n.out_channels, n.kernel) for n in before.layers)
     else:
-        layers = cast("type[Model]", registry.find("model", settings.model)).layers
+        layers = cast("type[Model]", registry.find("model", settings.model or DEFAULT_MODEL)).layers
     guide: tuple[str, ...] = ()
     if settings.guide:
         guide = (before.guide if before else ()) or channel_names(song.score for song in songs)
