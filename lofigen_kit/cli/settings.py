@@ -105,10 +105,10 @@ def _make_parameters(options: SettingOptions) -> list[Any]:
 
     cases = options.load()
     cls = type(cases[""])
-    fields, told = get_fields(cls), read_attribute_docs(cls)
+    fields, docs = get_fields(cls), read_attribute_docs(cls)
 
     def make(flag: str, name: str, *, hidden: bool) -> inspect.Parameter:
-        sentence = f"{told[name].partition('. ')[0].removesuffix('.')}."
+        sentence = f"{docs[name].partition('. ')[0].removesuffix('.')}."
         text = f"{sentence} {_describe_default(name, cases)}".rstrip()
         option = typer.Option(flag, help=text, hidden=hidden, show_default=False)
         return inspect.Parameter(

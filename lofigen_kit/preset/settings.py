@@ -125,7 +125,7 @@ def format_settings(settings: Any, *, title: str) -> str:
             of the dataclasses that it is made of. Each of these becomes a section of the file.
         title: The first comment.
     """
-    told, blocks = read_attribute_docs(type(settings)), [_format_comment(title)]
+    docs, blocks = read_attribute_docs(type(settings)), [_format_comment(title)]
     for part in reversed(type(settings).__mro__):
         own = inspect.get_annotations(part)
         names = [field.name for field in fields(settings) if field.name in own]
@@ -136,7 +136,7 @@ def format_settings(settings: Any, *, title: str) -> str:
             line = yaml.safe_dump(
                 {name: getattr(settings, name)}, allow_unicode=True, width=10_000
             ).rstrip()
-            blocks.append(f"{_format_comment(told[name])}\n{line}")
+            blocks.append(f"{_format_comment(docs[name])}\n{line}")
     return "\n\n".join(blocks) + "\n"
 
 

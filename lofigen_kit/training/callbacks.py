@@ -1,4 +1,4 @@
-"""What is told of a training while it runs, and who is told."""
+"""What a training reports while it runs, and the functions that it calls."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from lofigen_kit.nn import checkpoint
 from lofigen_kit.nn.checkpoint import Network
 from lofigen_kit.nn.deepen import deepen
 from lofigen_kit.nn.spec import NetworkSpec, make_stack_spec
+from lofigen_kit.plugins import defaults
 from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.runtime.files import check_free
 from lofigen_kit.training import state as states
@@ -125,10 +126,12 @@ def choose_spec(
     """
     if before and not any(name in given for name in NETWORK_FIELDS):
         return before
-    if before and "model" not in given:
+    if before and settings.model is None:
         layers = tuple((n.in_channels, n.out_channels, n.kernel) for n in before.layers)
     else:
-        layers = cast("type[Model]", registry.find("model", settings.model)).layers
+        layers = cast(
+            "type[Model]", registry.find("model", settings.model or defaults.MODEL)
+        ).layers
     guide: tuple[str, ...] = ()
     if settings.guide:
         guide = (before.guide if before else ()) or channel_names(song.score for song in songs)

@@ -26,15 +26,15 @@ class NetworkOptions:
     """The network.
 
     Attributes:
-        model: Which variant: conv4, conv6, conv8, or a model of a plugin. A model to go on from
-            (`--from`, `--resume`) keeps its own where none is given.
+        model: Which variant: conv4, conv6, conv8, or a model of a plugin. Left out, or null, it is
+            that of the model to go on from (`--from`, `--resume`).
         head: What the network predicts of the next sample: `mol` a mixture of logistics, `mulaw`
             256 levels, `mse` the mean alone, as LofiGen does.
         mixtures: Logistics in the mixture of a `mol` head, 1 to 64.
         guide: Whether the network follows a score.
     """
 
-    model: str = defaults.MODEL
+    model: str | None = defaults.MODEL
     head: HeadKind = "mol"
     mixtures: Annotated[int, Field(ge=1, le=64)] = 10
     guide: bool = True
@@ -112,7 +112,7 @@ def choose_settings(
     head = given.data.get("head", spec.head if spec else "mol")
     defaults = asdict(make_default_settings(head if head in get_args(HeadKind) else "mol"))
     if spec:
-        defaults |= {"mixtures": spec.mixtures, "guide": bool(spec.guide)}
+        defaults |= {"model": None, "mixtures": spec.mixtures, "guide": bool(spec.guide)}
     if config:
         defaults |= asdict(config)
     settings = make_settings(TrainSettings, defaults, given)

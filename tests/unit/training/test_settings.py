@@ -101,7 +101,9 @@ def test_the_page_lists_the_options_that_help_does_not() -> None:
     assert dict(rows) == dict(OPTIONS.hidden)
 
 
-def test_a_network_to_go_on_from_changes_only_where_that_is_asked_for(registry: Registry) -> None:
+def test_a_network_to_go_on_from_changes_only_where_that_is_asked_for(
+    registry: Registry, tmp_path: Path
+) -> None:
     before = make_stack_spec([(1, 4, 8), (4, 1, 8)], mixtures=2, guide=("a",))
 
     def spec(*overrides: str) -> Any:
@@ -112,6 +114,13 @@ def test_a_network_to_go_on_from_changes_only_where_that_is_asked_for(registry: 
     assert spec("steps=3") is before
     assert spec("mixtures=3") == make_stack_spec([(1, 4, 8), (4, 1, 8)], mixtures=3, guide=("a",))
     assert spec("guide=false").guide == ()
+    # All settings as they are printed for it keep it as it is.
+    printed = format_settings(choose(spec=before, facts={}), title="")
+    assert "\nmodel: null\n" in printed
+    (tmp_path / "all.yaml").write_text(printed)
+    given = collect_settings(file=tmp_path / "all.yaml")
+    settings = choose_settings(given, spec=before, facts={})
+    assert choose_spec(registry, [], settings, given.data, before) == before
     deeper = spec("model=conv6")
     assert (len(deeper.layers), deeper.mixtures, deeper.guide) == (6, 2, ("a",))
 
