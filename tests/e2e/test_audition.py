@@ -395,7 +395,7 @@ def test_dry_and_processed_are_equally_loud_at_the_same_place(
 ) -> None:
     sheet.open(build(run, beats))
     sheet.press("d")
-    assert sheet.said() == "No dry sound lies beside this take"
+    assert sheet.said() == "This take has no dry sound"
     assert sheet.page.locator("#dry").is_disabled()
     sheet.press("n", " ")
     sheet.wait("deck.player && deck.player.currentTime > 0.3")
@@ -623,7 +623,7 @@ def test_what_cannot_be_done_is_refused_in_one_line(run: Run, beats: Path, tmp_p
         ([tmp_path / "empty"], "no audio"),
         ([beats], "audition.html: the file is there already"),
         ([beats, "--serve", "--embed"], "--serve: --serve writes no page"),
-        ([beats, "--port", "8000"], "--port: a port is for --serve"),
+        ([beats, "--port", "8000"], "--port: --port needs --serve"),
         ([beats, "-o", beats], "a folder of that name"),
     ):
         code, out, err = run("audition", *arguments)

@@ -114,7 +114,7 @@ def test_stars_choose_among_what_was_kept(run: Run, refused: Refused, takes: Pat
     assert facts["moved"] == 0
     assert not Path("best.zip").exists()
     line = refused("curate", takes, "--keep-to", "none", "--stars", 5)
-    assert line == "takes/decisions.json: nothing was kept; keep a take, or ask for less"
+    assert line == "takes/decisions.json: no take was kept; keep a take, or lower --stars"
 
 
 def test_rejected_takes_are_moved_and_never_lost(run: Run, refused: Refused, takes: Path) -> None:
@@ -160,8 +160,8 @@ def test_a_take_that_changed_or_is_gone_is_named_and_left_alone(run: Run, takes:
     code, _, err = run("curate", takes, "--keep-to", "kept", "--reject-to", "out", "--no-zip")
     assert code == 3
     assert err.splitlines() == [
-        "lofigen-kit: takes/b.wav: it is another sound than was decided of; listen to it again",
-        "lofigen-kit: takes/c.wav: it is not there any more",
+        "lofigen-kit: takes/b.wav: the audio has changed since the decision; listen to it again",
+        "lofigen-kit: takes/c.wav: the take is missing",
     ]
     assert not Path("kept/b.wav").exists()
     assert not Path("out").exists()
@@ -199,7 +199,7 @@ def test_a_recording_without_a_recipe_is_credited_as_unknown(run: Run, takes: Pa
     assert "terms that are not known: found.wav" in Path("kept/CREDITS.txt").read_text()
     code, _, err = run("curate", takes, "--keep-to", "kept", "--stems", "--force")
     assert code == 3
-    assert "kept/found.wav: the file carries no recipe" in err
+    assert "kept/found.wav: the file has no recipe" in err
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ def test_a_link_out_of_the_folder_is_not_followed(run: Run, takes: Path, tmp_pat
     write(takes, {"link.wav": {"verdict": "keep"}, "b.wav": {"verdict": "keep"}})
     code, _, err = run("curate", takes, "--keep-to", "kept", "--no-zip")
     assert code == 3
-    assert "takes/link.wav: it is not there any more" in err
+    assert "takes/link.wav: the take is missing" in err
     assert not Path("kept/link.wav").exists()
 
 

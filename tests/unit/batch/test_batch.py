@@ -40,7 +40,7 @@ def test_a_plan_is_every_take_of_every_setting(planned: Planned) -> None:
     assert [point.preset.seed for point in plan.points] == [1, 5, 9, 1, 5, 9]
     jobs = list(plan.iterate_jobs())
     assert len({job.key for job in jobs}) == 18
-    assert plan.place(jobs[0]) == "000_level-0.01_seed-1"
+    assert plan.get_subfolder(jobs[0]) == "000_level-0.01_seed-1"
 
 
 def test_a_key_depends_on_what_is_rendered_alone(planned: Planned) -> None:
@@ -114,7 +114,7 @@ def test_groups_leave_out_what_is_done(planned: Planned) -> None:
 
 def test_no_folder_grows_without_end(planned: Planned) -> None:
     plan = planned(5000)
-    places = {plan.place(TakeJob(0, take, "")) for take in (0, 999, 1000, 1999, 4321)}
+    places = {plan.get_subfolder(TakeJob(0, take, "")) for take in (0, 999, 1000, 1999, 4321)}
     assert places == {"", "take1000-", "take4000-"}
 
 
@@ -303,7 +303,7 @@ def test_the_one_under_which_processes_die_is_found(size: int) -> None:
     assert len(records) == 30
     failed = [record for record in records.values() if record["status"] == "failed"]
     assert [(record["take"], record["error"]) for record in failed] == [
-        (13, "the process that rendered it died, twice")
+        (13, "its worker process died twice")
     ]
     assert engine.opened < 8
 
@@ -380,7 +380,7 @@ def test_addresses_that_are_safe(address: str) -> None:
 
 
 def test_tls_wants_certificates() -> None:
-    with pytest.raises(InputError, match="wants certificates; name them: --tls-ca"):
+    with pytest.raises(InputError, match="needs certificates; give --tls-ca"):
         check_address("tls://far:8786", insecure=True)
 
 
@@ -393,7 +393,7 @@ def test_addresses_in_the_clear_need_a_word(address: str) -> None:
 
 @pytest.mark.parametrize("address", ["", "ftp://x:1", "tcp://", "http://127.0.0.1:1"])
 def test_what_is_no_address(address: str) -> None:
-    with pytest.raises(LofigenError, match="is no address"):
+    with pytest.raises(LofigenError, match="is not an address"):
         check_address(address, insecure=True)
 
 

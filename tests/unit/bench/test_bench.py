@@ -161,7 +161,7 @@ def test_generation_is_tabled(small: Run) -> None:
     lines = out.splitlines()
     assert code == 0
     assert [line for line in lines if line.startswith("small  window  1       1 ")]
-    assert "What the machine could do" in lines
+    assert "Limits of the machine" in lines
 
 
 def test_a_checkpoint_is_measured_under_its_name(run: Run) -> None:
