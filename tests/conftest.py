@@ -47,7 +47,7 @@ from lofigen_kit.api import (
     AudioBuffer, Context, Effect, Field, Hit, Model, Note, Score, Source, Take, hookimpl
 )
 from lofigen_kit.nn.checkpoint import Network, expected_shapes
-from lofigen_kit.nn.spec import stack
+from lofigen_kit.nn.spec import make_stack_spec
 
 
 class Bursts(Source):
@@ -72,7 +72,7 @@ class Tiny(Model):
     head: Literal["mse", "mol", "mulaw"] = "mol"
 
     def load(self, ctx: Context) -> Network:
-        spec = stack([(1, 8, 16), (8, 1, 16)], head=self.head, mixtures=3)
+        spec = make_stack_spec([(1, 8, 16), (8, 1, 16)], head=self.head, mixtures=3)
         rng = np.random.default_rng(0)
         t = {n: rng.normal(0, 0.1, s).astype(np.float32) for n, s in expected_shapes(spec).items()}
         return Network(

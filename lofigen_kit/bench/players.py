@@ -108,7 +108,7 @@ def prepare_torch_stream(job: PlayerJob, steps: int) -> Play:
     import torch
 
     blocked = import_module("lofigen_kit.engine.torch_stream")
-    lanes = blocked.TorchStream(job.network, job.sampler, lanes=job.tracks, device=job.device)
+    lanes = blocked.TorchDecoder(job.network, job.sampler, lanes=job.tracks, device=job.device)
     tracks = job.make_tracks(steps)
 
     def play() -> None:

@@ -1,6 +1,6 @@
 """Exact fast generation: audio out of a causal Conv1d stack, one new output for each sample.
 
-    tracks = [Track(frames=8000, rng=seeding.stream(1, take, "model")) for take in range(16)]
+    tracks = [Track(frames=8000, rng=rng_for(1, take, "model")) for take in range(16)]
     audio = generate(network, sampler, tracks, threads=2)
 
 A take depends on its own track alone: never on the other tracks of a batch, the number of threads
@@ -36,7 +36,7 @@ if not TYPE_CHECKING:  # type checkers see the imports above
         __name__,
         {
             "Ring": f"{__name__}.reference",
-            "Stream": f"{__name__}.stream",
+            "CompiledDecoder": f"{__name__}.stream",
             "TorchDecoder": f"{__name__}.torch_stream",
             "generate": f"{__name__}.batch",
             "predict": f"{__name__}.stream",

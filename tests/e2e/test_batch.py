@@ -407,20 +407,23 @@ def test_a_dask_that_is_not_there_is_one_line(
 MEMORY = """
 import sys
 from pathlib import Path
-from lofigen_kit.batch.executors import Local
+from lofigen_kit.batch.executors import LocalExecutor
 from lofigen_kit.batch.ledger import Ledger
 from lofigen_kit.batch.plan import make_plan
-from lofigen_kit.batch.scheduler import run
-from lofigen_kit.batch.worker import Group, Options, Place
+from lofigen_kit.batch.scheduler import run_groups
+from lofigen_kit.batch.worker import TakeGroup, BatchOptions, WorkerSettings
 from lofigen_kit.plugins.loader import load_plugins
 import noop
 
 plan = make_plan(sys.argv[1], 10_000, load_plugins())
 data = plan.points[0].data
-place = Place(Path(sys.argv[2]), None)
+place = WorkerSettings(Path(sys.argv[2]), None)
 with Ledger(Path(sys.argv[2]), {**plan.to_json(), "options": {}}) as ledger:
-    groups = (Group(data, jobs, "", place, Options()) for jobs in plan.groups(1, ledger.done))
-    run(groups, Local(1), noop.do, ledger.append)
+    groups = (
+        TakeGroup(data, jobs, "", place, BatchOptions())
+        for jobs in plan.iterate_groups(1, ledger.done)
+    )
+    run_groups(groups, LocalExecutor(1), noop.do, ledger.append)
     assert len(ledger.failed) == 10_000
 [highest] = [line for line in open("/proc/self/status") if line.startswith("VmHWM")]
 print(int(highest.split()[1]) / 1024)

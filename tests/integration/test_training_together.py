@@ -25,18 +25,19 @@ import numpy as np
 import torch
 
 from lofigen_kit.music.conditioning import channel_names
-from lofigen_kit.nn.spec import stack
+from lofigen_kit.nn.spec import make_stack_spec
 from lofigen_kit.training import loop
 from lofigen_kit.corpus.songs import read_songs
-from lofigen_kit.training.distributed import joined
-from lofigen_kit.training.config import Recipe
+from lofigen_kit.training.distributed import join_processes
+from lofigen_kit.training.config import TrainingConfig
 
 torch.set_num_threads(1)
 songs = read_songs(Path(sys.argv[1]), "train")[:2]
-spec = stack([(1, 4, 8), (4, 1, 8)], mixtures=2, guide=channel_names(s.score for s in songs))
-recipe = Recipe(steps=4, batch=4, window=128, warm_up=1, validate_every=2, validated_songs=1,
-                validated_seconds=0.5)
-whole_run = loop.Training.run
+guide = channel_names(song.score for song in songs)
+spec = make_stack_spec([(1, 4, 8), (4, 1, 8)], mixtures=2, guide=guide)
+config = TrainingConfig(steps=4, batch=4, window=128, warm_up=1, validate_every=2,
+                        validated_songs=1, validated_seconds=0.5)
+whole_run = loop.Trainer.run
 
 def run(self, *arguments):
     facts = whole_run(self, *arguments)
@@ -45,10 +46,10 @@ def run(self, *arguments):
     np.savez(f"{sys.argv[2]}.{rank}.npz", **weights)
     return facts
 
-loop.Training.run = run
-with joined("cpu") as ranks:
-    loop.train(spec, songs, recipe, Path(f"{sys.argv[2]}.safetensors"), facts={},
-               valid=songs[:1], hardware=loop.Hardware(ranks=ranks))
+loop.Trainer.run = run
+with join_processes("cpu") as context:
+    loop.train(spec, songs, config, Path(f"{sys.argv[2]}.safetensors"), facts={},
+               valid=songs[:1], hardware=loop.Hardware(ranks=context))
 """
 
 

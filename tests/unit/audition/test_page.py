@@ -122,7 +122,7 @@ def test_sounds_are_embedded_up_to_a_bound(
     head, _, sound = embed_sounds(tmp_path, takes)["x.wav"].partition(",")
     assert head == "data:audio/wav;base64"
     assert b64decode(sound) == (tmp_path / "x.wav").read_bytes()
-    monkeypatch.setattr(module, "MOST_EMBEDDED", 1000)
+    monkeypatch.setattr(module, "MAX_EMBEDDED_BYTES", 1000)
     with pytest.raises(InputError, match="leave --embed out"):
         embed_sounds(tmp_path, takes)
 

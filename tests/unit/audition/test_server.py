@@ -13,13 +13,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from lofigen_kit.audio import files
 from lofigen_kit.audition import decisions
 from lofigen_kit.audition import server as module
 from lofigen_kit.audition.decisions import Decision
 from lofigen_kit.audition.server import Server
 from lofigen_kit.audition.takes import find_takes, read_takes
 from lofigen_kit.errors import InputError
+from lofigen_kit.runtime import files
 
 WriteTake = Callable[..., dict[str, Any]]
 

@@ -363,7 +363,7 @@ def test_generate_refills_the_lanes_of_a_device(
     on_device = partial(TorchDecoder, network, device=device)
     monkeypatch.setattr(
         torch_stream,
-        "TorchStream",
+        "TorchDecoder",
         lambda _, sampler, lanes, **__: on_device(sampler, lanes=lanes),
     )
     played = generate(network, ByLaw(), make_tracks(network, lengths), device="cuda")

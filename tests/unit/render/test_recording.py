@@ -49,7 +49,7 @@ import sys
 from pathlib import Path
 from lofigen_kit.plugins.loader import load_plugins
 from lofigen_kit.preset.schema import load_preset
-from lofigen_kit.render.recording import process
+from lofigen_kit.provenance.save import process
 
 registry = load_plugins()
 preset = load_preset(sys.argv[1], registry=registry).without_model()

@@ -493,7 +493,7 @@ MEASURED = """
 import sys, numpy as np
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from lofigen_kit.render.stream import Endless
+from lofigen_kit.render.stream import StreamRenderer
 from test_stream import small, RATE_HZ
 
 def highest():
@@ -501,7 +501,7 @@ def highest():
     return line.split()[1]
 
 frames, minutes = 0, [float(m) for m in sys.argv[2:]]
-for block in Endless(small()).blocks(0.0):
+for block in StreamRenderer(small()).render_blocks(0.0):
     frames += block.shape[1]
     if frames >= minutes[0] * 60 * RATE_HZ:
         print(highest(), flush=True)

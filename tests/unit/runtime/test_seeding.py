@@ -26,8 +26,8 @@ def test_seed_take_and_stage_each_give_another_stream() -> None:
 
 def test_streams_are_the_same_in_every_process() -> None:
     code = (
-        "from lofigen_kit.runtime.seeding import stream; "
-        "print(stream(7, 3, 'source').integers(2**63))"
+        "from lofigen_kit.runtime.seeding import rng_for; "
+        "print(rng_for(7, 3, 'source').integers(2**63))"
     )
     outputs = {
         subprocess.run(
