@@ -72,7 +72,7 @@ class DrySound:
 
 @dataclass(frozen=True)
 class ChainDescription:
-    """The part of a recipe that many takes share: each stage with its fields, and the whole text."""
+    """The part of a recipe that many takes share: each stage with its fields, and all text."""
 
     stages: tuple[tuple[str, str], ...]
     text: str

@@ -385,7 +385,8 @@ def test_what_is_not_signed(run: Run, refused: Refused, preset_file: Path, recor
     run("chain", "preset", preset_file, "-o", "c.ogg")
     line = refused("sign", "c.ogg")
     assert line == (
-        "c.ogg: only WAV, FLAC and MP3 can hold Content Credentials; render it in one of these formats"
+        "c.ogg: only WAV, FLAC and MP3 can hold Content Credentials; render it in one of these "
+        "formats"
     )
     line = refused("chain", "preset", preset_file, "-o", "d.ogg", "--sign")
     assert line == "OGG cannot hold Content Credentials; write WAV, FLAC or MP3"

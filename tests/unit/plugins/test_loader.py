@@ -105,7 +105,7 @@ def test_a_broken_plugin_breaks_nothing_else(write: Write, text: str, error: str
     ("text", "remedy"),
     [
         ("1 / 0", "report it to its author, or disable it with LOFIGEN_DISABLE_PLUGINS=bad"),
-        ("import no_such_module_at_all", "install the package that provides 'no_such_module_at_all'"),
+        ("import no_such_thing", "install the package that provides 'no_such_thing'"),
         ("from lofigen_kit.api import Theremin", "it is made for another version of lofigen-kit"),
         ("raise SystemExit(3)", "ask its author to remove the exit at import, or disable"),
         ("x = 1\ndef (", "correct line 2, or disable it"),
