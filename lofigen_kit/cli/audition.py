@@ -46,7 +46,7 @@ def audition(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write a web page to see, hear, compare and choose the takes in a folder.
+    """Write a web page to hear, compare and choose takes.
 
     The page loads nothing from the network. Decisions stay in the browser and can be downloaded as
     JSON; with --serve they are saved as DIR/decisions.json.

@@ -150,7 +150,9 @@ def run(
     ] = False,
     commercial: Annotated[
         bool,
-        typer.Option("--commercial", help="Refuse material whose licence forbids selling it."),
+        typer.Option(
+            "--commercial", help="Refuse licences that are not known to allow commercial use."
+        ),
     ] = False,
     sign: Sign = False,
     certificate: Certificate = None,
@@ -161,7 +163,7 @@ def run(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Render takes into a folder; run the same command again to resume a stopped batch.
+    """Render takes into a folder; run it again to resume.
 
     The folder also gets `manifest.jsonl`, one line for each take, and `CREDITS.txt`. The exit code
     is 3 if some takes failed. With --json, each take is one line of JSON on standard output.
@@ -213,7 +215,7 @@ def status(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Show how many takes of a batch are done, failed or missing, and why takes failed."""
+    """Show how many takes are done, failed or missing, and why."""
     from lofigen_kit.batch.ledger import read_head, read_last_records
 
     head = read_head(folder)
@@ -257,7 +259,10 @@ def retry(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Render the failed and missing takes of a batch on this machine, by the folder's own plan."""
+    """Render the failed and missing takes of a batch.
+
+    They are rendered on this machine, by the plan in the folder.
+    """
     from lofigen_kit.batch.ledger import HEAD, read_head
     from lofigen_kit.batch.plan import from_json
     from lofigen_kit.batch.worker import BatchOptions

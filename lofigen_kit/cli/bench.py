@@ -76,7 +76,10 @@ def generate(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Time each method of generation: a full window, a ring buffer, torch in blocks, the engine."""
+    """Time each method of generation.
+
+    The methods are a full window for each sample, ring buffers, blocks in torch, and the engine.
+    """
     from lofigen_kit.bench import generation, tables
     from lofigen_kit.bench.machine import describe
     from lofigen_kit.runtime.device import choose_device
@@ -125,7 +128,7 @@ def train(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Time a forward and backward pass, with torch's Conv1d and with convolution by FFT."""
+    """Time a training step with Conv1d and with FFT convolution."""
     from dataclasses import asdict
 
     from lofigen_kit.bench import tables, training

@@ -70,7 +70,7 @@ def render(
     overrides: Overrides = None,
     input_file: Annotated[
         Path | None,
-        typer.Option("--input", metavar="AUDIO", help="Use this file in place of the source."),
+        typer.Option("--input", metavar="AUDIO", help="Use this recording as the source."),
     ] = None,
     device: Device = "cpu",
     stems: Annotated[
@@ -84,7 +84,10 @@ def render(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Render a preset: one audio file for each take, with its recipe inside and as a JSON file."""
+    """Render a preset, one audio file for each take.
+
+    Each file carries its recipe, which is also written beside it as JSON.
+    """
     from lofigen_kit.provenance.save import list_output_files, list_stem_files, name_take, save
     from lofigen_kit.render import take as chain
     from lofigen_kit.render.chain import list_stage_names, transform_score
@@ -149,7 +152,10 @@ def replay(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Render a file's recipe again; exit with 1 if the result is not bit-identical."""
+    """Render a file's recipe again and compare the result.
+
+    Exit with 1 if it is not bit-identical.
+    """
     from dataclasses import asdict
 
     from lofigen_kit.provenance.replay import replay as replay_file
@@ -243,7 +249,7 @@ def validate(
 
 @app.command()
 def schema(ctx: typer.Context) -> None:
-    """Print the JSON Schema of presets, for editors that complete and check YAML."""
+    """Print the JSON Schema of presets, for editors."""
     from lofigen_kit.preset.schema import make_json_schema
 
     show(make_json_schema(load_registry(ctx)), (), as_json=True)

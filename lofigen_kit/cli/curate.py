@@ -61,7 +61,7 @@ def curate(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Copy the takes that were kept, with a playlist, credits and a ZIP.
+    """Copy the kept takes, with a playlist, credits and a ZIP.
 
     Nothing is deleted: rejected takes stay where they are, unless --reject-to moves them. A take
     that is missing, or has changed since the decision, is reported and left alone; the exit code is

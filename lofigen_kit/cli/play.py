@@ -58,11 +58,11 @@ def play(
     device: Device = "cpu",
     quiet: Quiet = False,
 ) -> None:
-    """Play a preset endlessly on the sound card while it is generated; q quits.
+    """Play a preset endlessly on the sound card.
 
-    These keys change it: t and T turn the network's temperature down and up, d and D the drive of
-    the first tape saturation, f and F the cutoff of the first low-pass filter. Space pauses; n
-    jumps to the next section at the next bar.
+    The sound is generated while it plays. Keys change it: t and T turn the network's temperature
+    down and up, d and D the drive of the first tape saturation, f and F the cutoff of the first
+    low-pass filter. Space pauses, n starts the next section at the next bar, q quits.
     """
     from lofigen_kit.cli.keyboard import open_keyboard
     from lofigen_kit.playback import player
@@ -172,9 +172,10 @@ def stream(
     ] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write a preset's sound endlessly to standard output, for ffmpeg or Icecast.
+    """Write a preset's sound endlessly to standard output.
 
-    Standard output carries only sound; messages go to standard error.
+    Pipe it into ffmpeg, for example. Standard output carries only sound; messages go to standard
+    error.
     """
     from lofigen_kit.playback import pcm
     from lofigen_kit.provenance import recipe

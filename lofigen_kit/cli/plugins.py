@@ -67,7 +67,7 @@ def list_(ctx: typer.Context, as_json: Json = False, quiet: Quiet = False) -> No
 @app.command("show")
 def show_(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(help="A plugin's or a component's name.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A plugin's or component's name.")],
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -86,7 +86,10 @@ def show_(
 
 @app.command()
 def doctor(ctx: typer.Context, as_json: Json = False, quiet: Quiet = False) -> None:
-    """Show why plugins cannot be loaded and what to do; exit with 1 if one fails."""
+    """Show why plugins cannot be loaded, and what to do.
+
+    Exit with 1 if one cannot be loaded.
+    """
     plugins = load_registry(ctx).plugins
     failed = [p for p in plugins if p.status == "failed"]
     lines = [f"{len(plugins)} plugins, {len(failed)} failed"]
@@ -101,7 +104,7 @@ def doctor(ctx: typer.Context, as_json: Json = False, quiet: Quiet = False) -> N
 @app.command()
 def check(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(help="A plugin's or a component's name.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A plugin's or component's name.")],
     overrides: Annotated[
         list[str] | None,
         typer.Option(
@@ -111,7 +114,10 @@ def check(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Check that a plugin keeps the contract of its components; exit with 1 if it does not."""
+    """Check that a plugin keeps the contract of components.
+
+    Exit with 1 if it does not.
+    """
     registry = load_registry(ctx)
     plugin = _find(registry, name)
     classes = _components(registry, plugin)
@@ -134,19 +140,24 @@ def check(
 def new(
     *,
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(help="The component's name, such as tape-stop.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="The component's name, such as tape-stop.")
+    ],
     kind: Annotated[ComponentKind, typer.Option("--kind", help="The kind of component.")],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="The package's folder; by default lofigen-NAME."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="DIR",
+            help="The package's folder; by default lofigen-NAME.",
+        ),
     ] = None,
-    licence: Annotated[
-        str, typer.Option(help="The SPDX identifier of the package's licence.")
-    ] = "0BSD",
+    licence: Annotated[str, typer.Option(metavar="SPDX", help="The package's licence.")] = "0BSD",
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Create the package of a new plugin, with a working component and its tests."""
+    """Create the package of a new plugin, with tests."""
     from lofigen_kit.scaffold import package
 
     files = package.make_package(name, kind, licence=licence)

@@ -77,10 +77,11 @@ def process(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Process existing audio files with a preset's effects and mastering, without its network.
+    """Process audio files with a preset's effects and mastering.
 
-    A folder is searched with its subfolders, and its structure is kept. If some of several files
-    cannot be processed, the others still are, and the exit code is 3.
+    The preset's network is not used. A folder is searched with its subfolders, and its structure is
+    kept. If some of several files cannot be processed, the others still are, and the exit code is
+    3.
     """
     from lofigen_kit.batch import process_files
 
@@ -156,7 +157,7 @@ def inspect(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Show an audio file's format, levels and metadata, and its recipe if it has one."""
+    """Show an audio file's format, levels, metadata and recipe."""
     from lofigen_kit.audio.files import read_audio, read_metadata
     from lofigen_kit.provenance import recipe
 

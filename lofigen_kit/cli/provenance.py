@@ -74,7 +74,7 @@ def verify(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Check the recipe, the samples and the signature of audio files.
+    """Check the recipe, samples and signature of audio files.
 
     Exit with 1 if a check fails, else with 2 if a file cannot be read or checked. A file without
     recipe and signature passes, unless --require demands them.
@@ -187,15 +187,15 @@ def sign(
     ] = None,
     name: Annotated[
         str | None,
-        typer.Option(help="The public name in the new certificate; for --new-certificate."),
+        typer.Option(help="The owner's name, which others will see; for --new-certificate."),
     ] = None,
     force: Force = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Sign files that carry their recipe with Content Credentials (C2PA).
+    """Sign audio files with Content Credentials (C2PA).
 
-    A file whose samples do not match its recipe is not signed. --force replaces a signature.
+    Each file must carry its recipe, and its samples must match it. --force replaces a signature.
     """
     if new_certificate:
         _make_certificate(new_certificate, name, files, force=force, as_json=as_json, quiet=quiet)

@@ -300,7 +300,7 @@ def test_what_is_no_decisions_is_not_imported(
     (tmp_path / "d.json").write_text(text)
     sheet.page.set_input_files("#file", tmp_path / "d.json")
     sheet.wait("!document.getElementById('notice').hidden")
-    assert "no decisions" in sheet.page.inner_text("#notice")
+    assert "decisions in this file cannot be used" in sheet.page.inner_text("#notice")
     assert list(sheet.download()) == ["take0.wav"]
 
 

@@ -196,7 +196,7 @@ def test_a_recording_without_a_recipe_is_credited_as_unknown(run: Run, takes: Pa
     (takes / "found.wav").write_bytes(stem.read_bytes())
     write(takes, {"found.wav": {"verdict": "keep", "stars": 0, "audio_sha256": None}})
     assert run("curate", takes, "--keep-to", "kept")[0] == 0
-    assert "terms that are not known: found.wav" in Path("kept/CREDITS.txt").read_text()
+    assert "no recipe, so the licence is unknown: found.wav" in Path("kept/CREDITS.txt").read_text()
     code, _, err = run("curate", takes, "--keep-to", "kept", "--stems", "--force")
     assert code == 3
     assert "kept/found.wav: the file has no recipe" in err
@@ -216,7 +216,7 @@ def test_decisions_name_nothing_outside_the_folder(
 ) -> None:
     write(takes, {place: {"verdict": "keep"}})
     line = refused("curate", takes, "--keep-to", "kept")
-    assert line.startswith("takes/decisions.json: these are no decisions")
+    assert line.startswith("takes/decisions.json: these are not valid decisions")
     assert message in line
 
 
@@ -234,7 +234,7 @@ def test_one_folder_for_two_things_is_refused(refused: Refused, takes: Path) -> 
     decide(takes, a=("keep", 1))
     for more in (["--keep-to", takes], ["--keep-to", "x", "--reject-to", "x"],
                  ["--keep-to", "x", "--reject-to", takes]):  # fmt: skip
-        assert "one and the same" in refused("curate", takes, *more)
+        assert "two of the folders are the same" in refused("curate", takes, *more)
     assert "nowhere: there is no such folder" in refused(
         "curate", "nowhere", "--keep-to", "x", "--decisions", takes / "decisions.json"
     )

@@ -225,8 +225,8 @@ PLUGINS = {
         "returns count(0), which is not a list",
     ),
     "misspells a hook": ("@hookimpl\ndef lofigen_efects(): return []", "lofigen_efects"),
-    "needs a newer toolkit": ("LOFIGEN_API = 99", "version 99 of the plugins' API"),
-    "has a version that is none": ("LOFIGEN_API = 'one'", "version one of the plugins' API"),
+    "needs a newer toolkit": ("LOFIGEN_API = 99", "version 99 of the plugin API"),
+    "has a version that is none": ("LOFIGEN_API = 'one'", "version one of the plugin API"),
     "takes a name": (
         "from lofigen_kit.api import Effect\nfrom typing import Literal\n"
         "class Mine(Effect):\n"

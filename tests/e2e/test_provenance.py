@@ -377,7 +377,7 @@ def test_a_file_that_is_there_is_signed_and_signed_anew(
 
 @pytest.mark.usefixtures("signing")
 def test_what_is_not_signed(run: Run, refused: Refused, preset_file: Path, recording: Path) -> None:
-    assert "it carries no recipe" in refused("sign", recording)
+    assert "the file has no recipe" in refused("sign", recording)
     run("chain", "preset", preset_file, "-o", "a.wav")
     place = Path("a.wav").read_bytes().index(b"data") + 1000
     line = refused("sign", flipped("a.wav", place, "b.wav"))
@@ -422,7 +422,7 @@ def test_signing_that_breaks_leaves_everything_as_it_was(
 def test_a_new_certificate_and_its_key(run: Run, refused: Refused, preset_file: Path) -> None:
     code, out, _ = run("sign", "--new-certificate", "me", "--name", "Jo")
     assert code == 0
-    assert "valid, and untrusted by others" in out
+    assert "signatures are valid, but others do not trust them" in out
     key = Path("me/key.pem")
     secret = key.read_text().splitlines()[1]
     assert secret not in out
@@ -560,7 +560,7 @@ def test_a_stranger_may_sign_anything(actions: object) -> None:
     report = {"manifests": {"a": {"assertions": said}}, "active_manifest": "a"}
     found = credentials._interpret_report({**report, "validation_state": "Valid"})
     assert found.state == "untrusted"
-    assert found.signer == "nobody by name"
+    assert found.signer == "no name"
     assert len(found.says) <= credentials.MAX_ACTIONS
 
 

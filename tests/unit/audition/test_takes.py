@@ -261,9 +261,9 @@ def test_other_processes_see_the_same(
     (tmp_path / "take6.wav").write_text("no audio")
     places, told = find_takes(tmp_path), []
     here = read_takes(tmp_path, places)
-    monkeypatch.setattr(module, "FEW", 2)
+    monkeypatch.setattr(module, "FEW_TAKES", 2)
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
     assert read_takes(tmp_path, places, progress=lambda *done: told.append(done)) == here
-    assert told == [("looking", n, 7) for n in range(1, 8)]
+    assert told == [("reading takes", n, 7) for n in range(1, 8)]
     assert len({take.wave for take in here}) == 7
     assert len(b64decode(here[0].wave)) == 4 * COLUMNS

@@ -91,8 +91,8 @@ def test_too_many_settings_are_refused_before_they_are_made(planned: Planned) ->
         (b"", "the table is empty"),
         (b"seed\n", "the table is empty"),
         (b"seed,effects.0.level\n1\n", "row 2 has 1 values for 2 fields"),
-        (b"seed\n\xff\xfe\n", "no text in UTF-8"),
-        (b'seed\n"1\n', "this is no table"),
+        (b"seed\n\xff\xfe\n", "this is not text in UTF-8"),
+        (b'seed\n"1\n', "this is not a CSV table"),
         (b"seed\n" + b"1\n" * 600_000, "larger than 1 MiB"),
     ],
 )
@@ -386,7 +386,7 @@ def test_tls_wants_certificates() -> None:
 
 @pytest.mark.parametrize("address", ["tcp://10.0.0.5:8786", "far.example:8786", "tcp://0.0.0.0:1"])
 def test_addresses_in_the_clear_need_a_word(address: str) -> None:
-    with pytest.raises(InputError, match="in the clear"):
+    with pytest.raises(InputError, match="would not be encrypted"):
         check_address(address, insecure=False)
     check_address(address, insecure=True)
 

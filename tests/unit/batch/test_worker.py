@@ -87,7 +87,7 @@ def test_what_always_collapses_fails_and_nobody_else(
     records = render_group(replace(group, options=BatchOptions(reject_collapsed=True)))
     by_take = {record["take"]: record for record in records}
     assert by_take[0]["status"] == "failed"
-    assert "collapsed in all of 4 attempts: hum from 0 to 1 s" in by_take[0]["error"]
+    assert "collapsed in all 4 attempts: hum from 0 to 1 s" in by_take[0]["error"]
     assert [by_take[take]["status"] for take in (1, 2, 3)] == ["done"] * 3
     assert len(seen) > 4
 

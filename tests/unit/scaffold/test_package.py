@@ -43,7 +43,7 @@ def test_a_licence_is_named_and_its_text_is_there(licence: str, text: str) -> No
         ("Tape Stop", "'Tape Stop' is not kebab-case; write it like tape-stop"),
         ("../tape", "is not kebab-case"),
         ("8-bit", "cannot be used as a class name; begin with a letter"),
-        ("a" * 31, "and take 30 at most"),
+        ("a" * 31, "and use at most 30 characters"),
         ("none", "the class of 'none' would be None"),
         ("block-effect", "would be BlockEffect, which is already in use"),
     ],
@@ -59,7 +59,7 @@ def test_what_is_no_licence_is_refused() -> None:
 
 
 def test_a_name_that_is_taken_is_refused(registry: Registry) -> None:
-    with pytest.raises(PluginError, match="lofigen-kit has effect 'lowpass' already"):
+    with pytest.raises(PluginError, match="lofigen-kit already provides effect 'lowpass'"):
         package.check_name("lowpass", "effect", registry)
     with pytest.raises(PluginError, match="lofigen-kit already provides a plugin 'lowpass'"):
         package.check_name("lofigen-lowpass", "source", registry)
