@@ -106,14 +106,14 @@ def main(corpus: Path) -> None:
     """Print how alike songs are that were never heard, and copies."""
     train = read_songs(corpus, "train")
     held_out = read_songs(corpus, "test") + read_songs(corpus, "valid")
-    print("| never heard | ear | songs | windows | median | 99 % below | all below | flagged "
-          "| taken for copies |\n|---|---|---|---|---|---|---|---|---|")  # fmt: skip
+    print("| not in the training songs | measure | songs | windows | median | 99 % below "
+          "| all below | flagged | called copies |\n|---|---|---|---|---|---|---|---|---|")  # fmt: skip
     strangers = [(song, train) for song in held_out]
     for ear in ("waveform", "chroma"):
         _print_unheard("other progressions", ear, strangers)
         _print_unheard("the same progression", ear, list(_siblings(corpus, train)))
     chosen = train[:: max(1, len(train) // SONGS)][:SONGS]
-    print("\n| copy | waveform, least | median | missed | chroma, least | median | not flagged "
+    print("\n| copy | waveform, minimum | median | missed | chroma, minimum | median | not flagged "
           "| missed |\n|---|---|---|---|---|---|---|---|")  # fmt: skip
     for name, change in COPIES.items():
         start = round(START_S * RATE_HZ)

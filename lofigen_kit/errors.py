@@ -1,42 +1,42 @@
-"""Everything that can go wrong, as one tree.
+"""The toolkit's exceptions, as one tree.
 
     LofigenError              exit code 1: the run failed
-    ├── RenderError           a stage broke while it ran (non-finite samples, a full disk)
-    ├── StoppedError          exit code 130: stopped by hand, what was done is kept
-    └── InputError            exit code 2: what was given cannot be used
-        ├── PresetError       a chain file: syntax, an unknown name, a value out of range
+    ├── RenderError           a stage failed while it ran (non-finite samples, a full disk)
+    ├── StoppedError          exit code 130: stopped by the user; finished work is kept
+    └── InputError            exit code 2: an input cannot be used
+        ├── PresetError       a preset file: syntax, an unknown name, a value out of range
         ├── AudioError        an audio file: unreadable, empty, of an impossible shape
         ├── CheckpointError   a model file: wrong shape, wrong hash, not safetensors
-        └── PluginError       a plugin: broken, doubled, misspelt
+        └── PluginError       a plugin: broken, duplicate, misspelt
 
-The command line catches the root alone and prints it as one line.
+The command line catches only the root class and prints the error as one line.
 """
 
 from __future__ import annotations
 
-MOST_SHOWN = 500
-"""Characters of a message: strangers' files hold names of any length."""
+MAX_MESSAGE_CHARS = 500
+"""The longest message that is shown: untrusted files hold names of any length."""
 
 
 def to_one_line(text: str) -> str:
-    """Return a stranger's text as one line that neither drives the terminal nor turns around."""
+    """Return untrusted text as one line without control or text-direction characters."""
     shown = (c if c.isprintable() or c.isspace() else ascii(c)[1:-1] for c in text)
     return " ".join("".join(shown).split())
 
 
 def shorten(text: str) -> str:
-    """Return a text without its middle where it is long: it begins with what it is about."""
-    half = MOST_SHOWN // 2
-    return text if len(text) <= MOST_SHOWN else f"{text[:half]} ... {text[-half:]}"
+    """Return a text; the middle of a long one is left out."""
+    half = MAX_MESSAGE_CHARS // 2
+    return text if len(text) <= MAX_MESSAGE_CHARS else f"{text[:half]} ... {text[-half:]}"
 
 
 class LofigenError(Exception):
-    """The root: what happened, where, and what to do about it.
+    """The base class: what is wrong, where, and what to do.
 
     Args:
-        message: What is wrong, in a musician's words.
-        where: The place: a file, `file:line:column`, a field.
-        remedy: What to do, as an imperative.
+        message: What is wrong, in words that a musician knows.
+        where: The place: a file, `file:line:column` or a field.
+        remedy: What to do, in the imperative.
     """
 
     exit_code = 1
@@ -54,17 +54,18 @@ class LofigenError(Exception):
 
 
 class RenderError(LofigenError):
-    """A stage broke while it ran."""
+    """A stage failed while it ran."""
 
 
 class StoppedError(LofigenError):
-    """Stopped by a signal, what was done so far being kept.
+    """The run was stopped by a signal; finished work is kept.
 
     Args:
-        message: How far it came, and what is kept.
-        signal: The signal's number, 2 being Ctrl-C; the exit code is a shell's, 128 and that.
-        where: The place of what is kept.
-        remedy: How to go on.
+        message: How far the run came, and what is kept.
+        signal: The signal's number; Ctrl-C is 2. The exit code is 128 plus this number, as in a
+            shell.
+        where: Where the finished work is.
+        remedy: How to continue.
     """
 
     def __init__(
@@ -76,22 +77,22 @@ class StoppedError(LofigenError):
 
 
 class InputError(LofigenError):
-    """What was given cannot be used."""
+    """An input cannot be used."""
 
     exit_code = 2
 
 
 class PresetError(InputError):
-    """A chain file or an override of one of its fields."""
+    """A preset file, or an override of one of its fields, cannot be used."""
 
 
 class AudioError(InputError):
-    """An audio file, or audio of an impossible shape."""
+    """An audio file cannot be used, or audio has an impossible shape."""
 
 
 class CheckpointError(InputError):
-    """A model file."""
+    """A model file cannot be used."""
 
 
 class PluginError(InputError):
-    """A plugin, or a component that no plugin provides."""
+    """A plugin cannot be used, or no plugin provides a component."""

@@ -1,13 +1,13 @@
-"""The contract that every component keeps, as checks that a plugin's author runs.
+"""Checks of the contract that every component keeps, for the authors of plugins.
 
     from lofigen_kit.testing import ContractSuite
 
     class TestContract(ContractSuite):
         component = MyEffect
 
-This is one test for each check, by pytest; `check_component(MyEffect)` runs them all, and so does
-`lofigen-kit plugins check my-effect`. A broken contract is an AssertionError that says what was
-expected.
+With pytest, this is one test for each check. `check_component(MyEffect)` runs them all, and so does
+`lofigen-kit plugins check my-effect`. A check that fails raises an AssertionError that says what
+was expected.
 """
 
 from __future__ import annotations
@@ -48,33 +48,34 @@ HEAVY = (
     "torch", "librosa", "pedalboard", "scipy", "soundfile", "soxr", "pyloudnorm", "numba",
     "matplotlib",
 )  # fmt: skip
-"""What no plugin imports before a method of its own needs it."""
+"""Modules that a plugin imports only inside the methods that need them."""
 
 RATES_HZ = (8000, 44_100, 96_000)
-PIECE = 1000
+BLOCK_FRAMES = 1000
 GRACE_S = 0.1
 MAX_PRE_RESPONSE_S = 0.3
-"""How far an effect may reach into what is to come, as an uneven tape or a steep filter does."""
+"""The longest response before a sound begins: a tape's speed changes and steep filters have one."""
 MIXTURES = 4
 DRAWS = 10_000
 MAX_CDF_ERROR = (np.log(2.0 / 1e-6) / (2.0 * DRAWS)) ** 0.5
-"""Further than this, a sample's distribution lies from its own once in a million times, whatever it
-is (Dvoretzky, Kiefer and Wolfowitz, with Massart's constant)."""
+"""The largest distance between the empirical and the true distribution function. `DRAWS` draws of
+any distribution exceed it once in a million times (the inequality of Dvoretzky, Kiefer and
+Wolfowitz with Massart's constant)."""
 MIN_KEY_MARGIN = 0.1
-"""How much more alike another key has to be to be the one that is heard: noise is in none."""
+"""The check fails where another key's chroma similarity is larger by this: noise has no key."""
 ONSETS_AGREE = 0.6
 GENERATED = 64
-GENERATED_APART = 1e-3
+MAX_GENERATION_ERROR = 1e-3
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that the contract asks for.
+    """One requirement of the contract.
 
     Attributes:
-        name: What it asks, in a few words.
-        kind: The components of which it is asked.
-        run: Raises an AssertionError where a component does not keep it.
+        name: The requirement, in a few words.
+        kind: The kind of components to which it applies.
+        run: Checks a component, and raises an AssertionError where it fails.
     """
 
     name: str
@@ -83,7 +84,7 @@ class Check:
 
 
 def list_checks(cls: type[Component]) -> list[Check]:
-    """Return what the contract asks of a component."""
+    """Return the checks that apply to a component."""
     return [check for check in CHECKS if issubclass(cls, check.kind)]
 
 
@@ -95,7 +96,7 @@ def check_component(cls: type[Component], **parameters: Any) -> None:
         parameters: Values for the parameters that have no default.
 
     Raises:
-        AssertionError: where the contract is broken.
+        AssertionError: at the first check that fails.
     """
     component = cls(**parameters)
     for check in list_checks(cls):
@@ -103,7 +104,7 @@ def check_component(cls: type[Component], **parameters: Any) -> None:
 
 
 class ContractSuite:
-    """The contract as a class of tests to inherit, one for each check.
+    """The contract as a test class to inherit, with one test for each check.
 
     Attributes:
         component: The class that the plugin's hook returns.
@@ -114,7 +115,7 @@ class ContractSuite:
     parameters: ClassVar[Mapping[str, Any]] = {}
 
     def pytest_generate_tests(self, metafunc: Any) -> None:
-        """Let pytest make a test of each check."""
+        """Make one test of each check (a hook of pytest)."""
         if "contract_check" in metafunc.fixturenames:
             checks = list_checks(self.component)
             metafunc.parametrize("contract_check", checks, ids=lambda check: check.name)
@@ -140,16 +141,16 @@ def _check_declaration(component: Component) -> None:
 
 
 def _check_parameters(component: Component) -> None:
-    """Check that every number is bounded, and that a user is told what each parameter means."""
-    for field, facts in type(component).model_json_schema()["properties"].items():
+    """Check that every number has bounds, and that every parameter has a description."""
+    for field, schema in type(component).model_json_schema()["properties"].items():
         what = f"{component.name()}.{field}"
-        _require(_is_bounded(facts), f"{what} has a minimum and a maximum")
-        described = field == "use" or facts.get("description")
-        _require(described, f"{what} is described: in its Field, or under Attributes: above")
+        _require(_is_bounded(schema), f"{what} has a minimum and a maximum")
+        described = field == "use" or schema.get("description")
+        _require(described, f"{what} has a description, in its Field or under Attributes:")
 
 
 def _check_files(component: Component) -> None:
-    """Check that every setting is the same when a preset or a recipe has been read again."""
+    """Check that presets and recipes keep every value of the parameters when read again."""
     import yaml
 
     from lofigen_kit.preset import yaml_loader
@@ -164,13 +165,13 @@ def _check_files(component: Component) -> None:
 
 
 def _check_worker(component: Component) -> None:
-    """Check that a component comes out of a worker process as it went in."""
+    """Check that a component is the same in a worker process."""
     dumped = _send_to_worker(component)[1]
-    _require(dumped == component.model_dump_json(), f"{component!r} reaches a worker as it is")
+    _require(dumped == component.model_dump_json(), f"{component!r} is the same in a worker")
 
 
 def _check_imports(component: Component) -> None:
-    """Check that the plugin can be listed without what only its methods need."""
+    """Check that importing the plugin does not import the heavy modules that its methods need."""
     heavy = _send_to_worker(component)[0]
     _require(
         not heavy,
@@ -180,27 +181,31 @@ def _check_imports(component: Component) -> None:
 
 
 def _send_to_worker(component: Component) -> tuple[list[str], str]:
-    """Return what a fresh process had to import for a component, and what it got, as JSON."""
+    """Return the heavy modules that a new process imports for a component, and the component.
+
+    Returns:
+        tuple: names of modules; the component that the process received, as JSON.
+    """
     cls = type(component)
     try:
         data = pickle.dumps(component)
     except Exception as error:
         raise AssertionError(f"{component!r} can be pickled ({error})") from error
-    return _worker(cls.__module__, inspect.getfile(cls), data)
+    return _run_worker(cls.__module__, inspect.getfile(cls), data)
 
 
 @lru_cache(maxsize=1)
-def _worker(module: str, path: str, data: bytes) -> tuple[list[str], str]:
-    ran = subprocess.run(  # noqa: S603 - this Python, and code that is loaded here already
+def _run_worker(module: str, path: str, data: bytes) -> tuple[list[str], str]:
+    completed = subprocess.run(  # noqa: S603 - this Python, and code that is loaded here already
         [sys.executable, "-c", _WORKER],
         input=pickle.dumps((module, path, HEAVY, data)),
         capture_output=True,
         check=False,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )
-    last = ran.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-    _require(ran.returncode == 0, f"{module} can be imported in a worker ({last})")
-    heavy, dumped = json.loads(ran.stdout)
+    last = completed.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+    _require(completed.returncode == 0, f"{module} can be imported in a worker ({last})")
+    heavy, dumped = json.loads(completed.stdout)
     return heavy, dumped
 
 
@@ -228,9 +233,9 @@ def _refuses(cls: type[Component], data: dict[str, Any]) -> bool:
     return False
 
 
-def _is_bounded(facts: dict[str, Any]) -> bool:
-    """Return whether a number's schema has both bounds; what is no number needs none."""
-    for part in (facts, *facts.get("anyOf", ())):
+def _is_bounded(schema: dict[str, Any]) -> bool:
+    """Return whether a number's schema has both bounds; other schemas need none."""
+    for part in (schema, *schema.get("anyOf", ())):
         if part.get("type") in ("number", "integer") and not {"enum", "const"} & set(part):
             low = {"minimum", "exclusiveMinimum"} & set(part)
             high = {"maximum", "exclusiveMaximum"} & set(part)
@@ -239,42 +244,42 @@ def _is_bounded(facts: dict[str, Any]) -> bool:
 
 
 def _variants(component: C) -> Iterator[C]:
-    """Yield the component, and it with each number at either inclusive end, one at a time."""
+    """Yield the component, then copies with one parameter at an inclusive bound or enum value."""
     yield component
-    schema = type(component).model_json_schema()["properties"]
-    for field, facts in schema.items():
-        for part in (facts, *facts.get("anyOf", ())):
+    properties = type(component).model_json_schema()["properties"]
+    for field, schema in properties.items():
+        for part in (schema, *schema.get("anyOf", ())):
             for value in (part.get("minimum"), part.get("maximum"), *part.get("enum", ())):
                 if value is not None:
                     yield type(component)(**{**component.model_dump(), field: value})
 
 
 def _check_sound(component: Effect) -> None:
-    """Check that an effect keeps the shape, repeats itself, and takes any sound."""
+    """Check that an effect keeps the shape, is deterministic, and accepts any sound."""
     for effect, audio, what in _iterate_effect_cases(component):
         before = audio.samples.copy()
         wet, again = (effect.apply(audio, _context()) for _ in range(2))
         shape = (audio.channels, round(audio.frames / effect.speed))
         _require(isinstance(wet, AudioBuffer), f"{what} returns an AudioBuffer")
-        _require(wet.samples.shape == shape, f"{what} keeps the shape, but for its speed")
+        _require(wet.samples.shape == shape, f"{what} keeps the shape, apart from its speed")
         _require(wet.sample_rate_hz == audio.sample_rate_hz, f"{what} keeps the sample rate")
-        _require(np.isfinite(wet.samples).all(), f"{what} gives numbers")
-        _require(np.array_equal(audio.samples, before), f"{what} leaves its input alone")
+        _require(np.isfinite(wet.samples).all(), f"{what} returns finite numbers")
+        _require(np.array_equal(audio.samples, before), f"{what} does not change its input")
         _require(np.array_equal(wet.samples, again.samples), f"{what} repeats bit for bit")
 
 
-def _check_pieces(component: Effect) -> None:
-    """Check that a sound comes out of the rack the same in pieces as whole."""
+def _check_blocks(component: Effect) -> None:
+    """Check that the rack gives the same samples in blocks as for the whole sound."""
     for effect, audio, what in _iterate_effect_cases(component):
         whole = rack.apply_effect(effect, audio, _context(), loop=False)
-        pieces = split_blocks(audio.samples, PIECE)
-        bits = rack.apply_blocks(effect, audio.format, _context(), pieces)
-        together = np.concatenate([audio.samples[:, :0], *bits], axis=1)
-        _require(np.array_equal(together, whole.samples), f"{what} is the same in pieces")
+        blocks = split_blocks(audio.samples, BLOCK_FRAMES)
+        wet = rack.apply_blocks(effect, audio.format, _context(), blocks)
+        joined = np.concatenate([audio.samples[:, :0], *wet], axis=1)
+        _require(np.array_equal(joined, whole.samples), f"{what} is the same in blocks")
 
 
 def _check_mix(component: Effect) -> None:
-    """Check that a sound passes untouched at mix 0, and that a mix lies between dry and wet."""
+    """Check that mix 0 does not change a sound, and that mix 0.5 is halfway from dry to wet."""
     for effect, audio, what in _iterate_effect_cases(component):
         dry = rack.apply_effect(_set_mix(effect, 0.0), audio, _context(), loop=False)
         _require(np.array_equal(dry.samples, audio.samples), f"{what} is the dry sound at mix 0")
@@ -285,23 +290,24 @@ def _check_mix(component: Effect) -> None:
             for mix in (1.0, 0.5)
         )
         between = np.allclose(half, 0.5 * (wet + audio.samples), atol=1e-5)
-        _require(between, f"{component!r} at mix 0.5 lies halfway between dry and wet")
+        _require(between, f"{component!r} at mix 0.5 is halfway between dry and wet")
 
 
 def _check_latency(component: Effect) -> None:
-    """Check that nothing sounds much before it is played, its latency having been taken off."""
+    """Check that nothing sounds before the input begins, once the latency is removed."""
     rate_hz = RATES_HZ[0]
     ahead_s = component.memory_s + MAX_PRE_RESPONSE_S
     noise = np.random.default_rng(0).uniform(-1.0, 1.0, (1, rate_hz // 2))
-    heard = np.pad(noise, ((0, 0), (round((ahead_s + GRACE_S) * rate_hz), 0)))
+    padded = np.pad(noise, ((0, 0), (round((ahead_s + GRACE_S) * rate_hz), 0)))
     if isinstance(component, BlockEffect):
-        late = component.latency_frames(AudioBuffer(heard, rate_hz).format)
-        whole = isinstance(late, int) and late >= 0
-        _require(whole, f"{component!r} is late by whole frames, or by none")
-    early = _subtract_own_noise(component, heard, rate_hz)
+        latency = component.latency_frames(AudioBuffer(padded, rate_hz).format)
+        whole = isinstance(latency, int) and latency >= 0
+        _require(whole, f"{component!r} has a latency of whole frames, 0 or more")
+    early = _subtract_own_noise(component, padded, rate_hz)
     early = np.abs(early[:, : round(GRACE_S * rate_hz / component.speed)])
     _require(
-        early.max() < _SILENT, f"{component!r} is not heard before it is played: is it less late?"
+        early.max() < _SILENT,
+        f"{component!r} is silent before its input begins: is its latency_frames too large?",
     )
 
 
@@ -321,33 +327,33 @@ def _check_live_parameters(component: BlockEffect) -> None:
 
 
 def _check_tail(component: Effect) -> None:
-    """Check that nothing of a sound is left when the tail and the memory that it declares end."""
+    """Check that the output is silent after the tail and the memory that an effect declares."""
     rate_hz = RATES_HZ[0]
     noise = np.random.default_rng(0).uniform(-1.0, 1.0, (1, rate_hz // 2))
     for effect in _variants(component):
         longest_s = effect.tail_s + effect.memory_s + GRACE_S
-        heard = np.pad(noise, ((0, 0), (0, round((longest_s + GRACE_S) * effect.speed * rate_hz))))
-        left = _subtract_own_noise(effect, heard, rate_hz)[:, -round(GRACE_S * rate_hz) :]
-        _require(np.abs(left).max() < _SILENT, f"{effect!r} ends with the tail that it declares")
+        padded = np.pad(noise, ((0, 0), (0, round((longest_s + GRACE_S) * effect.speed * rate_hz))))
+        left = _subtract_own_noise(effect, padded, rate_hz)[:, -round(GRACE_S * rate_hz) :]
+        _require(np.abs(left).max() < _SILENT, f"{effect!r} is silent after the tail it declares")
 
 
 _SILENT = 10.0 ** (rack.SILENT_DBFS / 20.0)
 
 
 def _subtract_own_noise(effect: Effect, samples: np.ndarray, rate_hz: int) -> np.ndarray:
-    """Return what an effect makes of a sound, without the noise of its own that it adds.
+    """Return an effect's output without the noise that the effect itself adds.
 
-    That is the same for silence, and falls out of the difference.
+    The noise is the same where the input is silence, so the difference removes it.
     """
-    wet, alone = (
-        effect.apply(AudioBuffer(heard, rate_hz), _context()).samples.astype(np.float64)
-        for heard in (samples, np.zeros_like(samples))
+    wet, noise = (
+        effect.apply(AudioBuffer(dry, rate_hz), _context()).samples.astype(np.float64)
+        for dry in (samples, np.zeros_like(samples))
     )
-    return np.asarray(wet - alone)
+    return np.asarray(wet - noise)
 
 
 def _iterate_effect_cases(component: Effect) -> Iterator[tuple[Effect, AudioBuffer, str]]:
-    """Yield each setting, each sound that it should take, and the two in words."""
+    """Yield each setting of an effect, each sound that it should accept, and a description."""
     for effect in _variants(component):
         for rate_hz in RATES_HZ:
             for sound, audio in _sounds(rate_hz):
@@ -367,7 +373,7 @@ def _sounds(rate_hz: int) -> Iterator[tuple[str, AudioBuffer]]:
 
 
 def _check_draws(component: Sampler) -> None:
-    """Check that a sampler draws one sample a track, in range, and repeats itself."""
+    """Check that a sampler draws one sample for each track, in range and deterministically."""
     _require(component.heads, f"{component.use} names the heads that it draws from")
     rng = np.random.default_rng(0)
     for sampler in _variants(component):
@@ -377,13 +383,13 @@ def _check_draws(component: Sampler) -> None:
             uniforms[0], uniforms[1] = 0.0, np.nextafter(1.0, 0.0)
             drawn, again = (sampler.draw(outputs.copy(), head, uniforms.copy()) for _ in range(2))
             what = f"{sampler!r} on {head}"
-            _require(drawn.shape == (64,), f"{what} gives one sample for each track")
+            _require(drawn.shape == (64,), f"{what} returns one sample for each track")
             _require((np.abs(drawn) <= 1.0).all(), f"{what} stays within [-1, 1]")
             _require(np.array_equal(drawn, again), f"{what} repeats bit for bit")
 
 
 def _check_distribution(component: ParametricSampler) -> None:
-    """Check the distribution of many draws against the one that the law asks for."""
+    """Check the distribution of many draws against the one that `sampling_params` describes."""
     rng = np.random.default_rng(0)
     for sampler in _variants(component):
         for head in component.heads:
@@ -395,38 +401,40 @@ def _check_distribution(component: ParametricSampler) -> None:
             places = np.unique(drawn)
             places = np.concatenate([[-1.1], 0.5 * (places[1:] + places[:-1]), [1.1]])
             share = np.searchsorted(drawn, places) / DRAWS
-            apart = np.abs(share - _probability(row, head, sampler.sampling_params(), places)).max()
+            expected = _cumulative_probability(row, head, sampler.sampling_params(), places)
+            error = np.abs(share - expected).max()
             _require(
-                apart < MAX_CDF_ERROR, f"{sampler!r} draws from {head} as its law says: {apart:.3f}"
+                error < MAX_CDF_ERROR,
+                f"{sampler!r} draws from {head} as its sampling_params say: error {error:.3f}",
             )
 
 
-def _probability(
-    row: np.ndarray, head: HeadKind, law: SamplingParams, places: np.ndarray
+def _cumulative_probability(
+    row: np.ndarray, head: HeadKind, params: SamplingParams, places: np.ndarray
 ) -> np.ndarray:
-    """Return how likely a draw is to lie below each place, by the law's own definition."""
+    """Return the probability that a draw is below each place, by the parameters' definition."""
     if head == "mse":
         return np.asarray(np.clip(row[0], -1.0, 1.0) < places, np.float64)
     levels = MULAW_LEVELS if head == "mulaw" else MIXTURES
     means = mulaw_decode(np.arange(levels)) if head == "mulaw" else row[levels : 2 * levels]
-    weights = np.exp((row[:levels] - row[:levels].max()) / max(law.temperature, 1e-6))
+    weights = np.exp((row[:levels] - row[:levels].max()) / max(params.temperature, 1e-6))
     weights /= weights.sum()
     heaviest = np.argsort(-weights, kind="stable")
     before = np.cumsum(weights[heaviest]) - weights[heaviest]
-    kept = heaviest[(before < law.top_p) & (np.arange(levels) < (law.top_k or levels))]
+    kept = heaviest[(before < params.top_p) & (np.arange(levels) < (params.top_k or levels))]
     weights = weights[kept] / weights[kept].sum()
     means = means[kept]
-    # A draw beyond the place is one, before it was moved to the mean, beyond this one:
+    # `spread` moves draws towards the mean: `moved` is each place before that move.
     mean = float(weights @ means)
-    if law.spread == 0.0:
+    if params.spread == 0.0:
         return np.asarray(mean < places, np.float64)
-    moved = (mean + (places - mean) / law.spread)[:, None]
+    moved = (mean + (places - mean) / params.spread)[:, None]
     if head == "mulaw":
         return np.asarray((weights * (means < moved)).sum(axis=1))
-    widths = np.exp(np.maximum(row[2 * levels :][kept], MIN_LOG_SCALE)) * law.temperature
+    widths = np.exp(np.maximum(row[2 * levels :][kept], MIN_LOG_SCALE)) * params.temperature
     with np.errstate(over="ignore"):
         below = 1.0 / (1.0 + np.exp(-(moved - means) / np.maximum(widths, 1e-12)))
-    below = np.where(below < law.tail, 0.0, np.where(below > 1.0 - law.tail, 1.0, below))
+    below = np.where(below < params.tail, 0.0, np.where(below > 1.0 - params.tail, 1.0, below))
     return np.asarray((weights * below).sum(axis=1))
 
 
@@ -446,7 +454,7 @@ def _check_file_parameter(component: Source) -> None:
 
 
 def _check_take(source: Source) -> None:
-    """Check that a source repeats itself, and says whose its audio is."""
+    """Check that a source is deterministic, and gives its audio's licence and title."""
     take, again = (source.make_take(_context()) for _ in range(2))
     _require(np.array_equal(take.audio.samples, again.audio.samples), "a take repeats its audio")
     _require(take.score == again.score, "a take repeats its score")
@@ -455,34 +463,38 @@ def _check_take(source: Source) -> None:
 
 
 def _check_score(source: Source) -> None:
-    """Check that a score is as long as its audio, and that its drums and chords are heard."""
+    """Check that a score is as long as its audio, and that its drums and chords match it."""
     from lofigen_kit.analysis import chroma, chroma_similarity, drum_f_measure, render_score_tones
     from lofigen_kit.analysis.agreement import PLAIN_STROKE
 
     take = source.make_take(_context())
     audio, score = take.audio, take.score
-    apart_s = abs(audio.duration_s - score.duration_s)
-    _require(apart_s < 0.01, f"audio and score are equally long, not {apart_s:.3f} s apart")
+    difference_s = abs(audio.duration_s - score.duration_s)
+    _require(
+        difference_s < 0.01, f"audio and score have the same length, not {difference_s:.3f} s apart"
+    )
     for drum in sorted({hit.drum for hit in score.hits if hit.velocity >= PLAIN_STROKE}):
         agreement = drum_f_measure(audio, score, drum)
         _require(
             agreement >= ONSETS_AGREE,
-            f"the {drum} is heard where the score has it: an F-measure of {agreement:.2f}, "
-            f"{ONSETS_AGREE} at least",
+            f"the {drum}'s onsets match the score: an F-measure of at least {ONSETS_AGREE}, "
+            f"not {agreement:.2f}",
         )
     if score.notes:
-        written = chroma(render_score_tones(score, audio.frames, audio.sample_rate_hz))
-        heard = chroma(audio)
-        by_shift = [chroma_similarity(heard, np.roll(written, n, axis=0)) for n in range(12)]
+        score_chroma = chroma(render_score_tones(score, audio.frames, audio.sample_rate_hz))
+        audio_chroma = chroma(audio)
+        by_shift = [
+            chroma_similarity(audio_chroma, np.roll(score_chroma, n, axis=0)) for n in range(12)
+        ]
         best = int(np.argmax(by_shift))
         _require(
             by_shift[best] - by_shift[0] < MIN_KEY_MARGIN,
-            f"the score's harmony is heard, and not {best} semitones higher",
+            f"the audio has the score's harmony, not one that is {best} semitones higher",
         )
 
 
 def _check_weights(model: Model) -> None:
-    """Check that a model loads arrays of its declared shape, or says that it has none."""
+    """Check that a model loads weights of the shapes in its spec, if it has weights."""
     network = _network(model)
     if network is None:
         return
@@ -490,12 +502,12 @@ def _check_weights(model: Model) -> None:
     expected = sorted(expected_shapes(network.spec).values())
     _require(sorted(w.shape for w in weights) == expected, "the weights fit the network's spec")
     finite = all(np.isfinite(w).all() for w in weights)
-    _require(finite, "the weights are numbers")
-    _require(network.sha256, "the network has the hash of its weights, by which recipes know it")
+    _require(finite, "the weights are finite numbers")
+    _require(network.sha256, "the network has the SHA-256 of its weights, for recipes")
 
 
 def _check_generation(model: Model) -> None:
-    """Check that what is generated sample by sample is what the full forward pass gives."""
+    """Check that generation sample by sample gives the same as the full forward pass."""
     from lofigen_kit.engine import Track, generate
 
     network = _network(model)
@@ -504,18 +516,19 @@ def _check_generation(model: Model) -> None:
     spec, rng = network.spec, np.random.default_rng(0)
     prime = rng.uniform(-0.1, 0.1, min(spec.receptive_field, 4000)).astype(np.float32)
     guide = rng.uniform(0.0, 0.5, (len(spec.guide), len(prime) + GENERATED)).astype(np.float32)
-    [played] = generate(network, _MeanSampler(), [Track(GENERATED, prime, guide, rng)])
-    heard = np.concatenate([prime, played[:-1]])
-    outputs = _forward(network, heard, guide[:, 1:])[:, -GENERATED:].T
+    [generated] = generate(network, _MeanSampler(), [Track(GENERATED, prime, guide, rng)])
+    history = np.concatenate([prime, generated[:-1]])
+    outputs = _forward(network, history, guide[:, 1:])[:, -GENERATED:].T
     expected = draw(outputs, spec.head, _MeanSampler().sampling_params(), np.zeros((GENERATED, 2)))
-    apart = float(np.abs(played - expected).max())
+    error = float(np.abs(generated - expected).max())
     _require(
-        apart < GENERATED_APART, f"generation equals the full forward pass, not {apart:.4f} apart"
+        error < MAX_GENERATION_ERROR,
+        f"generation equals the full forward pass, not {error:.4f} apart",
     )
 
 
 class _MeanSampler(ParametricSampler):
-    """Draws the mean, with no chance in it."""
+    """Draws the mean of the distribution, without randomness."""
 
     use: str = "expected"
     heads: ClassVar[tuple[HeadKind, ...]] = ("mse", "mol", "mulaw")
@@ -525,7 +538,7 @@ class _MeanSampler(ParametricSampler):
 
 
 def _forward(network: Network, samples: np.ndarray, guide: np.ndarray) -> np.ndarray:
-    """Return the head's outputs after each sample, one whole layer after another.
+    """Return the head's outputs after each sample, computed layer by layer.
 
     Returns:
         np.ndarray [shape=(head outputs, len(samples))].
@@ -545,7 +558,7 @@ def _forward(network: Network, samples: np.ndarray, guide: np.ndarray) -> np.nda
 
 
 def _network(model: Model) -> Network | None:
-    """Return a model's network, or None: trained weights need not be installed."""
+    """Return a model's network, or None where its trained weights are not installed."""
     try:
         return model.load(_context())
     except CheckpointError as error:
@@ -562,19 +575,19 @@ CHECKS = (
     Check("bounds and describes its parameters", Component, _check_parameters),
     Check("keeps its parameters in files", Component, _check_files),
     Check("imports nothing heavy", Component, _check_imports),
-    Check("reaches a worker", Component, _check_worker),
-    Check("keeps shape, rate and seed", Effect, _check_sound),
-    Check("is the same in pieces", Effect, _check_pieces),
+    Check("is the same in a worker", Component, _check_worker),
+    Check("keeps shape and rate, and is deterministic", Effect, _check_sound),
+    Check("is the same in blocks", Effect, _check_blocks),
     Check("mixes dry and wet", Effect, _check_mix),
-    Check("is as late as it says", Effect, _check_latency),
+    Check("has the latency that it declares", Effect, _check_latency),
     Check("can be turned by hand", BlockEffect, _check_live_parameters),
-    Check("ends with its tail", Effect, _check_tail),
-    Check("draws in range and by seed", Sampler, _check_draws),
-    Check("draws as its law says", ParametricSampler, _check_distribution),
+    Check("has the tail that it declares", Effect, _check_tail),
+    Check("draws in range and deterministically", Sampler, _check_draws),
+    Check("draws from its distribution", ParametricSampler, _check_distribution),
     Check("plays the file that it is given", Source, _check_file_parameter),
     Check("repeats its take", Source, _check_take),
-    Check("plays what its score says", Source, _check_score),
-    Check("has weights of its shape", Model, _check_weights),
-    Check("generates as the whole network", Model, _check_generation),
+    Check("matches its score", Source, _check_score),
+    Check("has weights of its shapes", Model, _check_weights),
+    Check("generates as the full forward pass", Model, _check_generation),
 )
-"""The contract, what is quickly checked first."""
+"""All checks; the fast ones come first."""

@@ -1,5 +1,5 @@
-"""A contact sheet of a folder of takes: seen, heard and decided on in a browser, without a network.
+"""The audition sheet: a web page to see, hear and choose the takes in a folder, without a network.
 
-`takes` reads the folder, `drawing` makes what is seen of a sound, `page` the page, and `server`
-gives it to this machine's browser alone.
+`takes` reads the folder, `drawing` computes the pictures, `page` makes the page, `server` serves it
+on this machine, `decisions` reads decisions, and `curate` copies the kept takes.
 """

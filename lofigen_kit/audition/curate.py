@@ -1,7 +1,7 @@
-"""Take what was kept out of a folder of takes: copies, a playlist, credits, a ZIP to hand over.
+"""Copy the kept takes of a folder, with a playlist, credits and a ZIP.
 
-Nothing is ever deleted. What was kept is copied with all that belongs to it; what was rejected may
-be moved, and lies then where it was moved to.
+Nothing is ever deleted. Kept takes are copied with all files that belong to them; rejected takes
+may be moved to another folder.
 """
 
 from __future__ import annotations
@@ -32,22 +32,23 @@ if TYPE_CHECKING:
 
 PLAYLIST = "playlist.m3u8"
 SIDECAR_SUFFIXES = (".json", ".mid")
-"""Suffixes of what belongs to a take and lies beside it: its recipe, its score."""
+"""Suffixes of the files beside a take that belong to it: its recipe and its score."""
 
-_WITHOUT_RECIPE = "without a recipe, and so on terms that are not known: "
-_THEN = (1980, 1, 1, 0, 0, 0)
-"""The first time that a ZIP can name: the same files give the same ZIP."""
+_WITHOUT_RECIPE = "no recipe, so the licence is unknown: "
+_ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The earliest date of a ZIP's members. It is used for all, so that the same files give the same
+ZIP."""
 
 
 @dataclass(frozen=True)
 class KeptTake:
-    """A take that something was decided of.
+    """A take with a decision.
 
     Attributes:
-        place: Where in its folder it lies, with `/`.
-        stars: What it was given.
-        facts: Its recipe; empty where it has none.
-        files: It and what belongs to it, the take last: where in the folder they lie.
+        place: Its path inside the folder, with `/`.
+        stars: Its stars, 0 to 5.
+        facts: Its recipe; empty if it has none.
+        files: The paths inside the folder of the files that belong to it; the take itself is last.
     """
 
     place: str
@@ -58,12 +59,12 @@ class KeptTake:
 
 @dataclass(frozen=True)
 class Selection:
-    """What was decided of a folder's takes.
+    """The kept and rejected takes of a folder.
 
     Attributes:
-        kept: The best first.
-        rejected: In the folder's order.
-        failed: Why takes that were decided of are left alone, by place.
+        kept: The kept takes, those with most stars first.
+        rejected: The rejected takes, in the folder's order.
+        failed: The errors of takes that are left alone, by place.
     """
 
     kept: tuple[KeptTake, ...]
@@ -72,14 +73,14 @@ class Selection:
 
 
 def select(folder: Path, decisions: Decisions, *, min_stars: int = 0) -> Selection:
-    """Return what is to be kept and what was rejected.
+    """Return the kept and the rejected takes.
 
-    A take whose sound is another one than was decided of, by its recipe, is left alone.
+    A take whose audio hash is not that of the decision is left alone.
 
     Args:
-        folder: Where the takes lie.
-        decisions: What was decided of them.
-        min_stars: Keep those alone which have so many.
+        folder: The folder of the takes.
+        decisions: The decisions.
+        min_stars: Keep only takes with at least so many stars.
 
     Raises:
         InputError: if there is no such folder.
@@ -111,10 +112,10 @@ def check(
     *,
     force: bool = False,
 ) -> None:
-    """Refuse what `write_delivery` and `move` would refuse, before anything slow is done.
+    """Check in advance that `write_delivery` and `move` can write their files.
 
     Raises:
-        InputError: if a file is there already, or cannot be made.
+        InputError: if a file exists already, or cannot be created.
     """
     if chosen.kept:
         check_free(*_list_delivery_files(target, zip_path), force=force)
@@ -123,34 +124,33 @@ def check(
 
 
 def copy(takes: Sequence[KeptTake], folder: Path, target: Path, *, force: bool = False) -> None:
-    """Copy takes and what belongs to them, at their places, into another folder.
+    """Copy takes and the files that belong to them into another folder, with the same paths.
 
-    A file that is there with the same bytes is left as it is.
+    An existing file with the same bytes is kept.
 
     Raises:
-        InputError: if another file is there and `force` is not set, or nothing can be written.
-        RenderError: if the system fails while writing; no half-written file stays.
+        InputError: if another file exists and `force` is not set, or the folder cannot be written.
+        RenderError: if writing fails; no incomplete file stays.
     """
     from lofigen_kit.runtime.files import copy_atomic
 
     files = [file for take in takes for file in take.files]
-    wanted = [file for file in files if not _is_same(folder / file, target / file)]
-    check_free(*(target / file for file in wanted), force=force)
-    for file in wanted:
+    changed = [file for file in files if not _is_same(folder / file, target / file)]
+    check_free(*(target / file for file in changed), force=force)
+    for file in changed:
         with explain_write_errors(target / file):
             (target / file).parent.mkdir(parents=True, exist_ok=True)
             copy_atomic(folder / file, target / file)
 
 
 def move(takes: Sequence[KeptTake], folder: Path, target: Path) -> None:
-    """Move takes and what belongs to them, at their places, into another folder.
+    """Move takes and the files that belong to them into another folder, with the same paths.
 
-    Each take goes last, after what belongs to it: moving can be stopped and begun again.
+    Each take is moved after the files that belong to it, so an interrupted move can be repeated.
 
     Raises:
-        InputError: if a file of that name is there, or nothing can be written.
-        RenderError: if the system fails; each file is then still where it was, or whole where it
-            was moved to.
+        InputError: if a file of that name exists, or the folder cannot be written.
+        RenderError: if the system fails; each file is then complete, at its old or its new place.
     """
     check_free(*_targets(takes, target), force=False)
     for file in (file for take in takes for file in take.files):
@@ -165,17 +165,17 @@ def add_stems(
     """Render a copied take again, and write its stems and its score beside it.
 
     Args:
-        take: One that was copied; one that has stems is returned as it is.
+        take: A take that was copied; one that has stems already is returned unchanged.
         target: The folder of the copies.
         registry: The components to choose from.
         threads: How many cores the engine may use.
-        force: Overwrite what is there.
+        force: Overwrite existing files.
 
     Returns:
-        Take: with its new files.
+        KeptTake: the take with its new files.
 
     Raises:
-        LofigenError: if it has no recipe, or that gives another sound here.
+        LofigenError: if it has no recipe, or its recipe renders different audio here.
     """
     from lofigen_kit.music.midi import to_midi
     from lofigen_kit.provenance.replay import render_again
@@ -186,11 +186,15 @@ def add_stems(
         return take
     preset, number, facts = load(path, registry)
     if facts.get("command") != "chain":
-        raise InputError("it was processed, not rendered", where=path, remedy="leave --stems out")
+        raise InputError(
+            "the file was made by `process`, so it has no stems",
+            where=path,
+            remedy="leave out --stems",
+        )
     rendering = render_again(preset, number, facts, threads=threads, stems=True)
     if make_file_recipe(rendering, registry)["audio_sha256"] != facts.get("audio_sha256"):
         raise RenderError(
-            "rendered again it sounds otherwise, so it gets no stems", where=path,
+            "rendering it again gives different audio, so it gets no stems", where=path,
             remedy="see `lofigen-kit chain replay`",
         )  # fmt: skip
     stems = list_stem_files(path, rendering.stems)
@@ -200,8 +204,8 @@ def add_stems(
     with explain_write_errors(score):
         write_atomic(score, to_midi(rendering.score))
     new = {file.relative_to(target) for file in (score, *stems)}
-    *beside, own = take.files
-    return replace(take, files=(*sorted({*beside, *new}), own))
+    *sidecars, audio = take.files
+    return replace(take, files=(*sorted({*sidecars, *new}), audio))
 
 
 def make_playlist(takes: Iterable[KeptTake]) -> str:
@@ -211,29 +215,29 @@ def make_playlist(takes: Iterable[KeptTake]) -> str:
         title = to_one_line(str(take.facts.get("title") or take.place))
         duration_s = take.facts.get("duration_s")
         seconds = round(duration_s) if isinstance(duration_s, int | float) else -1
-        # A line that begins with # is a comment.
+        # A line that starts with # would be a comment.
         place = f"./{take.place}" if take.place.startswith("#") else take.place
         lines += [f"#EXTINF:{seconds},{title}", place]
     return "\n".join(lines) + "\n"
 
 
 def credits_for(takes: Sequence[KeptTake]) -> str:
-    """Return what the takes were made from, and under which terms."""
-    bare = [to_one_line(take.place) for take in takes if not take.facts]
-    text = format_credits(_record(take.facts) for take in takes if take.facts)
-    return text + "".join(f"{_WITHOUT_RECIPE}{place}\n" for place in bare)
+    """Return the text of the credits: the sources and networks of the takes, and their licences."""
+    without = [to_one_line(take.place) for take in takes if not take.facts]
+    text = format_credits(_make_record(take.facts) for take in takes if take.facts)
+    return text + "".join(f"{_WITHOUT_RECIPE}{place}\n" for place in without)
 
 
 def write_zip(path: Path, folder: Path, files: Iterable[Path]) -> None:
-    """Write files into a ZIP, whole or not at all; the same files give the same ZIP.
+    """Write files into a ZIP atomically; the same files give the same ZIP.
 
     Args:
         path: The ZIP.
-        folder: From where its members are named.
-        files: Members, as they lie in the folder.
+        folder: The folder of its members.
+        files: The members' paths inside the folder.
 
     Raises:
-        OSError: as the system says it.
+        OSError: if it cannot be written.
     """
     from shutil import copyfileobj
 
@@ -241,8 +245,8 @@ def write_zip(path: Path, folder: Path, files: Iterable[Path]) -> None:
 
     with open_atomic(path) as file, ZipFile(file, "w", allowZip64=True) as packed:
         for member in files:
-            info = ZipInfo(member.as_posix(), _THEN)
-            # Sound gets no smaller, and texts do.
+            info = ZipInfo(member.as_posix(), _ZIP_EPOCH)
+            # Compression makes texts smaller, but not audio.
             is_sound = member.suffix.lower() in AUDIO_SUFFIXES
             info.compress_type = ZIP_STORED if is_sound else ZIP_DEFLATED
             info.external_attr = 0o644 << 16
@@ -254,18 +258,18 @@ def write_zip(path: Path, folder: Path, files: Iterable[Path]) -> None:
 def write_delivery(
     takes: Sequence[KeptTake], target: Path, zip_path: Path | None, *, force: bool = False
 ) -> list[Path]:
-    """Write the playlist and the credits beside copied takes, and a ZIP of it all.
+    """Write the playlist and the credits beside copied takes, and a ZIP of all files.
 
     Returns:
-        list[Path]: What was written.
+        list[Path]: the written files.
 
     Raises:
-        InputError: if a file is there and `force` is not set, or nothing can be written.
+        InputError: if a file exists and `force` is not set, or the folder cannot be written.
     """
     from lofigen_kit.runtime.files import write_atomic
 
-    written = _list_delivery_files(target, zip_path)
-    check_free(*written, force=force)
+    paths = _list_delivery_files(target, zip_path)
+    check_free(*paths, force=force)
     texts = {target / PLAYLIST: make_playlist(takes), target / CREDITS: credits_for(takes)}
     for path, text in texts.items():
         with explain_write_errors(path):
@@ -276,7 +280,7 @@ def write_delivery(
         members += [file for take in takes for file in take.files]
         with explain_write_errors(zip_path):
             write_zip(zip_path, target, members)
-    return written
+    return paths
 
 
 def _list_delivery_files(target: Path, zip_path: Path | None) -> list[Path]:
@@ -288,26 +292,28 @@ def _targets(takes: Iterable[KeptTake], target: Path) -> list[Path]:
 
 
 def _find_kept_take(folder: Path, place: str, decision: Decision) -> KeptTake:
-    """Return a take with what belongs to it.
+    """Return a take with the files that belong to it.
 
     Raises:
-        LofigenError: if it is not there, or is another one than was decided of.
+        LofigenError: if it is missing, or its audio is not that of the decision.
     """
     path = folder / place
     if "\n" in place or "\r" in place:
-        raise InputError("no playlist can hold its name", where=path, remedy="rename it")
+        raise InputError(
+            "a playlist cannot hold a name with a line break", where=path, remedy="rename it"
+        )
     if resolve_place(folder, place) is None:
-        raise InputError("it is not there any more", where=path)
+        raise InputError("the take is missing", where=path)
     facts = recipe.read(path) or {}
     if decision.audio_sha256 and decision.audio_sha256 != facts.get("audio_sha256"):
         raise InputError(
-            "it is another sound than was decided of", where=path, remedy="listen to it again"
+            "the audio has changed since the decision", where=path, remedy="listen to it again"
         )
     return KeptTake(place, decision.stars, facts, tuple(_files(folder, path)))
 
 
 def _files(folder: Path, path: Path) -> Iterator[Path]:
-    """Yield what belongs to a take, and it last; what another take shares is not its own."""
+    """Yield the files that belong only to this take, and then the take itself."""
     twins = [path.with_suffix(suffix) for suffix in AUDIO_SUFFIXES]
     if not any(twin.exists() for twin in twins if twin != path):
         for file in (path.with_suffix(suffix) for suffix in SIDECAR_SUFFIXES):
@@ -335,16 +341,16 @@ def _move(file: Path, target: Path) -> None:
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        copy_atomic(file, target)  # which the system has on disk when this returns
+        copy_atomic(file, target)  # the data is on the disk when this returns
         if not _is_same(file, target):
-            raise RenderError("was not copied whole", where=target) from None
+            raise RenderError("the copy is not complete", where=target) from None
         file.unlink()
 
 
-def _record(facts: dict[str, Any]) -> dict[str, Any]:
-    """Return a recipe as a batch records a take."""
-    licences = facts.get("licences")
-    named = {"source": "unknown", "model": "unknown", **list_components(facts)}
-    told = licences if isinstance(licences, dict) else {}
-    terms = {part: to_one_line(str(told[part])) for part in named if part in told}
-    return {"status": "done", "licences": terms, "made_with": named}
+def _make_record(facts: dict[str, Any]) -> dict[str, Any]:
+    """Return the record of a take that a batch would write, from an untrusted recipe."""
+    data = facts.get("licences")
+    data = data if isinstance(data, dict) else {}
+    components = {"source": "unknown", "model": "unknown", **list_components(facts)}
+    licences = {part: to_one_line(str(data[part])) for part in components if part in data}
+    return {"status": "done", "licences": licences, "made_with": components}

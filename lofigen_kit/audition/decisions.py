@@ -1,7 +1,7 @@
-"""What someone who listened through a folder of takes decided of each: keep or reject, and stars.
+"""The decisions on the takes in a folder: keep or reject, and stars.
 
-A file of JSON that `audition` writes and other commands go by. It may come from anyone: it is read
-with bounds, and names nothing outside its folder.
+`audition` writes them as a JSON file, and other commands read it. The file is untrusted: it is read
+with limits, and cannot name files outside its folder.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ from lofigen_kit.errors import InputError
 
 FORMAT: Final = "lofigen-kit decisions 1"
 NAME = "decisions.json"
-"""What the file is called in the folder that it is about."""
+"""The file's name in the folder of the takes."""
 MAX_BYTES = 32 << 20
 MAX_DECISIONS = 100_000
 MAX_NAME = 4096
 
 
 def find_place_fault(place: str) -> str | None:
-    """Return why a text is no place inside a folder, as decisions name it, or None where it is one.
+    """Return why a text is not a valid path inside a folder, or None if it is valid.
 
     Args:
-        place: As in `warm/take3.wav`: with `/` on every system, and newlines or quotes if need be.
+        place: A relative path such as `warm/take3.wav`, with `/` on every system; line breaks and
+            quotes are allowed.
     """
     parts = place.split("/")
     if "\\" in place or "\0" in place:
@@ -38,18 +39,18 @@ def find_place_fault(place: str) -> str | None:
 
 
 def resolve_place(folder: Path, place: str) -> Path | None:
-    """Return a place's file, or None where it is none or a link leads out of the folder."""
+    """Return the path of a file, or None if it is missing or a link leads out of the folder."""
     path = folder / place
     try:
-        whole = path.resolve(strict=True)
+        resolved = path.resolve(strict=True)
     except OSError:
         return None
-    return path if whole.is_file() and whole.is_relative_to(folder.resolve()) else None
+    return path if resolved.is_file() and resolved.is_relative_to(folder.resolve()) else None
 
 
 def _validate_place(place: str) -> str:
     if fault := find_place_fault(place):
-        raise ValueError(f"the place {fault}")
+        raise ValueError(f"the path {fault}")
     return place
 
 
@@ -61,12 +62,12 @@ class _Part(BaseModel):
 
 
 class Decision(_Part):
-    """What was decided of a take.
+    """The decision on a take.
 
     Attributes:
-        verdict: `keep`, `reject`, or None where that is open.
+        verdict: `keep`, `reject`, or None if undecided.
         stars: From 1 to 5; 0 for none.
-        audio_sha256: The hash of its sound, as its recipe has it; None where it has none.
+        audio_sha256: The audio hash in its recipe; None without a recipe.
     """
 
     verdict: Literal["keep", "reject"] | None = None
@@ -75,12 +76,12 @@ class Decision(_Part):
 
 
 class Decisions(_Part):
-    """What was decided of the takes in a folder; of those that it does not name, nothing.
+    """The decisions on the takes in a folder.
 
     Attributes:
-        format: Of this file.
+        format: The format of this file.
         sheet: The folder's name.
-        decisions: By the takes' places inside the folder.
+        decisions: The decisions, by the takes' paths inside the folder.
     """
 
     format: Literal["lofigen-kit decisions 1"] = FORMAT
@@ -88,7 +89,7 @@ class Decisions(_Part):
     decisions: dict[Place, Decision] = Field(max_length=MAX_DECISIONS)
 
     def to_json(self) -> str:
-        """Return the file's text."""
+        """Return the text of the file."""
         return self.model_dump_json(indent=1) + "\n"
 
 
@@ -96,7 +97,7 @@ def read(path: Path) -> Decisions:
     """Read a file of decisions.
 
     Raises:
-        InputError: if it cannot be read, is too large, or is something else.
+        InputError: if it cannot be read, is too large, or does not hold decisions.
     """
     try:
         with path.open("rb") as file:
@@ -107,18 +108,20 @@ def read(path: Path) -> Decisions:
 
 
 def parse(data: bytes, *, where: object) -> Decisions:
-    """Return the decisions that a file holds.
+    """Return the decisions in a file.
 
     Args:
-        data: All of it.
-        where: What an error names.
+        data: The whole file.
+        where: The place for error messages.
 
     Raises:
-        InputError: if it is too large, or is something else; it names the first place or field.
+        InputError: if it is too large or not valid; the message names the first wrong field.
     """
     remedy = "download the decisions from the sheet again"
     if len(data) > MAX_BYTES:
-        raise InputError(f"it is larger than {MAX_BYTES >> 20} MiB", where=where, remedy=remedy)
+        raise InputError(
+            f"the file is larger than {MAX_BYTES >> 20} MiB", where=where, remedy=remedy
+        )
     try:
         return Decisions.model_validate_json(data)
     except ValidationError as error:
@@ -126,7 +129,7 @@ def parse(data: bytes, *, where: object) -> Decisions:
         field = ": ".join(repr(p) for p in first["loc"] if p != "[key]")
         what = first["msg"].removeprefix("Value error, ")
         raise InputError(
-            f"these are no decisions ({f'{field}: ' if field else ''}{what})",
+            f"these are not valid decisions ({f'{field}: ' if field else ''}{what})",
             where=where,
             remedy=remedy,
         ) from None

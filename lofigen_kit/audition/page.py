@@ -1,6 +1,6 @@
-"""The page: one file of HTML that asks nobody for anything and runs no script but its own.
+"""The page: one HTML file that loads nothing else and runs only its own script.
 
-Everything that strangers wrote travels as JSON of plain ASCII and is put on the page as text.
+Untrusted text is passed as ASCII JSON and inserted into the page as text.
 """
 
 from __future__ import annotations
@@ -22,14 +22,15 @@ from lofigen_kit.audition.takes import SheetRow
 from lofigen_kit.errors import InputError
 
 PAGE_TAKES = 500
-"""So many takes are listed at once; decisions are of all."""
+"""Takes that are listed at once."""
 MAX_EMBEDDED_BYTES = 128 << 20
-"""Of the files; a page of more is slow to open, and twice that is more than browsers read."""
+"""The largest total size of embedded files. Larger pages open slowly, and browsers fail at about
+twice this size."""
 LINKED, EMBEDDED, SERVED = "'self' file:", "data:", "'self'"
 
 
 class Page(NamedTuple):
-    """A page, and the content security policy that it names too."""
+    """A page, and its content security policy, which the page also contains."""
 
     html: str
     policy: str
@@ -41,10 +42,10 @@ def make_page(
     """Return the contact sheet.
 
     Args:
-        folder: Where the takes lie.
-        takes: What is known of each.
-        media: Where sound may come from: `LINKED`, `EMBEDDED` or `SERVED`.
-        urls: The address of each take and of each dry sound, by its place.
+        folder: The folder of the takes.
+        takes: The rows of the sheet.
+        media: The allowed sources of audio: `LINKED`, `EMBEDDED` or `SERVED`.
+        urls: The URL of each take and each dry sound, by its place.
     """
     from jinja2 import Environment, StrictUndefined
 
@@ -55,7 +56,7 @@ def make_page(
     data = {
         "format": decisions.FORMAT,
         "sheet": get_sheet_name(folder),
-        # Not its name alone: pages of one browser share what it keeps of files.
+        # The full path, because local pages of one browser share their storage.
         "store": sha256(str(folder.resolve()).encode()).hexdigest()[:16],
         "served": media == SERVED,
         "columns": COLUMNS,
@@ -66,20 +67,20 @@ def make_page(
         **_factor_common(takes, urls),
     }
     environment = Environment(autoescape=True, undefined=StrictUndefined)
-    rules = make_policy(media, script, style)
-    made = environment.from_string(html).render(
+    policy = make_policy(media, script, style)
+    text = environment.from_string(html).render(
         title=get_sheet_name(folder),
-        policy=rules,
+        policy=policy,
         script=script,
         style=style,
         data=_escape_json(data),
         count=len(takes),
     )
-    return Page(made, rules)
+    return Page(text, policy)
 
 
 def make_policy(media: str, script: str, style: str) -> str:
-    """Return the content security policy: this script, this style, those sounds, nothing else."""
+    """Return a content security policy that allows only this script, this style and the audio."""
     parts = {
         "default-src": "'none'",
         "script-src": _hash_text(script),
@@ -94,27 +95,28 @@ def make_policy(media: str, script: str, style: str) -> str:
 
 
 def get_sheet_name(folder: Path) -> str:
-    """Return what a sheet is called: its folder's name."""
+    """Return the name of a sheet, which is its folder's name."""
     name = folder.resolve().name or "takes"
     return name.encode(errors="replace").decode()
 
 
 def link_sounds(takes: Sequence[SheetRow], base: str = "") -> dict[str, str]:
-    """Return the addresses of all sounds.
+    """Return the relative URLs of all sounds, by place.
 
     Args:
-        takes: Whose.
-        base: The way from the page's folder to theirs, with `/`; empty where they are the same.
+        takes: The takes.
+        base: The relative path from the page's folder to that of the takes, with `/`; empty if they
+            are the same.
     """
-    way = f"{base}/" if base else ""
-    return {place: quote(f"{way}{place}") for place in _places(takes)}
+    prefix = f"{base}/" if base else ""
+    return {place: quote(f"{prefix}{place}") for place in _places(takes)}
 
 
 def embed_sounds(folder: Path, takes: Sequence[SheetRow]) -> dict[str, str]:
-    """Return all sounds as addresses that hold them.
+    """Return all sounds as data URLs, by place.
 
     Raises:
-        InputError: if they are too many, or one cannot be read.
+        InputError: if they are too large together, or one cannot be read.
     """
     size, urls = 0, {}
     for place in _places(takes):
@@ -125,7 +127,7 @@ def embed_sounds(folder: Path, takes: Sequence[SheetRow]) -> dict[str, str]:
                 raise InputError(
                     f"the sounds are larger than {MAX_EMBEDDED_BYTES >> 20} MiB",
                     where=folder,
-                    remedy="leave --embed out, or render them as OGG or MP3",
+                    remedy="leave out --embed, or render them as OGG or MP3",
                 )
             data = path.read_bytes()
         except OSError as error:
@@ -136,7 +138,7 @@ def embed_sounds(folder: Path, takes: Sequence[SheetRow]) -> dict[str, str]:
 
 
 def find_mime_type(place: str) -> str:
-    """Return the MIME type of a sound by its name."""
+    """Return the MIME type of a sound by its suffix."""
     known = {".wav": "audio/wav", ".flac": "audio/flac", ".ogg": "audio/ogg", ".mp3": "audio/mpeg"}
     suffix = Path(place).suffix.lower()
     return known.get(suffix) or mimetypes.guess_type(f"a{suffix}")[0] or "application/octet-stream"
@@ -147,22 +149,22 @@ def _places(takes: Sequence[SheetRow]) -> list[str]:
 
 
 def _factor_common(takes: Sequence[SheetRow], urls: Mapping[str, str]) -> dict[str, Any]:
-    """Return takes as plain data, with what many have in common told once."""
-    made = list(dict.fromkeys(take.made for take in takes if take.made))
-    numbers = {one: number for number, one in enumerate(made)}
-    told = []
+    """Return the takes as plain data, in which shared chain descriptions are stored once."""
+    chains = list(dict.fromkeys(take.made for take in takes if take.made))
+    numbers = {chain: number for number, chain in enumerate(chains)}
+    rows = []
     for take in takes:
-        facts = asdict(replace(take, made=None))
-        facts["made"] = numbers[take.made] if take.made else None
-        facts["url"] = urls[take.place]
+        row = asdict(replace(take, made=None))
+        row["made"] = numbers[take.made] if take.made else None
+        row["url"] = urls[take.place]
         if take.dry:
-            facts["dry"]["url"] = urls[take.dry.place]
-        told.append(facts)
-    return {"takes": told, "made": [asdict(one) for one in made]}
+            row["dry"]["url"] = urls[take.dry.place]
+        rows.append(row)
+    return {"takes": rows, "made": [asdict(chain) for chain in chains]}
 
 
 def _escape_json(data: dict[str, Any]) -> str:
-    """Return JSON that ends no element and opens none, whatever it says."""
+    """Return JSON that cannot close or open an HTML element."""
     text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 

@@ -1,9 +1,8 @@
-"""The sheet for this machine's browser alone, which saves decisions as they are made.
+"""Serve the sheet to a browser on this machine, and save decisions immediately.
 
-Other pages in the same browser, and other programs of other users, can reach a port of this
-machine. So the address holds a secret; the Host header must be ours, else a name of someone else's
-that was made to lead here could read all; and only our own page may write. What is served is what
-was listed at the start: no path is built from what is asked for.
+Other web pages in the browser, and programs of other users, can also reach a local port. So the URL
+contains a secret token; the Host header is checked, against DNS rebinding; and only the sheet's own
+page may write. Only the files listed at the start are served: no path is built from a request.
 """
 
 from __future__ import annotations
@@ -42,65 +41,65 @@ class DecisionStore:
     """The decisions of a folder, in memory and in its `decisions.json`.
 
     Args:
-        folder: Where the file lies or will lie.
+        folder: The folder of the file.
 
     Raises:
-        InputError: if there is a file that holds something else.
+        InputError: if the file exists and is not valid.
     """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / decisions.NAME
         self._lock = Lock()
-        before = decisions.read(self.path).decisions if self.path.exists() else {}
-        self._whole = Decisions(sheet=page.get_sheet_name(folder), decisions=before)
+        stored = decisions.read(self.path).decisions if self.path.exists() else {}
+        self._current = Decisions(sheet=page.get_sheet_name(folder), decisions=stored)
 
     def text(self) -> str:
-        """Return the file's text as it is now."""
-        return self._whole.to_json()
+        """Return the current text of the file."""
+        return self._current.to_json()
 
     def apply_changes(self, changes: Mapping[str, Decision]) -> None:
-        """Take decisions in and write the file; one that is of nothing takes one back.
+        """Add decisions and write the file; an empty decision removes an earlier one.
 
         Raises:
-            LofigenError: if it cannot be written; then nothing has changed.
+            LofigenError: if the file cannot be written; nothing is then changed.
         """
         from lofigen_kit.runtime.files import explain_write_errors, write_atomic
 
         with self._lock, explain_write_errors(self.path):
-            merged = {**self._whole.decisions, **changes}
-            made = {place: one for place, one in merged.items() if one.verdict or one.stars}
-            whole = Decisions(sheet=self._whole.sheet, decisions=made)
-            write_atomic(self.path, whole.to_json().encode())
-            self._whole = whole
+            merged = {**self._current.decisions, **changes}
+            valid = {place: one for place, one in merged.items() if one.verdict or one.stars}
+            updated = Decisions(sheet=self._current.sheet, decisions=valid)
+            write_atomic(self.path, updated.to_json().encode())
+            self._current = updated
 
 
 class Server:
-    """A server of one sheet, on this machine's own address.
+    """A server of one sheet, on the loopback address.
 
     Args:
-        folder: Of the takes; `decisions.json` is kept there.
-        takes: What to show.
-        port: Where to listen; 0 is any that is free.
+        folder: The folder of the takes and of `decisions.json`.
+        takes: The rows of the sheet.
+        port: The port; 0 chooses a free one.
 
     Attributes:
-        url: What to open.
+        url: The URL to open.
 
     Raises:
-        InputError: if the port is taken, or `decisions.json` is something else.
+        InputError: if the port is in use, or `decisions.json` is not valid.
     """
 
     def __init__(self, folder: Path, takes: Sequence[SheetRow], port: int = 0) -> None:
         urls = page.link_sounds(takes)
-        made = page.make_page(folder, takes, media=page.SERVED, urls=urls)
+        sheet = page.make_page(folder, takes, media=page.SERVED, urls=urls)
         token = secrets.token_urlsafe(32)
-        site = _Site(token, folder, made, frozenset(urls), DecisionStore(folder))
+        site = _Site(token, folder, sheet, frozenset(urls), DecisionStore(folder))
         try:
             self._server = _Listener(port, site)
         except OSError as error:
             raise InputError(
-                f"cannot listen ({error.strerror})",
+                f"the port cannot be used ({error.strerror})",
                 where=f"--port {port}",
-                remedy="leave --port out, and a free one is taken",
+                remedy="leave out --port to use a free one",
             ) from None
         self.url = f"http://{ADDRESS}:{self._server.server_port}/{token}/"
 
@@ -123,27 +122,32 @@ class Server:
 
 
 class _Site:
-    """What there is to serve, and to whom."""
+    """The content of the server, and the token that its URL requires."""
 
     def __init__(
-        self, token: str, folder: Path, made: page.Page, places: frozenset[str], book: DecisionStore
+        self,
+        token: str,
+        folder: Path,
+        sheet: page.Page,
+        places: frozenset[str],
+        store: DecisionStore,
     ) -> None:
-        self.token, self.folder, self.places, self.book = token, folder, places, book
-        self.html = made.html.encode()
-        self.policy = f"{made.policy}; frame-ancestors 'none'"
+        self.token, self.folder, self.places, self.store = token, folder, places, store
+        self.html = sheet.html.encode()
+        self.policy = f"{sheet.policy}; frame-ancestors 'none'"
 
 
 class _Listener(ThreadingHTTPServer):
     daemon_threads = True
-    block_on_close = False  # a player that holds its connection must not hold up the end
-    allow_reuse_address = os.name != "nt"  # where it would let two programs share a port
+    block_on_close = False  # a player's open connection must not delay the end
+    allow_reuse_address = os.name != "nt"  # on Windows two programs could then share a port
 
     def __init__(self, port: int, site: _Site) -> None:
         self.site = site
         super().__init__((ADDRESS, port), _Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a browser that has gone away in the middle of a sound."""
+        """Ignore errors of browsers that close a connection early."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -153,45 +157,47 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Listener
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Keep the secret out of terminals and logs."""
+        """Log nothing, so that the token does not appear in terminals and logs."""
 
     def do_GET(self) -> None:
-        """Give the page, the decisions or a sound."""
+        """Send the page, the decisions or a sound."""
         self._answer(with_body=True)
 
     def do_HEAD(self) -> None:
-        """Give the headers alone."""
+        """Send only the headers."""
         self._answer(with_body=False)
 
     def do_PUT(self) -> None:
-        """Take decisions in."""
-        self.close_connection = True  # a body that is refused is not read
+        """Save decisions."""
+        self.close_connection = True  # the body of a refused request is not read
         place = self._place()
         if place is None:
             return
         if place != decisions.NAME:
             self._refuse(HTTPStatus.NOT_FOUND, "nothing can be written here")
         elif self.headers.get("Origin") != f"http://{self._host()}":
-            self._refuse(HTTPStatus.FORBIDDEN, "another page may not write")
+            self._refuse(HTTPStatus.FORBIDDEN, "other pages may not write")
         elif self.headers.get_content_type() != "application/json":
-            self._refuse(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "this is no JSON")
+            self._refuse(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the content type must be JSON")
         else:
             self._save()
 
     def _save(self) -> None:
         length = self.headers.get("Content-Length", "")
         if not (length.isascii() and length.isdigit()) or "Transfer-Encoding" in self.headers:
-            self._refuse(HTTPStatus.LENGTH_REQUIRED, "its length is not said")
+            self._refuse(HTTPStatus.LENGTH_REQUIRED, "the request needs a Content-Length")
             return
         if len(length) > 9 or int(length) > MAX_BODY:
-            self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"it is larger than {MAX_BODY} bytes")
+            self._refuse(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the request is larger than {MAX_BODY} bytes"
+            )
             return
         site = self.server.site
         try:
-            made = decisions.parse(self.rfile.read(int(length)), where="the request").decisions
-            if unknown := next((place for place in made if place not in site.places), None):
-                raise InputError(f"no such take is here: {unknown!r}")
-            site.book.apply_changes(made)
+            changes = decisions.parse(self.rfile.read(int(length)), where="the request").decisions
+            if unknown := next((place for place in changes if place not in site.places), None):
+                raise InputError(f"there is no take {unknown!r}")
+            site.store.apply_changes(changes)
         except RenderError as error:
             self._refuse(HTTPStatus.INSUFFICIENT_STORAGE, str(error))
         except LofigenError as error:
@@ -206,7 +212,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if place in ("", decisions.NAME):
             body, kind = (
-                (site.book.text().encode(), "application/json")
+                (site.store.text().encode(), "application/json")
                 if place
                 else (site.html, "text/html; charset=utf-8")
             )
@@ -220,10 +226,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(HTTPStatus.NOT_FOUND, "there is no such take")
 
     def _place(self) -> str | None:
-        """Return what is asked for, or None where it was refused: unasked, or by a stranger."""
+        """Return the requested place, or None if the request was refused: wrong host or token."""
         first, slash, rest = self.path.partition("?")[0].removeprefix("/").partition("/")
         if self.headers.get_all("Host", []) != [self._host()]:
-            self._refuse(HTTPStatus.FORBIDDEN, "this is not the host's name")
+            self._refuse(HTTPStatus.FORBIDDEN, "the host name is wrong")
         elif not (slash and hmac.compare_digest(first.encode(), self.server.site.token.encode())):
             self._refuse(HTTPStatus.FORBIDDEN, "open the whole address that the command printed")
         else:
@@ -234,10 +240,10 @@ class _Handler(BaseHTTPRequestHandler):
         return f"{ADDRESS}:{self.server.server_port}"
 
     def _send_sound(self, path: Path, *, with_body: bool) -> None:
-        """Give a sound, or the part of it that was asked for."""
+        """Send a sound, or the requested part of it."""
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
-            part = _range(self.headers.get("Range"), size)
+            part = _parse_range(self.headers.get("Range"), size)
             if part is None:
                 self._send(
                     HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
@@ -258,7 +264,7 @@ class _Handler(BaseHTTPRequestHandler):
             while with_body and start < stop and (block := file.read(min(_BLOCK, stop - start))):
                 self.wfile.write(block)
                 start += len(block)
-            self.close_connection |= with_body and start < stop  # it has become shorter meanwhile
+            self.close_connection |= with_body and start < stop  # the file was shortened meanwhile
 
     def _refuse(self, status: HTTPStatus, message: str) -> None:
         body = message.encode()
@@ -278,15 +284,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
 
-def _range(asked: str | None, size: int) -> tuple[int, int] | None:
-    """Return where a part begins and ends, or None where there is none like that.
+def _parse_range(header: str | None, size: int) -> tuple[int, int] | None:
+    """Return the start and stop bytes of a Range header, or None if it cannot be satisfied.
 
-    One range is all that a player asks for; of several, or of what is no range, all is given.
+    Players request one range; for several ranges, or an invalid header, the whole file is sent.
     """
-    unit, _, places = (asked or "").partition("=")
-    first, dash, last = places.strip().partition("-")
-    is_one = all(c in "0123456789" for c in first + last) and first + last and len(places) < 40
-    if unit != "bytes" or not dash or not is_one:
+    unit, _, value = (header or "").partition("=")
+    first, dash, last = value.strip().partition("-")
+    is_range = all(c in "0123456789" for c in first + last) and first + last and len(value) < 40
+    if unit != "bytes" or not dash or not is_range:
         return 0, size
     if not first:
         start, stop = max(size - int(last), 0), size

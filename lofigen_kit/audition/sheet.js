@@ -1,5 +1,5 @@
 "use strict";
-// The sheet: what is listed, heard and decided. Whatever a file says is put on the page as text.
+// The sheet: lists takes, plays them and stores decisions. Data from files is inserted as text only.
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const takes = data.takes;
@@ -8,7 +8,7 @@ const byId = (id) => document.getElementById(id);
 
 const SEEK_S = 2;
 const MOST_PLAYERS = 8;
-const QUIETEST_LUFS = -30; // what is quieter is matched where A and B are compared, and not for all
+const QUIETEST_LUFS = -30; // quieter takes are matched only when A and B are compared
 const STORE = `lofigen-kit-audition:${data.store}`;
 const SETTINGS = "lofigen-kit-audition:settings";
 const DESCENDING = new Set(["stars", "rank", "flags"]);
@@ -21,9 +21,9 @@ const state = {
   view: [], current: 0, a: null, b: null, dry: false,
 };
 const settings = { theme: "system", single: true, loop: true, match: true, ...kept(SETTINGS) };
-const rows = new Map(); // number -> the parts of its row, of those on this page
+const rows = new Map(); // number -> the elements of its row, for rows on this page
 
-// --- What a browser keeps
+// --- Storage in the browser
 
 function kept(name) {
   try {
@@ -47,7 +47,7 @@ function setting(name, value) {
   keep(SETTINGS, settings);
 }
 
-// --- Small things
+// --- Helpers
 
 const SHAPES = {
   play: "M4 2.5v11l9.5-5.5z",
@@ -108,7 +108,7 @@ function span(flag) {
 
 let spoken = 0;
 function say(text) {
-  // The same words twice in a row are another message.
+  // A changing suffix makes screen readers repeat an identical message.
   byId("live").textContent = text + "\u00a0".repeat(spoken++ % 2);
 }
 
@@ -123,7 +123,7 @@ const NONE = Object.freeze({ verdict: null, stars: 0 });
 const decisionOf = (number) => decided.get(number) || NONE;
 const isNone = (decision) => decision.verdict === null && decision.stars === 0;
 
-function told(number) {
+function storedDecision(number) {
   return { ...decisionOf(number), audio_sha256: takes[number].audio_sha256 };
 }
 
@@ -131,7 +131,7 @@ function document_of(numbers) {
   return {
     format: data.format,
     sheet: data.sheet,
-    decisions: Object.fromEntries(numbers.map((number) => [takes[number].place, told(number)])),
+    decisions: Object.fromEntries(numbers.map((number) => [takes[number].place, storedDecision(number)])),
   };
 }
 
@@ -182,7 +182,7 @@ function save(numbers) {
     for (const number of numbers) unsaved.add(number);
     send();
   } else if (!keep(STORE, document_of([...decided.keys()]))) {
-    notice("This browser keeps nothing of this page: download the decisions before you close it.");
+    notice("This browser cannot store decisions: download them before you close this page.");
   }
 }
 
@@ -209,9 +209,9 @@ async function send() {
 }
 
 function read(document) {
-  // Return the changes that a document of decisions makes, and what had to be left out.
+  // Return the changes in a document of decisions, and a text on those that were left out.
   if (document === null || document.format !== data.format || typeof document.decisions !== "object") {
-    throw new Error(`it is not of the format "${data.format}"`);
+    throw new Error(`the format is not "${data.format}"`);
   }
   const changes = [];
   let unknown = 0;
@@ -220,28 +220,28 @@ function read(document) {
     const number = numberOf.get(place);
     const { verdict = null, stars = 0, audio_sha256: sha256 = null } = decision || {};
     if (![null, "keep", "reject"].includes(verdict) || !Number.isInteger(stars) || stars < 0 || stars > 5) {
-      throw new Error(`its decision of ${JSON.stringify(place.slice(0, 80))} is none`);
+      throw new Error(`the decision on ${JSON.stringify(place.slice(0, 80))} is not valid`);
     }
     if (number === undefined) unknown += 1;
     else if (sha256 && takes[number].audio_sha256 && sha256 !== takes[number].audio_sha256) others += 1;
     else changes.push([number, { verdict, stars }]);
   }
   const left = [];
-  if (unknown) left.push(`${unknown} of takes that are not here`);
-  if (others) left.push(`${others} of takes that were another sound then`);
+  if (unknown) left.push(`${unknown} on takes that are not here`);
+  if (others) left.push(`${others} on takes whose audio has changed`);
   return { changes, left: left.join(" and ") };
 }
 
 async function importFile(file) {
   try {
-    if (file.size > data.mostBytes) throw new Error("it is too large");
+    if (file.size > data.mostBytes) throw new Error("the file is too large");
     const { changes, left } = read(JSON.parse(await file.text()));
     if (changes.length) change(changes);
     const text = `${changes.length} decisions imported${left ? `; left out: ${left}` : ""}`;
     notice(left ? text : "");
     say(text);
   } catch (error) {
-    notice(`The file holds no decisions that can be used: ${error.message}`);
+    notice(`The decisions in this file cannot be used: ${error.message}`);
   }
 }
 
@@ -261,7 +261,7 @@ async function restore() {
       if (!answer.ok) throw new Error(answer.statusText);
       before = await answer.json();
     } catch (error) {
-      notice(`The decisions of before cannot be read (${error.message}): reload the page.`);
+      notice(`The earlier decisions cannot be read (${error.message}): reload the page.`);
       return;
     }
   }
@@ -271,11 +271,11 @@ async function restore() {
     for (const [number, decision] of changes) if (!isNone(decision)) decided.set(number, decision);
     if (left) notice(`Decisions left out: ${left}.`);
   } catch (error) {
-    notice(`The decisions of before cannot be used: ${error.message}`);
+    notice(`The earlier decisions cannot be used: ${error.message}`);
   }
 }
 
-// --- What is listed
+// --- The list
 
 const words = takes.map((take) => {
   const made = take.made === null ? [] : data.made[take.made].stages.map(([use]) => use);
@@ -296,7 +296,7 @@ function listed() {
   const has = (number) => state.words.every((word) => words[number].includes(word));
   const view = takes.map((_, number) => number).filter((number) => SHOWN[state.show](number) && has(number));
   const value = {
-    place: (number) => number, // they come in order
+    place: (number) => number, // takes are sorted by place
     stars: (number) => decisionOf(number).stars,
     flags: (number) => takes[number].flags.length,
     key: (number) => takes[number].key || null,
@@ -305,7 +305,7 @@ function listed() {
   return view.sort((left, right) => {
     const [x, y] = [value(left), value(right)];
     if (x === y) return left - right;
-    if (x === null || y === null) return x === null ? 1 : -1; // what is unknown comes last
+    if (x === null || y === null) return x === null ? 1 : -1; // unknown values come last
     return sign * (x < y ? -1 : 1);
   });
 }
@@ -387,7 +387,7 @@ function row(number) {
   const choose = (action) => (event) => {
     select(number);
     action();
-    // A pointer leaves the keys to the row, so that space plays and does not press again.
+    // After a click the row has the focus, so that space plays instead of pressing the button.
     if (event.detail) focusRow();
   };
   parts.play = button({ class: "play" }, choose(() => toggle(number)), icon("play"));
@@ -566,7 +566,7 @@ const levels = takes.flatMap((take) => [take, take.dry || take])
 const quietest = Math.max(QUIETEST_LUFS, levels.reduce((least, level) => Math.min(least, level), 0));
 
 function gainDb(number) {
-  // Down alone, since nothing can be louder than it is.
+  // Only turns down, because a player cannot raise the volume above 1.
   const level = soundOf(number).loudness_lufs;
   if (!settings.match || level === null) return 0;
   let target = quietest;
@@ -611,7 +611,7 @@ function level() {
 }
 
 function exchange(number) {
-  // Go on with another sound at the place where this one is.
+  // Continue with another sound at the same position.
   const fromS = deck.player ? deck.player.currentTime : 0;
   const wasPlaying = isPlaying();
   play(number, fromS);
@@ -635,7 +635,7 @@ function setPair(which, number) {
   const before = state[which];
   state[which] = before === number ? null : number;
   if (state[other] === number) state[other] = null;
-  if (state[which] !== null) playerOf(soundOf(number).url); // so that it is there when it is wanted
+  if (state[which] !== null) playerOf(soundOf(number).url); // load it in advance
   for (const one of [before, number]) if (one !== null) update(one);
   level();
   showDeck();
@@ -646,7 +646,7 @@ function setPair(which, number) {
 function toggleDry() {
   const number = deck.number ?? currentNumber();
   if (!hasDry(number) && !hasDry(currentNumber())) {
-    say("No dry sound lies beside this take");
+    say("This take has no dry sound");
     return;
   }
   state.dry = !state.dry;
@@ -709,7 +709,7 @@ function showDeck() {
   byId("play").setAttribute("aria-label", on ? "Pause" : "Play");
   byId("play").classList.toggle("on", on);
   byId("play").disabled = number === undefined;
-  byId("title").textContent = number === undefined ? "Nothing yet" : nameOf(takes[number]);
+  byId("title").textContent = number === undefined ? "No take selected" : nameOf(takes[number]);
   const press = (id, is) => byId(id).setAttribute("aria-pressed", String(is));
   press("loop", settings.loop);
   press("match", settings.match);
@@ -863,7 +863,7 @@ const WITHOUT_TAKE = new Set(["u", "c", "d", "l", "m", "/", "?"]);
 
 function decideAndGoOn(number, verdict) {
   decide(number, { verdict });
-  if (currentNumber() === number) move(1); // else it has left the list, and the next is here already
+  if (currentNumber() === number) move(1); // otherwise it has left the list, and the next take is current
 }
 
 function onKey(event) {
@@ -934,7 +934,7 @@ function listen() {
     });
   }
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-  // Decided in another window of this sheet, or told late by a browser that was busy.
+  // Decisions in another window of this sheet, or a delayed event of this one.
   addEventListener("storage", async (event) => {
     if (event.key !== STORE || data.served) return;
     decided.clear();

@@ -1,7 +1,7 @@
-"""A folder of takes: what there is, and what is known, measured and seen of each.
+"""Find the takes in a folder, and read, measure and draw each one.
 
-Loudness and true peak come from a recipe that is of the very sound in the file, by its hash; for
-all else they are measured. Tempo and key are what files say, and are never guessed.
+Loudness and true peak are taken from a recipe whose hash matches the audio; otherwise they are
+measured. Tempo and key are taken from the file and never estimated.
 """
 
 from __future__ import annotations
@@ -32,12 +32,14 @@ if TYPE_CHECKING:
 
 SUFFIXES = (*AUDIO_SUFFIXES, ".aif", ".aiff")
 MAX_DRAWN_S = 1200.0
-"""What is longer is listed without a picture: all of a sound is held to draw it."""
+"""The longest sound that is read, because a whole sound is held in memory to draw it."""
 FULL_SCALE = 0.9999
 CLIPPED_FRAMES = 3
-"""So many samples at full scale in a row are a wave that was cut off."""
-FEW, MAX_READERS = 16, 16
-"""So few takes are read here, sooner than other processes have begun; and most of those."""
+"""The number of consecutive samples at full scale that counts as clipping."""
+FEW_TAKES = 16
+"""Up to so many takes are read in this process, which is faster than starting workers."""
+MAX_READERS = 16
+"""The largest number of worker processes."""
 MAX_RECIPE_CHARS = 65_536
 MAX_TEXT_CHARS = 300
 
@@ -52,7 +54,7 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Flag:
-    """Something that may be wrong, and from when to when; None where it is all of the take."""
+    """A possible fault, with its start and end; None if it concerns the whole take."""
 
     what: str
     start_s: float | None = None
@@ -61,7 +63,7 @@ class Flag:
 
 @dataclass(frozen=True)
 class DrySound:
-    """What a take was before its effects: where that lies, and how loud it is."""
+    """A take's sound before its effects: its place and its loudness."""
 
     place: str
     loudness_lufs: float | None
@@ -69,7 +71,7 @@ class DrySound:
 
 @dataclass(frozen=True)
 class ChainDescription:
-    """How takes were made, which many of them share: each stage with its fields, and all of it."""
+    """The part of a recipe that many takes share: each stage with its fields, and all text."""
 
     stages: tuple[tuple[str, str], ...]
     text: str
@@ -77,30 +79,30 @@ class ChainDescription:
 
 @dataclass(frozen=True)
 class SheetRow:
-    """A take as the sheet shows it.
+    """The data of a take on the sheet.
 
     Attributes:
-        place: Where it lies in the folder, with `/`.
-        error: Why it cannot be shown; all else is empty then.
-        duration_s: How long it sounds.
-        sample_rate_hz: Its rate.
-        channels: Their number.
-        title: What its source calls it.
+        place: Its path inside the folder, with `/`.
+        error: Why it cannot be read; all other fields are then empty.
+        duration_s: Duration in seconds.
+        sample_rate_hz: Sample rate.
+        channels: Number of channels.
+        title: The title from its source.
         preset: The name of its preset.
-        seed: The preset's seed, as text: it may be larger than a browser's numbers.
-        number: Which take it is.
-        tempo_bpm: None where the file does not say.
-        key: Empty where the file does not say.
-        loudness_lufs: Integrated; None for silence.
-        true_peak_dbtp: Likewise.
-        rank: How well it is played, from `batch --rank`.
-        flags: What may be wrong.
-        audio_sha256: The hash that its recipe has.
-        made: How it was made.
-        recipe: What of its recipe is its own, as text.
-        dry: The sound before the effects, where it lies beside it.
-        wave: See `drawing`, in base64.
-        spectrum: Likewise.
+        seed: The preset's seed, as text: it may be too large for a number in a browser.
+        number: The number of the take.
+        tempo_bpm: Tempo; None if the file does not give it.
+        key: Key; empty if the file does not give it.
+        loudness_lufs: Integrated loudness; None for silence.
+        true_peak_dbtp: True peak; None for silence.
+        rank: The rating of `batch --rank`, 0 to 1.
+        flags: Possible faults.
+        audio_sha256: The audio hash in its recipe.
+        made: The chain from its recipe.
+        recipe: The rest of its recipe, as text.
+        dry: The sound before the effects, if its stems are beside it.
+        wave: The waveform from `drawing`, in base64.
+        spectrum: The spectrogram from `drawing`, in base64.
     """
 
     place: str
@@ -127,71 +129,74 @@ class SheetRow:
 
 
 def find_takes(folder: Path) -> list[str]:
-    """Return the places of all audio files in a folder and below, in order.
+    """Return the places of all audio files in a folder and its subfolders, in natural order.
 
-    Stems and what is hidden are left out; so are links that lead out of the folder and names that
-    decisions cannot hold, with a warning in the log.
+    Stems and hidden files are left out. Links that lead out of the folder, and names that decisions
+    cannot hold, are left out with a warning in the log.
 
     Raises:
-        InputError: if it is no folder, or holds none or too many.
+        InputError: if the folder does not exist, or has no takes or too many.
     """
     if not folder.is_dir():
         raise InputError("there is no such folder", where=folder, remedy="name a folder of takes")
-    found = sorted(_walk(folder), key=_natural)
-    if not found:
+    places = sorted(_walk(folder), key=_make_natural_key)
+    if not places:
         raise InputError(
             "the folder holds no audio",
             where=folder,
             remedy="render some takes into it with `lofigen-kit batch`",
         )
-    if len(found) > MAX_DECISIONS:
+    if len(places) > MAX_DECISIONS:
         raise InputError(
             f"the folder holds more than {MAX_DECISIONS} takes",
             where=folder,
-            remedy="name one of the folders in it",
+            remedy="name one of its subfolders",
         )
-    return found
+    return places
 
 
 def read_takes(
     folder: Path, places: Sequence[str], *, progress: Progress | None = None
 ) -> list[SheetRow]:
-    """Return what is known of takes; one that cannot be read says so and stops no other.
+    """Return the rows of takes; one that cannot be read has its `error` set.
 
     Args:
-        folder: Theirs.
-        places: Where in it they lie.
-        progress: Told how many are done.
+        folder: The folder of the takes.
+        places: Their places in it.
+        progress: Called with the number of takes that are done.
+
+    Raises:
+        RenderError: if a worker process dies.
     """
-    records = _records(folder, places)
+    records = _read_batch_records(folder, places)
     takes = []
     for take in _read_all(folder, [(place, records.get(place, {})) for place in places]):
         takes.append(take)
         if progress:
-            progress("looking", len(takes), len(places))
+            progress("reading takes", len(takes), len(places))
     return takes
 
 
 def _read_all(folder: Path, jobs: Sequence[tuple[str, Facts]]) -> Iterator[SheetRow]:
-    read = partial(_read, folder)
+    read = partial(_read_take, folder)
     workers = os.cpu_count() or 1
-    if len(jobs) <= FEW or workers == 1:
+    if len(jobs) <= FEW_TAKES or workers == 1:
         yield from (read(job) for job in jobs)
         return
     try:
-        with make_pool(min(workers, MAX_READERS), _prepare) as workshop:
+        with make_pool(min(workers, MAX_READERS), _import_readers) as pool:
             try:
-                yield from workshop.map(read, jobs, chunksize=4)
+                yield from pool.map(read, jobs, chunksize=4)
             finally:
-                workshop.shutdown(cancel_futures=True)
+                pool.shutdown(cancel_futures=True)
     except BrokenProcessPool:
         raise RenderError(
-            "a worker died", where=folder, remedy="name a folder of fewer takes"
+            "a worker process died", where=folder, remedy="name a folder of fewer takes"
         ) from None
 
 
-def _prepare() -> None:
-    """Let a worker import what it needs, before its first job."""
+def _import_readers() -> None:
+    """Import the modules that a worker needs, before its first job."""
     from lofigen_kit.audition import drawing  # noqa: F401
     from lofigen_kit.provenance import recipe  # noqa: F401
 
@@ -204,24 +209,26 @@ def _walk(folder: Path) -> Iterator[str]:
             if name.startswith(".") or path.suffix.lower() not in SUFFIXES:
                 continue
             place = path.relative_to(folder).as_posix()
-            if fault := _fault(place):
+            if fault := _find_name_fault(place):
                 _logger.warning("%s: left out: its name %s", to_one_line(str(path)), fault)
             elif resolve_place(folder, place) is None:
-                _logger.warning("%s: left out: a link that leads nowhere inside", path)
+                _logger.warning("%s: left out: the link does not lead into this folder", path)
             else:
                 yield place
 
 
-def _fault(place: str) -> str | None:
+def _find_name_fault(place: str) -> str | None:
     try:
         place.encode()
     except UnicodeEncodeError:
-        return "is no Unicode"
-    return f"is longer than {MAX_NAME}" if len(place) > MAX_NAME else find_place_fault(place)
+        return "is not Unicode"
+    if len(place) > MAX_NAME:
+        return f"is longer than {MAX_NAME} characters"
+    return find_place_fault(place)
 
 
-def _natural(place: str) -> list[tuple[int, int, str]]:
-    """Return a key by which take2 comes before take10."""
+def _make_natural_key(place: str) -> list[tuple[int, int, str]]:
+    """Return a sort key that puts take2 before take10."""
     parts, digits = [], ""
     for c in f"{place.casefold()}\0":
         if c in "0123456789":
@@ -234,8 +241,8 @@ def _natural(place: str) -> list[tuple[int, int, str]]:
     return parts
 
 
-def _records(folder: Path, places: Sequence[str]) -> dict[str, Facts]:
-    """Return what is told of takes by the ledgers of batches: of the folder, or of some in it."""
+def _read_batch_records(folder: Path, places: Sequence[str]) -> dict[str, Facts]:
+    """Return the records of takes from the manifests of batches in the folder and below."""
     from lofigen_kit.batch.ledger import MANIFEST, read_last_records
 
     records: dict[str, Facts] = {}
@@ -251,19 +258,19 @@ def _records(folder: Path, places: Sequence[str]) -> dict[str, Facts]:
     return records
 
 
-def _read(folder: Path, job: tuple[str, Facts]) -> SheetRow:
+def _read_take(folder: Path, job: tuple[str, Facts]) -> SheetRow:
     place, record = job
-    with allow_interrupts(), collect_warnings() as heard:
+    with allow_interrupts(), collect_warnings() as warnings:
         try:
             take = _examine_take(folder, place, record)
         except LofigenError as error:
             take = SheetRow(place, error=error.message)
-    said = [Flag(to_one_line(text.removeprefix(f"{folder / place}: "))) for text in heard]
-    return replace(take, flags=(*take.flags, *said))
+    flags = [Flag(to_one_line(text.removeprefix(f"{folder / place}: "))) for text in warnings]
+    return replace(take, flags=(*take.flags, *flags))
 
 
 def _examine_take(folder: Path, place: str, record: Facts) -> SheetRow:
-    """Return all that is known of a take.
+    """Return the row of a take.
 
     Raises:
         LofigenError: if it cannot be read.
@@ -275,14 +282,14 @@ def _examine_take(folder: Path, place: str, record: Facts) -> SheetRow:
     path = folder / place
     facts = recipe.read(path) or {}
     audio = read_audio(path, max_duration_s=MAX_DRAWN_S)
-    dry, played = _dry(folder, place)
-    loudness_lufs, true_peak_dbtp, is_own = _levels(audio, facts)
+    dry, dry_audio = _read_dry(folder, place)
+    loudness_lufs, true_peak_dbtp, matches_recipe = _get_levels(audio, facts)
     flags = _parse_findings(record, facts)
     if flags is None:
-        flags = _find_collapse_flags(played or audio)
-    flags += _level_flags(audio, loudness_lufs, true_peak_dbtp)
-    if facts and not is_own:
-        flags.append(Flag("not the sound of its recipe"))
+        flags = _find_collapse_flags(dry_audio or audio)
+    flags += _find_level_flags(audio, loudness_lufs, true_peak_dbtp)
+    if facts and not matches_recipe:
+        flags.append(Flag("does not match its recipe"))
     wave, spectrum = draw_sound(audio)
     return replace(
         _add_file_facts(SheetRow(place), facts, read_metadata(path), record),
@@ -298,37 +305,39 @@ def _examine_take(folder: Path, place: str, record: Facts) -> SheetRow:
     )
 
 
-def _add_file_facts(take: SheetRow, facts: Facts, labels: AudioMetadata, record: Facts) -> SheetRow:
-    """Return a take with what its file says of itself, which a stranger may have written."""
+def _add_file_facts(
+    take: SheetRow, facts: Facts, metadata: AudioMetadata, record: Facts
+) -> SheetRow:
+    """Return a row with facts from the recipe, the metadata and the record, all untrusted."""
     preset = facts.get("preset")
     seed, number = facts.get("seed"), facts.get("take")
     sha256 = facts.get("audio_sha256")
-    made, own = _split_recipe(facts)
+    chain, rest = _split_recipe(facts)
     return replace(
         take,
-        title=_text(facts.get("title")) or _text(labels.title),
+        title=_text(facts.get("title")) or _text(metadata.title),
         preset=_text(preset.get("name")) if isinstance(preset, dict) else "",
         seed=str(seed)[:24] if isinstance(seed, int) else "",
         number=number if isinstance(number, int) and 0 <= number < 1 << 53 else None,
-        tempo_bpm=_number(facts.get("tempo_bpm")) or _number(labels.tempo_bpm),
-        key=_text(facts.get("key")) or _text(labels.key),
+        tempo_bpm=_number(facts.get("tempo_bpm")) or _number(metadata.tempo_bpm),
+        key=_text(facts.get("key")) or _text(metadata.key),
         rank=_number(record.get("rank")),
         audio_sha256=sha256 if _is_sha256(sha256) else None,
-        made=made,
-        recipe=own,
+        made=chain,
+        recipe=rest,
     )
 
 
 def _split_recipe(facts: Facts) -> tuple[ChainDescription | None, str]:
-    """Return what of a recipe many takes share, and what is one take's own."""
+    """Return the part of a recipe that many takes share, and the rest as text."""
     if not facts:
         return None, ""
-    parts = {key: value for key, value in facts.items() if isinstance(value, dict)}
-    own = {key: value for key, value in facts.items() if key not in parts}
-    return ChainDescription(tuple(_stages(facts.get("preset"))), _json(parts)), _json(own)
+    shared = {key: value for key, value in facts.items() if isinstance(value, dict)}
+    own = {key: value for key, value in facts.items() if key not in shared}
+    return ChainDescription(tuple(_list_stages(facts.get("preset"))), _json(shared)), _json(own)
 
 
-def _stages(preset: Any) -> Iterator[tuple[str, str]]:
+def _list_stages(preset: Any) -> Iterator[tuple[str, str]]:
     if not isinstance(preset, dict):
         return
     effects = preset.get("effects")
@@ -336,12 +345,12 @@ def _stages(preset: Any) -> Iterator[tuple[str, str]]:
     stages += effects if isinstance(effects, list) else []
     for stage in stages:
         if isinstance(stage, dict):
-            told = [_field(key, value) for key, value in stage.items() if key != "use"]
-            yield _text(stage.get("use")), _text(", ".join(field for field in told if field))
+            fields = [_format_field(key, value) for key, value in stage.items() if key != "use"]
+            yield _text(stage.get("use")), _text(", ".join(field for field in fields if field))
 
 
-def _field(key: str, value: Any) -> str:
-    """Return a field for people, `cutoff 6000 Hz`; empty for what changes nothing."""
+def _format_field(key: str, value: Any) -> str:
+    """Return a field as text, such as `cutoff 6000 Hz`; empty for a value without effect."""
     if value is None or (key == "mix" and value == 1):
         return ""
     name, _, suffix = key.rpartition("_")
@@ -350,70 +359,70 @@ def _field(key: str, value: Any) -> str:
     return f"{name if unit else key} {number} {unit}".strip().replace("_", " ")
 
 
-def _levels(audio: AudioBuffer, facts: Facts) -> tuple[float | None, float | None, bool]:
-    """Return loudness and true peak, and whether the recipe is of this sound, as far as is known.
+def _get_levels(audio: AudioBuffer, facts: Facts) -> tuple[float | None, float | None, bool]:
+    """Return loudness, true peak, and whether the recipe's hash matches the audio.
 
-    A lossy file's recipe has the hash of what was encoded: it can only be believed.
+    The recipe of a lossy file has the hash before encoding, which cannot be checked: the third
+    value is then True.
     """
     from lofigen_kit.audio.hashing import hash_audio
     from lofigen_kit.provenance.recipe import AS_DECODED
 
-    is_own = facts.get("audio_sha256_of") != AS_DECODED
-    if not is_own and hash_audio(audio) == facts.get("audio_sha256"):
-        told = [_number(facts.get(key)) for key in ("loudness_lufs", "true_peak_dbtp")]
-        return told[0], told[1], True
-    from lofigen_kit.dsp.loudness import true_peak_dbtp  # a second, if nothing else needs it
+    cannot_check = facts.get("audio_sha256_of") != AS_DECODED
+    if not cannot_check and hash_audio(audio) == facts.get("audio_sha256"):
+        return _number(facts.get("loudness_lufs")), _number(facts.get("true_peak_dbtp")), True
+    from lofigen_kit.dsp.loudness import true_peak_dbtp  # importing it takes about a second
 
-    return _loudness(audio), _finite(true_peak_dbtp(audio)), is_own
+    return _measure_loudness(audio), _finite(true_peak_dbtp(audio)), cannot_check
 
 
-def _loudness(audio: AudioBuffer) -> float | None:
+def _measure_loudness(audio: AudioBuffer) -> float | None:
     from lofigen_kit.audio.buffer import AudioBuffer
     from lofigen_kit.dsp.loudness import integrated_lufs
 
-    loudest_two = AudioBuffer(audio.samples[:2], audio.sample_rate_hz)
-    return _finite(integrated_lufs(audio if audio.channels <= 5 else loudest_two))
+    first_two = AudioBuffer(audio.samples[:2], audio.sample_rate_hz)
+    return _finite(integrated_lufs(audio if audio.channels <= 5 else first_two))
 
 
-def _dry(folder: Path, place: str) -> tuple[DrySound | None, AudioBuffer | None]:
-    """Return the first stem, which is the sound before all effects, where it lies beside a take."""
+def _read_dry(folder: Path, place: str) -> tuple[DrySound | None, AudioBuffer | None]:
+    """Return the first stem of a take, which is the sound before all effects, if it exists."""
     from lofigen_kit.audio.files import read_audio
 
     path = folder / place
     stems = get_stems_folder(path)
     names = [p.name for p in stems.glob("*.wav")] if stems.is_dir() else []
     first = (stems / min(names)).relative_to(folder).as_posix() if names else ""
-    if not first or _fault(first) or resolve_place(folder, first) is None:
+    if not first or _find_name_fault(first) or resolve_place(folder, first) is None:
         return None, None
     try:
-        played = read_audio(folder / first, max_duration_s=MAX_DRAWN_S)
+        audio = read_audio(folder / first, max_duration_s=MAX_DRAWN_S)
     except LofigenError:
         return None, None
-    return DrySound(first, _loudness(played)), played
+    return DrySound(first, _measure_loudness(audio)), audio
 
 
 def _parse_findings(record: Facts, facts: Facts) -> list[Flag] | None:
-    """Return what the doctor found when the take was rendered, or None where that is not known."""
+    """Return the flags of collapses from a batch's record, or None if it is not of this audio."""
     findings, sha256 = record.get("findings"), record.get("audio_sha256")
     if not isinstance(findings, list) or sha256 is None or sha256 != facts.get("audio_sha256"):
         return None
     return [
-        Flag(_text(found.get("fault")), _number(found.get("start_s")), _number(found.get("end_s")))
-        for found in findings
-        if isinstance(found, dict)
+        Flag(_text(item.get("fault")), _number(item.get("start_s")), _number(item.get("end_s")))
+        for item in findings
+        if isinstance(item, dict)
     ]
 
 
 def _find_collapse_flags(audio: AudioBuffer) -> list[Flag]:
-    """Return what the doctor finds at the rate of a telephone, which is all that it needs."""
+    """Return flags of collapses, detected at 8 kHz, which is enough for that."""
     from lofigen_kit.analysis import collapse, mono_8k
     from lofigen_kit.audio.buffer import AudioBuffer
 
-    heard = AudioBuffer(mono_8k(audio)[None], 8000)
-    return [Flag(found.fault, found.start_s, found.end_s) for found in collapse.examine(heard)]
+    mono = AudioBuffer(mono_8k(audio)[None], 8000)
+    return [Flag(found.fault, found.start_s, found.end_s) for found in collapse.examine(mono)]
 
 
-def _level_flags(
+def _find_level_flags(
     audio: AudioBuffer, loudness_lufs: float | None, true_peak_dbtp: float | None
 ) -> list[Flag]:
     import numpy as np
@@ -424,7 +433,7 @@ def _level_flags(
         runs = np.convolve(full, np.ones(CLIPPED_FRAMES, int), "valid") >= CLIPPED_FRAMES
         if runs.any():
             frames = np.flatnonzero(runs)[[0, -1]] / audio.sample_rate_hz
-            flags.append(Flag("cut off at full scale", float(frames[0]), float(frames[1])))
+            flags.append(Flag("clipping at full scale", float(frames[0]), float(frames[1])))
     if true_peak_dbtp is not None and true_peak_dbtp > 0.0:
         flags.append(Flag("peaks over 0 dBTP"))
     if loudness_lufs is None:
@@ -442,7 +451,7 @@ def _number(value: Any) -> float | None:
 
 
 def _finite(value: float) -> float | None:
-    with suppress(OverflowError):  # an integer of hundreds of digits
+    with suppress(OverflowError):  # for an integer of hundreds of digits
         return float(value) if math.isfinite(value) else None
     return None
 

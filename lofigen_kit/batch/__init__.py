@@ -1,6 +1,6 @@
-"""Hundreds of beats: a plan, a ledger of what is done, and whoever renders it.
+"""Batches of hundreds of takes: the plan, the ledger of results, and the workers.
 
-`plan` lists the jobs, `ledger` keeps what came of them in the folder, `work` is what a worker does
-with a few of them, `engines` are the workers, here or on a cluster, and `run` gives them their
-work.
+`plan` lists the jobs, `ledger` stores their results in the folder, `worker` renders a group of
+takes, `executors` start workers on this machine or a cluster, and `scheduler` gives them groups.
+`process_files` processes many existing files.
 """

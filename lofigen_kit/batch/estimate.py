@@ -1,4 +1,4 @@
-"""What a batch will cost, by one take of it."""
+"""Estimate the time and disk space of a batch from one take."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from lofigen_kit.render.take import render
 
 @dataclass(frozen=True)
 class Estimate:
-    """What one take of a batch costs.
+    """The cost of one take of a batch.
 
     Attributes:
-        seconds: How long one core renders it. Takes that are played side by side cost less.
-        size_bytes: How large its files are.
-        sound_s: How long it is.
+        seconds: Rendering time on one core. Takes that are generated side by side need less.
+        size_bytes: Size of its files.
+        sound_s: Duration of its sound, in seconds.
     """
 
     seconds: float
@@ -29,7 +29,7 @@ class Estimate:
 
 
 def estimate(plan: BatchPlan, registry: Registry) -> Estimate:
-    """Render the first two takes of a plan, and measure the second: the first one compiles."""
+    """Render two takes of a plan and measure the second; the first one includes compilation."""
     preset = plan.points[0].preset
     with TemporaryDirectory() as folder:
         for take in (0, 1):

@@ -1,7 +1,7 @@
-"""Who renders a batch: processes of this machine, or a Dask cluster.
+"""The executors of a batch: processes on this machine, or a Dask cluster.
 
-The whole of an engine is a `concurrent.futures.Executor`, opened when it is needed and closed when
-the work is done or one of its processes has died.
+Each one opens a `concurrent.futures.Executor`, which is closed when the work is done or when one
+of its processes has died.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from lofigen_kit.batch.worker import begin
+from lofigen_kit.batch.worker import load_worker_plugins
 from lofigen_kit.errors import InputError
 from lofigen_kit.runtime.workers import make_pool
 
@@ -23,27 +23,27 @@ RETRIES = 3
 
 
 class BatchExecutor(Protocol):
-    """Who does the work."""
+    """A way to start the workers of a batch."""
 
     @property
     def name(self) -> str:
-        """What the manifest calls it."""
+        """The name in the manifest."""
 
     @property
     def workers(self) -> int:
-        """How many there are, as far as that is known."""
+        """The number of workers, as far as it is known."""
 
     def open(self) -> AbstractContextManager[Executor]:
-        """Return workers that are ready."""
+        """Return an executor with workers that are ready."""
 
 
 @dataclass(frozen=True)
 class LocalExecutor:
-    """Processes of this machine.
+    """Processes on this machine.
 
     Attributes:
-        workers: How many.
-        plugin_dir: The user's plugins.
+        workers: The number of processes.
+        plugin_dir: The folder of the user's plugins.
     """
 
     workers: int
@@ -52,27 +52,27 @@ class LocalExecutor:
 
     @contextmanager
     def open(self) -> Iterator[Executor]:
-        """Yield processes that were begun afresh."""
-        workshop = make_pool(self.workers, begin, (self.plugin_dir,))
+        """Yield a pool of new processes."""
+        pool = make_pool(self.workers, load_worker_plugins, (self.plugin_dir,))
         try:
-            yield workshop
+            yield pool
         finally:
-            workshop.shutdown(cancel_futures=True)
+            pool.shutdown(cancel_futures=True)
 
 
 @dataclass(frozen=True)
 class DaskExecutor:
-    """Workers of a Dask scheduler: one that runs already, or one begun here, on loopback alone.
+    """Workers of a Dask scheduler: a running one, or a new one that listens only on loopback.
 
-    Dask's messages are pickles: whoever may talk to its scheduler may run what he likes. So an
-    address that is not of this machine has to be `tls://`, or the user has to say `--insecure`.
+    Dask's messages are pickles, so anybody who can connect to a scheduler can run any code. The
+    address of another machine must therefore be `tls://`, unless the user gives `--insecure`.
 
     Attributes:
-        workers: How many to begin; those of a scheduler that runs are as many as they are.
-        address: `tcp://host:8786` or `tls://host:8786`; None begins a cluster.
-        gpu: Ask for a worker's resource `GPU`, of which each take needs one.
-        tls: Files: `ca_file`, `cert` and `key`.
-        insecure: Talk to another machine in the clear.
+        workers: The number of workers to start; a running scheduler has its own.
+        address: `tcp://host:8786` or `tls://host:8786`; None starts a cluster.
+        gpu: Request one worker resource `GPU` for each take.
+        tls: Paths of the files `ca_file`, `cert` and `key`.
+        insecure: Connect to another machine without TLS.
     """
 
     workers: int
@@ -84,41 +84,41 @@ class DaskExecutor:
 
     @contextmanager
     def open(self) -> Iterator[Executor]:
-        """Yield the workers of a scheduler; what a dead one did is done again by another."""
-        distributed = _distributed()
-        with _client(distributed, self) as client:
+        """Yield the workers of a scheduler; another worker repeats the work of a dead one."""
+        distributed = _import_distributed()
+        with _connect(distributed, self) as client:
             resources = {"GPU": 1} if self.gpu else None
             yield client.get_executor(pure=False, retries=RETRIES, resources=resources)
 
 
 def check_address(address: str, *, insecure: bool, certified: bool = False) -> None:
-    """Refuse an address to which nothing should be sent in the clear.
+    """Refuse the address of a scheduler to which a connection would not be safe.
 
     Args:
-        address: Of a scheduler.
-        insecure: Whether the user allows it.
-        certified: Whether there are certificates.
+        address: The scheduler's address.
+        insecure: Whether the user allows a connection without TLS.
+        certified: Whether there are TLS certificates.
 
     Raises:
-        InputError: unless it is of this machine, the user has allowed it, or it is `tls://` and
-            there are certificates.
+        InputError: unless the address is on this machine, the user allows it, or it is `tls://`
+            and there are certificates.
     """
     parts = urlsplit(address if "//" in address else f"tcp://{address}")
     if parts.scheme not in ("tcp", "tls") or not parts.hostname:
         raise InputError(
-            f"{address!r} is no address", where="--address", remedy="write tcp://host:8786"
+            f"{address!r} is not an address", where="--address", remedy="write tcp://host:8786"
         )
     if parts.scheme == "tls" and not certified:
         raise InputError(
-            f"{address} wants certificates",
+            f"{address} needs certificates",
             where="--address",
-            remedy="name them: --tls-ca, --tls-cert and --tls-key",
+            remedy="give --tls-ca, --tls-cert and --tls-key",
         )
     if parts.scheme == "tcp" and not insecure and not _is_loopback(parts.hostname):
         raise InputError(
-            f"{address} would be talked to in the clear, and whoever listens there may run code",
+            f"the connection to {address} would not be encrypted, and others could run code",
             where="--address",
-            remedy="use tls:// with --tls-ca, --tls-cert and --tls-key, or say --insecure",
+            remedy="use tls:// with --tls-ca, --tls-cert and --tls-key, or add --insecure",
         )
 
 
@@ -130,19 +130,19 @@ def _is_loopback(host: str) -> bool:
 
 
 @contextmanager
-def _client(distributed: Any, engine: DaskExecutor) -> Iterator[Any]:
+def _connect(distributed: Any, executor: DaskExecutor) -> Iterator[Any]:
     security = None
-    if engine.tls:
+    if executor.tls:
         security = distributed.Security(
-            tls_ca_file=engine.tls.get("ca_file"),
-            tls_client_cert=engine.tls.get("cert"),
-            tls_client_key=engine.tls.get("key"),
+            tls_ca_file=executor.tls.get("ca_file"),
+            tls_client_cert=executor.tls.get("cert"),
+            tls_client_key=executor.tls.get("key"),
             require_encryption=True,
         )
-    if engine.address is None:
+    if executor.address is None:
         with (
             distributed.LocalCluster(
-                n_workers=engine.workers,
+                n_workers=executor.workers,
                 threads_per_worker=1,
                 host="127.0.0.1",
                 dashboard_address=None,
@@ -152,16 +152,18 @@ def _client(distributed: Any, engine: DaskExecutor) -> Iterator[Any]:
             yield client
         return
     try:
-        client = distributed.Client(engine.address, security=security, timeout="10s")
+        client = distributed.Client(executor.address, security=security, timeout="10s")
     except (OSError, TimeoutError, TypeError, ValueError) as error:
         raise InputError(
-            f"no scheduler answers ({str(error)[:200]})", where=engine.address, remedy="start one"
+            f"no scheduler answers ({str(error)[:200]})",
+            where=executor.address,
+            remedy="start a Dask scheduler there",
         ) from None
     with client:
         yield client
 
 
-def _distributed() -> Any:
+def _import_distributed() -> Any:
     try:
         import distributed
     except ImportError:

@@ -1,7 +1,8 @@
-"""What a batch's folder knows of it: `batch.json`, its plan, and `manifest.jsonl`, what is done.
+"""The files of a batch's folder: `batch.json`, the plan, and `manifest.jsonl`, the results.
 
-The parent alone writes the manifest, a line for each take as it is done or fails; of several lines
-for one job the last one counts. A line that a kill has torn is as good as never written.
+Only the parent process writes the manifest: one line for each take when it is done or has failed.
+If there are several lines for one job, the last one counts. An incomplete line, left by a killed
+process, is ignored.
 """
 
 from __future__ import annotations
@@ -19,24 +20,24 @@ FORMAT = "lofigen-kit batch 1"
 HEAD, MANIFEST, LOCK = "batch.json", "manifest.jsonl", ".lofigen-lock"
 
 Record = dict[str, Any]
-"""One line: `job`, its key; `status`, `done` or `failed`; and what is known of the take."""
+"""One line: `job`, its key; `status`, `done` or `failed`; and the facts on the take."""
 
 
 class Ledger:
-    """A batch's folder while it is at work in it.
+    """A batch's folder, locked while a process works in it.
 
     Args:
-        folder: Made where it is missing.
-        head: The plan and the options, as plain data; None takes what the folder has.
+        folder: The folder; created if missing.
+        head: The plan and the options, as plain data; None reads those of the folder.
 
     Attributes:
-        head: What the folder's batch is made from.
-        done: The paths of what is done, by job.
-        failed: Why the others failed, by job.
+        head: The plan and the options of the folder's batch.
+        done: The paths of finished takes, by job.
+        failed: The errors of failed takes, by job.
 
     Raises:
-        InputError: if the folder holds another batch, another process is at work in it, or it
-            cannot be written to.
+        InputError: if the folder holds another batch, another process works in it, or it cannot be
+            written to.
     """
 
     def __init__(self, folder: Path, head: dict[str, Any] | None = None) -> None:
@@ -62,14 +63,14 @@ class Ledger:
         self._stack.close()
 
     def append(self, record: Record) -> None:
-        """Keep what came of a job."""
+        """Write the record of a job."""
         with explain_write_errors(self.folder / MANIFEST):
             self._file.write(json.dumps(record, ensure_ascii=False) + "\n")
             self._file.flush()
         self._count(record)
 
     def read_records(self) -> Iterator[Record]:
-        """Yield the last record of each job that has one, in the order of the manifest."""
+        """Yield the last record of each job, in the order of the manifest."""
         return read_last_records(self.folder)
 
     def _lock(self) -> None:
@@ -81,24 +82,24 @@ class Ledger:
                 self._stack.enter_context(lock)
             except Timeout:
                 raise InputError(
-                    "another process is at work in this folder",
+                    "another process is working in this folder",
                     where=self.folder,
                     remedy="wait for it, or choose another folder",
                 ) from None
 
     def _begin(self, head: dict[str, Any] | None) -> dict[str, Any]:
         path = self.folder / HEAD
-        for torn in self.folder.rglob(".lofigen-*"):
-            if torn.name != LOCK:
-                torn.unlink(missing_ok=True)
-        kept = read_head(self.folder) if path.exists() or head is None else None
-        if kept is None:
-            assert head is not None  # noqa: S101 - else there is one
+        for temporary in self.folder.rglob(".lofigen-*"):
+            if temporary.name != LOCK:
+                temporary.unlink(missing_ok=True)
+        stored = read_head(self.folder) if path.exists() or head is None else None
+        if stored is None:
+            assert head is not None  # noqa: S101 - else it was read
             head = {"format": FORMAT, **head}
         else:
             if head is not None:
-                _check_same(kept, head, self.folder)
-            head = {**kept, **(head or {})}
+                _check_same(stored, head, self.folder)
+            head = {**stored, **(head or {})}
         with explain_write_errors(path):
             write_atomic(path, (json.dumps(head, ensure_ascii=False, indent=1) + "\n").encode())
         return head
@@ -107,7 +108,7 @@ class Ledger:
         path = self.folder / MANIFEST
         with explain_write_errors(path):
             if path.exists():
-                _truncate_torn_line(path)
+                _truncate_incomplete_line(path)
             for record in read_last_records(self.folder):
                 self._count(record)
             self._file = self._stack.enter_context(path.open("a", encoding="utf-8"))
@@ -123,86 +124,88 @@ class Ledger:
 
 
 def read_head(folder: Path) -> dict[str, Any]:
-    """Return what a folder's batch is made from.
+    """Return the plan and the options of a folder's batch.
 
     Raises:
-        InputError: if there is none.
+        InputError: if there is no batch in the folder.
     """
     path = folder / HEAD
     try:
         head = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(
-            "there is no batch in this folder", where=folder, remedy="name a folder of `batch`"
+            "there is no batch in this folder",
+            where=folder,
+            remedy="name a folder that `batch` has written",
         ) from None
     except (OSError, ValueError) as error:
         raise InputError(f"cannot be read ({error})", where=path) from None
     if not isinstance(head, dict) or head.get("format") != FORMAT:
-        raise InputError("this is no batch's plan", where=path)
+        raise InputError("this is not the plan of a batch", where=path)
     return head
 
 
 def read_last_records(folder: Path) -> Iterator[Record]:
-    """Yield the last record of each job, in the order in which jobs were first told of."""
-    places: dict[str, int] = {}
+    """Yield the last record of each job, in the order of the jobs' first records."""
+    offsets: dict[str, int] = {}
     path = folder / MANIFEST
     if not path.exists():
         return
     with path.open("rb") as file:
         while line := file.readline():
             if record := _parse_record(line):
-                places[record["job"]] = file.tell() - len(line)
+                offsets[record["job"]] = file.tell() - len(line)
     with path.open("rb") as file:
-        for place in places.values():
-            file.seek(place)
+        for offset in offsets.values():
+            file.seek(offset)
             yield _parse_record(file.readline())
 
 
 def _parse_record(line: bytes) -> Record:
-    """Return a record, or nothing where a kill tore its line."""
+    """Return the record of a line, or an empty one if the line is incomplete."""
     try:
         record = json.loads(line)
     except ValueError:
         return {}
-    is_one = isinstance(record, dict) and isinstance(record.get("job"), str)
-    return record if is_one and "status" in record and line.endswith(b"\n") else {}
+    is_record = isinstance(record, dict) and isinstance(record.get("job"), str)
+    return record if is_record and "status" in record and line.endswith(b"\n") else {}
 
 
-def _truncate_torn_line(path: Path) -> None:
-    """Cut off a torn last line, so that the next one begins a line of its own."""
+def _truncate_incomplete_line(path: Path) -> None:
+    """Remove an incomplete last line, so that the next record starts a new line."""
     with path.open("r+b") as file:
-        blob_end = file.seek(0, 2)
-        while blob_end:
-            file.seek(blob_end - 1)
+        end = file.seek(0, 2)
+        while end:
+            file.seek(end - 1)
             if file.read(1) == b"\n":
                 break
-            blob_end -= 1
-        file.truncate(blob_end)
+            end -= 1
+        file.truncate(end)
 
 
-def _check_same(kept: dict[str, Any], asked: dict[str, Any], folder: Path) -> None:
-    """Refuse to go on with another batch; more or fewer takes of the same are no other one.
+def _check_same(stored: dict[str, Any], requested: dict[str, Any], folder: Path) -> None:
+    """Refuse to continue another batch; only the number of takes may differ.
 
     Raises:
-        InputError: naming the first field that differs.
+        InputError: if another field differs; the message names the first one.
     """
     for name in ("points", "options"):
-        difference = next(_differences(kept.get(name), asked[name], name), None)
+        difference = next(_list_differences(stored.get(name), requested[name], name), None)
         if difference:
             raise InputError(
                 f"the folder holds another batch: {difference}",
                 where=folder,
-                remedy="choose another folder, or give what it was begun with",
+                remedy="choose another folder, or use the options that it was started with",
             )
 
 
-def _differences(was: Any, now: Any, place: str) -> Iterator[str]:
+def _list_differences(was: Any, now: Any, field: str) -> Iterator[str]:
     if isinstance(was, dict) and isinstance(now, dict):
         for key in [*was, *(key for key in now if key not in was)]:
-            yield from _differences(was.get(key), now.get(key), f"{place}.{key}")
+            yield from _list_differences(was.get(key), now.get(key), f"{field}.{key}")
     elif isinstance(was, list) and isinstance(now, list) and len(was) == len(now):
-        for number, (ours, theirs) in enumerate(zip(was, now, strict=True)):
-            yield from _differences(ours, theirs, f"{place}[{number}]")
+        for number, (before, after) in enumerate(zip(was, now, strict=True)):
+            yield from _list_differences(before, after, f"{field}[{number}]")
     elif was != now:
         short = [str(value)[:60] for value in (was, now)]
-        yield f"{place} was {short[0]}, is {short[1]}"
+        yield f"{field} was {short[0]}, is {short[1]}"

@@ -1,4 +1,4 @@
-"""The plan of a batch: a preset, swept over some of its fields, so many takes of each."""
+"""The plan of a batch: the settings of a preset, and the number of takes of each."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from lofigen_kit.runtime.files import make_safe_name
 MAX_POINTS = 10_000
 MAX_TAKES = 10_000_000
 MAX_CSV_BYTES = 1 << 20
-TAKES_A_FOLDER = 1000
+TAKES_PER_FOLDER = 1000
 
 
 @dataclass(frozen=True)
 class SweepPoint:
-    """One setting of what is swept.
+    """One setting of a sweep.
 
     Attributes:
-        name: A folder's name for it; empty where nothing is swept.
-        preset: What is rendered there, in full.
+        name: The name of its folder; empty without a sweep.
+        preset: The complete preset.
     """
 
     name: str
@@ -46,7 +46,7 @@ class SweepPoint:
 
 @dataclass(frozen=True)
 class TakeJob:
-    """One take of a point, and the hash of what it is rendered from."""
+    """One take of a point; its key is the hash of the preset and the take's number."""
 
     point: int
     take: int
@@ -55,12 +55,12 @@ class TakeJob:
 
 @dataclass(frozen=True)
 class BatchPlan:
-    """What is to be rendered.
+    """The takes to render.
 
     Attributes:
-        points: The settings; one where nothing is swept.
-        takes: How many takes each has, numbered from 0.
-        root: The folder of the files that the preset names.
+        points: The settings; one without a sweep.
+        takes: The number of takes of each setting, numbered from 0.
+        root: The folder that must contain the preset's files.
     """
 
     points: tuple[SweepPoint, ...]
@@ -71,7 +71,7 @@ class BatchPlan:
         return len(self.points) * self.takes
 
     def iterate_jobs(self) -> Iterator[TakeJob]:
-        """Yield all jobs, point by point: a later point finds what an earlier one played."""
+        """Yield all jobs, point by point, so that later points can reuse cached generation."""
         for number, point in enumerate(self.points):
             digest = hashlib.sha256(json.dumps(point.data, sort_keys=True).encode())
             for take in range(self.takes):
@@ -80,20 +80,21 @@ class BatchPlan:
                 yield TakeJob(number, take, own.hexdigest())
 
     def iterate_groups(self, size: int, done: Container[str]) -> Iterator[tuple[TakeJob, ...]]:
-        """Yield the jobs that are not done, some takes of one point at a time."""
+        """Yield the jobs that are not done, in groups of at most `size` takes of one point."""
         for _, jobs in itertools.groupby(
             self.iterate_jobs(), lambda job: (job.point, job.take // size)
         ):
             if missing := tuple(job for job in jobs if job.key not in done):
                 yield missing
 
-    def place(self, job: TakeJob) -> str:
-        """Return the folder of a job's file below the batch's: no folder grows without end."""
-        shard = f"take{job.take - job.take % TAKES_A_FOLDER}-" if job.take >= TAKES_A_FOLDER else ""
+    def get_subfolder(self, job: TakeJob) -> str:
+        """Return a job's folder inside the batch's folder, at most 1000 takes in each."""
+        first = job.take - job.take % TAKES_PER_FOLDER
+        shard = f"take{first}-" if first else ""
         return "/".join(part for part in (self.points[job.point].name, shard) if part)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the plan as plain data; `from_json` reads it back."""
+        """Return the plan as plain data, for `from_json`."""
         points = [{"name": point.name, "preset": point.data} for point in self.points]
         return {"points": points, "takes": self.takes, "root": self.root and str(self.root)}
 
@@ -111,19 +112,19 @@ def make_plan(
 
     Args:
         preset: A name, or the path of a preset or of a rendered file.
-        takes: How many of each setting.
+        takes: The number of takes of each setting.
         registry: The components to choose from.
-        overrides: `KEY=VALUE` texts, for all.
-        sweeps: `KEY=a,b,c` or `KEY=from:to:count`; of several, every combination.
-        table: A CSV file whose first row names fields; every other one is a setting of them.
+        overrides: `KEY=VALUE` texts, for all settings.
+        sweeps: `KEY=a,b,c` or `KEY=from:to:count`; several are combined to a grid.
+        table: A CSV file whose first row names fields; each other row is a setting of them.
 
     Raises:
-        InputError: naming the setting, if one is wrong or there are too many.
+        InputError: if a setting is invalid or there are too many; the message names the setting.
     """
     if takes > MAX_TAKES:
         raise InputError(f"{takes} takes are more than {MAX_TAKES}", where="-n")
     settings = _settings(sweeps, table)
-    points, known = [], dict[str, int]()
+    points, seen = [], dict[str, int]()
     for number, changes in enumerate(settings):
         try:
             chosen, _, facts = find_preset(preset, registry, [*overrides, *changes])
@@ -132,21 +133,20 @@ def make_plan(
             raise
         if facts.get("command") == "process":
             raise PresetError("the file was made by `process`: it has no takes", where=preset)
-        if (
-            twin := known.setdefault(chosen.model_dump_json(serialize_as_any=True), number)
-        ) != number:
+        first = seen.setdefault(chosen.model_dump_json(serialize_as_any=True), number)
+        if first != number:
             raise InputError(
-                f"settings {twin} and {number} are the same", where=" ".join(changes) or preset
+                f"settings {first} and {number} are the same", where=" ".join(changes) or preset
             )
         points.append(SweepPoint(_name(number, changes) if len(settings) > 1 else "", chosen))
     return BatchPlan(tuple(points), takes, points[0].preset.root)
 
 
 def from_json(data: dict[str, Any], registry: Registry, *, where: Path) -> BatchPlan:
-    """Return a plan that was kept.
+    """Return a plan from its plain data.
 
     Raises:
-        InputError: if it is damaged, or what it needs is not installed.
+        InputError: if it is damaged, or a component is not installed.
     """
     try:
         root = Path(data["root"]) if data["root"] else None
@@ -159,12 +159,12 @@ def from_json(data: dict[str, Any], registry: Registry, *, where: Path) -> Batch
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"the batch's plan is damaged ({error!r})", where=where) from None
     for point in points:
-        check_native(where, point.preset, remedy="if you trust it, run the same `batch` again")
+        check_native(where, point.preset, remedy="if you trust it, run the `batch` command again")
     return plan
 
 
 def _settings(sweeps: Sequence[str], table: Path | None) -> list[tuple[str, ...]]:
-    """Return every setting as overrides."""
+    """Return the overrides of each setting."""
     axes = [_axis(sweep) for sweep in sweeps]
     if table is not None:
         axes.append(_rows(table))
@@ -211,16 +211,18 @@ def _rows(path: Path) -> list[tuple[str, ...]]:
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror})", where=path) from None
     except UnicodeDecodeError:
-        raise InputError("this is no text in UTF-8", where=path) from None
+        raise InputError("this is not text in UTF-8", where=path) from None
     if len(blob) > MAX_CSV_BYTES:
         raise InputError("the table is larger than 1 MiB", where=path)
     try:
         rows = [row for row in csv.reader(io.StringIO(text), strict=True) if any(row)]
     except csv.Error as error:
-        raise InputError(f"this is no table ({error})", where=path) from None
+        raise InputError(f"this is not a CSV table ({error})", where=path) from None
     if len(rows) < 2:
         raise InputError(
-            "the table is empty", where=path, remedy="name fields in the first row, values below"
+            "the table is empty",
+            where=path,
+            remedy="write the names of fields in the first row, and values below",
         )
     header, *settings = rows
     for number, row in enumerate(settings, start=2):
@@ -235,7 +237,7 @@ def _rows(path: Path) -> list[tuple[str, ...]]:
 
 
 def _name(number: int, changes: Sequence[str]) -> str:
-    """Return a folder's name: the number in order, and what is set, by its last word."""
-    told = [change.rpartition("=") for change in changes]
-    words = "_".join(f"{key.rpartition('.')[2]}-{value}" for key, _, value in told)
+    """Return a folder's name: the setting's number, and its fields and values."""
+    pairs = [change.rpartition("=") for change in changes]
+    words = "_".join(f"{key.rpartition('.')[2]}-{value}" for key, _, value in pairs)
     return f"{number:03}_{make_safe_name(words)}"

@@ -1,4 +1,4 @@
-"""Process many files, each by itself: one that is no audio is told of and stops no other."""
+"""Process many files independently: one that fails is reported and does not stop the others."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class FileJob:
 
 @dataclass(frozen=True)
 class FileResult:
-    """What came of a job.
+    """The result of a job.
 
     Attributes:
-        job: Which.
-        facts: The recipe of what was written; None where nothing was.
-        failure: Why nothing was written.
-        warnings: What another process had to say.
+        job: The job.
+        facts: The recipe of the written file; None if it failed.
+        failure: The error if it failed.
+        warnings: Warnings from the worker process.
     """
 
     job: FileJob
@@ -52,12 +52,12 @@ class FileResult:
 
 @dataclass(frozen=True)
 class PresetRef:
-    """What to run on files, in words, so that another process can load it.
+    """A preset by name, so that another process can load it.
 
     Attributes:
         preset: A name, or the path of a preset or of a rendered file.
         overrides: `KEY=VALUE` texts.
-        plugin_dir: The user's plugins; None is what the environment says.
+        plugin_dir: The folder of the user's plugins; None uses the environment variable.
     """
 
     preset: str
@@ -71,27 +71,27 @@ class PresetRef:
 
 
 def find_files(inputs: Iterable[Path], output: Path) -> list[tuple[Path, Path]]:
-    """Return each file with its place below the output: a folder's tree is kept.
+    """Return each input file with its relative output path; a folder's structure is kept.
 
-    What is hidden, and the output folder itself, is left out of a folder.
+    Hidden files and the output folder itself are left out.
 
     Args:
-        inputs: Files and folders.
-        output: The folder that is written to.
+        inputs: Audio files and folders.
+        output: The folder to write into.
 
     Raises:
         InputError: for a folder without files.
     """
-    found: list[tuple[Path, Path]] = []
-    for given in inputs:
-        if not given.is_dir():
-            found.append((given, Path(given.name)))
+    result: list[tuple[Path, Path]] = []
+    for path in inputs:
+        if not path.is_dir():
+            result.append((path, Path(path.name)))
             continue
-        files = list(_walk(given, output.resolve()))
+        files = list(_walk(path, output.resolve()))
         if not files:
-            raise InputError("the folder holds no files", where=given, remedy="name another one")
-        found += [(file, file.relative_to(given)) for file in files]
-    return found
+            raise InputError("the folder holds no files", where=path, remedy="name another one")
+        result += [(file, file.relative_to(path)) for file in files]
+    return result
 
 
 def list_jobs(
@@ -102,24 +102,24 @@ def list_jobs(
     name: Path | None = None,
     force: bool = False,
 ) -> list[FileJob]:
-    """Return what is to be written, with names that are safe on every system.
+    """Return the jobs, with output names that are safe on every system.
 
     Args:
-        files: What to read, and its place below the output.
-        preset: Whose name the files bear.
-        output: The folder to write to.
-        name: The file to write, where there is one alone.
-        force: Overwrite what is there.
+        files: The input files and their relative output paths.
+        preset: The preset, whose name becomes part of the file names.
+        output: The folder to write into.
+        name: The output file, if there is only one.
+        force: Overwrite existing files.
 
     Raises:
-        InputError: if two files would be written to one place, or one is there already.
+        InputError: if two inputs have the same output file, or an output file exists already.
     """
     suffix = f"_{make_safe_name(preset.name)}.{preset.output.format}"
     jobs, taken = [], dict[str, Path]()
-    for source, place in files:
-        folder = output.joinpath(*(make_safe_name(part) for part in place.parent.parts))
-        target = name or folder / (make_safe_name(place.stem) + suffix)
-        # As a system sees it that does not tell capitals.
+    for source, relative in files:
+        folder = output.joinpath(*(make_safe_name(part) for part in relative.parent.parts))
+        target = name or folder / (make_safe_name(relative.stem) + suffix)
+        # Some file systems do not distinguish upper and lower case.
         other = taken.setdefault(str(target).casefold(), source)
         if other is not source:
             raise InputError(
@@ -143,51 +143,51 @@ def process_files(
     force: bool = False,
     progress: Progress | None = None,
 ) -> Iterator[FileResult]:
-    """Do all jobs and yield what came of each, in the order in which they end.
+    """Process all files and yield their results, in the order in which they finish.
 
     The sound is the same for any number of workers.
 
     Args:
-        jobs: What to do.
-        preset_ref: What to run.
+        jobs: The files to process.
+        preset_ref: The preset to use.
         registry: The plugins of this process.
-        workers: Processes; 1 is this one alone.
-        salvage: Take damaged files as far as they go.
-        identity: Who signs what is written.
-        force: Overwrite what is there.
-        progress: Told the seconds of a single file, or the files of several.
+        workers: The number of processes; 1 uses only this one.
+        salvage: Process the readable part of damaged files.
+        identity: The signer of the written files.
+        force: Overwrite existing files.
+        progress: Called with the seconds of a single file, or the number of files of several.
 
     Raises:
         RenderError: if a worker dies.
     """
-    work = partial(_process_job, salvage=salvage, identity=identity, force=force)
+    run = partial(_process_job, salvage=salvage, identity=identity, force=force)
     if workers == 1 or len(jobs) == 1:
         preset = preset_ref.load(registry)
         for number, job in enumerate(jobs, start=1):
-            alone = progress if len(jobs) == 1 else None
-            yield work(job, preset, registry, progress=alone)
-            if progress and not alone:
+            file_progress = progress if len(jobs) == 1 else None
+            yield run(job, preset, registry, progress=file_progress)
+            if progress and not file_progress:
                 progress("processing", number, len(jobs))
         return
     try:
-        with make_pool(min(workers, len(jobs)), _begin, (preset_ref,)) as workshop:
-            futures = [workshop.submit(_work, work, job) for job in jobs]
+        with make_pool(min(workers, len(jobs)), _start_worker, (preset_ref,)) as pool:
+            futures = [pool.submit(_run_in_worker, run, job) for job in jobs]
             try:
                 for number, future in enumerate(as_completed(futures), start=1):
                     yield future.result()
                     if progress:
                         progress("processing", number, len(jobs))
             finally:
-                workshop.shutdown(cancel_futures=True)
+                pool.shutdown(cancel_futures=True)
     except BrokenProcessPool:
         raise RenderError(
-            "a worker died", remedy="process the files that are missing, with fewer --workers"
+            "a worker process died", remedy="process the missing files with fewer --workers"
         ) from None
 
 
 def _walk(folder: Path, output: Path) -> Iterator[Path]:
-    for place, folders, names in os.walk(folder):
-        here = Path(place)
+    for parent, folders, names in os.walk(folder):
+        here = Path(parent)
         folders[:] = sorted(
             name
             for name in folders
@@ -206,7 +206,7 @@ def _process_job(
     force: bool,
     progress: Progress | None = None,
 ) -> FileResult:
-    """Do a job; what goes wrong with it is its result."""
+    """Process one file; an error becomes its result."""
     chosen = preset.with_source(registry.make_file_source(job.source))
     try:
         facts = process(
@@ -225,18 +225,20 @@ def _process_job(
 
 
 class _Worker:
-    """What a worker keeps from one job to the next: its plugins and its preset."""
+    """The state of a worker process between jobs: its plugins and its preset."""
 
     registry: Registry
     preset: Preset
 
 
-def _begin(rack: PresetRef) -> None:
-    _Worker.registry = load_plugins(rack.plugin_dir)
-    _Worker.preset = rack.load(_Worker.registry)
+def _start_worker(preset_ref: PresetRef) -> None:
+    _Worker.registry = load_plugins(preset_ref.plugin_dir)
+    _Worker.preset = preset_ref.load(_Worker.registry)
 
 
-def _work(work: Callable[[FileJob, Preset, Registry], FileResult], job: FileJob) -> FileResult:
-    with allow_interrupts(), collect_warnings() as heard:
-        done = work(job, _Worker.preset, _Worker.registry)
-    return replace(done, warnings=tuple(heard))
+def _run_in_worker(
+    run: Callable[[FileJob, Preset, Registry], FileResult], job: FileJob
+) -> FileResult:
+    with allow_interrupts(), collect_warnings() as warnings:
+        result = run(job, _Worker.preset, _Worker.registry)
+    return replace(result, warnings=tuple(warnings))

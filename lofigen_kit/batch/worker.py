@@ -1,7 +1,7 @@
-"""What a worker does: render some takes of one point and publish each in the batch's folder.
+"""The work of a worker: render takes of one point and publish them in the batch's folder.
 
-A take is published once, however often it is rendered: its file has the name that its recipe gives
-it, appears whole, and where it is there already it is left alone if it sounds the same.
+A take is published only once, even if it is rendered several times. Its file name depends only on
+its recipe, the file is written atomically, and an existing file with the same audio is kept.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ MAX_ATTEMPTS = 4
 
 @dataclass(frozen=True)
 class BatchOptions:
-    """What is asked of every take.
+    """The options that apply to every take.
 
     Attributes:
-        reject_collapsed: Let the network play a take again that has collapsed, up to four times
-            in all; what collapses even then is a failure.
-        rank: Say how well each is played.
-        commercial: Refuse what may not be sold.
+        reject_collapsed: Generate a take again that has collapsed, at most four times in all; if it
+            then still collapses, it has failed.
+        rank: Rate each take.
+        commercial: Refuse material whose licence is not known to allow commercial use.
     """
 
     reject_collapsed: bool = False
@@ -56,15 +56,15 @@ class BatchOptions:
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """Where a worker finds what it needs, on any machine that shares the folders.
+    """Paths and device of a worker, valid on any machine that shares the folders.
 
     Attributes:
-        folder: The batch's, absolute.
-        root: The folder of the files that the preset names.
-        plugin_dir: The user's plugins; None is what the environment says.
-        cache: What networks played is kept here; None keeps nothing.
-        device: Where the network plays.
-        identity: Who signs what is rendered.
+        folder: The batch's folder, absolute.
+        root: The folder that must contain the preset's files.
+        plugin_dir: The folder of the user's plugins; None uses the environment variable.
+        cache: The folder of the cache of network outputs; None disables it.
+        device: The network's device.
+        identity: The signer of the files.
     """
 
     folder: Path
@@ -77,20 +77,20 @@ class WorkerSettings:
 
 @dataclass(frozen=True)
 class TakeGroup:
-    """Some takes of one point, whose tracks go through the engine side by side.
+    """Some takes of one point, which the engine generates side by side.
 
     Attributes:
         preset: The preset as plain data.
-        jobs: Which takes.
-        below: Their folder below the batch's.
-        place: Where everything is.
-        options: What is asked of each.
+        jobs: The takes.
+        subfolder: Their folder inside the batch's folder.
+        settings: The worker's paths and device.
+        options: The options that apply to every take.
     """
 
     preset: dict[str, Any]
     jobs: tuple[TakeJob, ...]
-    below: str
-    place: WorkerSettings
+    subfolder: str
+    settings: WorkerSettings
     options: BatchOptions
 
     def split_into_single(self) -> list[TakeGroup]:
@@ -98,7 +98,7 @@ class TakeGroup:
         return [replace(self, jobs=(job,)) for job in self.jobs]
 
     def make_failures(self, error: str) -> list[Record]:
-        """Return the records of takes that could not be rendered."""
+        """Return the records of all takes as failed."""
         return [make_failure_record(job, error) for job in self.jobs]
 
 
@@ -107,36 +107,36 @@ def make_failure_record(job: TakeJob, error: str) -> Record:
     return {"job": job.key, "status": "failed", "take": job.take, "error": error}
 
 
-def begin(plugin_dir: Path | None) -> None:
-    """Load the plugins, before a worker's first job."""
+def load_worker_plugins(plugin_dir: Path | None) -> None:
+    """Load the plugins before a worker's first job."""
     _registry(plugin_dir)
 
 
-def do(group: TakeGroup) -> list[Record]:
-    """Render and publish takes, and return a record of each; what goes wrong with one is in it."""
+def render_group(group: TakeGroup) -> list[Record]:
+    """Render and publish takes, and return a record of each, with its error if it failed."""
     limit_threads()
     try:
-        registry = _registry(group.place.plugin_dir)
+        registry = _registry(group.settings.plugin_dir)
         document = Document(group.preset, "the batch's preset")
-        preset = parse_preset(document, root=group.place.root, registry=registry)
+        preset = parse_preset(document, root=group.settings.root, registry=registry)
     except LofigenError as error:
         return group.make_failures(str(error))
     with allow_interrupts():
-        return _do(group, preset, registry)
+        return _render_jobs(group, preset, registry)
 
 
-def _do(group: TakeGroup, preset: Preset, registry: Registry) -> list[Record]:
+def _render_jobs(group: TakeGroup, preset: Preset, registry: Registry) -> list[Record]:
     records: list[Record] = []
     try:
         for record in _render_and_publish(group, preset, registry):
-            records.append(record)  # noqa: PERF402 - what was done before an error is kept
+            records.append(record)  # noqa: PERF402 - records before an error are kept
     except LofigenError as error:
         missing = group.jobs[len(records) :]
         if len(group.jobs) == 1:
             return [make_failure_record(missing[0], str(error))]
-        # One of them is to blame: each by itself, the others are as good as ever.
+        # One of them caused the error: render each one separately, so that the others succeed.
         for job in missing:
-            records += _do(replace(group, jobs=(job,)), preset, registry)
+            records += _render_jobs(replace(group, jobs=(job,)), preset, registry)
     return records
 
 
@@ -146,15 +146,15 @@ def _render_and_publish(group: TakeGroup, preset: Preset, registry: Registry) ->
     renderings = render_takes(
         preset,
         [job.take for job in group.jobs],
-        device=group.place.device,
-        cache=Cache(group.place.cache) if group.place.cache else None,
+        device=group.settings.device,
+        cache=Cache(group.settings.cache) if group.settings.cache else None,
         on_take=lambda _, take: _check_take_licences(group.options, take),
     )
     with closing(renderings):
         for job, first in zip(group.jobs, renderings, strict=True):
             rendering = _retry_collapsed(group, preset, first)
             path, facts = _publish(group, rendering, registry)
-            # What is done side by side for all of them counts as the first one's.
+            # The time of work for all takes together counts for the first one.
             seconds, started = monotonic() - started, monotonic()
             yield {**_record(group, job, rendering, path, facts), "seconds": round(seconds, 3)}
 
@@ -165,10 +165,10 @@ def _check_take_licences(options: BatchOptions, take: Take) -> None:
 
 
 def _retry_collapsed(group: TakeGroup, preset: Preset, rendering: Rendering) -> Rendering:
-    """Return a take as it is, or, where it has collapsed and is to be rejected, another attempt.
+    """Return a take or, if it has collapsed and is to be rejected, a later attempt.
 
     Raises:
-        RenderError: if all have collapsed.
+        RenderError: if all attempts have collapsed.
     """
     if not group.options.reject_collapsed:
         return rendering
@@ -176,15 +176,15 @@ def _retry_collapsed(group: TakeGroup, preset: Preset, rendering: Rendering) -> 
     while findings := _findings(rendering):
         attempt += 1
         if attempt == MAX_ATTEMPTS:
-            found = findings[0]
+            first = findings[0]
             raise RenderError(
-                f"the network collapsed in all of {MAX_ATTEMPTS} attempts: {found.fault} from "
-                f"{found.start_s:.0f} to {found.end_s:.0f} s",
+                f"the network collapsed in all {MAX_ATTEMPTS} attempts: {first.fault} from "
+                f"{first.start_s:.0f} to {first.end_s:.0f} s",
                 where=f"take {rendering.take}",
                 remedy="choose another sampler, or a lower temperature",
             )
         rendering = next(
-            render_takes(preset, [rendering.take], device=group.place.device, attempt=attempt)
+            render_takes(preset, [rendering.take], device=group.settings.device, attempt=attempt)
         )
     return rendering
 
@@ -196,32 +196,34 @@ def _findings(rendering: Rendering) -> list[collapse.Finding]:
 def _publish(
     group: TakeGroup, rendering: Rendering, registry: Registry
 ) -> tuple[Path, dict[str, Any]]:
-    """Write a take, or find that it is there; return its file and its recipe.
+    """Write a take, unless it exists already; return its file and its recipe.
 
     Raises:
-        InputError: if something else is there under its name.
+        InputError: if another file has its name.
     """
     output = rendering.preset.output
-    folder = group.place.folder / group.below
+    folder = group.settings.folder / group.subfolder
     path = folder / f"{name_rendering(rendering)}.{output.format}"
     files = list_output_files(path, midi=output.midi)
     if path.exists():
-        facts = _own_recipe(path)
-        now = make_file_recipe(rendering, registry)
-        if facts.get("audio_sha256") != now["audio_sha256"]:
+        facts = _read_recipe(path)
+        current = make_file_recipe(rendering, registry)
+        if facts.get("audio_sha256") != current["audio_sha256"]:
             raise InputError(
-                "another sound of this name is there", where=path, remedy="move it, and run again"
+                "a file of this name with other audio exists",
+                where=path,
+                remedy="move it, and run the command again",
             )
         if all(file.exists() for file in files):
             return path, facts
     elif any(file.exists() for file in files) and not _is_recipe(path.with_suffix(".json")):
         check_free(*files, force=False)
-    # What is there of it is its own, from a run that was cut short.
-    identity = group.place.identity
+    # Existing files are from an earlier run of this take that was interrupted.
+    identity = group.settings.identity
     return path, save(rendering, path, registry, identity=identity, force=True)
 
 
-def _own_recipe(path: Path) -> dict[str, Any]:
+def _read_recipe(path: Path) -> dict[str, Any]:
     try:
         return recipe.read(path) or {}
     except AudioError:
@@ -243,7 +245,7 @@ def _record(
     record = {
         "job": job.key,
         "status": "done",
-        "path": str(PurePosixPath(path.relative_to(group.place.folder))),
+        "path": str(PurePosixPath(path.relative_to(group.settings.folder))),
         "take": job.take,
         "seed": rendering.preset.seed,
         "attempt": rendering.attempt,
@@ -261,7 +263,7 @@ def _record(
         "made_with": list_components(facts),
     }
     if group.options.rank and rendering.played:
-        # As it was played, and not as it is heard: effects may have moved it.
+        # The network's output is rated, because effects may change tempo and pitch.
         record["rank"] = round(compute_quality(rendering.played, rendering.written, findings), 4)
     return record
 

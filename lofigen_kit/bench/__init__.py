@@ -1,6 +1,6 @@
-"""Measuring: how fast this machine generates, trains and processes, and how fast it could.
+"""Measure how fast this machine generates, trains and processes, and its upper limits.
 
-Speed on a shared machine drifts by more than what is to be found out. So all that is compared is
-timed in one run, a little of each in turn, round after round; a ratio is the median over rounds of
-the ratio within a round.
+The speed of a shared machine drifts by more than the differences to be measured. So all cases are
+timed in one run, in turn, in several rounds. A ratio is the median over the rounds of the ratio
+within a round.
 """

@@ -1,6 +1,6 @@
-"""What the machine could do: how fast it reads memory, and how fast it multiplies and adds.
+"""Measure the machine's upper limits: memory bandwidth, and multiply-adds in a second.
 
-The same vectors as the engine's, in loops that do nothing else.
+The loops use the engine's vector operations and do nothing else.
 """
 
 from __future__ import annotations
@@ -17,20 +17,21 @@ from lofigen_kit.engine.plan import WIDTH, allocate_aligned
 from lofigen_kit.engine.simd import fma, load, load_rows, store_rows, zeros, zeros_like
 
 BEYOND_CACHE = 1 << 28
-"""Bytes that no cache holds."""
+"""The size of an array that is larger than any cache, in bytes."""
 
 CHAINS = 4 if simd.IN_ONE_REGISTER else 2
-"""Twice as many vectors are summed side by side: they hide an addition's latency, and fit."""
+"""Half the number of vectors that are summed in parallel: enough to hide the latency of an
+addition, and few enough for the registers."""
 
 SPAN = 2 * CHAINS * WIDTH
-"""Floats in one turn of either loop."""
+"""Floats in one iteration of either loop."""
 
 TURNS = 1 << 16
 
 
 @entry
 def read(numbers: Array, passes: int, sums: Array) -> None:
-    """Sum an array some times."""
+    """Sum an array `passes` times."""
     like = zeros(CHAINS)
     a = zeros_like(like)
     b = zeros_like(like)
@@ -43,7 +44,7 @@ def read(numbers: Array, passes: int, sums: Array) -> None:
 
 @entry
 def multiply_add(turns: int, sums: Array) -> None:
-    """Do `SPAN` multiply-adds a turn, without leaving the registers."""
+    """Do `SPAN` multiply-adds in each turn, only in registers."""
     like = zeros(CHAINS)
     x = load(sums, 0)
     a = load_rows(like, sums, 0, WIDTH)
@@ -56,11 +57,11 @@ def multiply_add(turns: int, sums: Array) -> None:
 
 
 def make_reader(numbers: np.ndarray, threads: int) -> Callable[[int], Play]:
-    """Return what prepares some passes over an array, on each thread.
+    """Return a function that prepares a number of passes over an array, on each thread.
 
     Args:
-        numbers: On a cache line [shape=(n,), dtype=float32].
-        threads: How many read at once.
+        numbers: Aligned to a cache line [shape=(n,), dtype=float32].
+        threads: The number of threads that read at the same time.
     """
     return lambda passes: _run_on_threads(
         lambda: read(numbers, passes, allocate_aligned(SPAN)), threads
@@ -68,7 +69,7 @@ def make_reader(numbers: np.ndarray, threads: int) -> Callable[[int], Play]:
 
 
 def make_multiplier(threads: int) -> Callable[[int], Play]:
-    """Return what prepares some `TURNS` of multiply-adds, on each thread."""
+    """Return a function that prepares multiples of `TURNS` turns of `multiply_add`, per thread."""
     return lambda times: _run_on_threads(lambda: multiply_add(times * TURNS, _small()), threads)
 
 

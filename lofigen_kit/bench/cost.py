@@ -1,7 +1,7 @@
-"""What a sample costs by count: multiply-adds with a weight, and bytes of weights.
+"""Count the cost of a sample: multiply-adds with weights, and bytes of weights.
 
-The butterflies of the FFTs, the head's sampling and the traffic of the state are not counted: a
-floor made of these numbers is what the chosen algorithm could reach at best.
+The butterflies of the FFTs, sampling and the memory traffic of the state are not counted. So a
+floor from these numbers is a lower bound of the algorithm's time.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Cost:
     Attributes:
         macs: Multiply-adds for each lane, that is, for each sample.
         near_bytes: Weights that every step reads, once for all lanes.
-        tile_bytes: Weights of the tiles, also read once, spread over the steps between.
+        tile_bytes: Weights of the tiles, also read once for all lanes, divided by their period.
     """
 
     macs: float
@@ -33,16 +33,16 @@ class Cost:
 
     @property
     def nbytes(self) -> float:
-        """All weights that are read."""
+        """The bytes of all weights that are read."""
         return self.near_bytes + self.tile_bytes
 
 
 def plan_cost(plan: PackedNetwork) -> Cost:
-    """Return what a step of the engine costs, the tiles spread over the steps that they serve.
+    """Return the mean cost of a step of the engine.
 
-    A relaxed layer sums one to `NEAR` lags, (`NEAR` + 1) / 2 in the mean. The tile of size U falls
-    due every 2 U steps, the look-back every `BLOCK`. A real FFT of length n has n floats of
-    weights for each pair of channels, and multiplies each of them twice.
+    A relaxed layer sums one to `NEAR` lags, (`NEAR` + 1) / 2 on average. A tile of size U is
+    computed every 2 U steps, the look-back every `BLOCK` steps. A real FFT of length n has n floats
+    of weights for each pair of channels, and each is used in two multiplications.
     """
     near = spectral = 0.0
     periods = [*(2 * size for size in tile_sizes()), BLOCK]
@@ -57,19 +57,19 @@ def plan_cost(plan: PackedNetwork) -> Cost:
 
 
 def near_size(plan: PackedNetwork) -> int:
-    """Return how many weights the steps share among them, all lags counted."""
+    """Return the number of weights of the direct part, with all lags."""
     layers = plan.layers
     each = layers["inputs"] * layers["taps"] + layers["hidden"] * plan.channels
     return int((layers["blocks"] * WIDTH * each).sum())
 
 
 def ring_cost(network: Network) -> Cost:
-    """Return what a step of a ring buffer costs: every weight, once."""
+    """Return the cost of a step with ring buffers: every weight once."""
     count = sum(weights.size for weights in (*network.weights, *network.guide_weights))
     return Cost(count, FLOAT_BYTES * count)
 
 
 def window_cost(network: Network, frames: int) -> Cost:
-    """Return what a whole window of so many frames costs, for one new sample."""
+    """Return the cost of one new sample from a full window of `frames` frames."""
     step = ring_cost(network)
     return Cost(step.macs * frames, step.near_bytes)

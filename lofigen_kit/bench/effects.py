@@ -1,4 +1,4 @@
-"""How long each effect of a preset takes, and its master, on one core."""
+"""Time each effect of a preset, and its mastering, on one core."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SEED = 1
 
 @dataclass(frozen=True)
 class _Stage:
-    """An effect or the master, with what it hears."""
+    """An effect or the mastering, with its input."""
 
     name: str
     play: Play
@@ -40,17 +40,17 @@ def measure(
     rounds: int,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
-    """Time every stage in turn, each on what the stages before it made.
+    """Time every stage in turn, each on the output of the stages before it.
 
     Args:
-        preset: Whose effects and master to time.
-        seconds: How much sound goes through: stereo at 44.1 kHz.
-        rounds: How often each is timed.
-        progress: As `interleave` calls it.
+        preset: The preset whose effects and mastering are timed.
+        seconds: The length of the sound, in seconds: stereo at 44.1 kHz.
+        rounds: How often each stage is timed.
+        progress: See `interleave`.
 
     Returns:
-        dict: `x_realtime` of all together; `stages`, each with its share of the time. Figures are
-        medians by the clock, and again in `by_cpu_time`.
+        dict: `x_realtime` of all stages together; `stages`, each with its share of the time.
+        Figures are medians of wall time and, in `by_cpu_time`, of CPU time.
     """
     from threadpoolctl import threadpool_limits
 
@@ -77,7 +77,7 @@ def measure(
 
 
 def make_music(duration_s: float) -> AudioBuffer:
-    """Return a beat's likeness: struck noise over chords, 15 dB from its level to its peaks."""
+    """Return a synthetic beat: sine and noise drums over a chord, with a crest factor of 15 dB."""
     rng = np.random.default_rng(SEED)
     t = np.arange(round(duration_s * RATE_HZ)) / RATE_HZ
     kick = np.exp(-(t % 0.75) / 0.12) * np.sin(2 * np.pi * 55 * (t % 0.75))
@@ -90,7 +90,7 @@ def make_music(duration_s: float) -> AudioBuffer:
 
 
 def _prepare(preset: Preset, audio: AudioBuffer) -> list[_Stage]:
-    """Return all stages, each of which ran once: what is compiled is compiled by now."""
+    """Return all stages after one run of each, so that compilation is not timed."""
     from lofigen_kit.dsp.mastering import master
 
     stages = []
@@ -114,7 +114,7 @@ def _apply(effect: Effect, name: str, audio: AudioBuffer, preset: Preset) -> Aud
 
 
 def _figures(own_s: np.ndarray, all_s: np.ndarray, seconds: float) -> dict[str, float]:
-    """Return what a stage takes, how fast that is, and its share within each round."""
+    """Return a stage's time, its speed, and the median of its share within each round."""
     return {
         "seconds": _median(own_s),
         "x_realtime": seconds / _median(own_s),

@@ -1,4 +1,4 @@
-"""How fast a network generates, in every way there is, and what share of the floor is reached."""
+"""Measure the speed of each method of generation, and compare it with the roofline."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from lofigen_kit.nn.spec import NetworkSpec
 
 BASES = ("engine", "ring", "window")
-"""What every case is compared with: one track on one core."""
+"""The methods with which every case is compared, for one track on one core."""
 
 ADDING = "multiply-add"
 
 
 @dataclass(frozen=True)
 class Case:
-    """One thing to measure."""
+    """One combination to measure."""
 
     model: str
     method: str
@@ -39,25 +39,25 @@ class Case:
 
 @dataclass(frozen=True)
 class Ceiling:
-    """What the machine can do: `ADDING`, `read memory`, or read the weights of a model."""
+    """A limit of the machine: `ADDING`, `read memory`, or reading the weights of a model."""
 
     what: str
     threads: int
 
 
 Rates = Mapping[Case | Ceiling, np.ndarray]
-"""What is done in a second of each round: samples, bytes or multiply-adds [shape=(rounds,)]."""
+"""Samples, bytes or multiply-adds in a second, for each round [shape=(rounds,)]."""
 
 
 @dataclass(frozen=True, eq=False)
 class BenchmarkSettings:
-    """How to measure.
+    """The settings of a measurement.
 
     Attributes:
-        sampler: How samples are drawn.
+        sampler: The sampler.
         rounds: How often each case is timed.
-        seconds: How long each takes in a round, about; a single step may take longer.
-        device: Where torch computes.
+        seconds: About how many seconds a case takes in each round; a single step may take longer.
+        device: The device on which torch computes.
     """
 
     sampler: Sampler
@@ -67,7 +67,7 @@ class BenchmarkSettings:
 
 
 def make_random_network(spec: NetworkSpec) -> Network:
-    """Return a network before its training, whose signals keep their level."""
+    """Return an untrained network, whose initial weights keep the level of signals."""
     from lofigen_kit.nn.network import CausalStack, to_network
 
     return to_network(CausalStack(spec))
@@ -76,12 +76,12 @@ def make_random_network(spec: NetworkSpec) -> Network:
 def list_cases(
     models: Sequence[str], methods: Sequence[str], tracks: Sequence[int], threads: Sequence[int]
 ) -> list[Case]:
-    """Return every case that says something of its own, in the order in which they were asked."""
+    """Return the distinct cases, in the given order."""
     cases: dict[Case, None] = {}
     for model, method, count, cores in product(models, methods, tracks, threads):
         if METHODS[method].alone:
             cases[Case(model, method, 1, 1)] = None
-        elif method != "engine" or cores <= max(count, 1):  # a track is never split
+        elif method != "engine" or cores <= max(count, 1):  # one track uses one thread
             cases[Case(model, method, count, cores)] = None
     return list(cases)
 
@@ -92,19 +92,19 @@ def measure(
     setting: BenchmarkSettings,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
-    """Time all cases in turn, and the machine's ceilings among them.
+    """Time all cases and the machine's ceilings in turn.
 
     Args:
-        networks: By the names of the cases' models.
-        cases: What to measure; those whose method cannot run here are left out.
-        setting: How.
-        progress: As `interleave` calls it.
+        networks: The networks, by the names of the cases' models.
+        cases: The cases; those whose method cannot run here are left out.
+        setting: The settings.
+        progress: See `interleave`.
 
     Returns:
-        dict: `x_realtime` of the first case of the engine, else of the first; `cases`, `ceilings`,
-        and `left_out`, the reason for each method that is missing. Figures are by the clock, and
-        again in `by_cpu_time`, where what other programs take away does not count and several
-        threads count as one core.
+        dict: `x_realtime` of the first case of the engine, else of the first case; `cases`,
+        `ceilings`, and `left_out`, the reason for each method that is left out. Figures are by wall
+        time and, in `by_cpu_time`, by the CPU time of all threads, which other programs do not
+        change.
     """
     reasons = {case.method: METHODS[case.method].find_missing() for case in cases}
     jobs: dict[Case | Ceiling, tuple[Play, float]] = {
@@ -139,7 +139,7 @@ def measure(
 
 
 def _prepare(network: Network, case: Case, setting: BenchmarkSettings) -> tuple[Play, float]:
-    """Return what plays a case, and how many samples it makes."""
+    """Return a function that runs a case, and the number of samples that it generates."""
     method = METHODS[case.method]
     job = PlayerJob(network, setting.sampler, case.tracks, case.threads, setting.device)
     play, steps = calibrate(partial(method.prepare, job), method.unit, setting.seconds)
@@ -149,24 +149,24 @@ def _prepare(network: Network, case: Case, setting: BenchmarkSettings) -> tuple[
 def _ceilings(
     networks: Mapping[str, Network], cases: Sequence[Case], setting: BenchmarkSettings
 ) -> dict[Case | Ceiling, tuple[Play, float]]:
-    """Return what measures the machine, for each number of threads that the engine is to use."""
-    asked = [case for case in cases if case.method == "engine"]
-    if not asked:
+    """Return the measurements of the machine, for each number of threads of the engine's cases."""
+    engine_cases = [case for case in cases if case.method == "engine"]
+    if not engine_cases:
         return {}
     from lofigen_kit.bench import ceilings
 
     def ones(size: int) -> np.ndarray:
         array = allocate_aligned(size)
-        array[:] = 1.0  # untouched pages would all be the same page of zeros
+        array[:] = 1.0  # memory pages that were never written would share one page of zeros
         return array
 
     arrays = {"read memory": ones(ceilings.BEYOND_CACHE // FLOAT_BYTES)}
-    for model in dict.fromkeys(case.model for case in asked):
+    for model in dict.fromkeys(case.model for case in engine_cases):
         plan = get_packed_network(networks[model])
         arrays[f"read {model}, near"] = ones(near_size(plan))
         arrays[f"read {model}"] = plan.weights
     jobs: dict[Case | Ceiling, tuple[Play, float]] = {}
-    for threads in sorted({case.threads for case in asked}):
+    for threads in sorted({case.threads for case in engine_cases}):
         play, times = calibrate(ceilings.make_multiplier(threads), 1, setting.seconds)
         amount = float(times * ceilings.TURNS * ceilings.SPAN * threads)
         jobs[Ceiling(ADDING, threads)] = play, amount
@@ -179,7 +179,7 @@ def _ceilings(
 def _result(
     case: Case, network: Network, setting: BenchmarkSettings, wall: Rates, cpu: Rates
 ) -> dict[str, Any]:
-    """Return all that is known of a case."""
+    """Return the figures of a case."""
     cost, lanes, groups = ring_cost(network), 1, 1
     result: dict[str, Any] = asdict(case)
     if case.method == "window":
@@ -214,7 +214,7 @@ def _result(
 
 
 def _ratios(case: Case, rates: Rates) -> dict[str, float]:
-    """Return how many times faster a case is than each base that was measured."""
+    """Return the speed of a case relative to each base that was measured."""
     bases = {method: Case(case.model, method, 1, 1) for method in BASES}
     return {
         method: compute_ratio(rates[case], rates[base])
@@ -224,11 +224,12 @@ def _ratios(case: Case, rates: Rates) -> dict[str, float]:
 
 
 def _floor(case: Case, cost: Cost, groups: int, lanes: int, rates: Rates) -> tuple[str, float]:
-    """Return what bounds a step of the engine (the roofline), and the microseconds it takes then.
+    """Return the bound of an engine step by the roofline model, and its time in microseconds.
 
-    Each group of lanes, on its thread, reads the weights for itself: those of every step from an
-    array of their size, the tiles' as if from one as large as all weights together. Small tiles
-    come from nearer caches, so that a little more than the floor's speed can be reached.
+    Each group of lanes reads the weights separately, on its own thread. The weights of every step
+    are read at the speed of an array of their size; those of the tiles, at the speed of an array as
+    large as all weights. Small tiles come from faster caches, so the engine can be a little faster
+    than the floor.
     """
 
     def rate(what: str) -> float:

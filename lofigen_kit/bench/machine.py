@@ -1,4 +1,4 @@
-"""What the machine is, without names or paths."""
+"""Describe the machine, without host name or paths."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from typing import Any
 
 LIBRARIES = ("numpy", "numba", "torch")
 VECTORS = ("avx512f", "avx2", "fma", "asimd", "sve")
-"""Flags of /proc/cpuinfo that tell how wide a processor computes."""
+"""Flags of /proc/cpuinfo for vector instructions."""
 
 
 def describe() -> dict[str, Any]:
-    """Return the processor, its caches, and the versions of what computes."""
+    """Return the processor, its caches, and the versions of Python and the libraries."""
     cpu = _text(Path("/proc/cpuinfo"))
     flags = re.search(r"^(?:flags|Features)\s*:(.*)$", cpu, re.MULTILINE)
-    known = set(flags[1].split()) if flags else set()
+    supported = set(flags[1].split()) if flags else set()
     return {
         "cpu": _field(cpu, "model name") or platform.processor() or platform.machine(),
         "family": f"{_field(cpu, 'cpu family')}/{_field(cpu, 'model')}".strip("/"),
-        "vectors": [flag for flag in VECTORS if flag in known],
+        "vectors": [flag for flag in VECTORS if flag in supported],
         "cores": os.cpu_count(),
         "cores_usable": len(os.sched_getaffinity(0))
         if hasattr(os, "sched_getaffinity")
@@ -35,12 +35,12 @@ def describe() -> dict[str, Any]:
 
 
 def _field(text: str, name: str) -> str:
-    found = re.search(rf"^{name}\s*:(.*)$", text, re.MULTILINE)
-    return found[1].strip() if found else ""
+    match = re.search(rf"^{name}\s*:(.*)$", text, re.MULTILINE)
+    return match[1].strip() if match else ""
 
 
 def _caches() -> dict[str, str]:
-    """Return the sizes of the first core's caches, `L2 Unified: 1024K` for instance."""
+    """Return the sizes of the first core's caches, such as `L2 Unified: 1024K`."""
     folders = Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")
     return {
         f"L{_text(folder / 'level')} {_text(folder / 'type')}": _text(folder / "size")

@@ -1,7 +1,7 @@
-"""The ways to generate: the reference's, a ring buffer, blocks in torch, and the engine.
+"""The methods of generation: a full window, ring buffers, blocks in torch, and the engine.
 
-Each prepares a number of steps and returns what plays them, sampling included. The first two play
-one track after another; so they are measured on one, and on one core.
+Each one prepares a number of steps and returns a function that runs them, including sampling. The
+first two cannot generate tracks side by side, so they are measured with one track on one core.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ if TYPE_CHECKING:
     from lofigen_kit.nn.checkpoint import Network
 
 WINDOW = 8192
-"""Samples that the reference runs through the network for each new one."""
+"""Samples that the full-window method runs through the network for each new sample."""
 
 PIECE = 8 * BLOCK
-"""Steps, at least, of what works in blocks: beside them its start does not count."""
+"""The smallest number of steps of methods that work in blocks, so that the start does not count."""
 
 GUIDE_LEVEL = 0.1
 
 
 @dataclass(frozen=True, eq=False)
 class PlayerJob:
-    """What is to be played.
+    """The task of a method.
 
     Attributes:
         network: The network.
-        sampler: How samples are drawn.
-        tracks: How many tracks.
-        threads: On how many cores.
-        device: Where torch computes: `cpu` or `cuda`.
+        sampler: The sampler.
+        tracks: The number of tracks.
+        threads: The number of threads.
+        device: The device on which torch computes: `cpu` or `cuda`.
     """
 
     network: Network
@@ -50,7 +50,7 @@ class PlayerJob:
     device: str = "cpu"
 
     def make_tracks(self, frames: int) -> list[Track]:
-        """Return tracks of so many frames, each with a guide of its own."""
+        """Return tracks of `frames` frames, each with a different guide."""
         channels = len(self.network.spec.guide)
         tracks = []
         for take in range(self.tracks):
@@ -61,7 +61,7 @@ class PlayerJob:
 
 
 def prepare_window(job: PlayerJob, steps: int) -> Play:
-    """A full window through torch's own Conv1d for each sample, as the reference does it."""
+    """Return a function that runs a full window through torch's Conv1d for each sample."""
     import torch
 
     from lofigen_kit.bench.training import convert_to_conv1d
@@ -85,7 +85,7 @@ def prepare_window(job: PlayerJob, steps: int) -> Play:
 
 
 def prepare_ring(job: PlayerJob, steps: int) -> Play:
-    """A step of every layer for each sample, in numpy."""
+    """Return a function that runs one step of every layer for each sample, in numpy."""
     from threadpoolctl import threadpool_limits
 
     spec = job.network.spec
@@ -95,7 +95,7 @@ def prepare_ring(job: PlayerJob, steps: int) -> Play:
 
     def play() -> None:
         newest = 0.0
-        with threadpool_limits(job.threads):  # or numpy multiplies on every core
+        with threadpool_limits(job.threads):  # otherwise numpy uses all cores
             for column, pair in zip(columns, track.rng.random((steps, 1, 2)), strict=True):
                 outputs = buffer.step(newest, column)
                 [newest] = job.sampler.draw(outputs[None], spec.head, pair)
@@ -104,7 +104,7 @@ def prepare_ring(job: PlayerJob, steps: int) -> Play:
 
 
 def prepare_torch_stream(job: PlayerJob, steps: int) -> Play:
-    """The engine's blocks in torch's own operations, all tracks side by side."""
+    """Return a function that runs the engine's blocks in torch, all tracks side by side."""
     import torch
 
     blocked = import_module("lofigen_kit.engine.torch_stream")
@@ -121,19 +121,19 @@ def prepare_torch_stream(job: PlayerJob, steps: int) -> Play:
 
 
 def prepare_engine(job: PlayerJob, steps: int) -> Play:
-    """The compiled engine, as `chain preset` and `generate` use it."""
+    """Return a function that runs the compiled engine, which `chain preset` uses."""
     tracks = job.make_tracks(steps)
     return lambda: generate(job.network, job.sampler, tracks, threads=job.threads)
 
 
 class Method(NamedTuple):
-    """A way to generate.
+    """A method of generation.
 
     Attributes:
-        prepare: Returns what plays a number of steps.
-        unit: Steps come in multiples of this.
-        alone: Whether it plays one track after another, on one core.
-        module: What it needs, to be imported.
+        prepare: Returns a function that runs a number of steps.
+        unit: The number of steps is a multiple of this.
+        alone: Whether it runs only one track, on one core.
+        module: The module that it needs.
     """
 
     prepare: Callable[[PlayerJob, int], Play]
@@ -142,7 +142,7 @@ class Method(NamedTuple):
     module: str
 
     def find_missing(self) -> str | None:
-        """Return why it cannot run here, if it cannot."""
+        """Return why the method cannot run here, or None if it can."""
         try:
             import_module(self.module)
         except ImportError as error:
@@ -160,4 +160,4 @@ METHODS = {
         prepare_engine, PIECE, alone=False, module="lofigen_kit.engine.compiled_stream"
     ),
 }
-"""By the names that they have on the command line, the slowest first."""
+"""The methods by their names on the command line, the slowest first."""

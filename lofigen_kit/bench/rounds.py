@@ -1,4 +1,4 @@
-"""Timing things in turn."""
+"""Time functions in turn, in several rounds."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Play = Callable[[], object]
 
 @dataclass(frozen=True)
 class Times:
-    """How long one thing took in each round.
+    """The times of one function.
 
     Attributes:
-        wall_s: By the clock [shape=(rounds,)].
-        cpu_s: Of all threads together [shape=(rounds,)].
+        wall_s: Wall time of each round [shape=(rounds,)].
+        cpu_s: CPU time of all threads, of each round [shape=(rounds,)].
     """
 
     wall_s: np.ndarray
@@ -25,27 +25,27 @@ class Times:
 
     @property
     def median_s(self) -> float:
-        """The median by the clock."""
+        """The median of the wall time."""
         return float(np.median(self.wall_s))
 
     @property
     def median_cpu_s(self) -> float:
-        """The median of the processor's time."""
+        """The median of the CPU time."""
         return float(np.median(self.cpu_s))
 
 
 def interleave(
     plays: Sequence[Play], rounds: int, progress: Callable[[int, int], None] | None = None
 ) -> list[Times]:
-    """Time each of `plays` once in every round.
+    """Time each function once in every round.
 
     Args:
-        plays: What to time, warmed up.
-        rounds: How often.
-        progress: Called with the plays done and the plays in all.
+        plays: The functions, warmed up.
+        rounds: The number of rounds.
+        progress: Called with the number of finished calls and of all calls.
 
     Returns:
-        list[Times]: One for each play.
+        list[Times]: the times of each function.
     """
     seconds = np.empty((len(plays), 2, rounds))
     for turn in range(rounds):
@@ -64,15 +64,15 @@ def time_call(play: Play) -> tuple[float, float]:
 
 
 def calibrate(prepare: Callable[[int], Play], unit: int, seconds: float) -> tuple[Play, int]:
-    """Warm up, and find how much work takes half to all of some seconds, or more at least work.
+    """Warm up, and find the smallest amount of work that takes at least half of `seconds`.
 
     Args:
-        prepare: Returns what does a given amount of work.
-        unit: The least amount; others are a power of two times it.
-        seconds: By the clock.
+        prepare: Returns a function that does a given amount of work.
+        unit: The smallest amount; others are a power of two times it.
+        seconds: Wall time, in seconds.
 
     Returns:
-        What does the work, and how much that is.
+        tuple: the function, and its amount of work.
     """
     prepare(unit)()
     amount = unit

@@ -1,4 +1,4 @@
-"""Results as rows of text, for a terminal or a page."""
+"""Format results as rows of text, for a terminal or a page."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ Rows = list[list[str]]
 
 
 def speed(cases: Sequence[Mapping[str, Any]], *, by_cpu_time: bool = False) -> Rows:
-    """Return how fast each case generates; the first row names the columns."""
+    """Return the speed of each case; the first row is the header."""
     rows = [
         [
-            "model", "method", "tracks", "threads", "samples/s", "x real time", "us a step",
+            "model", "method", "tracks", "threads", "samples/s", "x real time", "us/step",
             "x engine", "x ring", "x window", "of floor", "bound by",
         ]
     ]  # fmt: skip
@@ -38,7 +38,7 @@ def speed(cases: Sequence[Mapping[str, Any]], *, by_cpu_time: bool = False) -> R
 
 
 def costs(cases: Sequence[Mapping[str, Any]]) -> Rows:
-    """Return what a sample costs in each way that it differs."""
+    """Return the cost of a sample, for each distinct combination of model and method."""
     rows = {}
     for case in cases:
         if "macs_per_sample" in case:
@@ -50,9 +50,9 @@ def costs(cases: Sequence[Mapping[str, Any]]) -> Rows:
     return [[*header, "state, bytes", "packed weights, bytes"], *rows.values()]
 
 
-def ceilings(found: Sequence[Mapping[str, Any]]) -> Rows:
-    """Return what the machine can do: billions of multiply-adds, or of bytes read."""
-    header = ["ceiling", "threads", "G/s by the clock", "G/s of CPU time"]
+def ceilings(measured: Sequence[Mapping[str, Any]]) -> Rows:
+    """Return the machine's limits, in billions of multiply-adds or of bytes in a second."""
+    header = ["ceiling", "threads", "G/s of wall time", "G/s of CPU time"]
     return [
         header,
         *(
@@ -61,28 +61,28 @@ def ceilings(found: Sequence[Mapping[str, Any]]) -> Rows:
                 str(ceiling["threads"]),
                 *(format_number(ceiling[key] / 1e9) for key in ("per_s", "per_cpu_s")),
             ]
-            for ceiling in found
+            for ceiling in measured
         ),
     ]
 
 
 def training(cases: Sequence[Mapping[str, Any]]) -> Rows:
-    """Return what a step of training takes, and the largest errors of a gradient."""
+    """Return the time of a training step, and the largest errors of its gradients."""
     columns = {
         "conv1d_s": "Conv1d, s",
         "fft_s": "FFT, s",
         "ratio": "x faster",
         "cpu_ratio": "by CPU time",
-        "gradient_difference": "gradients differ by",
-        "conv1d_gradient_error": "Conv1d to float64",
-        "fft_gradient_error": "FFT to float64",
+        "gradient_difference": "gradient difference",
+        "conv1d_gradient_error": "Conv1d error",
+        "fft_gradient_error": "FFT error",
     }
     rows = [[case["model"], *(format_number(case[key]) for key in columns)] for case in cases]
     return [["model", *columns.values()], *rows]
 
 
 def effects(result: Mapping[str, Any]) -> Rows:
-    """Return what each stage takes, and all of them together."""
+    """Return the time and speed of each stage, and of all stages together."""
     rows = [["stage", "share", "seconds", "x real time", "x by CPU time"]]
     for stage in result["stages"]:
         by_cpu = stage["by_cpu_time"]["x_realtime"]
@@ -94,7 +94,7 @@ def effects(result: Mapping[str, Any]) -> Rows:
 
 
 def machine(facts: Mapping[str, Any]) -> list[str]:
-    """Return a machine's description in lines."""
+    """Return the lines that describe a machine."""
     vectors = ", ".join(facts["vectors"]) or "no known vector unit"
     cores = f"{facts['cores_usable']} of {facts['cores']} cores"
     caches = ", ".join(f"{name} {size}" for name, size in facts["caches"].items())
@@ -107,17 +107,17 @@ def machine(facts: Mapping[str, Any]) -> list[str]:
 
 
 def generation(result: Mapping[str, Any]) -> dict[str, Rows]:
-    """Return all tables of `bench generate` by their headings."""
+    """Return the tables of `bench generate`, by heading."""
     return {
-        "By the clock": speed(result["cases"]),
-        "By CPU time, each core's own": speed(result["cases"], by_cpu_time=True),
-        "Cost by count": costs(result["cases"]),
-        "What the machine could do": ceilings(result["ceilings"]),
+        "Speed by wall time": speed(result["cases"]),
+        "Speed by CPU time of all cores": speed(result["cases"], by_cpu_time=True),
+        "Cost of a sample": costs(result["cases"]),
+        "Limits of the machine": ceilings(result["ceilings"]),
     }
 
 
 def format_number(value: float | None) -> str:
-    """Return three digits of a number, short and without exponents where it is not tiny."""
+    """Return a number with three significant digits, with an exponent only if it is tiny."""
     if value is None:
         return ""
     if value >= 1e6:

@@ -1,7 +1,7 @@
 """The command line: `lofigen-kit`.
 
-One module for each group of commands; each has `register(app)`. They import what they need inside
-their functions, so that `--help` stays fast.
+Each group of commands is one module with a function `register(app)`. The modules import heavy
+libraries inside their functions, so that `--help` stays fast.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ GROUPS = (
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; every error of ours becomes one line and an exit code.
+    """Run the command line; a LofigenError becomes one line on stderr and an exit code.
 
     Args:
-        arguments: What was typed after `lofigen-kit`; by default the process's own.
+        arguments: The arguments after `lofigen-kit`; by default those of the process.
     """
     try:
         build_app()(args=None if arguments is None else list(arguments), prog_name="lofigen-kit")
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def build_app() -> typer.Typer:
-    """Return the commands, those of installed plugins among them."""
+    """Return the app with all commands, including those of installed plugins."""
     app = typer.Typer(
         name="lofigen-kit",
         no_args_is_help=True,
@@ -69,14 +69,17 @@ def build_app() -> typer.Typer:
     taken |= {c.name or getattr(c.callback, "__name__", "") for c in app.registered_commands}
     for name, commands in plugins.find_installed_commands().items():
         if name in taken:
-            warn(f"a plugin's commands {name!r} are left out: the toolkit has its own of that name")
+            warn(
+                f"a plugin's command group {name!r} is left out: the toolkit has a command with "
+                "this name"
+            )
         else:
             app.add_typer(commands, name=name)
     return app
 
 
-def _print_version(asked: bool) -> None:
-    if asked:
+def _print_version(requested: bool) -> None:
+    if requested:
         from lofigen_kit.runtime.version import get_program_name
 
         typer.echo(get_program_name())
@@ -88,11 +91,11 @@ def _root(
     plugin_dir: Annotated[
         Path | None,
         typer.Option(
-            envvar="LOFIGEN_PLUGIN_DIR", help="A folder of .py files, one plugin of yours each."
+            envvar="LOFIGEN_PLUGIN_DIR", help="A folder of your plugins, one .py file each."
         ),
     ] = None,
     strict_plugins: Annotated[
-        bool, typer.Option("--strict-plugins", help="Stop at a plugin that does not load.")
+        bool, typer.Option("--strict-plugins", help="Stop if a plugin cannot be loaded.")
     ] = False,
     version: Annotated[  # noqa: ARG001 - its callback does the work
         bool,
@@ -101,5 +104,5 @@ def _root(
         ),
     ] = False,
 ) -> None:
-    """Lofi beats played by a small neural network, through a chain of tape effects."""
+    """Generate lofi beats with a small neural network and a chain of tape effects."""
     ctx.obj = RootOptions(plugin_dir=plugin_dir, strict_plugins=strict_plugins)

@@ -1,4 +1,4 @@
-"""`audition`: listen through a folder of takes, and decide."""
+"""`audition`: listen to a folder of takes, and choose."""
 
 from __future__ import annotations
 
@@ -25,38 +25,41 @@ def audition(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of takes.")],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="HTML", help="By default DIR/audition.html."),
+        typer.Option(
+            "--output", "-o", metavar="HTML", help="The page; by default DIR/audition.html."
+        ),
     ] = None,
     embed: Annotated[
-        bool, typer.Option("--embed", help="Put the sounds into the page, for one file to send.")
+        bool, typer.Option("--embed", help="Put the audio into the page, as one file to send.")
     ] = False,
     serve: Annotated[
         bool,
         typer.Option(
-            "--serve", help="Write no page: give it to this machine's browser, and save decisions."
+            "--serve",
+            help="Serve the page on this machine instead of writing it, and save decisions.",
         ),
     ] = False,
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="With --serve; 0 is any that is free.")
+        int, typer.Option(min=0, max=65535, help="Port for --serve; 0 takes a free one.")
     ] = 0,
     force: Force = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Make a page to see, hear, compare and choose the takes in a folder.
+    """Write a web page to hear, compare and choose takes.
 
-    The page asks no network for anything. What is decided stays in the browser, and downloads as
-    JSON; with --serve it is saved as DIR/decisions.json.
+    The page loads nothing from the network. Decisions stay in the browser and can be downloaded as
+    JSON; with --serve they are saved as DIR/decisions.json.
     """
     from lofigen_kit.audition.takes import find_takes, read_takes
     from lofigen_kit.runtime.files import check_free
 
     if serve and (output or embed):
         raise InputError(
-            "--serve writes no page", where="--serve", remedy="leave -o and --embed out"
+            "--serve writes no page", where="--serve", remedy="leave out -o and --embed"
         )
     if port and not serve:
-        raise InputError("a port is for --serve", where="--port", remedy="add --serve")
+        raise InputError("--port needs --serve", where="--port", remedy="add --serve")
     path = output or folder / "audition.html"
     with progress_bar(quiet=quiet or as_json) as bar:
         places = find_takes(folder)
@@ -64,7 +67,7 @@ def audition(
             check_free(path, force=force)
         takes = read_takes(folder, places, progress=bar)
     if not quiet and not as_json:
-        _tell(takes)
+        _warn_unreadable(takes)
     if serve:
         _serve(folder, takes, port, as_json=as_json)
         return
@@ -80,7 +83,7 @@ def audition(
     show(facts, lines, as_json=as_json, quiet=quiet)
 
 
-def _tell(takes: list[SheetRow]) -> None:
+def _warn_unreadable(takes: list[SheetRow]) -> None:
     for take in takes:
         if take.error:
             warn(f"{take.place}: {take.error}")
@@ -104,20 +107,22 @@ def _write(folder: Path, takes: list[SheetRow], path: Path, *, embed: bool) -> i
 
 
 def _make_relative_path(path: Path, folder: Path) -> str:
-    """Return the way from a page to a folder; empty where it lies in it."""
+    """Return the relative path from a page to a folder; empty where the page is in the folder."""
     try:
-        way = os.path.relpath(folder.resolve(), path.absolute().parent.resolve())
+        relative = os.path.relpath(folder.resolve(), path.absolute().parent.resolve())
     except ValueError:  # two drives
         raise InputError(
-            "its takes are on another drive", where=path, remedy="write it there, or --embed them"
+            "the takes are on another drive",
+            where=path,
+            remedy="write the page on that drive, or use --embed",
         ) from None
-    return "" if way == "." else Path(way).as_posix()
+    return "" if relative == "." else Path(relative).as_posix()
 
 
 def _serve(folder: Path, takes: list[SheetRow], port: int, *, as_json: bool) -> None:
     from lofigen_kit.audition.server import Server
 
     with Server(folder, takes, port) as server:
-        lines = [f"{server.url}  {len(takes)} takes; Ctrl-C ends it"]
+        lines = [f"{server.url}  {len(takes)} takes; Ctrl-C stops the server"]
         show({"url": server.url, "takes": len(takes)}, lines, as_json=as_json)
         server.run()

@@ -1,4 +1,4 @@
-"""`batch`: hundreds of takes, resumable, on this machine or a cluster."""
+"""`batch`: render hundreds of takes, resumable, on this machine or a cluster."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from lofigen_kit.cli.chain import PresetArgument
 from lofigen_kit.cli.common import (
     SOME_FAILED,
     Json,
@@ -40,14 +41,14 @@ if TYPE_CHECKING:
     from lofigen_kit.provenance.c2pa import Identity
 
 MAX_SHOWN_FAILURES = 20
-"""Failures that `status` shows; the manifest has them all."""
+"""Failures that `status` shows; the manifest has all of them."""
 
 
 class _RunByDefault(TyperGroup):
-    """`batch PRESET` is `batch run PRESET`."""
+    """Makes `batch PRESET` an abbreviation of `batch run PRESET`."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Take what is no command's name as the first argument of `run`."""
+        """Add `run` where the first argument is not the name of a command."""
         if args and args[0] not in self.commands:
             args = ["run", *args]
         return super().resolve_command(ctx, args)
@@ -58,23 +59,48 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Render hundreds of takes: `batch PRESET -n 500 -o beats/`.",
 )
-ExecutorName = Annotated[str, typer.Option("--engine", metavar="local|dask", help="Who renders.")]
+ExecutorName = Annotated[
+    str,
+    typer.Option(
+        "--engine", metavar="local|dask", help="Render on this machine or on a Dask cluster."
+    ),
+]
 Workers = Annotated[
     int | None, typer.Option(min=1, max=256, help="Processes; by default one for each core.")
 ]
 Address = Annotated[
-    str | None, typer.Option(metavar="tcp://HOST:8786", help="A Dask scheduler that runs.")
+    str | None,
+    typer.Option(
+        metavar="tcp://HOST:8786", help="A running Dask scheduler; by default one is started."
+    ),
 ]
 CacheOption = Annotated[
-    bool, typer.Option("--cache/--no-cache", help="Keep what the network plays for other effects.")
+    bool,
+    typer.Option(
+        "--cache/--no-cache", help="Cache the network's output, to reuse it with other effects."
+    ),
 ]
 BatchSize = Annotated[
-    int, typer.Option(min=1, max=64, help="Takes that are played side by side in one process.")
+    int, typer.Option(min=1, max=64, help="Takes that one process generates side by side.")
 ]
-Tls = Annotated[Path | None, typer.Option(help="TLS files of the Dask scheduler.")]
-Gpu = Annotated[bool, typer.Option("--gpu", help="Play on a GPU: one Dask resource GPU a take.")]
+TlsCa = Annotated[
+    Path | None, typer.Option(metavar="PEM", help="CA certificate of the Dask scheduler.")
+]
+TlsCert = Annotated[
+    Path | None, typer.Option(metavar="PEM", help="TLS certificate for the Dask scheduler.")
+]
+TlsKey = Annotated[
+    Path | None, typer.Option(metavar="PEM", help="Private key of the TLS certificate.")
+]
+Gpu = Annotated[
+    bool,
+    typer.Option("--gpu", help="Generate on GPUs: each take needs one Dask resource named GPU."),
+]
 Insecure = Annotated[
-    bool, typer.Option("--insecure", help="Talk to another machine's scheduler in the clear.")
+    bool, typer.Option("--insecure", help="Connect to another machine's scheduler without TLS.")
+]
+BatchFolder = Annotated[
+    Path, typer.Argument(metavar="DIR", help="The folder of a batch that was started.")
 ]
 
 
@@ -87,46 +113,60 @@ def register(root: typer.Typer) -> None:
 def run(
     ctx: typer.Context,
     *,
-    preset: Annotated[str, typer.Argument(metavar="PRESET")],
-    takes: Annotated[int, typer.Option("-n", min=1, help="How many takes of each setting.")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR")],
+    preset: PresetArgument,
+    takes: Annotated[int, typer.Option("-n", min=1, help="Takes of each setting.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write into.")
+    ],
     seed: Seed = None,
     overrides: Overrides = None,
     sweep: Annotated[
         list[str] | None,
-        typer.Option(metavar="KEY=A,B,C", help="Settings to try; or KEY=FROM:TO:COUNT."),
+        typer.Option(
+            metavar="KEY=A,B,C",
+            help="Values of a field to try, or KEY=FROM:TO:COUNT; repeatable for a grid.",
+        ),
     ] = None,
     sweep_table: Annotated[
-        Path | None, typer.Option(metavar="CSV", help="Settings in rows, fields in the first one.")
+        Path | None,
+        typer.Option(metavar="CSV", help="One setting in each row; the first row names fields."),
     ] = None,
     engine: ExecutorName = "local",
     workers: Workers = None,
     address: Address = None,
     gpu: Gpu = False,
-    tls_ca: Tls = None,
-    tls_cert: Tls = None,
-    tls_key: Tls = None,
+    tls_ca: TlsCa = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
     insecure: Insecure = False,
     batch_size: BatchSize = 8,
     cache: CacheOption = True,
     reject_collapsed: Annotated[
-        bool, typer.Option("--reject-collapsed", help="Play again what has collapsed.")
+        bool,
+        typer.Option("--reject-collapsed", help="Generate takes again that have collapsed."),
     ] = False,
-    rank: Annotated[bool, typer.Option("--rank", help="Say how well each take is played.")] = False,
+    rank: Annotated[
+        bool, typer.Option("--rank", help="Rate each take, and write ranking.csv, best first.")
+    ] = False,
     commercial: Annotated[
-        bool, typer.Option("--commercial", help="Refuse what may not be sold.")
+        bool,
+        typer.Option(
+            "--commercial", help="Refuse licences that are not known to allow commercial use."
+        ),
     ] = False,
     sign: Sign = False,
     certificate: Certificate = None,
     key: Key = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what it would cost.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Estimate time and disk space, and stop.")
+    ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Render takes into a folder; run the same again to go on where it was stopped.
+    """Render takes into a folder; run it again to resume.
 
-    The folder holds `manifest.jsonl`, a line for each take, and `CREDITS.txt`. The exit code is 3
-    where some takes failed. With --json, each take is one line of JSON on standard output.
+    The folder also gets `manifest.jsonl`, one line for each take, and `CREDITS.txt`. The exit code
+    is 3 if some takes failed. With --json, each take is one line of JSON on standard output.
     """
     from lofigen_kit.batch.plan import make_plan
     from lofigen_kit.batch.worker import BatchOptions
@@ -140,7 +180,7 @@ def run(
     if commercial:
         _check_plan_licences(plan)
     tls = {"ca_file": tls_ca, "cert": tls_cert, "key": tls_key}
-    chosen = _make_executor(
+    executor = _make_executor(
         engine,
         workers or os.cpu_count() or 1,
         ctx.obj,
@@ -150,23 +190,32 @@ def run(
         insecure=insecure,
     )
     if dry_run:
-        _estimate(plan, registry, chosen, output, as_json=as_json)
+        _estimate(plan, registry, executor, output, as_json=as_json)
         return
     head = {**plan.to_json(), "options": asdict(options)}
     identity = _identity(plan, certificate, key) if sign else None
-    place = _make_worker_settings(ctx.obj, output, plan, cache=cache, gpu=gpu, identity=identity)
+    worker_settings = _make_worker_settings(
+        ctx.obj, output, plan, cache=cache, gpu=gpu, identity=identity
+    )
     _run_batch(
-        plan, head, options, place, chosen, batch_size=batch_size, as_json=as_json, quiet=quiet
+        plan,
+        head,
+        options,
+        worker_settings,
+        executor,
+        batch_size=batch_size,
+        as_json=as_json,
+        quiet=quiet,
     )
 
 
 @app.command()
 def status(
-    folder: Annotated[Path, typer.Argument(metavar="DIR")],
+    folder: BatchFolder,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Show what of a batch is done, and why the rest is not."""
+    """Show how many takes are done, failed or missing, and why."""
     from lofigen_kit.batch.ledger import read_head, read_last_records
 
     head = read_head(folder)
@@ -200,7 +249,7 @@ def status(
 def retry(
     ctx: typer.Context,
     *,
-    folder: Annotated[Path, typer.Argument(metavar="DIR")],
+    folder: BatchFolder,
     workers: Workers = None,
     batch_size: BatchSize = 8,
     cache: CacheOption = True,
@@ -210,7 +259,10 @@ def retry(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Render on this machine what has failed or is missing, as the folder's own plan has it."""
+    """Render the failed and missing takes of a batch.
+
+    They are rendered on this machine, by the plan in the folder.
+    """
     from lofigen_kit.batch.ledger import HEAD, read_head
     from lofigen_kit.batch.plan import from_json
     from lofigen_kit.batch.worker import BatchOptions
@@ -218,11 +270,18 @@ def retry(
     head = read_head(folder)
     plan = from_json(head, load_registry(ctx), where=folder / HEAD)
     options = BatchOptions(**head["options"])
-    chosen = _make_executor("local", workers or os.cpu_count() or 1, ctx.obj)
+    executor = _make_executor("local", workers or os.cpu_count() or 1, ctx.obj)
     identity = _identity(plan, certificate, key) if sign else None
-    place = _make_worker_settings(ctx.obj, folder, plan, cache=cache, identity=identity)
+    worker_settings = _make_worker_settings(ctx.obj, folder, plan, cache=cache, identity=identity)
     _run_batch(
-        plan, None, options, place, chosen, batch_size=batch_size, as_json=as_json, quiet=quiet
+        plan,
+        None,
+        options,
+        worker_settings,
+        executor,
+        batch_size=batch_size,
+        as_json=as_json,
+        quiet=quiet,
     )
 
 
@@ -241,7 +300,9 @@ def _make_executor(
     if name == "local" and address is None:
         return LocalExecutor(workers, settings.plugin_dir)
     if name not in ("local", "dask"):
-        raise InputError(f"there is no engine {name!r}", where="--engine", remedy="local or dask")
+        raise InputError(
+            f"there is no engine {name!r}", where="--engine", remedy="choose local or dask"
+        )
     if address:
         check_address(address, insecure=insecure, certified=bool(tls))
     return DaskExecutor(workers, address, gpu=gpu, tls=tls)
@@ -277,32 +338,34 @@ def _run_batch(
     plan: BatchPlan,
     head: dict[str, Any] | None,
     options: BatchOptions,
-    place: WorkerSettings,
+    worker_settings: WorkerSettings,
     executor: BatchExecutor,
     *,
     batch_size: int,
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Render what is not done yet, and say what came of it."""
+    """Render the takes that are not done yet, and print the result."""
     from lofigen_kit.batch.ledger import Ledger
     from lofigen_kit.batch.scheduler import run_groups
-    from lofigen_kit.batch.worker import TakeGroup, do
+    from lofigen_kit.batch.worker import TakeGroup, render_group
     from lofigen_kit.provenance.licences import CREDITS, format_credits
     from lofigen_kit.runtime.files import write_atomic
 
-    folder = place.folder
+    folder = worker_settings.folder
     data = [point.data for point in plan.points]
     with Ledger(folder, head) as ledger:
         groups = (
-            TakeGroup(data[jobs[0].point], jobs, plan.place(jobs[0]), place, options)
+            TakeGroup(
+                data[jobs[0].point], jobs, plan.get_subfolder(jobs[0]), worker_settings, options
+            )
             for jobs in plan.iterate_groups(batch_size, ledger.done)
         )
-        with _open_record_display(ledger, len(plan), as_json=as_json, quiet=quiet) as tell:
+        with _open_record_display(ledger, len(plan), as_json=as_json, quiet=quiet) as report:
             try:
-                run_groups(groups, executor, do, tell)
+                run_groups(groups, executor, render_group, report)
             except KeyboardInterrupt:
-                warn(f"{folder}: stopped; run the same again to go on")
+                warn(f"{folder}: stopped; run the same command again to resume")
                 raise
         write_atomic(folder / CREDITS, format_credits(ledger.read_records()).encode())
         if options.rank:
@@ -318,7 +381,7 @@ def _run_batch(
 def _open_record_display(
     ledger: Ledger, total: int, *, as_json: bool, quiet: bool
 ) -> Iterator[Callable[[Record], None]]:
-    """Give what keeps each record and shows it: as a line of JSON, in a bar, or not at all."""
+    """Yield a function that stores a record and shows it: as JSON, in a bar, or not at all."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -341,7 +404,7 @@ def _open_record_display(
     )
     task = bar.add_task("rendering", total=total, completed=len(ledger.done), pace="")
 
-    def tell(record: Record) -> None:
+    def report(record: Record) -> None:
         ledger.append(record)
         if as_json:
             typer.echo(json.dumps(record, ensure_ascii=False))
@@ -358,11 +421,11 @@ def _open_record_display(
         )
 
     with bar:
-        yield tell
+        yield report
 
 
 def _write_ranking(ledger: Ledger) -> None:
-    """Write `ranking.csv`: the best played take first."""
+    """Write `ranking.csv`, the best take first."""
     import csv
     import io
 
@@ -378,7 +441,11 @@ def _write_ranking(ledger: Ledger) -> None:
 
 
 def _check_plan_licences(plan: BatchPlan) -> None:
-    """Refuse what may not be sold before anything is rendered; workers look at each take again."""
+    """Check the licences of all settings before rendering; workers check each take again.
+
+    Raises:
+        InputError: if a licence forbids selling.
+    """
     from lofigen_kit.provenance.licences import check_commercial
     from lofigen_kit.render.take import find_licences
 
@@ -387,9 +454,9 @@ def _check_plan_licences(plan: BatchPlan) -> None:
 
 
 def _estimate(
-    plan: BatchPlan, registry: Registry, engine: BatchExecutor, folder: Path, *, as_json: bool
+    plan: BatchPlan, registry: Registry, executor: BatchExecutor, folder: Path, *, as_json: bool
 ) -> None:
-    """Show what a batch would cost, by one take of it."""
+    """Print an estimate of a batch's time and disk space, from one take."""
     from lofigen_kit.batch.estimate import estimate
 
     one = estimate(plan, registry)
@@ -398,22 +465,22 @@ def _estimate(
         "takes": len(plan),
         "settings": len(plan.points),
         "sound_s": one.sound_s * len(plan),
-        "seconds": one.seconds * len(plan) / engine.workers,
+        "seconds": one.seconds * len(plan) / executor.workers,
         "bytes": one.size_bytes * len(plan),
         "free_bytes": shutil.disk_usage(room).free,
     }
     rows = [
         ["takes", f"{len(plan)}: {plan.takes} of each of {len(plan.points)} settings"],
         ["sound", f"{facts['sound_s'] / 60:.1f} min"],
-        ["time", f"about {_duration(facts['seconds'])} on {engine.workers} workers, or less: "
-                 "takes that are played side by side cost less"],
+        ["time", f"about {_duration(facts['seconds'])} on {executor.workers} workers, or less: "
+                 "takes that are generated side by side need less"],
         ["disk", f"about {facts['bytes'] / 1e6:.0f} MB of {facts['free_bytes'] / 1e6:.0f} MB free"],
         *([f"setting {n}", point.name] for n, point in enumerate(plan.points[:MAX_SHOWN_FAILURES])
           if point.name),
     ]  # fmt: skip
     show(facts, align_columns(rows), as_json=as_json)
     if facts["bytes"] > facts["free_bytes"]:
-        warn(f"{room}: there is not enough room on the disk")
+        warn(f"{room}: there is not enough space on the disk")
 
 
 def _duration(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""`bench`: how fast this machine generates, trains and processes."""
+"""`bench`: measure how fast this machine generates, trains and processes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Measure speed on this machine.")
 
 INSTRUMENTS = tuple(f"plays.{number}" for number in range(12))
-"""As many as the shipped network was told of."""
+"""As many instruments as the shipped network is conditioned on."""
 
 BENCHMARK_MODELS = defaults.MODELS[:2]
 
@@ -35,7 +35,7 @@ Variants = Annotated[
     list[str] | None,
     typer.Option(
         "--model",
-        help=f"Which variant, repeatable; by default {' and '.join(BENCHMARK_MODELS)}.",
+        help=f"A model variant, repeatable; by default {' and '.join(BENCHMARK_MODELS)}.",
     ),
 ]
 
@@ -52,32 +52,40 @@ def generate(
     model: Variants = None,
     checkpoint: Annotated[
         str | None,
-        typer.Option(help="A trained network in their place: a bundled name, or a path."),
+        typer.Option(help="A trained network instead of --model: a bundled name, or a path."),
     ] = None,
     method: Annotated[
         list[str] | None,
-        typer.Option(help="window, ring, torch-blocked or engine, repeatable; by default all."),
+        typer.Option(
+            metavar="window|ring|torch-blocked|engine",
+            help="A method of generation, repeatable; by default all.",
+        ),
     ] = None,
     tracks: Annotated[
         list[int] | None,
-        typer.Option(min=1, help="How many at once, repeatable; by default 1, 8 and 32."),
+        typer.Option(min=1, help="Tracks at once, repeatable; by default 1, 8 and 32."),
     ] = None,
     threads: Annotated[
         list[int] | None,
-        typer.Option(min=1, help="On how many cores, repeatable; by default 1 and 2."),
+        typer.Option(min=1, help="Cores to use, repeatable; by default 1 and 2."),
     ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="How often each case is timed.")] = 9,
     seconds: Annotated[
-        float, typer.Option(min=0, help="How long it takes in a round, about.")
+        float, typer.Option(min=0, help="About how many seconds a case takes in each round.")
     ] = 0.2,
     sampler: Annotated[
-        str, typer.Option(help="Which sampler, at its defaults.")
+        str, typer.Option(help="The sampler to use, with its default parameters.")
     ] = defaults.BENCHMARK_SAMPLER,
-    device: Annotated[str, typer.Option(help="Where torch computes: auto, cpu, cuda.")] = "cpu",
+    device: Annotated[
+        str, typer.Option(metavar="cpu|cuda|auto", help="The device on which torch computes.")
+    ] = "cpu",
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Time every way to generate, in turn: the reference's, a ring buffer, blocks, the engine."""
+    """Time each method of generation.
+
+    The methods are a full window for each sample, ring buffers, blocks in torch, and the engine.
+    """
     from lofigen_kit.bench import generation, tables
     from lofigen_kit.bench.machine import describe
     from lofigen_kit.runtime.device import choose_device
@@ -116,16 +124,17 @@ def train(
     ctx: typer.Context,
     *,
     model: Variants = None,
-    batch: Annotated[int, typer.Option(min=1, help="Crops in a step.")] = 4,
+    batch: Annotated[int, typer.Option(min=1, help="Crops in each step.")] = 4,
     frames: Annotated[
-        int, typer.Option(min=1, help="Samples of each; it must exceed what the network hears.")
+        int,
+        typer.Option(min=1, help="Samples of each crop; more than the network's receptive field."),
     ] = 8192,
     threads: Annotated[int, typer.Option(min=1, help="Cores to use.")] = 1,
     rounds: Annotated[int, typer.Option(min=1, help="How often each case is timed.")] = 3,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Time a forward and backward pass: torch's own Conv1d and the convolution by FFT, in turn."""
+    """Time a training step with Conv1d and with FFT convolution."""
     from dataclasses import asdict
 
     from lofigen_kit.bench import tables, training
@@ -158,12 +167,14 @@ def effects(
         str, typer.Argument(metavar="[PRESET]", help="A preset's name or path.")
     ] = "lofi-tape",
     overrides: Overrides = None,
-    seconds: Annotated[float, typer.Option(min=1, help="How much stereo goes through.")] = 60.0,
+    seconds: Annotated[
+        float, typer.Option(min=1, help="Seconds of stereo sound to process.")
+    ] = 60.0,
     rounds: Annotated[int, typer.Option(min=1, help="How often each stage is timed.")] = 5,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Time each effect of a preset, and its master, on one core."""
+    """Time each effect of a preset, and its mastering, on one core."""
     from lofigen_kit.bench import effects as bench
     from lofigen_kit.bench import tables
     from lofigen_kit.bench.machine import describe
@@ -185,7 +196,11 @@ def effects(
 
 
 def _methods(names: list[str] | None) -> list[str]:
-    """Return the names of methods, checked; all of them by default."""
+    """Return the checked names of methods; by default all.
+
+    Raises:
+        InputError: for an unknown name.
+    """
     from lofigen_kit.bench.players import METHODS
     from lofigen_kit.plugins.registry import did_you_mean
 
@@ -197,7 +212,7 @@ def _methods(names: list[str] | None) -> list[str]:
 
 
 def _specs(ctx: typer.Context, models: list[str] | None) -> dict[str, NetworkSpec]:
-    """Return the shapes of some variants, with a mixture head and the channels of a guide."""
+    """Return the network specs of variants, with a mixture head and the channels of a guide."""
     from lofigen_kit.music.conditioning import CHANNELS
     from lofigen_kit.nn.spec import make_stack_spec
 
@@ -211,7 +226,7 @@ def _specs(ctx: typer.Context, models: list[str] | None) -> dict[str, NetworkSpe
 
 
 def _load_trained(name: str) -> dict[str, Network]:
-    """Return a checkpoint's network by its name."""
+    """Return a dict of the checkpoint's name and its network."""
     from lofigen_kit.cli.models import find
     from lofigen_kit.nn.checkpoint import load
 

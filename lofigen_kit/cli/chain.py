@@ -1,4 +1,4 @@
-"""`chain`: render presets, and look at them."""
+"""`chain`: render, list, show and check presets."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from lofigen_kit.preset.schema import Preset
     from lofigen_kit.provenance.replay import ReplayResult
 
-app = typer.Typer(no_args_is_help=True, help="Render presets, and look at them.")
+app = typer.Typer(no_args_is_help=True, help="Render, list, show and check presets.")
 PresetArgument = Annotated[
     str, typer.Argument(metavar="PRESET", help="A preset's name or path, or a rendered file.")
 ]
@@ -57,20 +57,25 @@ def render(
     preset: PresetArgument,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="PATH", help="A file (one take) or a folder."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="PATH",
+            help="A file (for one take) or a folder; by default the current folder.",
+        ),
     ] = None,
     seed: Seed = None,
     takes: Annotated[int, typer.Option(min=1, help="How many takes to render.")] = 1,
     overrides: Overrides = None,
     input_file: Annotated[
         Path | None,
-        typer.Option("--input", metavar="AUDIO", help="Begin from this file, not the source."),
+        typer.Option("--input", metavar="AUDIO", help="Use this recording as the source."),
     ] = None,
     device: Device = "cpu",
     stems: Annotated[
-        bool, typer.Option("--stems", help="Write the sound after each stage.")
+        bool, typer.Option("--stems", help="Also write the sound after each stage.")
     ] = False,
-    midi: Annotated[bool, typer.Option("--midi", help="Write the score as MIDI too.")] = False,
+    midi: Annotated[bool, typer.Option("--midi", help="Also write the score as MIDI.")] = False,
     sign: Sign = False,
     certificate: Certificate = None,
     key: Key = None,
@@ -78,7 +83,10 @@ def render(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Render a preset: one audio file for each take, its recipe inside and beside it."""
+    """Render a preset, one audio file for each take.
+
+    Each file carries its recipe, which is also written beside it as JSON.
+    """
     from lofigen_kit.provenance.save import list_output_files, list_stem_files, name_take, save
     from lofigen_kit.render import take as chain
     from lofigen_kit.render.chain import list_stage_names, transform_score
@@ -135,22 +143,25 @@ def replay(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that carries its recipe.")],
     input_file: Annotated[
         Path | None,
-        typer.Option("--input", metavar="AUDIO", help="The recording it was made from, if moved."),
+        typer.Option("--input", metavar="AUDIO", help="The input recording, if it was moved."),
     ] = None,
     native: Annotated[
-        bool, typer.Option("--native", help="Run the VST3 plugins that it names: you trust it.")
+        bool, typer.Option("--native", help="Run the VST3 plugins that it names, if you trust it.")
     ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Render a file's recipe again; exit with 1 if the sound is not the same, bit for bit."""
+    """Render a file's recipe again and compare the result.
+
+    Exit with 1 if it is not bit-identical.
+    """
     from dataclasses import asdict
 
-    from lofigen_kit.provenance.replay import replay as replayed
+    from lofigen_kit.provenance.replay import replay as replay_file
 
     registry = load_registry(ctx)
     with progress_bar(quiet=quiet or as_json) as progress:
-        result = replayed(
+        result = replay_file(
             file,
             registry,
             recording=input_file,
@@ -158,31 +169,31 @@ def replay(
             native=native,
             progress=progress,
         )
-    show(asdict(result), _verdict(file, result), as_json=as_json, quiet=quiet)
+    show(asdict(result), _format_result(file, result), as_json=as_json, quiet=quiet)
     if not result.holds:
         raise typer.Exit(1)
 
 
-def _verdict(file: Path, result: ReplayResult) -> Iterator[str]:
+def _format_result(file: Path, result: ReplayResult) -> Iterator[str]:
     if result.same:
-        yield f"{file}: the same, bit for bit ({result.compared})"
+        yield f"{file}: bit-identical ({result.compared})"
         if result.changed_since:
-            yield "  the file's own sound was changed after it was rendered"
+            yield "  the audio in the file was changed after it was rendered"
         return
-    apart = ""
+    difference = ""
     if result.first_s is not None:
-        apart = f", from {result.first_s:.3f} s on, by up to {result.largest_dbfs:.1f} dBFS"
-    yield f"{file}: not the same ({result.compared}){apart}"
+        difference = f", from {result.first_s:.3f} s, by up to {result.largest_dbfs:.1f} dBFS"
+    yield f"{file}: different ({result.compared}){difference}"
     if result.changed_since:
-        yield "  the file's own sound was changed after it was rendered"
+        yield "  the audio in the file was changed after it was rendered"
     yield from (f"  {to_printable(line)}" for line in result.differences)
     if not result.changed_since and not result.differences:
-        yield "  nothing that is recorded is different"
+        yield "  the recipe shows no cause: everything that it records is the same here"
 
 
 @app.command("list")
 def list_(as_json: Json = False, quiet: Quiet = False) -> None:
-    """List your own and the bundled presets."""
+    """List the bundled presets and your own."""
     from lofigen_kit.preset import schema as preset
 
     found = [
@@ -201,7 +212,7 @@ def show_(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Print a preset in full, every default written out."""
+    """Print a preset in full, including all default values."""
     import yaml
 
     chosen, *_ = load(preset, load_registry(ctx), overrides or [], native=True)
@@ -213,17 +224,19 @@ def show_(
 @app.command()
 def validate(
     ctx: typer.Context,
-    presets: Annotated[list[str], typer.Argument(metavar="FILE...")],
+    presets: Annotated[
+        list[str], typer.Argument(metavar="PRESET...", help="Names or paths of presets.")
+    ],
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Check presets; exit with 2 if one of them is wrong."""
+    """Check presets; exit with 2 if one is invalid."""
     registry = load_registry(ctx)
     results: list[dict[str, Any]] = []
     for preset in presets:
         try:
             load(preset, registry, [], native=True)
-        except InputError as error:  # every file is checked, so errors are results here
+        except InputError as error:  # the other files are checked too
             results.append({"preset": preset, "valid": False, "error": str(error)})
         else:
             results.append({"preset": preset, "valid": True})
@@ -235,7 +248,7 @@ def validate(
 
 @app.command()
 def schema(ctx: typer.Context) -> None:
-    """Print the JSON Schema of presets, for editors that complete and check as one types."""
+    """Print the JSON Schema of presets, for editors."""
     from lofigen_kit.preset.schema import make_json_schema
 
     show(make_json_schema(load_registry(ctx)), (), as_json=True)
@@ -244,9 +257,16 @@ def schema(ctx: typer.Context) -> None:
 def load(
     preset: str, registry: Registry, overrides: list[str], *, native: bool = False
 ) -> tuple[Preset, int, int]:
-    """Return a preset, its first take's number and which attempt at that a rendered file is.
+    """Return a preset, the number of its first take, and the attempt of a rendered file.
 
-    Of a rendered one, plugins of machine code are refused, unless it is not to be run.
+    Args:
+        preset: A preset's name or path, or a rendered file.
+        registry: The plugins.
+        overrides: Changes of fields, `KEY=VALUE`.
+        native: Accept plugins of machine code (VST3) that a rendered file names.
+
+    Raises:
+        PresetError: if the preset cannot be used, or the file was made by `process`.
     """
     from lofigen_kit.provenance import recipe
     from lofigen_kit.provenance.load import find_preset

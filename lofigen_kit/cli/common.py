@@ -1,4 +1,4 @@
-"""What commands share: their options, the plugins they load, and how they print."""
+"""Options, plugin loading and printing that the commands share."""
 
 from __future__ import annotations
 
@@ -21,42 +21,44 @@ if TYPE_CHECKING:
     from lofigen_kit.runtime.progress import Progress
 
 SOME_FAILED = 3
-"""The exit code where some of several files or takes could not be dealt with."""
+"""The exit code if some of several files or takes failed."""
 
 Part = TypeVar("Part", bound="Component")
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors alone.")]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")]
-Seed = Annotated[int | None, typer.Option(help="Instead of the preset's seed.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite existing files.")]
+Seed = Annotated[int | None, typer.Option(help="The random seed; by default the preset's.")]
 Device = Annotated[
     str,
     typer.Option(
-        metavar="cpu|cuda|auto", help="Where the network plays; auto is cuda if it answers."
+        metavar="cpu|cuda|auto", help="The network's device; auto is cuda if it is available."
     ),
 ]
 Overrides = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="KEY=VALUE", help="Change a field: effects.lowpass.cutoff_hz=4000."
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change a field, such as effects.lowpass.cutoff_hz=4000; repeatable.",
     ),
 ]
 
 
 @dataclass(frozen=True)
 class RootOptions:
-    """The options before the command."""
+    """Options before the command."""
 
     plugin_dir: Path | None = None
     strict_plugins: bool = False
 
 
 def load_registry(ctx: typer.Context) -> Registry:
-    """Load the plugins, with one line on stderr for each that fails."""
+    """Load the plugins; print one line on stderr for each that fails."""
     from lofigen_kit.plugins.loader import load_plugins
 
     settings: RootOptions = ctx.obj
     registry = load_plugins(settings.plugin_dir, strict=settings.strict_plugins)
-    # What is loaded by now stays to the end: the collector need not look through it, at exit least.
+    # Imported objects live until the end: the garbage collector need not scan them, even at exit.
     gc.freeze()
     for plugin in registry.plugins:
         if plugin.status == "failed":
@@ -65,10 +67,10 @@ def load_registry(ctx: typer.Context) -> Registry:
 
 
 def parse_component(kind: type[Part], pairs: Sequence[str], *, where: str) -> Part:
-    """Return a component with fields as they were typed, `temperature=0.7`.
+    """Return a component with fields from the command line, such as `temperature=0.7`.
 
     Raises:
-        PresetError: for what is not KEY=VALUE, or a field that the component refuses.
+        PresetError: for text that is not KEY=VALUE, or a value that the component refuses.
     """
     import json
 
@@ -103,7 +105,7 @@ def warn(text: str) -> None:
 
 
 def show(data: Any, lines: Iterable[str], *, as_json: bool, quiet: bool = False) -> None:
-    """Print data as JSON, or lines for a person, or nothing."""
+    """Print data as JSON, or lines for a person, or nothing if quiet."""
     if as_json:
         import json
 
@@ -114,12 +116,12 @@ def show(data: Any, lines: Iterable[str], *, as_json: bool, quiet: bool = False)
 
 
 def to_printable(text: str) -> str:
-    """Return a stranger's text as one line that cannot drive the terminal."""
+    """Return untrusted text as one line of at most 500 characters, without control characters."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:500])
 
 
 def align_columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return rows of text as aligned lines; the last column is as wide as it likes."""
+    """Return rows of text as lines with aligned columns."""
     if not rows:
         return []
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -131,9 +133,9 @@ def align_columns(rows: Sequence[Sequence[str]]) -> list[str]:
 
 @contextmanager
 def progress_bar(*, quiet: bool) -> Iterator[Progress | None]:
-    """Show a bar with the time left on stderr, if a person is watching, and what the toolkit logs.
+    """Show the toolkit's log on stderr and, in a terminal, a progress bar with the time left.
 
-    The log tells of what makes a first run slow: the engine is compiled once.
+    The log explains why a first run is slow: the engine is compiled once.
     """
     with _print_log(logging.ERROR if quiet else logging.INFO):
         if quiet or not sys.stderr.isatty():

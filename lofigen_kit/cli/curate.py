@@ -1,4 +1,4 @@
-"""`curate`: what becomes of takes that were decided of."""
+"""`curate`: copy the takes that were kept, and move those that were rejected."""
 
 from __future__ import annotations
 
@@ -37,35 +37,35 @@ def curate(
     *,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of takes.")],
     keep_to: Annotated[
-        Path, typer.Option("--keep-to", metavar="DIR", help="Copy what was kept into this folder.")
+        Path, typer.Option("--keep-to", metavar="DIR", help="Copy kept takes into this folder.")
     ],
     decisions: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="What was decided; by default DIR's own decisions.json."),
+        typer.Option(metavar="FILE", help="The decisions; by default DIR/decisions.json."),
     ] = None,
     stars: Annotated[
-        int, typer.Option(min=0, max=5, help="Of what was kept, only what has so many.")
+        int, typer.Option(min=0, max=5, help="Only kept takes with at least so many stars.")
     ] = 0,
     reject_to: Annotated[
         Path | None,
-        typer.Option("--reject-to", metavar="DIR", help="Move what was rejected into this folder."),
+        typer.Option("--reject-to", metavar="DIR", help="Move rejected takes into this folder."),
     ] = None,
     stems: Annotated[
         bool,
-        typer.Option("--stems", help="Render what was kept again, for its stems and its MIDI."),
+        typer.Option("--stems", help="Render kept takes again to add their stems and MIDI."),
     ] = False,
     zipped: Annotated[
-        bool, typer.Option("--zip/--no-zip", help="Pack it all, as `<keep-to>.zip`.")
+        bool, typer.Option("--zip/--no-zip", help="Pack the folder as KEEP-TO.zip.")
     ] = True,
     force: Force = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Copy the takes that were kept, with a playlist, credits and a ZIP to hand over.
+    """Copy the kept takes, with a playlist, credits and a ZIP.
 
-    Nothing is deleted: what was rejected stays, or is moved where --reject-to says. Where a take
-    is not there any more, or is another one than was decided of, it is named and left alone, and
-    the exit code is 3.
+    Nothing is deleted: rejected takes stay where they are, unless --reject-to moves them. A take
+    that is missing, or has changed since the decision, is reported and left alone; the exit code is
+    then 3.
     """
     from lofigen_kit.audition import curate as curation
     from lofigen_kit.audition.decisions import NAME, read
@@ -77,7 +77,9 @@ def curate(
     for failure in failed.values():
         warn(failure)
     if not chosen.kept and not (chosen.rejected and reject_to):
-        raise InputError("nothing was kept", where=decisions, remedy="keep a take, or ask for less")
+        raise InputError(
+            "no take was kept", where=decisions, remedy="keep a take, or lower --stars"
+        )
     zip_path = keep_to.with_name(f"{keep_to.name}.zip") if zipped else None
     curation.check(chosen, keep_to, zip_path, reject_to, force=force)
     curation.copy(chosen.kept, folder, keep_to, force=force)
@@ -107,10 +109,16 @@ def curate(
 
 
 def _check_apart(folder: Path, *targets: Path | None) -> None:
-    """Refuse to copy or move takes onto themselves or each other."""
-    places = [path.resolve() for path in (folder, *targets) if path]
-    if len(set(places)) < len(places):
-        raise InputError("the folders are one and the same", where=folder, remedy="name others")
+    """Refuse folders of which two are the same.
+
+    Raises:
+        InputError: if two of them are the same.
+    """
+    paths = [path.resolve() for path in (folder, *targets) if path]
+    if len(set(paths)) < len(paths):
+        raise InputError(
+            "two of the folders are the same", where=folder, remedy="name different folders"
+        )
 
 
 def _with_stems(
@@ -122,18 +130,18 @@ def _with_stems(
     *,
     force: bool,
 ) -> list[KeptTake]:
-    """Return the takes with stems and score; those that get none are told of, and stay."""
+    """Return the takes with stems and score added; a take that fails is reported and kept."""
     from lofigen_kit.audition.curate import add_stems
 
-    whole = []
+    result = []
     for number, take in enumerate(kept):
         if progress:
             progress("rendering stems", number, len(kept))
         try:
             threads = os.cpu_count() or 1
-            whole.append(add_stems(take, target, registry, threads=threads, force=force))
+            result.append(add_stems(take, target, registry, threads=threads, force=force))
         except LofigenError as error:
             warn(str(error))
             failed[take.place] = str(error)
-            whole.append(take)
-    return whole
+            result.append(take)
+    return result

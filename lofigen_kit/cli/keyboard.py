@@ -1,4 +1,4 @@
-"""Keys that are pressed while a command runs, one at a time, without Enter."""
+"""Read single keys while a command runs, without Enter."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-Pressed = Callable[[float], str]
-"""Waits for a key, so many seconds at most, and returns it, or nothing."""
+ReadKey = Callable[[float], str]
+"""Waits for a key, at most the given seconds, and returns it, or an empty string."""
 
 
 @contextmanager
-def open_keyboard() -> Iterator[Pressed | None]:
-    """Give what waits for a key, or None where nobody can press one."""
+def open_keyboard() -> Iterator[ReadKey | None]:
+    """Yield a function that waits for a key, or None where standard input is no terminal."""
     if not sys.stdin.isatty():
         yield None
     elif sys.platform == "win32":
-        yield _pressed_on_windows
+        yield _read_key_on_windows
     else:
-        with _one_at_a_time() as pressed:
-            yield pressed
+        with _open_terminal() as read_key:
+            yield read_key
 
 
 if sys.platform == "win32":
 
-    def _pressed_on_windows(timeout_s: float) -> str:
+    def _read_key_on_windows(timeout_s: float) -> str:
         import msvcrt
 
         end_s = time.monotonic() + timeout_s
@@ -38,8 +38,8 @@ if sys.platform == "win32":
 else:
 
     @contextmanager
-    def _one_at_a_time() -> Iterator[Pressed]:
-        """Let the terminal hand over each key as it is pressed, unseen; Ctrl-C stays what it is."""
+    def _open_terminal() -> Iterator[ReadKey]:
+        """Set the terminal to pass on each key without echo; Ctrl-C still interrupts."""
         import os
         import select
         import termios
@@ -48,13 +48,13 @@ else:
         terminal = sys.stdin.fileno()
         before = termios.tcgetattr(terminal)
 
-        def pressed(timeout_s: float) -> str:
+        def read_key(timeout_s: float) -> str:
             if not select.select([terminal], [], [], timeout_s)[0]:
                 return ""
             return os.read(terminal, 1).decode(errors="replace")
 
         try:
             tty.setcbreak(terminal)
-            yield pressed
+            yield read_key
         finally:
             termios.tcsetattr(terminal, termios.TCSADRAIN, before)

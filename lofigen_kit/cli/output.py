@@ -1,4 +1,4 @@
-"""Where results go, and what is said about them."""
+"""Output paths, signing options and the report on a written file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lofigen_kit.preset.schema import Preset
     from lofigen_kit.provenance.c2pa import Identity
 
-Sign = Annotated[bool, typer.Option("--sign", help="Sign Content Credentials into each file.")]
+Sign = Annotated[bool, typer.Option("--sign", help="Sign each file with Content Credentials.")]
 Certificate = Annotated[
     Path | None,
     typer.Option(metavar="PEM", envvar="LOFIGEN_C2PA_CERT", help="The signer's certificate."),
@@ -29,11 +29,11 @@ Key = Annotated[
 
 @dataclass(frozen=True)
 class Destination:
-    """A folder in which files get names of their own, or one file.
+    """The output: a folder, in which files are named automatically, or one file.
 
     Attributes:
         path: The folder or file.
-        is_file: Which of the two it is.
+        is_file: Whether it is a file.
     """
 
     path: Path
@@ -41,7 +41,7 @@ class Destination:
 
     @classmethod
     def from_option(cls, option: Path | None, count: int) -> Destination:
-        """Read `-o PATH`: what ends in an audio format's name is a file.
+        """Return the destination of `-o PATH`; a path with an audio suffix is a file.
 
         Raises:
             InputError: for a format that cannot be written, or one file for several results.
@@ -50,9 +50,9 @@ class Destination:
             return cls(option or Path(), is_file=False)
         if option.suffix.lower() not in AUDIO_SUFFIXES:
             raise InputError(
-                f"{option.suffix} is no format that can be written",
+                f"{option.suffix} is not a format that can be written",
                 where=option,
-                remedy=f"name it {', '.join(AUDIO_SUFFIXES)}; for a folder, make it first",
+                remedy=f"use {', '.join(AUDIO_SUFFIXES)}, or create the folder first",
             )
         if count > 1:
             raise InputError(
@@ -62,24 +62,29 @@ class Destination:
 
     @property
     def overrides(self) -> list[str]:
-        """What the file's name asks of the preset: its format."""
+        """Return the override of the preset's format that the file's suffix requires."""
         return [f"output.format={self.path.suffix.lower()[1:]}"] if self.is_file else []
 
     def get_file(self, stem: str, preset: Preset) -> Path:
-        """Return the file for a result of this name."""
+        """Return the path of a result's file.
+
+        Args:
+            stem: The file's name without suffix; not used where the destination is a file.
+            preset: The preset, whose format is the suffix.
+        """
         return self.path if self.is_file else self.path / f"{stem}.{preset.output.format}"
 
 
 def load_signer(certificate: Path | None, key: Path | None, *formats: Format) -> Identity:
-    """Return who signs, before anything slow is done.
+    """Return the signer, checked before any slow work.
 
     Args:
-        certificate: As it was named, or in the environment.
-        key: Likewise.
-        formats: What is to be signed.
+        certificate: From the option or the environment.
+        key: From the option or the environment.
+        formats: The formats to be signed.
 
     Raises:
-        InputError: if one of the two is missing, they do not go together, or a format holds no
+        InputError: if one of the two is missing, they do not match, or a format cannot hold a
             signature.
     """
     from lofigen_kit.provenance.c2pa import Identity
@@ -87,8 +92,8 @@ def load_signer(certificate: Path | None, key: Path | None, *formats: Format) ->
     if certificate is None or key is None:
         raise InputError(
             "signing needs a certificate and its key",
-            remedy="name them with --certificate and --key, LOFIGEN_C2PA_CERT and "
-            "LOFIGEN_C2PA_KEY, or make them with `sign --new-certificate DIR`",
+            remedy="give --certificate and --key (or LOFIGEN_C2PA_CERT and LOFIGEN_C2PA_KEY), "
+            "or create them with `sign --new-certificate DIR`",
         )
     identity = Identity(certificate.absolute(), key.absolute())
     identity.check(*formats)
@@ -96,7 +101,7 @@ def load_signer(certificate: Path | None, key: Path | None, *formats: Format) ->
 
 
 def report(path: Path, facts: dict[str, Any], *, quiet: bool) -> None:
-    """Say that a file was written, and warn where its loudness is not the one asked for."""
+    """Print that a file was written; warn if it does not reach its target loudness."""
     if facts["target_unreached"]:
         warn(f"{path}: {facts['target_unreached']}")
     if not quiet:
@@ -104,7 +109,7 @@ def report(path: Path, facts: dict[str, Any], *, quiet: bool) -> None:
 
 
 def format_levels(facts: dict[str, Any]) -> str:
-    """Return loudness and true peak for a person to read."""
+    """Return loudness and true peak as text."""
     loudness, peak = facts["loudness_lufs"], facts["true_peak_dbtp"]
     if loudness is None or peak is None:
         return "silence"

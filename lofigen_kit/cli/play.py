@@ -1,4 +1,4 @@
-"""`play` and `stream`: a preset that plays on and on, to be heard or led on."""
+"""`play` and `stream`: generate a preset endlessly, to the sound card or to standard output."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
     from lofigen_kit.render.stream import StreamRenderer
 
 Bars = Annotated[
-    int | None, typer.Option(min=1, help="How many bars a section has; by default the source's.")
+    int | None, typer.Option(min=1, help="Bars in each section; by default the source's.")
 ]
 
-LOOK_S = 0.25
-"""How often the line that says how it goes is written anew."""
+REFRESH_S = 0.25
+"""Seconds between two updates of the status line."""
 
 _CLOSED_PIPE_ERRORS = (errno.EPIPE, errno.EINVAL)
-"""What writing fails with when a pipe's other end is gone: on Windows the second."""
+"""Error numbers of a write to a pipe whose reader has closed it; Windows gives the second."""
 
 KNOBS = {"t": "temperature", "d": "drive", "f": "cutoff"}
-"""By key: a small letter turns down, a capital one up."""
+"""The knob of each key: a lower-case letter turns it down, a capital letter up."""
 
-KEYS = "t T temperature, d D drive, f F cutoff, space pause, n next section, q end"
+KEYS = "keys: t/T temperature, d/D drive, f/F cutoff, space pause, n next section, q quit"
 
 
 def register(root: typer.Typer) -> None:
@@ -50,7 +50,7 @@ def play(
     *,
     preset: PresetArgument,
     minutes: Annotated[
-        float | None, typer.Option(min=0.1, help="How long; by default without an end.")
+        float | None, typer.Option(min=0.1, help="Minutes to play; by default endless.")
     ] = None,
     bars: Bars = None,
     seed: Seed = None,
@@ -58,11 +58,11 @@ def play(
     device: Device = "cpu",
     quiet: Quiet = False,
 ) -> None:
-    """Play a preset on and on, while it is made; keys change it, and q ends it.
+    """Play a preset endlessly on the sound card.
 
-    t and T turn the network's temperature down and up, d and D the drive of the first tape
-    saturation, f and F the cutoff of the first low-pass filter. Space pauses, n goes on with the
-    next section at the next bar.
+    The sound is generated while it plays. Keys change it: t and T turn the network's temperature
+    down and up, d and D the drive of the first tape saturation, f and F the cutoff of the first
+    low-pass filter. Space pauses, n starts the next section at the next bar, q quits.
     """
     from lofigen_kit.cli.keyboard import open_keyboard
     from lofigen_kit.playback import player
@@ -73,21 +73,24 @@ def play(
     player.check_output(endless.sound)
     controls = LiveControls(endless.preset, endless.device)
     with progress_bar(quiet=quiet):
-        rehearsal = endless.measure_gain(time.perf_counter)
-    ahead_s = player.compute_buffer_s(rehearsal.speed, minutes)
+        measured = endless.measure_gain(time.perf_counter)
+    ahead_s = player.compute_buffer_s(measured.speed, minutes)
     if ahead_s > player.BUFFER_S and not quiet:
-        warn(f"{rehearsal.speed:.2f} x real time: {ahead_s:.0f} s are made before it begins")
-    blocks = endless.render_blocks(rehearsal.gain_db, controls)
+        warn(
+            f"generation runs at {measured.speed:.2f} x real time: "
+            f"{ahead_s:.0f} s are buffered before playback starts"
+        )
+    blocks = endless.render_blocks(measured.gain_db, controls)
     if minutes is not None:
         blocks = truncate_blocks(blocks, round(60 * minutes * endless.sound.sample_rate_hz))
     with player.Player(blocks, endless.sound, ahead_s=ahead_s) as playing:
         with progress_bar(quiet=quiet):
-            while not playing.wait_for_sound(LOOK_S):
+            while not playing.wait_for_sound(REFRESH_S):
                 pass
-        with player.open_output(endless.sound, playing.fill), open_keyboard() as pressed:
+        with player.open_output(endless.sound, playing.fill), open_keyboard() as read_key:
             if not quiet:
-                warn(KEYS if pressed else "keys are off: standard input is no terminal")
-            watch(playing, controls, pressed or _wait, _no_line if quiet else _line)
+                warn(KEYS if read_key else "keys do not work: standard input is not a terminal")
+            watch(playing, controls, read_key or _wait, _ignore if quiet else _show_status)
     if playing.error:
         raise playing.error
 
@@ -95,35 +98,35 @@ def play(
 def watch(
     playing: Player,
     controls: LiveControls,
-    pressed: Callable[[float], str],
-    print_: Callable[[str], object],
+    read_key: Callable[[float], str],
+    show_status: Callable[[str], object],
 ) -> None:
-    """Say how it goes, and do what keys say, until one says to end or nothing is left to play.
+    """Show the status and handle keys until the user quits or the player is finished.
 
     Args:
-        playing: What plays.
-        controls: What keys change.
-        pressed: Waits for a key.
-        print_: Shows a line in the place of the last one.
+        playing: The player.
+        controls: The controls that keys change.
+        read_key: Waits for a key, at most the given seconds.
+        show_status: Replaces the status line.
     """
-    said = ""
+    message = ""
     while not playing.is_finished:
-        print_(
+        show_status(
             f"{playing.played_s:7.1f} s  {playing.speed:.1f} x real time  "
-            f"{playing.queued_s:.1f} s ahead  {playing.gaps} gaps  {said}"
+            f"{playing.queued_s:.1f} s buffered  {playing.gaps} gaps  {message}"
         )
-        key = pressed(LOOK_S)
+        key = read_key(REFRESH_S)
         if key == "q":
             break
         if key == " ":
             playing.toggle_pause()
-            said = "paused" if playing.is_paused else ""
+            message = "paused" if playing.is_paused else ""
         elif key == "n":
             controls.request_next_section()
-            said = "the next section comes at the next bar"
+            message = "the next section starts at the next bar"
         elif key.lower() in KNOBS:
-            said = _turn_knob(controls, KNOBS[key.lower()], 1 if key.isupper() else -1)
-    print_("")
+            message = _turn_knob(controls, KNOBS[key.lower()], 1 if key.isupper() else -1)
+    show_status("")
 
 
 def _turn_knob(controls: LiveControls, name: str, steps: int) -> str:
@@ -136,12 +139,12 @@ def _wait(seconds: float) -> str:
     return ""
 
 
-def _no_line(_: str) -> None:
+def _ignore(_: str) -> None:
     pass
 
 
-def _line(text: str) -> None:
-    """Show a line in the place of the last one, if a person is watching."""
+def _show_status(text: str) -> None:
+    """Replace the status line on stderr, if it is a terminal."""
     if sys.stderr.isatty():
         sys.stderr.write(f"\r{text}\x1b[K")
         sys.stderr.flush()
@@ -152,24 +155,27 @@ def stream(
     *,
     preset: PresetArgument,
     seconds: Annotated[
-        float | None, typer.Option(min=0.1, help="How long; by default without an end.")
+        float | None, typer.Option(min=0.1, help="Seconds to write; by default endless.")
     ] = None,
     format: Annotated[  # noqa: A002
-        str, typer.Option(metavar="wav|pcm", help="With a header, or bare samples.")
+        str, typer.Option(metavar="wav|pcm", help="With a WAV header, or raw samples.")
     ] = "wav",
-    bit_depth: Annotated[int, typer.Option(metavar="16|24|32", help="32 is float.")] = 16,
+    bit_depth: Annotated[
+        int, typer.Option(metavar="16|24|32", help="Bits of a sample; 32 is floating point.")
+    ] = 16,
     bars: Bars = None,
     seed: Seed = None,
     overrides: Overrides = None,
     device: Device = "cpu",
     realtime: Annotated[
-        bool, typer.Option("--realtime", help="Write as fast as it is heard, and no faster.")
+        bool, typer.Option("--realtime", help="Write no faster than real time.")
     ] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write a preset's sound to standard output, on and on, for ffmpeg or Icecast.
+    """Write a preset's sound endlessly to standard output.
 
-    Standard output carries sound and nothing else; what there is to say goes to standard error.
+    Pipe it into ffmpeg, for example. Standard output carries only sound; messages go to standard
+    error.
     """
     from lofigen_kit.playback import pcm
     from lofigen_kit.provenance import recipe
@@ -194,8 +200,8 @@ def stream(
         return
     if not quiet:
         warn(
-            f"{pcm.PCM_NAMES[bit_depth]}, {rate_hz} Hz, {channels} channels; bare samples cannot "
-            f"say it themselves: {facts['disclosure']}"
+            f"{pcm.PCM_NAMES[bit_depth]}, {rate_hz} Hz, {channels} channels; raw samples carry no "
+            f"metadata: {facts['disclosure']}"
         )
     _write(b"", pieces)
 
@@ -209,7 +215,7 @@ def _open_stream(
     seed: int | None,
     device: str,
 ) -> tuple[StreamRenderer, Registry]:
-    """Return a preset that is about to play on and on, and the plugins that it is made of."""
+    """Return the renderer of a preset's endless stream, and the plugins."""
     from lofigen_kit.render.stream import StreamRenderer
     from lofigen_kit.runtime.workers import limit_threads
 
@@ -221,25 +227,25 @@ def _open_stream(
         changes.append(f"seed={seed}")
     chosen, *_ = load(preset, registry, changes)
     endless = StreamRenderer(chosen, device=device)
-    limit_threads()  # no matrix is large here: numpy's own threads would get in the way of ours
+    limit_threads()  # matrices are small here: numpy's threads would only slow down the toolkit's
     return endless, registry
 
 
 def _check(format: str, bit_depth: int) -> None:  # noqa: A002
     if format not in ("wav", "pcm"):
-        raise InputError(f"there is no format {format!r} here", remedy="choose wav or pcm")
+        raise InputError(f"there is no format {format!r}", remedy="choose wav or pcm")
     if bit_depth not in (16, 24, 32):
-        raise InputError(f"there is no depth of {bit_depth} bits", remedy="choose 16, 24 or 32")
+        raise InputError(f"{bit_depth} is not a possible bit depth", remedy="choose 16, 24 or 32")
     if sys.stdout.isatty():
         raise InputError(
             "a terminal cannot play sound",
             where="standard output",
-            remedy="lead it on, as in `lofigen-kit stream PRESET | ffplay -`, or use `play`",
+            remedy="pipe it, as in `lofigen-kit stream PRESET | ffplay -`, or use `play`",
         )
 
 
 def _header(endless: StreamRenderer, facts: dict[str, Any], bit_depth: int) -> bytes:
-    """Return what a WAV file begins with, its recipe in it."""
+    """Return the header of a WAV file, with the recipe in it."""
     import json
 
     from lofigen_kit.audio import riff
@@ -256,7 +262,7 @@ def _header(endless: StreamRenderer, facts: dict[str, Any], bit_depth: int) -> b
 
 
 def _write(header: bytes, pieces: Iterator[bytes]) -> None:
-    """Write to standard output until nobody reads any longer, which is how most streams end."""
+    """Write to standard output until the end, or until the reader closes the pipe."""
     from lofigen_kit.runtime.files import explain_write_errors
 
     out = sys.stdout.buffer
@@ -268,5 +274,5 @@ def _write(header: bytes, pieces: Iterator[bytes]) -> None:
         except OSError as error:
             if error.errno not in _CLOSED_PIPE_ERRORS:
                 raise
-            # Python writes what is left as it exits, and would complain.
+            # Python flushes stdout at exit, which would fail: redirect it to the null device.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""`plugins`: what is installed, what is wrong with it, and how to begin one of your own."""
+"""`plugins`: list and check installed plugins, and create a new one."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 GROUP, OWN = "lofigen_kit", "lofigen-kit"
 
-app = typer.Typer(no_args_is_help=True, help="See what plugins there are.")
+app = typer.Typer(no_args_is_help=True, help="List, check and create plugins.")
 
 
 def register(root: typer.Typer) -> None:
@@ -40,10 +40,10 @@ def register(root: typer.Typer) -> None:
 
 
 def find_installed_commands() -> dict[str, typer.Typer]:
-    """Return the command groups of other people's packages.
+    """Return the command groups of third-party packages.
 
-    The toolkit's own plugins bring none, so `--help` imports no plugin at all on a plain install.
-    A plugin that fails here is reported by the command that needs it.
+    The toolkit's own plugins have none, so `--help` imports no plugin where no other is installed.
+    A plugin that fails here is reported later, by the command that loads all plugins.
     """
     from importlib.metadata import entry_points
 
@@ -57,7 +57,7 @@ def find_installed_commands() -> dict[str, typer.Typer]:
 
 @app.command("list")
 def list_(ctx: typer.Context, as_json: Json = False, quiet: Quiet = False) -> None:
-    """List every plugin, loaded or not."""
+    """List all plugins, loaded or not."""
     plugins = load_registry(ctx).plugins
     rows = [[p.name, p.version, p.origin, p.status, describe_provided(p)] for p in plugins]
     data = [_facts(plugin) for plugin in plugins]
@@ -67,7 +67,7 @@ def list_(ctx: typer.Context, as_json: Json = False, quiet: Quiet = False) -> No
 @app.command("show")
 def show_(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(help="A plugin's or a component's name.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A plugin's or component's name.")],
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -86,7 +86,10 @@ def show_(
 
 @app.command()
 def doctor(ctx: typer.Context, as_json: Json = False, quiet: Quiet = False) -> None:
-    """Say why plugins fail and what to do, with their tracebacks; exit with 1 if one does."""
+    """Show why plugins cannot be loaded, and what to do.
+
+    Exit with 1 if one cannot be loaded.
+    """
     plugins = load_registry(ctx).plugins
     failed = [p for p in plugins if p.status == "failed"]
     lines = [f"{len(plugins)} plugins, {len(failed)} failed"]
@@ -101,30 +104,35 @@ def doctor(ctx: typer.Context, as_json: Json = False, quiet: Quiet = False) -> N
 @app.command()
 def check(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(help="A plugin's or a component's name.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A plugin's or component's name.")],
     overrides: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="A parameter that has no default."),
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="A parameter without a default; repeatable."
+        ),
     ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Check that a plugin keeps the contract; exit with 1 if it does not."""
+    """Check that a plugin keeps the contract of components.
+
+    Exit with 1 if it does not.
+    """
     registry = load_registry(ctx)
     plugin = _find(registry, name)
     classes = _components(registry, plugin)
     if name != plugin.name:
         classes = [cls for cls in classes if cls.name() == name]
-    found = [row for cls in classes for row in _run_checks(cls, overrides or [])]
+    results = [row for cls in classes for row in _run_checks(cls, overrides or [])]
     if plugin.status != "loaded":
-        found = [_row(plugin.name, "loads", plugin.error or "it is disabled")]
+        results = [_row(plugin.name, "loads", plugin.error or "it is disabled")]
     lines = [
         f"{row['component']}: {row['check']}: {row['failure'] or 'yes'}"
-        for row in found
+        for row in results
         if row["failure"] or not quiet
     ]
-    show(found, lines, as_json=as_json)
-    if any(row["failure"] for row in found):
+    show(results, lines, as_json=as_json)
+    if any(row["failure"] for row in results):
         raise typer.Exit(1)
 
 
@@ -132,17 +140,24 @@ def check(
 def new(
     *,
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(help="The component's name, as in `use: tape-stop`.")],
-    kind: Annotated[ComponentKind, typer.Option("--kind", help="What it is.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="The component's name, such as tape-stop.")
+    ],
+    kind: Annotated[ComponentKind, typer.Option("--kind", help="The kind of component.")],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="The package's folder; lofigen-NAME by default."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="DIR",
+            help="The package's folder; by default lofigen-NAME.",
+        ),
     ] = None,
-    licence: Annotated[str, typer.Option(help="Its licence's SPDX identifier.")] = "0BSD",
+    licence: Annotated[str, typer.Option(metavar="SPDX", help="The package's licence.")] = "0BSD",
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write a package for a plugin of your own: it works and is tested as it comes."""
+    """Create the package of a new plugin, with tests."""
     from lofigen_kit.scaffold import package
 
     files = package.make_package(name, kind, licence=licence)
@@ -154,7 +169,7 @@ def new(
 
 
 def describe_provided(plugin: Plugin) -> str:
-    """Return what a plugin provides, or why it provides nothing."""
+    """Return the components and commands of a plugin, or why it failed, as text."""
     if plugin.status == "failed":
         return plugin.error
     return ", ".join(f"{kind} {name}" for kind, names in plugin.provides.items() for name in names)
@@ -188,7 +203,7 @@ def _components(registry: Registry, plugin: Plugin) -> list[type[Component]]:
 
 
 def _run_checks(cls: type[Component], overrides: Sequence[str]) -> Iterator[dict[str, str]]:
-    """Yield what became of each check: a failure is one line, whatever the plugin raises."""
+    """Yield the result of each check; any exception becomes a failure of one line."""
     from lofigen_kit import testing
 
     mine = [pair for pair in overrides if pair.partition("=")[0] in cls.model_fields]
@@ -196,7 +211,7 @@ def _run_checks(cls: type[Component], overrides: Sequence[str]) -> Iterator[dict
         with _suppress_output():
             parameters = parse_component(cls, mine, where="--set")
     except Exception as error:
-        yield _row(cls.name(), "is made of its parameters", _one_line(error))
+        yield _row(cls.name(), "accepts its parameters", _one_line(error))
         return
     for check_ in testing.list_checks(cls):
         failure = ""
@@ -219,7 +234,7 @@ def _one_line(error: BaseException) -> str:
 
 @contextmanager
 def _suppress_output() -> Iterator[None]:
-    """Keep what a plugin prints and warns of out of what is printed here."""
+    """Send a plugin's output to stderr, and ignore its warnings."""
     with redirect_stdout(sys.stderr), catch_warnings():
         simplefilter("ignore")
         yield

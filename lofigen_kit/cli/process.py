@@ -1,4 +1,4 @@
-"""`process` and `inspect`: audio files that are there already."""
+"""`process` and `inspect`: process and examine existing audio files."""
 
 from __future__ import annotations
 
@@ -51,17 +51,24 @@ def register(root: typer.Typer) -> None:
 def process(
     ctx: typer.Context,
     *,
-    audio: Annotated[list[Path], typer.Argument(metavar="AUDIO...", help="Files and folders.")],
+    audio: Annotated[
+        list[Path], typer.Argument(metavar="AUDIO...", help="Audio files and folders.")
+    ],
     preset: Annotated[str, typer.Option("--preset", "-p", help="A preset's name or path.")],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="PATH", help="A file (for one) or a folder."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="PATH",
+            help="A file (for one input) or a folder; by default the current folder.",
+        ),
     ] = None,
     seed: Seed = None,
     overrides: Overrides = None,
-    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes to use.")] = 1,
     salvage: Annotated[
-        bool, typer.Option("--salvage", help="Take damaged files as far as they go.")
+        bool, typer.Option("--salvage", help="Process the readable part of damaged files.")
     ] = False,
     sign: Sign = False,
     certificate: Certificate = None,
@@ -70,10 +77,11 @@ def process(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Run a preset's effects and master, without its network, on existing files.
+    """Process audio files with a preset's effects and mastering.
 
-    A folder's files are found in it and in its folders, and its tree is kept. Where some of several
-    files cannot be processed, the others are, and the exit code is 3.
+    The preset's network is not used. A folder is searched with its subfolders, and its structure is
+    kept. If some of several files cannot be processed, the others still are, and the exit code is
+    3.
     """
     from lofigen_kit.batch import process_files
 
@@ -84,8 +92,8 @@ def process(
     changes = [*(overrides or []), *place.overrides]
     if seed is not None:
         changes.append(f"seed={seed}")
-    rack = process_files.PresetRef(preset, tuple(changes), settings.plugin_dir)
-    chosen = rack.load(registry)
+    preset_ref = process_files.PresetRef(preset, tuple(changes), settings.plugin_dir)
+    chosen = preset_ref.load(registry)
     identity = load_signer(certificate, key, chosen.output.format) if sign else None
     jobs = process_files.list_jobs(
         found,
@@ -98,7 +106,7 @@ def process(
     with progress_bar(quiet=quiet or as_json) as bar:
         for done in process_files.process_files(
             jobs,
-            rack,
+            preset_ref,
             registry,
             workers=workers,
             salvage=salvage,
@@ -109,7 +117,7 @@ def process(
             if done.failure and len(jobs) == 1:
                 raise done.failure
             results.append(done)
-            _tell(done, quiet=quiet or as_json)
+            _report_result(done, quiet=quiet or as_json)
     written = [done for done in results if done.facts]
     show(
         {
@@ -124,8 +132,8 @@ def process(
         raise typer.Exit(SOME_FAILED)
 
 
-def _tell(done: FileResult, *, quiet: bool) -> None:
-    """Say what came of a file."""
+def _report_result(done: FileResult, *, quiet: bool) -> None:
+    """Print the result of one file, with its warnings."""
     for warning in () if quiet else done.warnings:
         warn(warning)
     if done.failure:
@@ -136,41 +144,45 @@ def _tell(done: FileResult, *, quiet: bool) -> None:
 
 def inspect(
     *,
-    file: Annotated[Path, typer.Argument(metavar="FILE")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An audio file.")],
     picture: Annotated[
         Path | None,
-        typer.Option(metavar="PNG", help="Draw waveform and spectrogram into this file."),
+        typer.Option(metavar="PNG", help="Write a picture of waveform and spectrogram."),
     ] = None,
     against: Annotated[
         Path | None,
-        typer.Option(metavar="CORPUS", help="Find what of its training songs this is most like."),
+        typer.Option(metavar="CORPUS", help="Find the corpus's most similar training songs."),
     ] = None,
     force: Force = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Show what an audio file is, and how it was made if it says so."""
+    """Show an audio file's format, levels, metadata and recipe."""
     from lofigen_kit.audio.files import read_audio, read_metadata
     from lofigen_kit.provenance import recipe
 
     audio = read_audio(file)
-    labels = read_metadata(file)
-    made = recipe.read(file)
-    facts = {**_measure_sound(audio), "labels": asdict(labels), "recipe": made}
+    metadata = read_metadata(file)
+    recipe_facts = recipe.read(file)
+    facts = {**_measure_sound(audio), "labels": asdict(metadata), "recipe": recipe_facts}
     if against:
         with progress_bar(quiet=quiet or as_json) as bar:
             facts["memory"] = _compare_with_corpus(audio, against, bar)
     if picture:
-        bars_s = [c.frame / audio.sample_rate_hz for c in labels.cues if c.frame < audio.frames]
+        bars_s = [c.frame / audio.sample_rate_hz for c in metadata.cues if c.frame < audio.frames]
         _draw(audio, to_printable(file.name), picture, bars_s=bars_s, force=force)
-    rows = [*_rows(facts), *_label_rows(labels, made or {}), *_recipe_rows(made or {})]
+    rows = [
+        *_rows(facts),
+        *_metadata_rows(metadata, recipe_facts or {}),
+        *_recipe_rows(recipe_facts or {}),
+    ]
     show(facts, align_columns(rows), as_json=as_json, quiet=quiet)
 
 
 def _compare_with_corpus(
     audio: AudioBuffer, corpus: Path, progress: Progress | None
 ) -> dict[str, Any]:
-    """Return what of a corpus's training songs a file is most like, as it is and moved."""
+    """Return the training songs most similar to a file, as they are and transposed or stretched."""
     from lofigen_kit.analysis import mono_8k
     from lofigen_kit.corpus.songs import read_songs
     from lofigen_kit.evaluation import memorisation, memorisation_chroma
@@ -180,48 +192,48 @@ def _compare_with_corpus(
         raise InputError("the corpus has no songs to train on", where=corpus)
     clip = mono_8k(audio)
     stage = None if progress is None else partial(progress, "comparing")
-    found = sorted(
+    matches = sorted(
         memorisation.SongIndex(songs).find_nearest(clip, progress=stage),
-        key=lambda like: -like.similarity,
+        key=lambda match: -match.similarity,
     )
-    moved = sorted(
+    chroma_matches = sorted(
         memorisation_chroma.ChromaIndex(songs).find_nearest(clip, progress=stage),
-        key=lambda like: -like.similarity,
+        key=lambda match: -match.similarity,
     )
     return {
         "threshold": memorisation.COPY_THRESHOLD,
-        "windows": len(found),
-        "copies": sum(like.is_copy for like in found),
-        "nearest": [asdict(like) for like in found],
+        "windows": len(matches),
+        "copies": sum(match.is_copy for match in matches),
+        "nearest": [asdict(match) for match in matches],
         "moved": {
             "flag": memorisation_chroma.CHROMA_SUSPECT_THRESHOLD,
             "threshold": memorisation_chroma.CHROMA_COPY_THRESHOLD,
-            "windows": len(moved),
-            "suspects": sum(like.is_suspect for like in moved),
-            "copies": sum(like.is_copy for like in moved),
-            "nearest": [asdict(like) for like in moved],
+            "windows": len(chroma_matches),
+            "suspects": sum(match.is_suspect for match in chroma_matches),
+            "copies": sum(match.is_copy for match in chroma_matches),
+            "nearest": [asdict(match) for match in chroma_matches],
         },
     }
 
 
-def _likeness(memory: dict[str, Any]) -> list[list[str]]:
-    """Return what to say of a file's likeness to a corpus."""
+def _similarity_rows(memory: dict[str, Any]) -> list[list[str]]:
+    """Return the rows on a file's similarity to a corpus."""
     if not memory["nearest"]:
         return [["nearest", "nothing: the file is silent"]]
     best = memory["nearest"][0]
     verdict = "a copy" if memory["copies"] else "no copy"
     return [
-        ["nearest", f"{_place(best)}, {_alike(best)}"],
+        ["nearest", f"{_format_place(best)}, {_format_similarity(best)}"],
         ["verdict", f"{verdict}: {memory['copies']} of {memory['windows']} windows of 2 s reach "
                     f"{memory['threshold']}"],
-        *_likeness_moved(memory["moved"]),
+        *_moved_similarity_rows(memory["moved"]),
     ]  # fmt: skip
 
 
-def _likeness_moved(moved: dict[str, Any]) -> list[list[str]]:
-    """Return what to say of a file's likeness to songs that were moved in pitch or speed."""
+def _moved_similarity_rows(moved: dict[str, Any]) -> list[list[str]]:
+    """Return the rows on a file's similarity to songs that were changed in pitch or speed."""
     if not moved["nearest"]:
-        return [["moved", "not compared: that takes 8 s of sound"]]
+        return [["moved", "not compared: the file is shorter than 8 s"]]
     best = moved["nearest"][0]
     how = f"{best['semitones']:+d} semitones, {best['speed']:.2f} times as fast"
     if moved["copies"]:
@@ -230,17 +242,17 @@ def _likeness_moved(moved: dict[str, Any]) -> list[list[str]]:
         verdict = "listen to both" if moved["suspects"] else "no copy"
         count, least = moved["suspects"], moved["flag"]
     return [
-        ["moved", f"{_place(best)}, {how}, {_alike(best)}"],
+        ["moved", f"{_format_place(best)}, {how}, {_format_similarity(best)}"],
         ["verdict", f"{verdict}: {count} of {moved['windows']} windows of 8 s reach {least}"],
     ]  # fmt: skip
 
 
-def _place(like: dict[str, Any]) -> str:
-    return f"{like['title']} ({like['file']}) at {like['song_s']:.1f} s"
+def _format_place(match: dict[str, Any]) -> str:
+    return f"{match['title']} ({match['file']}) at {match['song_s']:.1f} s"
 
 
-def _alike(like: dict[str, Any]) -> str:
-    return f"{like['similarity']:.2f} alike at {like['clip_s']:.1f} s here"
+def _format_similarity(match: dict[str, Any]) -> str:
+    return f"similarity {match['similarity']:.2f} at {match['clip_s']:.1f} s of this file"
 
 
 def _measure_sound(audio: AudioBuffer) -> dict[str, Any]:
@@ -265,36 +277,36 @@ def _rows(facts: dict[str, Any]) -> list[list[str]]:
         ["level", format_levels(facts)],
     ]
     if "memory" in facts:
-        rows += _likeness(facts["memory"])
+        rows += _similarity_rows(facts["memory"])
     return rows
 
 
-def _label_rows(labels: AudioMetadata, made: dict[str, Any]) -> list[list[str]]:
-    """Return what the file tells other programs; the recipe knows the key's mode too."""
-    key = made.get("key") or labels.key
+def _metadata_rows(metadata: AudioMetadata, recipe: dict[str, Any]) -> list[list[str]]:
+    """Return the rows on a file's metadata; the recipe has the key with its mode."""
+    loop, cues = metadata.loop, metadata.cues
     facts = {
-        "title": labels.title,
-        "description": labels.description,
-        "tempo": f"{labels.tempo_bpm:g} BPM" if labels.tempo_bpm else "",
-        "beats": labels.beats,
-        "key": key,
-        "loop": f"frames {labels.loop.first} to {labels.loop.last}" if labels.loop else "",
-        "cues": f"{len(labels.cues)}, from {labels.cues[0].name!r}" if labels.cues else "",
+        "title": metadata.title,
+        "description": metadata.description,
+        "tempo": f"{metadata.tempo_bpm:g} BPM" if metadata.tempo_bpm else "",
+        "beats": metadata.beats,
+        "key": recipe.get("key") or metadata.key,
+        "loop": f"frames {loop.first} to {loop.last}" if loop else "",
+        "cues": f"{len(cues)}, from {cues[0].name!r}" if cues else "",
     }
     return [[name, to_printable(str(fact))] for name, fact in facts.items() if fact]
 
 
-def _recipe_rows(made: dict[str, Any]) -> list[list[str]]:
-    if not made:
+def _recipe_rows(recipe: dict[str, Any]) -> list[list[str]]:
+    if not recipe:
         return [["recipe", "none"]]
     keys = ("disclosure", "seed", "take", "network_sha256", "licences")
-    told = {key.replace("_", " "): made[key] for key in keys if made.get(key) is not None}
-    rows = [[name, to_printable(str(fact))] for name, fact in told.items()]
+    shown = {key.replace("_", " "): recipe[key] for key in keys if recipe.get(key) is not None}
+    rows = [[name, to_printable(str(fact))] for name, fact in shown.items()]
     return [*rows, ["recipe", "complete: print it with --json"]]
 
 
 def _draw(audio: AudioBuffer, title: str, path: Path, *, bars_s: list[float], force: bool) -> None:
-    """Write a picture of the waveform and the spectrogram, as PNG."""
+    """Write a PNG picture of the waveform and the spectrogram."""
     from lofigen_kit.evaluation.plots import plot_sound
     from lofigen_kit.runtime.files import check_free, explain_write_errors, write_atomic
 

@@ -1,1 +1,1 @@
-"""Plugins: what hooks they have, how they are found and kept apart, and what they bring."""
+"""Plugins: their hooks, the loader that isolates them, and the registry of components."""

@@ -1,4 +1,4 @@
-"""What a plugin may provide: hooks that return classes."""
+"""The hooks of a plugin, which return the classes and commands that it provides."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 PROJECT = "lofigen_kit"
 API_VERSION = 1
-"""Counted up where a plugin could need what was not there before: a hook, or a name in `api`. A
-plugin that does says so, `LOFIGEN_API = 2`, and an older toolkit then says what is the matter."""
+"""The version of the plugin API. It increases when a hook or a name in `api` is added. A plugin
+that needs the addition declares `LOFIGEN_API = 2`, and an older toolkit asks for an update."""
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
@@ -43,4 +43,4 @@ def lofigen_effects() -> list[type[Effect]]:  # type: ignore[empty-body]
 
 @hookspec
 def lofigen_commands() -> dict[str, typer.Typer]:  # type: ignore[empty-body]
-    """Return groups of commands, by name, to stand beside `chain` and `plugins`."""
+    """Return command groups by name, which are added beside `chain` and `plugins`."""

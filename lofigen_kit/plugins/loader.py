@@ -1,8 +1,8 @@
-"""Find plugins and load each on its own, so that a broken one breaks nothing else.
+"""Find plugins and load each one separately, so that a broken plugin does not affect others.
 
-Plugins are the entry points of the group `lofigen_kit`, and the Python files of a folder that the
-user names. pluggy checks what a plugin's functions are called; they are called here, one by one,
-because a hook call of pluggy's loses every result when one implementation raises.
+Plugins are the entry points of the group `lofigen_kit` and the Python files in a folder that the
+user names. pluggy checks the names of a plugin's functions. This module calls them one by one,
+because a hook call of pluggy loses all results if one implementation raises.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ OWN_DISTRIBUTION = "lofigen-kit"
 PLUGIN_DIR_VARIABLE = "LOFIGEN_PLUGIN_DIR"
 DISABLE_VARIABLE = "LOFIGEN_DISABLE_PLUGINS"
 SLOW_S = 3.0
-"""From then on a plugin that is still being imported is named."""
+"""Seconds of import time after which a plugin is reported as slow."""
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
@@ -83,21 +83,21 @@ def load_plugins(
 
 
 def _entry_points(*, builtin: bool) -> list[_Candidate]:
-    """Return the installed plugins, the toolkit's own first: nobody else takes their names."""
+    """Return the installed plugins, the toolkit's own first, so that others cannot replace them."""
     from importlib.metadata import entry_points
 
     points = entry_points(group=GROUP)
-    # A distribution's metadata is parsed anew whenever it is asked for: once for each will do.
-    facts = {dist: dist.metadata for dist in {point.dist for point in points} if dist}
-    found = []
+    # `dist.metadata` parses a file at each access: read it once for each distribution.
+    parsed = {dist: dist.metadata for dist in {point.dist for point in points} if dist}
+    candidates = []
     for point in points:
-        metadata = facts[point.dist] if point.dist else {"Name": "", "Version": ""}
+        metadata = parsed[point.dist] if point.dist else {"Name": "", "Version": ""}
         distribution, version = metadata["Name"], metadata["Version"]
         own = distribution == OWN_DISTRIBUTION
         if builtin or not own:
             origin: Origin = "builtin" if own else "package"
-            found.append(_Candidate(point.name, version, distribution, origin, point.load))
-    return sorted(found, key=lambda c: (c.origin != "builtin", c.distribution, c.name))
+            candidates.append(_Candidate(point.name, version, distribution, origin, point.load))
+    return sorted(candidates, key=lambda c: (c.origin != "builtin", c.distribution, c.name))
 
 
 def _find_plugin_files(directory: Path | None) -> Iterator[_Candidate]:
@@ -112,7 +112,7 @@ def _find_plugin_files(directory: Path | None) -> Iterator[_Candidate]:
 
 
 def _import(path: Path) -> object:
-    """Import one file under a name of its own, which pydantic needs to resolve annotations."""
+    """Import one file under a unique module name, which pydantic needs for annotations."""
     from importlib.util import module_from_spec, spec_from_file_location
 
     spec = spec_from_file_location(f"lofigen_kit_plugin_file_{path.stem}", path)
@@ -134,7 +134,7 @@ def _load(candidate: _Candidate, registry: Registry, *, strict: bool) -> Plugin:
             raise PluginError(f"a plugin named {candidate.name!r} is already loaded")
         with _guard_import(candidate):
             components, commands = _collect_provided(candidate.load(), candidate.name)
-            if candidate.origin != "builtin":  # a test builds those; here it would take its time
+            if candidate.origin != "builtin":  # a test covers the built-in ones; it takes time here
                 for cls in components:
                     cls.model_json_schema()
         registry.add(candidate.name, components, commands)
@@ -165,7 +165,7 @@ def _load(candidate: _Candidate, registry: Registry, *, strict: bool) -> Plugin:
 
 @contextmanager
 def _guard_import(candidate: _Candidate) -> Iterator[None]:
-    """Give a plugin nothing to read, keep its words out of stdout, and name it if it is slow."""
+    """Give a plugin an empty stdin, send its output to stderr, and report it if it is slow."""
     if candidate.origin == "builtin":
         yield
         return
@@ -173,7 +173,7 @@ def _guard_import(candidate: _Candidate) -> Iterator[None]:
         SLOW_S,
         print,
         [f"lofigen-kit: plugin {candidate.name!r} ({candidate.distribution}) is slow to import; "
-         f"Ctrl-C stops it, and {DISABLE_VARIABLE}={candidate.name} leaves it out"],
+         f"Ctrl-C stops it, and {DISABLE_VARIABLE}={candidate.name} disables it"],
         {"file": sys.stderr},
     )  # fmt: skip
     slow.daemon = True
@@ -188,8 +188,8 @@ def _guard_import(candidate: _Candidate) -> Iterator[None]:
 
 
 def _suggest_remedy(error: BaseException, candidate: _Candidate) -> str:
-    """Return what to do about a plugin that fails."""
-    disable = f"leave it out by {DISABLE_VARIABLE}={candidate.name}"
+    """Return what the user can do about a plugin that fails."""
+    disable = f"disable it with {DISABLE_VARIABLE}={candidate.name}"
     match error:
         case LofigenError(remedy=str(remedy)):
             return remedy
@@ -199,13 +199,13 @@ def _suggest_remedy(error: BaseException, candidate: _Candidate) -> str:
         case ImportError(name=str(name)) if name.partition(".")[0] == GROUP:
             what = f"it is made for another version of {OWN_DISTRIBUTION}: update both"
         case ModuleNotFoundError(name=str(name)):
-            what = f"install the package that brings {name!r}"
+            what = f"install the package that provides {name!r}"
         case SyntaxError():
-            what = f"mend line {error.lineno}"
+            what = f"correct line {error.lineno}"
         case SystemExit():
-            what = "have its author import it without ending the program"
+            what = "ask its author to remove the exit at import"
         case _:
-            what = "tell its author"
+            what = "report it to its author"
     return f"{what}, or {disable}"
 
 
@@ -225,12 +225,15 @@ def _collect_provided(
 ) -> tuple[list[type[Component]], dict[str, typer.Typer]]:
     """Call a plugin's hooks and return its components and commands.
 
-    The manager is thrown away: it is here to find the marked functions and to refuse a misspelt
-    one, which pluggy otherwise registers silently.
+    The pluggy manager is only used to find the marked functions and to refuse a misspelt one,
+    which pluggy otherwise registers silently.
+
+    Raises:
+        PluginError: if a hook returns something else, or the plugin needs a newer API.
     """
     if (needed := getattr(plugin, "LOFIGEN_API", 1)) not in range(1, hookspecs.API_VERSION + 1):
         raise PluginError(
-            f"it needs version {needed} of the plugins' API, and this is {hookspecs.API_VERSION}",
+            f"it needs version {needed} of the plugin API, and this is {hookspecs.API_VERSION}",
             remedy=f"update {OWN_DISTRIBUTION}: pip install -U {OWN_DISTRIBUTION}",
         )
     manager = pluggy.PluginManager(hookspecs.PROJECT)
@@ -259,39 +262,43 @@ def _call_hook(manager: pluggy.PluginManager, hook: str, shape: type) -> list[An
     for result in results:
         if not isinstance(result, shape):
             raise PluginError(
-                f"{hook} gives {result!r}, which is no {shape.__name__}",
-                remedy=f"return a {shape.__name__}, as `lofigen_kit.plugins.hookspecs` says",
+                f"{hook} returns {result!r}, which is not a {shape.__name__}",
+                remedy=f"return a {shape.__name__}; see `lofigen_kit.plugins.hookspecs`",
             )
     return results
 
 
 def _is_group(name: object, app: object) -> bool:
-    """Return whether a group of commands is one.
+    """Return True for a valid command group.
 
     Raises:
-        PluginError: if it is not.
+        PluginError: for any other.
     """
     import typer
 
     if not (isinstance(name, str) and NAME.fullmatch(name) and isinstance(app, typer.Typer)):
         raise PluginError(
-            f"lofigen_commands gives {name!r}: {app!r}",
-            remedy="give a typer.Typer by its kebab-case name",
+            f"lofigen_commands returns {name!r}: {app!r}",
+            remedy="return a typer.Typer for each kebab-case name",
         )
     return True
 
 
 def _check_component(cls: Any, kind: type[Component]) -> type[Component]:
-    """Return a class that a hook gave, if it is a component of the hook's kind."""
+    """Return a class that a hook returned, if it is a component of the hook's kind.
+
+    Raises:
+        PluginError: if it is not, is abstract, or has no kebab-case name.
+    """
     if not (isinstance(cls, type) and issubclass(cls, kind)):
-        raise PluginError(f"lofigen_{kind.kind}s gives {cls!r}, which is no {kind.__name__}")
+        raise PluginError(f"lofigen_{kind.kind}s returns {cls!r}, which is not a {kind.__name__}")
     if inspect.isabstract(cls):
         missing = ", ".join(sorted(cls.__abstractmethods__))
         raise PluginError(f"{cls.__name__} does not implement {missing}")
     name = cls.name() if "use" in cls.model_fields else None
     if name is None or not NAME.fullmatch(name):
         raise PluginError(
-            f"{cls.__name__} is named {name!r}",
+            f"{cls.__name__} has the name {name!r}, which is not kebab-case",
             remedy='declare `use: Literal["a-kebab-name"] = "a-kebab-name"`',
         )
     return cls

@@ -1,4 +1,4 @@
-"""From a component's name to its class, and back to the plugin it came from."""
+"""Look up components by name, and the plugins that provide them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Status = Literal["loaded", "disabled", "failed"]
 
 
 def did_you_mean(name: str, known: Iterable[str], *, otherwise: str | None = None) -> str | None:
-    """Return a remedy that names the nearest known name, if any is near."""
+    """Return a remedy that suggests the nearest known name, or `otherwise` if none is near."""
     import difflib
 
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
@@ -32,18 +32,18 @@ def did_you_mean(name: str, known: Iterable[str], *, otherwise: str | None = Non
 
 @dataclass(frozen=True)
 class Plugin:
-    """What became of one plugin.
+    """The record of one plugin.
 
     Attributes:
-        name: Its entry point's name, or its file's.
-        version: Its distribution's version; empty for a file.
-        distribution: The package that brought it, or the file's path.
+        name: The name of its entry point or file.
+        version: The version of its distribution; empty for a file.
+        distribution: The package that contains it, or the file's path.
         origin: `builtin`, `package` or `directory`.
         status: `loaded`, `disabled` or `failed`.
         provides: Names of its components and commands, by kind.
         error: Why it failed, in one line.
         remedy: What to do about it.
-        traceback: The whole story, for `plugins doctor`.
+        traceback: The traceback, for `plugins doctor`.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Registry:
 
     Attributes:
         plugins: A record of each plugin that was found, loaded or not.
-        commands: Groups of commands that plugins add, by name.
+        commands: The command groups of plugins, by name.
     """
 
     def __init__(self) -> None:
@@ -77,10 +77,10 @@ class Registry:
         components: Iterable[type[Component]],
         commands: dict[str, typer.Typer] | None = None,
     ) -> None:
-        """Take in what a plugin provides: all of it or, on a duplicate, nothing.
+        """Add what a plugin provides: all of it or, if a name is taken, nothing.
 
         Raises:
-            PluginError: naming both plugins, if one of the names is taken.
+            PluginError: if a name is taken; the message names both plugins.
         """
         classes = {(cls.kind, cls.name()): cls for cls in components}
         groups = commands or {}
@@ -98,14 +98,14 @@ class Registry:
             self._owners["command", name] = plugin
 
     def classes(self, kind: str) -> dict[str, type[Component]]:
-        """Return the components of one kind, by name, sorted."""
+        """Return the components of one kind by name, sorted."""
         return dict(sorted(self._classes[kind].items()))
 
     def find(self, kind: str, name: str) -> type[Component]:
-        """Return the component of a name.
+        """Return the component with a name.
 
         Raises:
-            PluginError: if no plugin provides it, naming the nearest one that is there.
+            PluginError: if no plugin provides it; the message suggests the nearest name.
         """
         if name not in self._classes[kind]:
             raise PluginError(

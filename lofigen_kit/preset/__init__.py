@@ -1,1 +1,1 @@
-"""A chain file: its YAML, its fields, and errors that name the place."""
+"""Presets: the YAML reader, the schema, and errors that give file, line and field."""

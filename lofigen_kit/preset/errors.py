@@ -1,4 +1,4 @@
-"""Say what is wrong with a preset in one line, in the terms of the person who wrote it."""
+"""Turn pydantic's validation errors into one line that a preset's author understands."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 Advice = tuple[str, str | None]
-"""What is wrong, and what to do about it."""
+"""What is wrong, and what to do."""
 
-_NEEDED = {
+_EXPECTED = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",
     "float_type": "a number",
@@ -32,7 +32,7 @@ _NEEDED = {
     "dict_type": "a mapping of fields",
 }
 _UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
-_BEYOND = {
+_OUT_OF_RANGE = {
     "greater_than_equal": ("below the minimum", "ge"),
     "greater_than": ("not above", "gt"),
     "less_than_equal": ("above the maximum", "le"),
@@ -43,13 +43,13 @@ _BEYOND = {
 def explain(
     errors: Sequence[ErrorDetails], document: Document, cls: type[BaseModel], registry: Registry
 ) -> PresetError:
-    """Return the first of pydantic's complaints as an error with place and remedy.
+    """Return the first of pydantic's errors as a PresetError with place and remedy.
 
     Args:
-        errors: What pydantic found, at least one.
-        document: What it was given, with places.
-        cls: The preset's class, for its fields.
-        registry: The components, for theirs.
+        errors: The errors from pydantic, at least one.
+        document: The validated document, with places.
+        cls: The preset's class, for the names of its fields.
+        registry: The components, for the names of their fields.
     """
     keys, owner, name = _locate(errors[0]["loc"], document, cls, registry)
     fields = owner.model_fields if owner else {}
@@ -100,9 +100,9 @@ def _make_error(
 def _locate(
     loc: tuple[str | int, ...], document: Document, cls: type[BaseModel], registry: Registry
 ) -> tuple[Keys, type[BaseModel] | None, str]:
-    """Return the way to a value in the document, and the class and the field that it belongs to.
+    """Return the keys of a value in the document, the class that owns it and its field.
 
-    pydantic puts a component's name into its locations, after the field that holds it.
+    pydantic's locations also hold a component's name, after the field that holds the component.
     """
     depth = {"effects": 2, "source": 1, "model": 1, "sampler": 1}.get(str(loc[0]) if loc else "")
     if depth is None:
@@ -120,7 +120,7 @@ def _locate(
         "effect" if depth == 2 else str(loc[0]), str(loc[depth])
     )
     field, place = str(keys[depth]), document.data
-    for number, key in enumerate(keys):  # effects stand within effects: the innermost one owns it
+    for number, key in enumerate(keys):  # effects may be nested: the innermost one owns the field
         if isinstance(place, dict) and number > depth and "use" in place:
             component = registry.classes("effect").get(str(place["use"]))
             field = str(key)
@@ -137,7 +137,7 @@ def _contains_key(place: Any, key: str | int) -> bool:
 def _explain_name(
     error: ErrorDetails, keys: Keys, fields: Mapping[str, FieldInfo], registry: Registry | None
 ) -> Advice | None:
-    """Return what is wrong with the name of a field or component, if that is the trouble."""
+    """Return what is wrong with the name of a field or component, or None if the name is right."""
     kind = error["type"]
     if kind == "missing":
         return "is missing", "add it"
@@ -153,21 +153,21 @@ def _explain_name(
 
 
 def _explain_value(error: ErrorDetails, keys: Keys, field: FieldInfo | None) -> Advice:
-    """Return what is wrong with a value, and which ones are right."""
+    """Return what is wrong with a value, and which values are valid."""
     kind, given, ctx = error["type"], _format_value(error["input"]), error.get("ctx", {})
     advice: Advice = f"{given}: {error['msg'].lower()}", None
     if keys == ("version",):
         advice = f"version {given} is not known", "this lofigen-kit reads version 1"
-    elif kind in _NEEDED:
-        quote = _NEEDED[kind] == "text" and isinstance(error["input"], (int, float))
-        advice = f"{given} is not {_NEEDED[kind]}", "put it in quotes" if quote else None
-    elif kind in _BEYOND:
-        words, bound = _BEYOND[kind]
+    elif kind in _EXPECTED:
+        quote = _EXPECTED[kind] == "text" and isinstance(error["input"], (int, float))
+        advice = f"{given} is not {_EXPECTED[kind]}", "put it in quotes" if quote else None
+    elif kind in _OUT_OF_RANGE:
+        words, bound = _OUT_OF_RANGE[kind]
         advice = f"{given} is {words} {_number(ctx[bound])}", _limits(field)
     elif kind == "literal_error":
         advice = f"{given} is not one of {ctx['expected']}", None
     elif kind == "too_long":
-        advice = f"too many of them: the limit is {ctx['max_length']}", None
+        advice = f"too many items: the limit is {ctx['max_length']}", None
     elif kind == "value_error":
         advice = error["msg"].removeprefix("Value error, "), None
     return advice
@@ -195,18 +195,18 @@ def _limits(field: FieldInfo | None) -> str | None:
 
 
 def _number(value: float) -> str:
-    """Return a bound without the `.0` that pydantic may have added to it."""
+    """Return a bound as text, without the `.0` that pydantic may have added."""
     return str(int(value)) if value == int(value) else str(value)
 
 
 def _format_keys(keys: Keys) -> str:
-    """Return `effects[1].wow_depth_pct`."""
+    """Return keys as text, such as `effects[1].wow_depth_pct`."""
     text = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
     return text.removeprefix(".")
 
 
 def _format_value(value: Any) -> str:
-    """Return a value as it was written, shortened."""
+    """Return a value as YAML writes it, shortened."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return reprlib.repr(value)

@@ -1,7 +1,6 @@
-"""A chain file: found, read, overridden and validated into runnable components.
+"""Find, read, override and validate presets.
 
-Every mistake is a `PresetError` that names file, line, column and field, what is wrong there and
-what to do about it.
+Every error is a `PresetError` with file, line, column and field, what is wrong and what to do.
 """
 
 from __future__ import annotations
@@ -42,13 +41,13 @@ class _Part(BaseModel):
 
 
 class Master(_Part):
-    """How loud the result is, and how it begins and ends.
+    """Mastering: loudness, true peak and fades of the result.
 
     Attributes:
-        loudness_lufs: Integrated loudness to reach, -40 to -6 LUFS.
-        true_peak_dbtp: What no peak between samples may pass, -12 to 0 dBTP.
-        fade_in_ms: How long it comes up from silence; a loop has no fades.
-        fade_out_ms: How long it goes down to silence.
+        loudness_lufs: Target integrated loudness, -40 to -6 LUFS.
+        true_peak_dbtp: Maximum true peak, -12 to 0 dBTP.
+        fade_in_ms: Length of the fade-in, 0 to 60000 ms; a loop has no fades.
+        fade_out_ms: Length of the fade-out, 0 to 60000 ms.
     """
 
     loudness_lufs: float = Field(default=-14.0, ge=-40, le=-6)
@@ -68,11 +67,11 @@ class Output(_Part):
     Attributes:
         format: `wav`, `flac`, `ogg` or `mp3`.
         sample_rate_hz: 44100 or 48000.
-        bit_depth: 16, 24, or 32 (float, WAV alone). OGG and MP3 have none and ignore it.
-        loop: Whether what goes round in its source goes round in the file; if not, it has an end.
-        midi: Whether the score is written too, beside the sound.
-        tail: `auto` lets the effects sound on after the end of a piece that is no loop, until all
-            is silent; `none` cuts there.
+        bit_depth: 16, 24, or 32 (float, only WAV). OGG and MP3 ignore it.
+        loop: Whether the file is a seamless loop where the source is one; if not, it has an end.
+        midi: Whether the score is also written as MIDI.
+        tail: `auto` keeps the tail of the effects after the end of a piece that does not loop,
+            until it is silent; `none` cuts it off.
     """
 
     format: Literal["wav", "flac", "ogg", "mp3"] = "wav"
@@ -90,23 +89,24 @@ class Output(_Part):
 
 
 class Preset(_Part):
-    """One chain: source, network, sampler, effects, master and output.
+    """One chain: source, network, sampler, effects, mastering and output.
 
     Attributes:
-        version: Of this format: 1.
-        name: For listings and file names.
-        description: One line.
-        seed: Of every random stream, 0 to 2**64 - 1.
-        source: What is played, and what primes the network.
-        model: The network; left out, the effects process the source's own audio.
-        sampler: How the network's distribution is drawn from; given exactly when a model is.
-        dry_mix: How much of the source's own audio sounds beside the network's, 0 to 1.
-        effects: At most 64, in the order in which they sound.
-        master: Loudness and true peak.
-        output: Format, rate and depth of the file.
+        version: The version of this format: 1.
+        name: The preset's name, for lists and file names.
+        description: One line of text.
+        seed: The seed of all random numbers, 0 to 2**64 - 1.
+        source: The source of the score and of the audio that primes the network.
+        model: The network; without one, the effects process the source's own audio.
+        sampler: How samples are drawn from the network's distribution; required with a model, and
+            only then.
+        dry_mix: The level of the source's own audio in the mix with the network's, 0 to 1.
+        effects: The effects in their order, at most 64.
+        master: Loudness, true peak and fades.
+        output: Format, sample rate and bit depth of the file.
     """
 
-    # `Literal[1]` would take true for 1.
+    # `Literal[1]` would accept `true`.
     version: int = Field(ge=1, le=1, json_schema_extra={"const": 1})
     name: str = Field(min_length=1, max_length=100)
     description: str = Field(default="", max_length=1000)
@@ -124,26 +124,26 @@ class Preset(_Part):
 
     @property
     def root(self) -> Path | None:
-        """The folder that the preset's paths may not leave; None for one made in Python."""
+        """The folder that must contain the preset's files; None for a preset made in Python."""
         return self._root
 
     @property
     def source_root(self) -> Path | None:
-        """The same for the source, which the user may have named instead."""
+        """The folder that must contain the source's file; None if the user named the source."""
         return self._source_root
 
     def with_source(self, source: Source) -> Preset:
-        """Return the preset with a source that the user named: its path may lie anywhere."""
+        """Return the preset with a source that the user named, whose file may be anywhere."""
         copy = self.model_copy(update={"source": source})
         copy._source_root = None  # noqa: SLF001 - its own class
         return copy
 
     def model_post_init(self, context: Any) -> None:
-        """Take the folder from the validation's context."""
+        """Set the root folder from the validation context."""
         self._root = self._source_root = (context or {}).get("root")
 
     def without_model(self) -> Preset:
-        """Return the preset as a processor: its effects and master alone."""
+        """Return the preset without model and sampler, to process audio."""
         return self.model_copy(update={"model": None, "sampler": None})
 
     @validator(mode="after")
@@ -156,7 +156,7 @@ class Preset(_Part):
 
 
 class _ComponentChoice:
-    """Any component of a kind that a plugin provides, told apart by `use`."""
+    """A union of all components of one kind, chosen by `use`."""
 
     def __init__(self, registry: Registry, kind: str) -> None:
         self._classes = registry.classes(kind)
@@ -165,13 +165,13 @@ class _ComponentChoice:
         self, _source: Any, handler: GetCoreSchemaHandler
     ) -> core_schema.CoreSchema:
         choices = {name: handler(cls) for name, cls in self._classes.items()}
-        if not choices:  # every plugin of the kind is disabled; pydantic wants one choice at least
+        if not choices:  # all plugins of the kind are disabled; pydantic needs at least one choice
             choices[""] = core_schema.none_schema()
         return core_schema.tagged_union_schema(choices, discriminator="use")
 
 
 def make_preset_type(registry: Registry) -> type[Preset]:
-    """Return `Preset` narrowed to the components that are installed."""
+    """Return a subclass of `Preset` that accepts the installed components."""
     one_of = {
         kind: _ComponentChoice(registry, kind) for kind in ("source", "model", "sampler", "effect")
     }
@@ -186,17 +186,17 @@ def make_preset_type(registry: Registry) -> type[Preset]:
 
 
 def make_json_schema(registry: Registry) -> dict[str, Any]:
-    """Return the JSON Schema of a chain file, for editors that complete and check as one types."""
+    """Return the JSON Schema of presets, for editors that complete and check YAML."""
     schema = make_preset_type(registry).model_json_schema(mode="validation")
-    # Effects within an effect are again any effect: JSON Schema says so by pointing there.
-    again = partial(
+    # Effects nested in an effect may be any effect: a reference to the list's items says so.
+    resolve_nested = partial(
         _replace_everywhere, old=ANY_EFFECT_SCHEMA, new={"$ref": "#/properties/effects/items"}
     )
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **again(schema)}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **resolve_nested(schema)}
 
 
 def _replace_everywhere(data: Any, *, old: Any, new: Any) -> Any:
-    """Return data with one thing in it replaced wherever it stands."""
+    """Return a copy of data in which each value equal to `old` is replaced by `new`."""
     if data == old:
         return new
     if isinstance(data, dict):
@@ -209,10 +209,10 @@ def _replace_everywhere(data: Any, *, old: Any, new: Any) -> Any:
 def find_preset(preset: str | Path) -> Path:
     """Return the file of a preset given by path or by name, with or without `.yaml`.
 
-    Looked for in the current directory, then the user's preset folder, then the bundled ones.
+    The current directory is searched first, then the user's preset folder, then the bundled one.
 
     Raises:
-        PresetError: if there is none, naming the nearest.
+        PresetError: if there is none; the message suggests the nearest name.
     """
     given = str(preset)
     folders = [Path()]
@@ -230,7 +230,7 @@ def find_preset(preset: str | Path) -> Path:
 
 
 def list_presets() -> dict[str, Path]:
-    """Return the user's and the bundled presets by name; the user's hide bundled ones."""
+    """Return the presets by name; the user's replace bundled ones of the same name."""
     found: dict[str, Path] = {}
     for folder in _preset_folders():
         for path in sorted(p for p in folder.glob("*") if p.suffix in SUFFIXES):
@@ -241,10 +241,10 @@ def list_presets() -> dict[str, Path]:
 def load_preset(
     preset: str | Path, *, registry: Registry | None = None, overrides: Sequence[str] = ()
 ) -> Preset:
-    """Find, read, override and validate a chain file.
+    """Find, read, override and validate a preset.
 
     Args:
-        preset: A path, or a name as `find_preset` takes it.
+        preset: A path or a name; see `find_preset`.
         registry: The components to choose from; by default all that are installed.
         overrides: `KEY=VALUE` texts: `seed=3`, `effects.wow-flutter.wow_depth_pct=0.8`.
 
@@ -267,7 +267,7 @@ def parse_preset(
 
     Args:
         document: Plain data with places.
-        root: The folder that the preset's paths may not leave.
+        root: The folder that must contain the preset's files.
         registry: The components to choose from; by default all that are installed.
         overrides: `KEY=VALUE` texts.
     """
@@ -284,12 +284,12 @@ def parse_preset(
     for override in overrides:
         document = _apply_override(document, override)
     try:
-        # As JSON, pydantic's strict mode refuses "5" for 5 and still takes 5 for 5.0.
+        # For JSON, pydantic's strict mode refuses "5" for 5 and still accepts 5 for 5.0.
         text = json.dumps(document.data, ensure_ascii=False).encode()
         context = {"root": root, "registry": registry}
         return make_preset_type(registry).model_validate_json(text, strict=True, context=context)
-    except UnicodeEncodeError:  # of a recipe, or of an override
-        raise PresetError("it holds a text that is not Unicode", where=document.name) from None
+    except UnicodeEncodeError:  # in a recipe or an override
+        raise PresetError("the preset has text that is not Unicode", where=document.name) from None
     except ValidationError as error:
         raise explain(error.errors(include_url=False), document, Preset, registry) from None
 
@@ -299,7 +299,7 @@ def _preset_folders() -> list[Path]:
 
 
 def _apply_override(document: Document, override: str) -> Document:
-    """Return the document with one `KEY=VALUE` applied; errors there are placed at `--set`."""
+    """Return the document with one `KEY=VALUE` applied; later errors in it point to `--set`."""
     found = parse_override(override, example=OVERRIDE_EXAMPLE)
     data = copy.deepcopy(document.data)
     keys = _set(data, found.steps, found.value, found.place)
@@ -307,7 +307,7 @@ def _apply_override(document: Document, override: str) -> Document:
 
 
 def _set(data: dict[str, Any], steps: list[str], value: Any, place: str) -> Keys:
-    """Set one value in a preset's data and return the way to it."""
+    """Set one value in a preset's data and return its keys."""
     first, *rest = steps
     if first not in Preset.model_fields:
         remedy = did_you_mean(first, Preset.model_fields, otherwise=OVERRIDE_EXAMPLE)
@@ -322,7 +322,7 @@ def _set(data: dict[str, Any], steps: list[str], value: Any, place: str) -> Keys
     else:
         target = data.setdefault(first, {})
     if len(rest) != 1 or not isinstance(target, dict):
-        raise PresetError("not the name of a field", where=place, remedy=OVERRIDE_EXAMPLE)
+        raise PresetError("this is not the name of a field", where=place, remedy=OVERRIDE_EXAMPLE)
     if rest == ["use"]:
         target.clear()  # another component has other fields
     target[rest[0]] = value
@@ -330,9 +330,9 @@ def _set(data: dict[str, Any], steps: list[str], value: Any, place: str) -> Keys
 
 
 def _effect_index(effects: Any, step: str, place: str) -> int:
-    """Return which effect a step of an override means: a number, or a name that stands once."""
-    found = effects if isinstance(effects, list) else []
-    names = [effect.get("use") if isinstance(effect, dict) else None for effect in found]
+    """Return the index of the effect that an override names by number or by a unique name."""
+    listed = effects if isinstance(effects, list) else []
+    names = [effect.get("use") if isinstance(effect, dict) else None for effect in listed]
     numbers = [str(number) for number in range(len(names))]
     if step in numbers:
         return numbers.index(step)
@@ -341,7 +341,7 @@ def _effect_index(effects: Any, step: str, place: str) -> int:
         raise PresetError(
             f"the preset has {names.count(step)} effects {step!r}",
             where=place,
-            remedy=f"name one by its number, from 0: effects.{first}",
+            remedy=f"give its number, counted from 0: effects.{first}",
         )
     if step not in names:
         known = [n for n in names if isinstance(n, str)]

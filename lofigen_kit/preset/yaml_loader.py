@@ -1,7 +1,7 @@
-"""Read YAML that strangers wrote: bounded, without surprises, every value with its place.
+"""Read untrusted YAML, with limits, and record the place of each value.
 
-PyYAML parses; this module builds plain data from its event stream, so that depth is known before
-anything is nested, aliases never exist, and scalars mean what a person means: `on`, `no` and
+PyYAML parses; this module builds plain data from its events. So the depth is checked before data
+is nested, aliases are never expanded, and scalars have their everyday meaning: `on`, `no` and
 `1:30` are text, `1e-3` is a number.
 """
 
@@ -23,7 +23,7 @@ MAX_VALUES = 10_000
 MAX_DIGITS = 100
 
 Keys = tuple[str | int, ...]
-"""The way to a value: `("effects", 1, "wow_depth_pct")`."""
+"""The keys that lead to a value, such as `("effects", 1, "wow_depth_pct")`."""
 
 _NULL = re.compile(r"(~|null|Null|NULL)?")
 _TRUE = re.compile(r"true|True|TRUE")
@@ -36,11 +36,11 @@ _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 @dataclass(frozen=True)
 class Document:
-    """Plain data, and where each key and value stood.
+    """Plain data, with the place of each key and value.
 
     Attributes:
         data: Dictionaries, lists, text, numbers, booleans and None.
-        name: What the document is called in messages.
+        name: The document's name in messages.
         key_places: `name:line:column` of each mapping's key.
         value_places: `name:line:column` of each value.
     """
@@ -51,7 +51,7 @@ class Document:
     value_places: dict[Keys, str] = field(default_factory=dict)
 
     def place(self, keys: Keys, *, key: bool = False) -> str:
-        """Return where a value (or its key) stands, or the nearest thing around it that does."""
+        """Return the place of a value (or its key), or else of the nearest value around it."""
         if key and keys in self.key_places:
             return self.key_places[keys]
         while keys and keys not in self.value_places:
@@ -64,12 +64,12 @@ def load(blob: bytes, name: str) -> Document:
 
     Args:
         blob: UTF-8 text, at most 256 kB.
-        name: What to call it in messages, usually the file's path.
+        name: The document's name in messages, usually the file's path.
 
     Raises:
-        PresetError: with file, line and column, for anything but one document of plain data:
-            too large or deep, too many values, aliases, anchors, merges, tags, duplicate keys,
-            NaN, infinity.
+        PresetError: with file, line and column, for anything other than one document of plain
+            data: too large or deep, too many values, aliases, anchors, merges, tags, duplicate
+            keys, NaN, infinity.
     """
     if len(blob) > MAX_BYTES:
         raise PresetError(f"the file is over {MAX_BYTES // 1024} kB", where=name)
@@ -85,7 +85,7 @@ def load(blob: bytes, name: str) -> Document:
         where = _format_place(name, error.problem_mark)
         remedy = "indent with spaces" if "'\\t'" in str(error.problem) else None
         raise PresetError(f"not YAML: {error.problem}", where=where, remedy=remedy) from None
-    except yaml.YAMLError as error:  # a character that YAML does not allow, NUL among them
+    except yaml.YAMLError as error:  # a character that YAML does not allow, such as NUL
         before = text[: getattr(error, "position", 0)]
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
         where = f"{name}:{line}:{column}"
@@ -108,10 +108,10 @@ def load_file(path: Path) -> Document:
 
 
 def parse_scalar(text: str) -> str | int | float | bool | None:
-    """Return what an unquoted scalar means.
+    """Return the value of an unquoted scalar.
 
     Raises:
-        ValueError: for NaN, infinity and numbers of over 100 digits.
+        ValueError: for NaN, infinity and numbers of more than 100 digits.
     """
     if _NULL.fullmatch(text):
         return None
@@ -145,15 +145,15 @@ class _Builder:
         data = self._value(self._next(), ())
         self._next()  # the document's end
         if not isinstance(after := self._next(), yaml.StreamEndEvent):
-            raise self._error("a second document begins here", after, "keep one to a file")
+            raise self._error("a second document begins here", after, "keep one in each file")
         return replace(self._document, data=data)
 
     def _next(self) -> yaml.Event:
         try:
             return cast("yaml.Event", self._parser.get_event())  # type: ignore[no-untyped-call]
-        except (ValueError, OverflowError):  # PyYAML believes `\Uffffffff` and `%YAML 99999...`
+        except (ValueError, OverflowError):  # PyYAML accepts `\Uffffffff` and `%YAML 99999...`
             where = _format_place(self._document.name, self._parser.get_mark())
-            raise PresetError("not YAML: a number beyond all bounds", where=where) from None
+            raise PresetError("not YAML: a number is too large", where=where) from None
 
     def _value(self, event: yaml.Event, keys: Keys) -> Any:
         self._refuse_indirection(event)
@@ -177,7 +177,9 @@ class _Builder:
 
     def _text(self, event: yaml.ScalarEvent) -> str:
         if half := _LONE_SURROGATE.search(event.value):
-            raise self._error(f"{half[0]!r} is no character", event, "write the character itself")
+            raise self._error(
+                f"{half[0]!r} is not a character", event, "write the character itself"
+            )
         return str(event.value)
 
     def _list(self, keys: Keys) -> list[Any]:
@@ -208,7 +210,7 @@ class _Builder:
         if anchor is not None:
             raise self._error(f"anchors (`&{anchor}`) are not allowed", event, "write it out")
         if tag is not None:
-            raise self._error(f"tags ({tag!r}) are not allowed", event, "give the bare value")
+            raise self._error(f"tags ({tag!r}) are not allowed", event, "write only the value")
 
     def _error(self, message: str, event: yaml.Event, remedy: str | None = None) -> PresetError:
         return PresetError(message, where=self._place(event), remedy=remedy)

@@ -1,1 +1,1 @@
-"""Where a sound came from: recipes inside files, saved, loaded, replayed, verified, signed."""
+"""Provenance: save, load, replay, verify and sign the recipes inside audio files."""

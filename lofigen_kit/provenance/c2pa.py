@@ -1,8 +1,8 @@
-"""Content Credentials (C2PA): who signed a file, what they say of it, and whether that holds.
+"""Sign files with Content Credentials (C2PA), and check those of files.
 
-Signing is the last that happens to a file: the signature covers every byte but its own, the tags
-and the recipe among them. It asks no host for anything, so that a signature carries no time but
-its certificate's. The library reads strangers' files: what it is given is looked through before.
+A file is signed last: the signature covers all other bytes, including the tags and the recipe.
+Signing needs no network, so a signature has no time stamp; only its certificate has dates. Files
+to check are untrusted, so their structure is checked before the C2PA library reads them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ CredentialsState = Literal["none", "trusted", "untrusted", "broken"]
 REMEDY = "pip install 'lofigen-kit[c2pa]'"
 MEDIA: dict[Format, str] = {"wav": "audio/wav", "flac": "audio/flac", "mp3": "audio/mpeg"}
 MAX_CREDENTIALS_BYTES = 1 << 20
-"""Of credentials; ours are of 4 kB. The library takes a chunk's size at its word, up to 4 GB."""
+"""The largest credentials that are read; the toolkit's have 4 kB. The library itself would
+allocate whatever size a chunk claims, up to 4 GB."""
 MAX_PEM_BYTES = 1 << 20
 MAX_ACTIONS = 20
 
@@ -47,34 +48,34 @@ _SIGNED_FACTS = (
     "licences",
 )  # fmt: skip
 _OFFLINE = {"remote_manifest_fetch": False, "ocsp_fetch": False}
-_UNVOUCHED = "signingCredential.untrusted"
-_LEFT_OUT = "assertion.dataHash.additionalExclusionsPresent"
+_UNTRUSTED = "signingCredential.untrusted"
+_EXTRA_EXCLUSIONS = "assertion.dataHash.additionalExclusionsPresent"
 _FAULTS = {
-    "assertion.dataHash.mismatch": "the file is not the one that was signed",
-    "assertion.hashedURI.mismatch": "what is said of the file was changed",
-    "assertion.missing": "something that was said of the file is gone",
-    "claim.hardBindings.missing": "it is not bound to the file's bytes",
-    "claimSignature.mismatch": "the claim is not the one that was signed",
-    "claimSignature.outsideValidity": "the certificate is out of date",
-    "signingCredential.expired": "the certificate is out of date",
-    "signingCredential.invalid": "the certificate is none for Content Credentials",
-    _LEFT_OUT: "the signature leaves parts of the file out",
+    "assertion.dataHash.mismatch": "the file was changed after it was signed",
+    "assertion.hashedURI.mismatch": "a statement about the file was changed",
+    "assertion.missing": "a statement about the file is missing",
+    "claim.hardBindings.missing": "the signature has no hash of the file's bytes",
+    "claimSignature.mismatch": "the signed claim was changed",
+    "claimSignature.outsideValidity": "the certificate was not valid when the file was signed",
+    "signingCredential.expired": "the certificate has expired",
+    "signingCredential.invalid": "the certificate is not one for Content Credentials",
+    _EXTRA_EXCLUSIONS: "the signature leaves parts of the file out",
 }
 _EMAIL_PROTECTION = "1.3.6.1.5.5.7.3.4"
-"""The purpose that a certificate for Content Credentials may have by any reader's rules."""
+"""The extended key usage that all readers of Content Credentials accept."""
 _VALID_DAYS = 3650
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """What a file's Content Credentials come to.
+    """The result of checking a file's Content Credentials.
 
     Attributes:
-        state: `trusted` by an anchor that was named, `untrusted` for a signature that holds, by a
-            certificate that nobody here vouches for, `broken`, or `none`.
-        signer: The name in the certificate; its word alone, unless it is trusted.
-        says: What is said of the file: how it came to be.
-        faults: What does not hold.
+        state: `trusted` for a valid signature certified by a given trust anchor, `untrusted` for a
+            valid signature of another certificate, `broken`, or `none`.
+        signer: The name in the certificate; not verified, unless the state is `trusted`.
+        says: The signed statements on how the file was made.
+        faults: Why the credentials are broken.
     """
 
     state: CredentialsState
@@ -85,10 +86,10 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Identity:
-    """Who signs.
+    """The signer's certificate and private key.
 
     Attributes:
-        certificate: A PEM file: the signer's certificate, then those that vouch for it.
+        certificate: A PEM file: the signer's certificate, then the chain that certifies it.
         key: A PEM file: the private key.
     """
 
@@ -96,11 +97,11 @@ class Identity:
     key: Path
 
     def check(self, *formats: Format) -> None:
-        """Refuse in time what could not be signed, or not with this.
+        """Check before rendering that files of these formats can be signed.
 
         Raises:
-            InputError: for OGG, without the library, or for a certificate and a key that do not go
-                together or may not sign.
+            InputError: for OGG, without the library, or for a certificate and a key that do not
+                match or cannot sign.
         """
         for name in formats:
             if name not in MEDIA:
@@ -109,32 +110,32 @@ class Identity:
                     remedy="write WAV, FLAC or MP3",
                 )
         try:
-            self._sign(_silence(), BytesIO(), "wav", _manifest("", "wav", "{}"))
-        except _library().C2paError as error:
+            self._sign(_make_silence(), BytesIO(), "wav", _make_manifest("", "wav", "{}"))
+        except _import_c2pa().C2paError as error:
             raise InputError(
                 f"the certificate and the key cannot be used ({error})",
                 where=self.certificate,
-                remedy="give a certificate for Content Credentials, and those that vouch for it",
+                remedy="give a certificate for Content Credentials, with its chain",
             ) from None
 
     def sign_file(self, file: BinaryIO, *, path: Path, format: Format, comment: str) -> None:  # noqa: A002
-        """Sign a finished file; credentials that it has are replaced.
+        """Sign a finished file; existing credentials are replaced.
 
         Args:
-            file: All of it.
-            path: Its name to be; beside it there is room for a temporary file.
-            format: What it is.
+            file: The whole file.
+            path: Its final name; a temporary file is written into the same folder.
+            format: Its format.
             comment: The recipe in it.
 
         Raises:
-            InputError: as `check` does.
-            RenderError: if signing breaks.
+            InputError: see `check`.
+            RenderError: if signing fails.
         """
         with TemporaryFile(dir=path.parent) as signed:
             file.seek(0)
             try:
-                self._sign(file, signed, format, _manifest(path.name, format, comment))
-            except _library().C2paError as error:
+                self._sign(file, signed, format, _make_manifest(path.name, format, comment))
+            except _import_c2pa().C2paError as error:
                 raise RenderError(f"signing failed ({error})", where=path) from None
             signed.seek(0)
             file.seek(0)
@@ -144,21 +145,23 @@ class Identity:
     def _sign(
         self, file: BinaryIO, signed: BinaryIO, kind: Format, manifest: dict[str, Any]
     ) -> None:
-        c2pa = _library()
-        certificate, key = _pem(self.certificate), _pem(self.key)
-        algorithm = _algorithm(_certificates(certificate, self.certificate), key, self.key)
+        c2pa = _import_c2pa()
+        certificate, key = _read_pem(self.certificate), _read_pem(self.key)
+        algorithm = _choose_algorithm(
+            _parse_certificates(certificate, self.certificate), key, self.key
+        )
         settings = c2pa.Settings.from_dict({"verify": _OFFLINE})
-        who = c2pa.C2paSignerInfo(algorithm, certificate, key, None)  # None: no host tells the time
+        info = c2pa.C2paSignerInfo(algorithm, certificate, key, None)  # None: no time-stamp server
         with (
             c2pa.Context(settings) as context,
-            c2pa.Signer.from_info(who) as signer,
+            c2pa.Signer.from_info(info) as signer,
             c2pa.Builder(manifest, context) as builder,
         ):
             builder.sign(signer, MEDIA[kind], file, signed)
 
 
-def _silence() -> BytesIO:
-    """Return the shortest WAV file, to try a certificate on."""
+def _make_silence() -> BytesIO:
+    """Return a WAV file of one sample, to test a certificate."""
     import wave
 
     file = BytesIO()
@@ -172,35 +175,35 @@ def _silence() -> BytesIO:
 
 
 def sign(path: Path, identity: Identity, comment: str) -> None:
-    """Sign a file that is there, and carries this recipe.
+    """Sign an existing file that carries the given recipe.
 
     Raises:
         InputError: if it cannot be signed.
-        OSError: as the system says it; the file stays as it was.
+        OSError: if it cannot be written; the file is then unchanged.
     """
     from lofigen_kit.runtime.files import rewrite
 
     kind = detect_format(path)
     if kind not in MEDIA:
         raise InputError(
-            "only WAV, FLAC and MP3 hold Content Credentials",
+            "only WAV, FLAC and MP3 can hold Content Credentials",
             where=path,
-            remedy="render it into one of these",
+            remedy="render it in one of these formats",
         )
     rewrite(path, lambda file: identity.sign_file(file, path=path, format=kind, comment=comment))
 
 
 def read(path: Path, *, anchors: Path | None = None) -> Credentials:
-    """Return what a file's Content Credentials come to.
+    """Read and check a file's Content Credentials.
 
     Args:
-        path: A sound file; not trusted.
-        anchors: A PEM file of certificates that are trusted to vouch for signers.
+        path: An audio file; not trusted.
+        anchors: A PEM file of trust anchors: certificates of trusted authorities.
 
     Raises:
-        AudioError: if it is no sound file.
-        InputError: if there is something to check and the library is not there, or the anchors
-            are none.
+        AudioError: if it is not an audio file.
+        InputError: if the file has credentials and the library is not installed, or the anchors
+            are not certificates.
     """
     kind = detect_format(path)
     if kind not in MEDIA:
@@ -209,11 +212,12 @@ def read(path: Path, *, anchors: Path | None = None) -> Credentials:
         try:
             size = _count_credentials_bytes(file, kind)
         except ValueError:
-            return Credentials("broken", faults=("the file is damaged around them",))
+            return Credentials("broken", faults=("the file's structure is damaged",))
         if not size:
             return Credentials("none")
         if size > MAX_CREDENTIALS_BYTES:
-            return Credentials("broken", faults=(f"{size} bytes are more than a signature takes",))
+            fault = f"{size} bytes are too large for a signature"
+            return Credentials("broken", faults=(fault,))
         file.seek(0)
         return _validate_credentials(file, MEDIA[kind], anchors)
 
@@ -225,54 +229,54 @@ def _count_credentials_bytes(file: BinaryIO, kind: Format) -> int:
 
 
 def _validate_credentials(file: BinaryIO, media: str, anchors: Path | None) -> Credentials:
-    c2pa = _library()
+    c2pa = _import_c2pa()
     settings: dict[str, Any] = {"verify": _OFFLINE}
     if anchors:
-        _certificates(_pem(anchors), anchors)
-        settings["trust"] = {"user_anchors": _pem(anchors).decode("ascii", "replace")}
+        _parse_certificates(_read_pem(anchors), anchors)
+        settings["trust"] = {"user_anchors": _read_pem(anchors).decode("ascii", "replace")}
     try:
         with (
             c2pa.Context(c2pa.Settings.from_dict(settings)) as context,
             c2pa.Reader(media, file, context=context) as reader,
         ):
-            told = json.loads(reader.json())
+            report = json.loads(reader.json())
     except (c2pa.C2paError, ValueError) as error:
-        return Credentials("broken", faults=(f"they cannot be read ({error})",))
-    return _interpret_report(told)
+        return Credentials("broken", faults=(f"the credentials cannot be read ({error})",))
+    return _interpret_report(report)
 
 
-def _interpret_report(told: dict[str, Any]) -> Credentials:
-    """Return what the library's report comes to."""
-    manifest = told.get("manifests", {}).get(told.get("active_manifest"), {})
-    results = told.get("validation_results", {}).get("activeManifest", {})
+def _interpret_report(report: dict[str, Any]) -> Credentials:
+    """Return the credentials from the C2PA library's report."""
+    manifest = report.get("manifests", {}).get(report.get("active_manifest"), {})
+    results = report.get("validation_results", {}).get("activeManifest", {})
     codes = [entry["code"] for entry in results.get("failure", [])]
-    codes += [e["code"] for e in results.get("informational", []) if e["code"] == _LEFT_OUT]
-    faults = tuple(_FAULTS.get(code, code) for code in codes if code != _UNVOUCHED)
+    codes += [e["code"] for e in results.get("informational", []) if e["code"] == _EXTRA_EXCLUSIONS]
+    faults = tuple(_FAULTS.get(code, code) for code in codes if code != _UNTRUSTED)
     states: dict[object, CredentialsState] = {"Trusted": "trusted", "Valid": "untrusted"}
-    state = states.get(told.get("validation_state"), "broken")
-    who = manifest.get("signature_info", {})
-    names = [str(who[key]) for key in ("common_name", "issuer") if who.get(key)]
+    state = states.get(report.get("validation_state"), "broken")
+    info = manifest.get("signature_info", {})
+    names = [str(info[key]) for key in ("common_name", "issuer") if info.get(key)]
     return Credentials(
         "broken" if faults else state,
-        ", ".join(names) or "nobody by name",
+        ", ".join(names) or "no name",
         tuple(islice(_describe_actions(manifest), MAX_ACTIONS)),
-        faults or (("they do not hold",) if state == "broken" else ()),
+        faults or (("the credentials are not valid",) if state == "broken" else ()),
     )
 
 
 def _describe_actions(manifest: dict[str, Any]) -> Iterator[str]:
-    """Yield what a manifest says was done: `created, trainedAlgorithmicMedia, lofigen-kit 0.1`."""
-    for action in _actions(manifest):
+    """Yield each action as text: `created, trainedAlgorithmicMedia, lofigen-kit 0.1`."""
+    for action in _find_actions(manifest):
         agent = action.get("softwareAgent", "")
         if isinstance(agent, dict):
             agent = f"{agent.get('name', '')} {agent.get('version', '')}"
         kind = str(action.get("digitalSourceType", "")).rpartition("/")[2]
-        deed = str(action.get("action", "")).removeprefix("c2pa.")
-        yield ", ".join(part for part in (deed, kind, str(agent).strip()) if part)
+        name = str(action.get("action", "")).removeprefix("c2pa.")
+        yield ", ".join(part for part in (name, kind, str(agent).strip()) if part)
 
 
-def _actions(manifest: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the actions that are such; a stranger may have signed anything."""
+def _find_actions(manifest: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the well-formed actions of an untrusted manifest."""
     for assertion in manifest.get("assertions", []):
         data = assertion.get("data")
         if str(assertion.get("label", "")).startswith("c2pa.actions") and isinstance(data, dict):
@@ -281,13 +285,13 @@ def _actions(manifest: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield from (action for action in listed if isinstance(action, dict))
 
 
-def _manifest(name: str, kind: Format, comment: str) -> dict[str, Any]:
-    """Return what is signed: how the file came to be, and its recipe's hash and main facts."""
+def _make_manifest(name: str, kind: Format, comment: str) -> dict[str, Any]:
+    """Return the statements to sign: how the file was made, its recipe's hash and main facts."""
     facts = json.loads(comment)
     agent = {"name": "lofigen-kit", "version": installed_version()}
-    told = {key: facts[key] for key in _SIGNED_FACTS if facts.get(key) is not None}
-    told["recipe_sha256"] = hashlib.sha256(comment.encode()).hexdigest()
-    actions, ingredients = _history(facts, agent)
+    signed = {key: facts[key] for key in _SIGNED_FACTS if facts.get(key) is not None}
+    signed["recipe_sha256"] = hashlib.sha256(comment.encode()).hexdigest()
+    actions, ingredients = _make_history(facts, agent)
     return {
         "claim_generator_info": [agent],
         "title": name,
@@ -295,59 +299,59 @@ def _manifest(name: str, kind: Format, comment: str) -> dict[str, Any]:
         "ingredients": ingredients,
         "assertions": [
             {"label": "c2pa.actions.v2", "data": {"actions": actions}},
-            {"label": _RECIPE, "data": told},
+            {"label": _RECIPE, "data": signed},
         ],
     }
 
 
-def _history(
+def _make_history(
     facts: dict[str, Any], agent: dict[str, str]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return what was done, and what was there before.
+    """Return the actions of a manifest, and its ingredients.
 
-    What a network played was created by it, whatever it followed. A recording that went through
-    effects was edited, and what was generated before stays so. What is neither was composed by
-    rules.
+    Audio that a network generated was created by it, whatever the source. A recording that effects
+    processed was edited; if it was generated with AI before, it is still declared so. Any other
+    audio was composed by rules.
     """
-    recording = _recording(facts)
+    recording = _find_recording_name(facts)
     is_edited = recording is not None and not facts.get("network_sha256")
     kind = "algorithmicallyEnhanced" if is_edited else "algorithmicMedia"
     if is_generated(facts):
         kind = "trainedAlgorithmicMedia"
-    made = {"digitalSourceType": _SOURCE_TYPES + kind, "softwareAgent": agent}
+    details = {"digitalSourceType": _SOURCE_TYPES + kind, "softwareAgent": agent}
     if not is_edited:
-        return [{"action": "c2pa.created", **made}], []
-    before = {
+        return [{"action": "c2pa.created", **details}], []
+    ingredient = {
         "title": recording,
         "relationship": "parentOf",
         "label": "recording",
         "description": f"a recording whose samples have the sha256 {facts.get('source_sha256')}",
     }
     opened = {"action": "c2pa.opened", "parameters": {"ingredientIds": ["recording"]}}
-    return [opened, {"action": "c2pa.edited", **made}], [before]
+    return [opened, {"action": "c2pa.edited", **details}], [ingredient]
 
 
-def _recording(facts: dict[str, Any]) -> str | None:
-    """Return the name of the file that a recipe begins from, if it does."""
-    place: Any = facts
+def _find_recording_name(facts: dict[str, Any]) -> str | None:
+    """Return the name of the file that is a recipe's source, or None."""
+    value: Any = facts
     for key in ("preset", "source", "path"):
-        place = place.get(key) if isinstance(place, dict) else None
-    return Path(place).name if isinstance(place, str) else None
+        value = value.get(key) if isinstance(value, dict) else None
+    return Path(value).name if isinstance(value, str) else None
 
 
 def make_identity(folder: Path, name: str, *, force: bool = False) -> Identity:
-    """Make a certificate that nobody else vouches for, and its key, which only its owner may read.
+    """Create a self-issued certificate and its private key, which only its owner may read.
 
-    Files that are signed with it are valid and untrusted, but for those who are given
-    `anchor.pem`. What signs the certificate is thrown away: it can vouch for no other.
+    Signatures made with it are valid but untrusted, except for people who trust `anchor.pem`. The
+    key of the anchor is not kept, so it cannot certify anything else.
 
     Args:
-        folder: Where to; made if missing.
-        name: Whose it is.
-        force: Overwrite what is there.
+        folder: The folder to write into; created if missing.
+        name: The owner's name, 1 to 64 characters.
+        force: Overwrite existing files.
 
     Raises:
-        InputError: if files are there, the name is none, or the library is not there.
+        InputError: if files exist, the name is too short or long, or the library is not installed.
     """
     from lofigen_kit.runtime.files import check_free, explain_write_errors
 
@@ -356,40 +360,43 @@ def make_identity(folder: Path, name: str, *, force: bool = False) -> Identity:
         from cryptography.hazmat.primitives.asymmetric import ec
     if not 1 <= len(name) <= 64:
         raise InputError("a certificate's name has 1 to 64 characters", where="--name")
-    places = [folder / file for file in ("certificate.pem", "key.pem", "anchor.pem")]
-    check_free(*places, force=force)
+    paths = [folder / file for file in ("certificate.pem", "key.pem", "anchor.pem")]
+    check_free(*paths, force=force)
     authority, own = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    anchor = _certificate(f"{name} (anchor)", authority, f"{name} (anchor)", authority, ca=True)
-    certificate = _certificate(name, own, f"{name} (anchor)", authority, ca=False)
+    issuer = f"{name} (anchor)"
+    anchor = _make_certificate(issuer, authority, issuer, authority, ca=True)
+    certificate = _make_certificate(name, own, issuer, authority, ca=False)
     pem = serialization.Encoding.PEM
     secret = own.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     with explain_write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        places[1].unlink(missing_ok=True)
-        # No moment in which others may read it.
-        with os.fdopen(os.open(places[1], os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as k:
+        paths[1].unlink(missing_ok=True)
+        # The file is created with its final mode, so that others can never read it.
+        with os.fdopen(os.open(paths[1], os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as k:
             k.write(secret)
-        write_atomic(places[0], certificate.public_bytes(pem) + anchor.public_bytes(pem))
-        write_atomic(places[2], anchor.public_bytes(pem))
-    return Identity(places[0], places[1])
+        write_atomic(paths[0], certificate.public_bytes(pem) + anchor.public_bytes(pem))
+        write_atomic(paths[2], anchor.public_bytes(pem))
+    return Identity(paths[0], paths[1])
 
 
-def _certificate(subject: str, key: Any, issuer: str, issuer_key: Any, *, ca: bool) -> Certificate:
-    """Return a certificate as C2PA wants it: for signing alone, or for vouching alone."""
+def _make_certificate(
+    subject: str, key: Any, issuer: str, issuer_key: Any, *, ca: bool
+) -> Certificate:
+    """Return a certificate by C2PA's rules: either for signing, or for an authority."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
 
     now = datetime.now(UTC)
-    built: CertificateBuilder = (
+    builder: CertificateBuilder = (
         x509.CertificateBuilder()
-        .subject_name(_name(subject))
-        .issuer_name(_name(issuer))
+        .subject_name(_make_name(subject))
+        .issuer_name(_make_name(issuer))
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(hours=1))  # clocks differ
         .not_valid_after(now + timedelta(days=_VALID_DAYS))
         .add_extension(x509.BasicConstraints(ca=ca, path_length=0 if ca else None), critical=True)
-        .add_extension(_usage(ca=ca), critical=True)
+        .add_extension(_make_key_usage(ca=ca), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()),
@@ -398,11 +405,11 @@ def _certificate(subject: str, key: Any, issuer: str, issuer_key: Any, *, ca: bo
     )
     if not ca:
         purpose = x509.ExtendedKeyUsage([x509.ObjectIdentifier(_EMAIL_PROTECTION)])
-        built = built.add_extension(purpose, critical=False)
-    return built.sign(issuer_key, hashes.SHA256())
+        builder = builder.add_extension(purpose, critical=False)
+    return builder.sign(issuer_key, hashes.SHA256())
 
 
-def _name(text: str) -> Any:
+def _make_name(text: str) -> Any:
     from cryptography import x509
     from cryptography.x509.oid import NameOID
 
@@ -414,7 +421,7 @@ def _name(text: str) -> Any:
     )
 
 
-def _usage(*, ca: bool) -> Any:
+def _make_key_usage(*, ca: bool) -> Any:
     from cryptography import x509
 
     return x509.KeyUsage(
@@ -430,11 +437,17 @@ def _usage(*, ca: bool) -> Any:
     )
 
 
-def _algorithm(certificates: list[Certificate], key: bytes, place: Path) -> str:
-    """Return how a key signs, as C2PA names it; the certificate must be the key's.
+def _choose_algorithm(certificates: list[Certificate], key: bytes, path: Path) -> str:
+    """Return C2PA's name of a key's signature algorithm.
+
+    Args:
+        certificates: The certificates; the first must be that of the key.
+        key: The private key, in PEM.
+        path: The key's file, for messages.
 
     Raises:
-        InputError: for a key that is none, has a password, or is another's.
+        InputError: if the key is invalid, has a password, does not match the certificate, or is of
+            a kind that C2PA does not allow.
     """
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization
@@ -444,31 +457,33 @@ def _algorithm(certificates: list[Certificate], key: bytes, place: Path) -> str:
     try:
         private = serialization.load_pem_private_key(key, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise InputError("this is no private key in PEM without a password", where=place) from None
+        raise InputError(
+            "this is not a private key in PEM without a password", where=path
+        ) from None
     form = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     if private.public_key().public_bytes(*form) != first.public_key().public_bytes(*form):
-        raise InputError("the key is not that of the certificate", where=place)
+        raise InputError("the key does not match the certificate", where=path)
     if isinstance(private, ec.EllipticCurvePrivateKey):
-        found = {256: "es256", 384: "es384", 521: "es512"}.get(private.key_size)
+        algorithm = {256: "es256", 384: "es384", 521: "es512"}.get(private.key_size)
     elif isinstance(private, ed25519.Ed25519PrivateKey):
-        found = "ed25519"
+        algorithm = "ed25519"
     else:
-        found = "ps256" if isinstance(private, rsa.RSAPrivateKey) else None
-    if found is None:
-        raise InputError("a key of this kind signs no Content Credentials", where=place)
-    return found
+        algorithm = "ps256" if isinstance(private, rsa.RSAPrivateKey) else None
+    if algorithm is None:
+        raise InputError("a key of this kind cannot sign Content Credentials", where=path)
+    return algorithm
 
 
-def _certificates(pem: bytes, place: Path) -> list[Certificate]:
+def _parse_certificates(pem: bytes, path: Path) -> list[Certificate]:
     with _require_c2pa():
         from cryptography import x509
     try:
         return x509.load_pem_x509_certificates(pem)
     except ValueError:
-        raise InputError("this is no certificate in PEM", where=place) from None
+        raise InputError("this is not a certificate in PEM", where=path) from None
 
 
-def _pem(path: Path) -> bytes:
+def _read_pem(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             return file.read(MAX_PEM_BYTES)
@@ -484,7 +499,7 @@ def _require_c2pa() -> Iterator[None]:
         raise InputError("Content Credentials need c2pa-python", remedy=REMEDY) from None
 
 
-def _library() -> Any:
+def _import_c2pa() -> Any:
     with _require_c2pa():
         import c2pa
     return c2pa

@@ -1,4 +1,4 @@
-"""What a rendered file stands for: the preset in its recipe, held to what a stranger may ask."""
+"""Load the preset in a rendered file's recipe, with the limits for untrusted input."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from lofigen_kit.provenance.recipe import all_effects, read
 def find_preset(
     name: str, registry: Registry, overrides: Sequence[str] = (), *, native: bool = False
 ) -> tuple[Preset, int, dict[str, Any]]:
-    """Return what a preset's name, a chain file or a rendered file stands for; see `load`.
+    """Return the preset of a name, a preset file or a rendered file; see `load`.
 
     Raises:
         PresetError: if there is none, or it is not valid.
-        AudioError: if it is audio that cannot be read.
+        AudioError: if it is an audio file that cannot be read.
     """
     path = Path(name)
     if path.suffix.lower() in AUDIO_SUFFIXES:
@@ -32,25 +32,25 @@ def find_preset(
 def load(
     path: Path, registry: Registry, overrides: Sequence[str] = (), *, native: bool = False
 ) -> tuple[Preset, int, dict[str, Any]]:
-    """Return the preset inside a rendered file, the number of its take, and all of the recipe.
+    """Return the preset inside a rendered file, the number of its take, and the whole recipe.
 
-    A stranger may have written it: it is validated as a preset is, and what it names must lie in
-    the file's own folder.
+    The recipe is untrusted: its preset is validated like any other, and files that it names must be
+    in the file's own folder.
 
     Args:
         path: The audio file.
         registry: The components to choose from.
         overrides: `KEY=VALUE` texts.
-        native: Let it name machine code to run: the user trusts it, or it is not to be run.
+        native: Accept plugins of machine code (VST3): the user trusts the file, or nothing is run.
 
     Raises:
-        PresetError: if there is no recipe, it is no valid preset, or a plugin of it is missing.
+        PresetError: if there is no recipe, its preset is not valid, or a plugin is missing.
         AudioError: if the file is not readable audio.
     """
     facts = read(path)
     if facts is None:
         raise PresetError(
-            "the file carries no recipe", where=path, remedy="give a preset, or a rendered file"
+            "the file has no recipe", where=path, remedy="give a preset, or a rendered file"
         )
     document = Document(facts.get("preset"), str(path))
     try:
@@ -62,15 +62,19 @@ def load(
         check_native(
             path,
             preset,
-            remedy="if you trust it, write the preset out with `chain show` and render that, or "
-            "give --native to `chain replay`",
+            remedy="if you trust the file, print its preset with `chain show` and render that, or "
+            "use `chain replay --native`",
         )
     take = facts.get("take")
     return preset, take if isinstance(take, int) and take >= 0 else 0, facts
 
 
 def _check_components(path: Path, facts: dict[str, Any], registry: Registry) -> None:
-    """Name the package that a component came from, where it is not installed."""
+    """Check that the components of a recipe are installed.
+
+    Raises:
+        PresetError: for a missing one; the message names its package.
+    """
     data, owners = facts.get("preset"), facts.get("plugins")
     if not isinstance(data, dict) or not isinstance(owners, dict):
         return
@@ -81,22 +85,22 @@ def _check_components(path: Path, facts: dict[str, Any], registry: Registry) -> 
         use = part.get("use") if isinstance(part, dict) else None
         if isinstance(use, str) and use in owners and use not in registry.classes(kind):
             raise PresetError(
-                f"it was made with the {kind} {use!r} of {owners[use]!r}, which is not here",
+                f"it was made with the {kind} {use!r} of {owners[use]!r}, which is not installed",
                 where=path,
-                remedy="install that, or name its folder with --plugin-dir",
+                remedy="install it, or name its folder with --plugin-dir",
             )
 
 
 def check_native(path: Path, preset: Preset, *, remedy: str) -> None:
-    """Refuse to run machine code for a stranger, whether it came with the file or is here.
+    """Refuse to run plugins of machine code that an untrusted preset names.
 
     Raises:
-        PresetError: if the preset names any.
+        PresetError: if the preset names one.
     """
-    named = [effect.use for effect in all_effects(preset.effects) if effect.native]
-    if named:
+    native = [effect.use for effect in all_effects(preset.effects) if effect.native]
+    if native:
         raise PresetError(
-            f"its recipe runs a plugin of machine code ({named[0]})",
+            f"its recipe runs a plugin of machine code ({native[0]})",
             where=path,
             remedy=remedy,
         )

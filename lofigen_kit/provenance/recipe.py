@@ -1,4 +1,4 @@
-"""The recipe: how a file was made, as plain JSON inside and beside it."""
+"""The recipe: how a file was made, as JSON inside the file and as a file beside it."""
 
 from __future__ import annotations
 
@@ -31,15 +31,16 @@ _logger = logging.getLogger(__name__)
 
 
 def make_recipe(rendering: Result, registry: Registry, audio_sha256: str) -> dict[str, Any]:
-    """Return everything it takes to render the same again, and under which terms.
+    """Return all data that is needed to render the same audio again, with its licences.
 
-    Bits are the same on one kind of CPU or GPU with one set of versions, so these are recorded.
+    Results are bit-identical on the same kind of CPU or GPU with the same versions, so these are
+    recorded.
 
     Args:
         rendering: The finished sound.
-        registry: The plugins that its components came from.
-        audio_sha256: The hash of the samples in the file, or, where its format is lossy, of those
-            that were encoded.
+        registry: The plugins that provide its components.
+        audio_sha256: The hash of the samples in the file or, for a lossy format, of the samples
+            before encoding.
     """
     from lofigen_kit.audio.files import LOSSY
 
@@ -73,12 +74,12 @@ def make_recipe(rendering: Result, registry: Registry, audio_sha256: str) -> dic
 def make_stream_recipe(
     endless: StreamRenderer, gain_db: float, registry: Registry
 ) -> dict[str, Any]:
-    """Return what is known of a stream as it begins; how long it will be, nobody knows.
+    """Return the recipe of a stream at its start; it has no length and no hash.
 
     Args:
-        endless: What is streamed.
-        gain_db: The gain before the limiter.
-        registry: The plugins that its components came from.
+        endless: The stream's renderer.
+        gain_db: The gain before the limiter, in dB.
+        registry: The plugins that provide its components.
     """
     preset = endless.preset
     network_sha256 = endless.network.sha256 if endless.network else None
@@ -97,7 +98,7 @@ def make_stream_recipe(
 
 
 def make_disclosure(network_sha256: str | None) -> str:
-    """Return what a file says of how it was made."""
+    """Return the text by which a file discloses how it was made."""
     return MADE if network_sha256 else PROCESSED
 
 
@@ -122,12 +123,12 @@ def read(path: Path) -> dict[str, Any] | None:
 
 
 def is_generated(facts: dict[str, Any] | None) -> bool:
-    """Return whether a recipe tells of a sound that was generated with AI."""
+    """Return whether a recipe discloses that the sound was generated with AI."""
     return facts is not None and str(facts.get("disclosure", "")).startswith(MADE)
 
 
 def read_attempt(facts: dict[str, Any]) -> int:
-    """Return which attempt at its take a recipe tells of."""
+    """Return the number of the attempt in a recipe, or 0."""
     attempt = facts.get("attempt")
     return attempt if isinstance(attempt, int) and attempt >= 0 else 0
 
@@ -141,7 +142,7 @@ def _is_deep(data: Any, limit: int) -> bool:
 
 
 def describe_cpu() -> str:
-    """Return what kind of CPU this is, as exactly as the system says."""
+    """Return the name of this machine's CPU, as the system gives it."""
     try:
         with Path("/proc/cpuinfo").open(encoding="utf-8") as file:
             for line in file:
@@ -153,7 +154,7 @@ def describe_cpu() -> str:
 
 
 def _portable(preset: Preset) -> dict[str, Any]:
-    """Return the preset as plain data, without folders of the machine that ran it."""
+    """Return the preset as plain data, without this machine's folders."""
     data: dict[str, Any] = preset.model_dump(mode="json", serialize_as_any=True)
     source = data["source"]
     for name, value in source.items():
@@ -163,7 +164,7 @@ def _portable(preset: Preset) -> dict[str, Any]:
 
 
 def _describe_environment(preset: Preset, registry: Registry, device: str) -> dict[str, Any]:
-    """Return what else the bits depend on."""
+    """Return the versions, plugins, CPU and device that the result depends on."""
     return {
         "versions": {"python": platform.python_version(), **_versions()},
         "plugins": _plugins(preset, registry),
@@ -173,31 +174,31 @@ def _describe_environment(preset: Preset, registry: Registry, device: str) -> di
 
 
 def _versions() -> dict[str, str]:
-    found = {}
+    versions = {}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def _plugins(preset: Preset, registry: Registry) -> dict[str, str]:
-    """Return the packages and versions of the plugins in use, by component, and what these run."""
-    chosen = [preset.source, preset.model, preset.sampler, *all_effects(preset.effects)]
-    found = {}
-    for component in chosen:
+    """Return the package and version of each component, and of other software that effects run."""
+    components = [preset.source, preset.model, preset.sampler, *all_effects(preset.effects)]
+    plugins = {}
+    for component in components:
         if component is not None:
             owner = registry.owner(component.kind, component.use)
-            label = owner.distribution if owner.origin != "directory" else owner.name
-            found[component.use] = f"{label} {owner.version}".strip()
+            name = owner.distribution if owner.origin != "directory" else owner.name
+            plugins[component.use] = f"{name} {owner.version}".strip()
         if isinstance(component, Effect):
-            found.update(component.runs(preset.root))
-    return found
+            plugins.update(component.runs(preset.root))
+    return plugins
 
 
 def all_effects(effects: Iterable[Effect]) -> Iterator[Effect]:
-    """Yield effects, and those within them."""
+    """Yield effects, each followed by the effects nested in it."""
     for effect in effects:
         yield effect
         if isinstance(effect, BranchedEffect):
@@ -205,5 +206,5 @@ def all_effects(effects: Iterable[Effect]) -> Iterator[Effect]:
 
 
 def finite(value: float) -> float | None:
-    """Return a level, or None for that of silence, which JSON cannot hold."""
+    """Return a level, or None for the infinite level of silence, which JSON cannot hold."""
     return value if value > float("-inf") else None

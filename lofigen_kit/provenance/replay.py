@@ -1,4 +1,4 @@
-"""Render a file's recipe again, and say whether the sound is the same."""
+"""Render a file's recipe again, and check whether the sound is the same."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ from lofigen_kit.runtime.resources import resolve_inside
 
 @dataclass(frozen=True)
 class ReplayResult:
-    """What came of it.
+    """The result of a replay.
 
     Attributes:
-        same: Whether the sound is the same, bit for bit.
+        same: Whether the sound is bit-identical.
         compared: Which samples were compared.
-        changed_since: Whether the file does not hold what its recipe says was written; None where
-            that cannot be told: in a lossy format, unless the same is encoded again by the same.
-        first_s: Where the two part; None where they do not, or one cannot tell.
-        largest_dbfs: How far they are apart there at most; likewise.
-        differences: What is not as it was: versions, CPU, weights, source.
+        changed_since: Whether the audio in the file was changed after it was rendered; None if
+            unknown: for a lossy format, where the replay or the environment differs.
+        first_s: Time of the first difference, in seconds; None if there is none or it is unknown.
+        largest_dbfs: The largest difference, in dBFS; None likewise.
+        differences: What differs from the recipe: versions, CPU, weights, source.
     """
 
     same: bool
@@ -52,7 +52,7 @@ class ReplayResult:
 
     @property
     def holds(self) -> bool:
-        """Whether the recipe gives the same sound, and the file still holds it."""
+        """Whether the recipe renders the same sound, and the file still contains it."""
         return self.same and not self.changed_since
 
 
@@ -65,69 +65,69 @@ def replay(
     native: bool = False,
     progress: Progress | None = None,
 ) -> ReplayResult:
-    """Render a file's recipe again and compare.
+    """Render a file's recipe again and compare the results.
 
-    Of a lossless file, its samples are compared with those that would be written now, rounding
-    and dither included; of a lossy one, the hash of what was encoded, and what comes of encoding it
-    again.
+    For a lossless file, its samples are compared with those that would be written now, with
+    rounding and dither. For a lossy file, the hash of the samples before encoding is compared, and
+    then the file with the samples encoded again.
 
     Args:
         path: A file that carries its recipe.
         registry: The components to choose from.
-        recording: The recording that it was made from, if that is not beside it any more.
+        recording: The input recording, if it is no longer beside the file.
         threads: How many cores the engine may use.
-        native: Run the plugins of machine code that the recipe names.
-        progress: Called while the network plays.
+        native: Run the plugins of machine code (VST3) that the recipe names.
+        progress: Called while the network generates.
 
     Raises:
-        InputError: if there is no recipe, or what it needs is not there.
-        RenderError: if it breaks while it is rendered.
+        InputError: if there is no recipe, or something that it needs is missing.
+        RenderError: if rendering fails.
     """
-    preset, take, then = load(path, registry, native=native)
-    if then.get("command") == recipe.STREAM:
+    preset, take, recorded = load(path, registry, native=native)
+    if recorded.get("command") == recipe.STREAM:
         raise InputError(
-            "it is a stream, which has no end that its recipe could tell of",
+            "it is the output of `stream`, whose recipe does not record the length",
             where=path,
             remedy="stream its preset again: lofigen-kit stream FILE",
         )
     preset = _locate_recording(preset, path.parent, recording)
-    if then.get("command") == "process":
-        recorded = resolve_inside(preset.source_root, getattr(preset.source, "path", ""))
-        with _process_again(preset, recorded) as again:
-            now = recipe_of_processed(again, recorded, registry)
-            return _compare_file(path, then, now, again.blocks, again.sound)
-    rendering = render_again(preset, take, then, threads=threads, progress=progress)
+    if recorded.get("command") == "process":
+        source = resolve_inside(preset.source_root, getattr(preset.source, "path", ""))
+        with _process_again(preset, source) as again:
+            current = recipe_of_processed(again, source, registry)
+            return _compare_file(path, recorded, current, again.blocks, again.sound)
+    rendering = render_again(preset, take, recorded, threads=threads, progress=progress)
     audio = quantise_rendering(rendering)
-    now = recipe.make_recipe(rendering, registry, hash_audio(audio))
+    current = recipe.make_recipe(rendering, registry, hash_audio(audio))
     sound = audio.format
-    return _compare_file(path, then, now, lambda: split_blocks(audio.samples), sound)
+    return _compare_file(path, recorded, current, lambda: split_blocks(audio.samples), sound)
 
 
 def render_again(
     preset: Preset,
     take: int,
-    then: dict[str, Any],
+    recorded: dict[str, Any],
     *,
     threads: int = 1,
     stems: bool = False,
     progress: Progress | None = None,
 ) -> Rendering:
-    """Render a take as a recipe tells of it: where it was, and at the attempt that it was.
+    """Render a take again, on the recipe's kind of device and with its attempt number.
 
     Args:
-        preset: As `recipe.load` gives it.
-        take: Likewise.
-        then: The recipe.
+        preset: The preset from `load`.
+        take: The number of the take from `load`.
+        recorded: The recipe.
         threads: How many cores the engine may use.
         stems: Keep the sound after each stage.
-        progress: Called while the network plays.
+        progress: Called while the network generates.
     """
     [rendering] = render_takes(
         preset,
         [take],
-        device="cpu" if then.get("device") == "cpu" else "auto",
+        device="cpu" if recorded.get("device") == "cpu" else "auto",
         threads=threads,
-        attempt=recipe.read_attempt(then),
+        attempt=recipe.read_attempt(recorded),
         stems=stems,
         progress=progress,
     )
@@ -136,45 +136,45 @@ def render_again(
 
 @contextmanager
 def _process_again(preset: Preset, recording: Path) -> Iterator[ProcessedRecording]:
-    """Process a recording again; temporary files go where the system has them."""
-    found = examine(recording, salvage=True)
-    with TemporaryDirectory() as folder, process_recording(found, preset, Path(folder)) as again:
+    """Process a recording again, with temporary files in the system's folder for them."""
+    source = examine(recording, salvage=True)
+    with TemporaryDirectory() as folder, process_recording(source, preset, Path(folder)) as again:
         yield again
 
 
 def _compare_file(
     path: Path,
-    then: dict[str, Any],
-    now: dict[str, Any],
+    recorded: dict[str, Any],
+    current: dict[str, Any],
     blocks: Callable[[], Blocks],
     sound: AudioFormat,
 ) -> ReplayResult:
-    """Compare a file with what its recipe gives now."""
-    differences = tuple(_differences(then, now))
-    if now["audio_sha256_of"] == recipe.BEFORE_ENCODING:
-        same = then.get("audio_sha256") == now["audio_sha256"]
+    """Compare a file and its recipe with the sound and the recipe of the replay."""
+    differences = tuple(_list_differences(recorded, current))
+    if current["audio_sha256_of"] == recipe.BEFORE_ENCODING:
+        same = recorded.get("audio_sha256") == current["audio_sha256"]
         changed = None
         if same and not differences:
-            output = now["preset"]["output"]
+            output = current["preset"]["output"]
             changed = hash_audio_file(path) != _hash_encoded(blocks(), sound, output["format"])
         return ReplayResult(same, recipe.BEFORE_ENCODING, changed, None, None, differences)
-    written = read_audio(path)
-    same = hash_audio(written) == now["audio_sha256"]
+    audio = read_audio(path)
+    same = hash_audio(audio) == current["audio_sha256"]
     return ReplayResult(
         same,
         recipe.AS_DECODED,
-        hash_audio(written) != then.get("audio_sha256"),
+        hash_audio(audio) != recorded.get("audio_sha256"),
         *(
             (None, None)
             if same
-            else _measure_difference(written, np.concatenate([*blocks()], axis=1))
+            else _measure_difference(audio, np.concatenate([*blocks()], axis=1))
         ),
         differences,
     )
 
 
 def _hash_encoded(blocks: Blocks, sound: AudioFormat, lossy: Format) -> str:
-    """Return the hash of what a lossy format makes of a sound."""
+    """Return the hash of a sound after lossy encoding."""
     with TemporaryDirectory() as folder:
         again = Path(folder) / f"again.{lossy}"
         write_blocks(again, blocks, sound, format=lossy, bit_depth=16, comment="", rng=None)
@@ -182,51 +182,54 @@ def _hash_encoded(blocks: Blocks, sound: AudioFormat, lossy: Format) -> str:
 
 
 def _locate_recording(preset: Preset, folder: Path, recording: Path | None) -> Preset:
-    """Return the preset with its recording found, wherever that lies now."""
+    """Return the preset with the current path of its recording.
+
+    Raises:
+        InputError: if the recording is missing, or one is given and the preset uses none.
+    """
     name = getattr(preset.source, "path", None)
     if not isinstance(name, str):
         if recording:
-            raise InputError("it was not made from a recording", remedy="leave --input out")
+            raise InputError("the file was not made from a recording", remedy="leave out --input")
         return preset
     if recording:
         path = str(recording.absolute())
         return preset.with_source(preset.source.model_copy(update={"path": path}))
     if not resolve_inside(folder, name).exists():
         raise InputError(
-            "the recording that the file was made from is not here",
+            "the recording from which the file was made is missing",
             where=folder / name,
             remedy="put it there, or name it with --input",
         )
     return preset
 
 
-def _measure_difference(
-    written: AudioBuffer, again: np.ndarray
-) -> tuple[float | None, float | None]:
-    """Return where two sounds part, in seconds, and by how much at most, in dBFS.
+def _measure_difference(audio: AudioBuffer, again: np.ndarray) -> tuple[float | None, float | None]:
+    """Return the time of the first difference, in seconds, and the largest difference, in dBFS.
 
-    Neither can be said of sounds of another length.
+    Both are None for sounds of different shapes, and for equal sounds.
     """
-    if written.samples.shape != again.shape:
+    if audio.samples.shape != again.shape:
         return None, None
-    distance = np.abs(written.samples - again).max(axis=0)
-    parts = np.flatnonzero(distance)
-    if not len(parts):
+    difference = np.abs(audio.samples - again).max(axis=0)
+    frames = np.flatnonzero(difference)
+    if not len(frames):
         return None, None
-    return float(parts[0]) / written.sample_rate_hz, gain_to_db(float(distance.max()))
+    return float(frames[0]) / audio.sample_rate_hz, gain_to_db(float(difference.max()))
 
 
-def _differences(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
-    """Yield what was not the same when the file was rendered."""
+def _list_differences(recorded: dict[str, Any], current: dict[str, Any]) -> Iterator[str]:
+    """Yield what differs between the environments of two recipes."""
     for group in ("versions", "plugins"):
-        before = then.get(group)
+        before = recorded.get(group)
         before = before if isinstance(before, dict) else {}
-        for name in sorted({*before, *now[group]}):
-            yield from _difference(name, before.get(name), now[group].get(name))
+        for name in sorted({*before, *current[group]}):
+            yield from _describe_difference(name, before.get(name), current[group].get(name))
     for key in ("cpu", "device", "network_sha256", "source_sha256"):
-        yield from _difference(key.replace("_sha256", ""), then.get(key), now[key])
+        name = key.replace("_sha256", "")
+        yield from _describe_difference(name, recorded.get(key), current[key])
 
 
-def _difference(what: str, before: object, now: object) -> Iterator[str]:
+def _describe_difference(name: str, before: object, now: object) -> Iterator[str]:
     if before != now:
-        yield f"{what} was {before or 'none'}, is {now or 'none'}"
+        yield f"{name} was {before or 'none'}, is {now or 'none'}"

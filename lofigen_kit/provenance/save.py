@@ -1,4 +1,4 @@
-"""A finished sound as a file: with its recipe inside and beside it, its score and its stems."""
+"""Write a finished sound with its recipe, its score and its stems."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 STEMS = ".stems"
-"""What the name of a folder of stems ends in."""
+"""The suffix of a folder of stems."""
 
 
 def make_file_recipe(rendering: Rendering, registry: Registry) -> dict[str, Any]:
-    """Return the recipe of a take as its file will hold it."""
+    """Return the recipe of a take, as it will be written into its file."""
     from lofigen_kit.audio.hashing import hash_audio
 
     return make_recipe(rendering, registry, hash_audio(quantise_rendering(rendering)))
@@ -48,21 +48,21 @@ def save(
     identity: Identity | None = None,
     force: bool = False,
 ) -> dict[str, Any]:
-    """Write a rendering with its recipe inside and beside it, and return the recipe.
+    """Write a rendering with its recipe, and return the recipe.
 
-    Stems, where there are any, go into the folder `<name>.stems`, as 32-bit float WAV.
+    Stems, if there are any, go into the folder `<name>.stems`, as 32-bit float WAV.
 
     Args:
         rendering: The finished take.
-        path: The audio file; missing folders are made. The recipe goes beside it, as `.json`, and
-            the score, if the preset asks for it, as `.mid`.
-        registry: The plugins that its components came from.
-        identity: Who signs the file; stems are not signed.
-        force: Overwrite what is there.
+        path: The audio file; missing folders are created. The recipe is also written beside it as
+            `.json` and, if the preset asks for it, the score as `.mid`.
+        registry: The plugins that provide its components.
+        identity: The signer of the file; stems are not signed.
+        force: Overwrite existing files.
 
     Raises:
-        InputError: if a file is there already, or the place cannot be written to.
-        RenderError: if the system fails while writing; nothing half-written stays.
+        InputError: if a file exists already, or the folder cannot be written to.
+        RenderError: if writing fails; no incomplete file stays.
     """
     from lofigen_kit.audio.hashing import hash_audio
 
@@ -94,17 +94,17 @@ def write(
     """Write a finished sound and its recipe, and the score if its preset asks for it.
 
     Args:
-        result: What is known of the sound.
-        path: The audio file; missing folders are made.
+        result: The preset, score and measurements of the sound.
+        path: The audio file; missing folders are created.
         facts: The recipe.
-        blocks: The sound as its file will hold it [shape=(channels, frames), dtype=float32].
-        sound: What that is in all.
-        identity: Who signs the file.
-        force: Overwrite what is there.
+        blocks: The sound, quantised as in its file [shape=(channels, frames), dtype=float32].
+        sound: The format of all blocks together.
+        identity: The signer of the file.
+        force: Overwrite existing files.
 
     Raises:
-        InputError: if a file is there already, or the place cannot be written to.
-        RenderError: if the system fails while writing; nothing half-written stays.
+        InputError: if a file exists already, or the folder cannot be written to.
+        RenderError: if writing fails; no incomplete file stays.
     """
     from lofigen_kit.audio.files import write_blocks
     from lofigen_kit.runtime.files import write_atomic
@@ -115,19 +115,19 @@ def write(
     seal = None
     if identity:
         seal = partial(identity.sign_file, path=path, format=output.format, comment=comment)
-    beside = {path.with_suffix(".json"): text.encode()}
+    sidecars = {path.with_suffix(".json"): text.encode()}
     if output.midi:
         from lofigen_kit.music.midi import to_midi
 
-        beside[path.with_suffix(".mid")] = to_midi(result.score)
+        sidecars[path.with_suffix(".mid")] = to_midi(result.score)
     if result.loop and output.format == "mp3":
         _logger.warning(
-            "%s: players add a gap to an MP3: for a seamless loop write WAV or FLAC", path
+            "%s: players add a gap to an MP3; for a seamless loop, write WAV or FLAC", path
         )
     with explain_write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            for sidecar, blob in beside.items():
+            for sidecar, blob in sidecars.items():
                 write_atomic(sidecar, blob)
             write_blocks(
                 path,
@@ -142,13 +142,13 @@ def write(
                 force=force,
             )
         except BaseException:
-            for sidecar in beside:
+            for sidecar in sidecars:
                 sidecar.unlink(missing_ok=True)
             raise
 
 
 def quantise_rendering(rendering: Rendering) -> AudioBuffer:
-    """Return a rendering's sound as its file will hold it, dithered if it is of 16 bits."""
+    """Return a rendering's sound quantised as in its file, with dither at 16 bits."""
     from lofigen_kit.audio.files import as_stored
 
     preset = rendering.preset
@@ -161,7 +161,7 @@ def quantise_rendering(rendering: Rendering) -> AudioBuffer:
 
 
 def make_metadata(rendering: Result, sound: AudioFormat) -> AudioMetadata:
-    """Return what other programs are told of a finished sound."""
+    """Return the metadata of a finished sound for other programs."""
     score = rendering.score
     facts = (rendering.preset.name, f"{score.tempo_bpm:.6g} BPM", score.key, rendering.title)
     bar_s = 4.0 * score.grid.beat_s
@@ -185,7 +185,7 @@ def make_metadata(rendering: Result, sound: AudioFormat) -> AudioMetadata:
 
 
 def list_output_files(path: Path, *, midi: bool = False) -> tuple[Path, ...]:
-    """Return what `save` writes: the audio file, and beside it the recipe and the score."""
+    """Return the files that `save` writes: the audio file, the recipe and the score."""
     suffixes = (".json", ".mid") if midi else (".json",)
     return path, *(path.with_suffix(suffix) for suffix in suffixes)
 
@@ -203,7 +203,7 @@ def list_stem_files(path: Path, stages: Iterable[str]) -> list[Path]:
 
 
 def save_stems(rendering: Rendering, path: Path, *, force: bool) -> None:
-    """Write the sound after each stage, as 32-bit float, into the folder beside the file."""
+    """Write the sound after each stage, as 32-bit float WAV, into the folder of stems."""
     from lofigen_kit.audio.files import write_audio
 
     files = list_stem_files(path, rendering.stems)
@@ -247,26 +247,27 @@ def process(
     force: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Process a file, write the result with its recipe inside and beside it, return the recipe.
+    """Process a file, write the result with its recipe, and return the recipe.
 
-    Mono stays mono and stereo stays stereo; of more channels, the mean is heard on both sides.
+    Mono stays mono and stereo stays stereo; more channels are mixed to their mean on both sides.
 
     Args:
-        path: The file, of up to twelve hours.
-        preset: Whose effects and master to run; its source stands for the file in the recipe.
-        target: The file to write; missing folders are made.
-        registry: The plugins that the preset's components came from.
-        salvage: Take a damaged file as far as it goes.
-        identity: Who signs the result.
-        force: Overwrite what is there.
-        progress: Told how far it is.
+        path: The file, of at most twelve hours.
+        preset: The preset with the effects and mastering to run; in the recipe, its source is the
+            file.
+        target: The file to write; missing folders are created.
+        registry: The plugins that provide the preset's components.
+        salvage: Process the readable part of a damaged file.
+        identity: The signer of the result.
+        force: Overwrite existing files.
+        progress: Called with the progress.
 
     Raises:
-        InputError: if the file is no audio or damaged, or the place cannot be written to.
-        RenderError: naming the stage that broke; nothing half-written stays.
+        InputError: if the file is not audio or damaged, or the folder cannot be written to.
+        RenderError: if a stage fails; the message names it, and no incomplete file stays.
     """
     check_free(*list_output_files(target), force=force)
-    # Where the result will lie there is room for it: the folder, or the nearest that is there.
+    # Temporary files go to the disk of the result: its folder, or the nearest existing parent.
     folder = next(p for p in target.absolute().parents if p.is_dir())
     recording = examine(path, salvage=salvage)
     with process_recording(recording, preset, folder, target=target, progress=progress) as done:
@@ -279,9 +280,9 @@ def recipe_of_processed(done: ProcessedRecording, path: Path, registry: Registry
     """Return the recipe of a recording that was processed.
 
     Args:
-        done: What became of it.
-        path: The recording, which may say that it was generated: effects do not change that.
-        registry: The plugins that the preset's components came from.
+        done: The processed recording.
+        path: The input file. If its recipe discloses that it was generated, so does the new one.
+        registry: The plugins that provide the preset's components.
     """
     facts = make_recipe(done.result, registry, done.audio_sha256)
     if is_generated(read(path)):

@@ -1,4 +1,4 @@
-"""Whether a file is what it says it is: its sound, its recipe, its signature."""
+"""Check a file's recipe, samples and signature."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ SoundState = Literal["unknown", "as recorded", "changed", "encoded"]
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of it.
+    """The result of checking a file.
 
     Attributes:
-        recipe: The file's recipe; None where it carries none.
-        sound: `as recorded` in the recipe, by its hash, or `changed` since; `encoded` where the
-            recipe knows the sound before a lossy encoding, which no reader can get back; `unknown`
-            without a recipe that tells.
-        credentials: What its signature comes to.
-        replay: What rendering its recipe again came to; None where that was not asked for.
+        recipe: The file's recipe; None if it has none.
+        sound: `as recorded` if the samples match the recipe's hash, `changed` if they do not;
+            `encoded` if the hash is from before a lossy encoding, so that it cannot be checked;
+            `unknown` without a recipe or hash.
+        credentials: The result of checking its signature.
+        replay: The result of rendering its recipe again; None if not requested.
         not_replayed: Why it could not be rendered again.
-        missing: What it was required to carry and does not.
+        missing: The required evidence that it does not carry.
     """
 
     recipe: dict[str, Any] | None
@@ -42,7 +42,7 @@ class Verdict:
 
     @property
     def holds(self) -> bool:
-        """Whether nothing that is there is untrue, and nothing is missing."""
+        """Whether no check failed, and no required evidence is missing."""
         return (
             self.sound != "changed"
             and self.credentials.state != "broken"
@@ -60,15 +60,15 @@ def verify(
     threads: int = 1,
     progress: Progress | None = None,
 ) -> Verdict:
-    """Check everything that a file says of itself.
+    """Check a file's recipe, samples and signature.
 
     Args:
-        path: A sound file; not trusted, and no machine code that its recipe names is run.
-        anchors: A PEM file of certificates that are trusted to vouch for signers.
-        required: What it must carry: `recipe`, `signature`.
-        registry: The components with which to render its recipe again; None does not.
-        threads: How many cores that may use.
-        progress: Called while a network plays.
+        path: An audio file; not trusted, so plugins of machine code in its recipe are not run.
+        anchors: A PEM file of trust anchors: certificates of trusted authorities.
+        required: The evidence that it must carry: `recipe`, `signature`.
+        registry: The components to render its recipe again; None skips the replay.
+        threads: How many cores the replay may use.
+        progress: Called while a network generates.
 
     Raises:
         AudioError: if the file is not readable audio.
@@ -77,17 +77,15 @@ def verify(
     facts = recipe.read(path)
     sound = compare(path, facts)
     signed = c2pa.read(path, anchors=anchors)
-    again, why_not = None, ""
+    result, not_replayed = None, ""
     if registry and facts is not None:
         try:
-            again = replay(path, registry, threads=threads, progress=progress)
+            result = replay(path, registry, threads=threads, progress=progress)
         except InputError as error:
-            why_not = str(error)
-    there = {"recipe": facts is not None, "signature": signed.state != "none"}
-    missing = tuple(
-        thing for thing, is_there in there.items() if thing in required and not is_there
-    )
-    return Verdict(facts, sound, signed, again, why_not, missing)
+            not_replayed = str(error)
+    carries = {"recipe": facts is not None, "signature": signed.state != "none"}
+    missing = tuple(name for name, carried in carries.items() if name in required and not carried)
+    return Verdict(facts, sound, signed, result, not_replayed, missing)
 
 
 def compare(path: Path, facts: dict[str, Any] | None) -> SoundState:
@@ -97,7 +95,7 @@ def compare(path: Path, facts: dict[str, Any] | None) -> SoundState:
         AudioError: if the file is not readable audio.
     """
     digest = hash_audio_file(path)
-    if facts is None or facts.get("command") == recipe.STREAM:  # whose header is written before it
+    if facts is None or facts.get("command") == recipe.STREAM:  # its recipe has no hash
         return "unknown"
     if facts.get("audio_sha256_of") == recipe.BEFORE_ENCODING:
         return "encoded"

@@ -1,1 +1,1 @@
-"""Packages to begin with: `plugins new` writes one from the templates."""
+"""Create the package of a new plugin from templates, for `plugins new`."""

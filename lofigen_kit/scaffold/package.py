@@ -1,4 +1,4 @@
-"""A plugin's package to begin with: whole, tested, and small enough to be read at once."""
+"""Create the package of a new plugin: complete, tested and small."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 ComponentKind = Literal["effect", "source", "model", "sampler"]
 
 PREFIX = "lofigen-"
-LONGEST_NAME = 30
-"""Beyond it, lines that hold the name would have to be broken."""
+MAX_NAME_CHARS = 30
+"""Longer names would make lines of the templates too long."""
 
 _FILES = {
     "pyproject.toml": "pyproject.toml.j2",
@@ -35,17 +35,17 @@ _SPDX = re.compile(r"[A-Za-z0-9]+([.+-][A-Za-z0-9]+)*\+?")
 
 
 def name_distribution(name: str) -> str:
-    """Return the distribution that brings a component, `lofigen-tremolo` for `tremolo`."""
+    """Return the distribution of a component, such as `lofigen-tremolo` for `tremolo`."""
     return PREFIX + name.removeprefix(PREFIX)
 
 
 def make_package(name: str, kind: ComponentKind, *, licence: str = "0BSD") -> dict[str, str]:
-    """Return the files of a package that provides one component, by their paths.
+    """Return the files of a package that provides one component, by path.
 
     Args:
-        name: The component's name, in kebab-case; the distribution is `lofigen-` and that.
-        kind: What it is.
-        licence: Its SPDX identifier.
+        name: The component's name, in kebab-case; the distribution has the prefix `lofigen-`.
+        kind: The kind of component.
+        licence: The SPDX identifier of the package's licence.
 
     Raises:
         InputError: for a name or licence that cannot be used.
@@ -56,8 +56,8 @@ def make_package(name: str, kind: ComponentKind, *, licence: str = "0BSD") -> di
 
     if not _SPDX.fullmatch(licence):
         raise InputError(
-            f"{licence!r} is no SPDX identifier",
-            remedy="give one, such as 0BSD or GPL-3.0-or-later",
+            f"{licence!r} is not an SPDX identifier",
+            remedy="use one such as 0BSD or GPL-3.0-or-later",
         )
     distribution = name_distribution(name)
     name = name.removeprefix(PREFIX)
@@ -90,10 +90,10 @@ def make_package(name: str, kind: ComponentKind, *, licence: str = "0BSD") -> di
 
 
 def check_name(name: str, kind: ComponentKind, registry: Registry) -> None:
-    """Refuse a name that something installed has already.
+    """Check that no installed plugin or component has a name.
 
     Raises:
-        PluginError: naming what has it.
+        PluginError: if the name is in use; the message says by what.
     """
     from importlib.metadata import PackageNotFoundError, version
 
@@ -101,10 +101,12 @@ def check_name(name: str, kind: ComponentKind, registry: Registry) -> None:
     remedy = "choose another name"
     if own in registry.classes(kind):
         owner = registry.owner(kind, own)
-        raise PluginError(f"{owner.distribution} has {kind} {own!r} already", remedy=remedy)
+        raise PluginError(f"{owner.distribution} already provides {kind} {own!r}", remedy=remedy)
     for plugin in registry.plugins:
         if plugin.name == own:
-            raise PluginError(f"{plugin.distribution} has a plugin {own!r} already", remedy=remedy)
+            raise PluginError(
+                f"{plugin.distribution} already provides a plugin {own!r}", remedy=remedy
+            )
     try:
         version(name_distribution(name))
     except PackageNotFoundError:
@@ -113,11 +115,11 @@ def check_name(name: str, kind: ComponentKind, registry: Registry) -> None:
 
 
 def write(folder: Path, files: Mapping[str, str]) -> list[Path]:
-    """Write a package's files into a folder, which may be there; return where they are.
+    """Write a package's files into a folder, which may exist; return their paths.
 
     Raises:
-        InputError: if one of them is there already, before any is written; or for a folder that
-            cannot be written.
+        InputError: if one of the files exists already (then none is written), or the folder cannot
+            be written.
     """
     paths = [folder / name for name in files]
     try:
@@ -136,25 +138,25 @@ def write(folder: Path, files: Mapping[str, str]) -> list[Path]:
 
 
 def _class_name(name: str) -> str:
-    """Return a component's class, `TapeStop` for `tape-stop`.
+    """Return the name of a component's class, such as `TapeStop` for `tape-stop`.
 
     Raises:
-        InputError: for a name of another shape, or one that Python or the toolkit uses.
+        InputError: for a name that is not kebab-case, too long, or used by Python or the toolkit.
     """
     from lofigen_kit import api
     from lofigen_kit.plugins.loader import NAME
 
     if not NAME.fullmatch(name):
-        raise InputError(f"{name!r} is not kebab-case", remedy="write it so: tape-stop")
-    if len(name) > LONGEST_NAME or name[0].isdigit():
+        raise InputError(f"{name!r} is not kebab-case", remedy="write it like tape-stop")
+    if len(name) > MAX_NAME_CHARS or name[0].isdigit():
         raise InputError(
-            f"{name!r} is no name for a class",
-            remedy=f"begin with a letter, and take {LONGEST_NAME} at most",
+            f"{name!r} cannot be used as a class name",
+            remedy=f"begin with a letter, and use at most {MAX_NAME_CHARS} characters",
         )
     cls = "".join(word.capitalize() for word in name.split("-"))
     if keyword.iskeyword(cls) or cls in {"Literal", "ClassVar", "ContractSuite", *api.__all__}:
         raise InputError(
-            f"the class of {name!r} would be {cls}, which means something else already",
+            f"the class of {name!r} would be {cls}, which is already in use",
             remedy="choose another name",
         )
     return cls

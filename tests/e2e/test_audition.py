@@ -305,7 +305,7 @@ def test_what_is_no_decisions_is_not_imported(
     (tmp_path / "d.json").write_text(text)
     sheet.page.set_input_files("#file", tmp_path / "d.json")
     sheet.wait("!document.getElementById('notice').hidden")
-    assert "no decisions" in sheet.page.inner_text("#notice")
+    assert "decisions in this file cannot be used" in sheet.page.inner_text("#notice")
     assert list(sheet.download()) == ["take0.wav"]
 
 
@@ -400,7 +400,7 @@ def test_dry_and_processed_are_equally_loud_at_the_same_place(
 ) -> None:
     sheet.open(build(run, beats))
     sheet.press("d")
-    assert sheet.said() == "No dry sound lies beside this take"
+    assert sheet.said() == "This take has no dry sound"
     assert sheet.page.locator("#dry").is_disabled()
     sheet.press("n", " ")
     sheet.wait("deck.player && deck.player.currentTime > 0.3")
@@ -628,7 +628,7 @@ def test_what_cannot_be_done_is_refused_in_one_line(run: Run, beats: Path, tmp_p
         ([tmp_path / "empty"], "no audio"),
         ([beats], "audition.html: the file is there already"),
         ([beats, "--serve", "--embed"], "--serve: --serve writes no page"),
-        ([beats, "--port", "8000"], "--port: a port is for --serve"),
+        ([beats, "--port", "8000"], "--port: --port needs --serve"),
         ([beats, "-o", beats], "a folder of that name"),
     ):
         code, out, err = run("audition", *arguments)

@@ -101,7 +101,7 @@ def test_a_disk_that_fills_up_leaves_nothing(
 @pytest.mark.parametrize("output", ["out.aac", "out.txt"])
 def test_a_format_that_cannot_be_written(refused: Refused, preset_file: Path, output: str) -> None:
     line = refused("chain", "preset", preset_file, "-o", output)
-    assert line.startswith(f"{output}: {output[3:]} is no format that can be written; name it .wav")
+    assert line.startswith(f"{output}: {output[3:]} is not a format that can be written; use .wav")
 
 
 def test_one_file_for_several_takes(refused: Refused, preset_file: Path) -> None:
@@ -266,7 +266,7 @@ def test_a_rendered_file_without_a_recipe(run: Run, refused: Refused, preset_fil
     run("chain", "preset", preset_file, "--stems", "-o", "x.wav")
     line = refused("chain", "preset", "x.stems/00-model.wav")
     assert line == (
-        "x.stems/00-model.wav: the file carries no recipe; give a preset, or a rendered file"
+        "x.stems/00-model.wav: the file has no recipe; give a preset, or a rendered file"
     )
 
 

@@ -238,7 +238,7 @@ def test_what_breaks_or_dies_stops_nobody_else(napping: Path, run: Run) -> None:
     assert len(by_point["done"]) == 2
     assert sorted(by_point["failed"]) == [
         *["effects.exits#0: ZeroDivisionError: by the plugin"] * 2,
-        *["the process that rendered it died, twice"] * 2,
+        *["its worker process died twice"] * 2,
     ]
     assert sorted(p.name for p in folder.iterdir() if p.is_dir()) == ["000_how-no"]
     code, out, _ = run("batch", "status", folder)
@@ -259,7 +259,7 @@ def test_ctrl_c_leaves_a_folder_to_go_on_with(napping: Path, in_sequence: dict[i
     os.killpg(begun.pid, signal.SIGINT)  # as a terminal does
     _, err = begun.communicate(timeout=90)
     assert begun.returncode == 130
-    assert err == f"lofigen-kit: {folder}: stopped; run the same again to go on\n"
+    assert err == f"lofigen-kit: {folder}: stopped; run the same command again to resume\n"
     assert leftovers(folder) == []
     assert 8 < len(hashes(folder)) < TAKES
     assert go(napping, *more).returncode == 0
@@ -299,7 +299,7 @@ def test_failures_are_tried_again_from_the_folder_alone(run: Run, preset_file: P
     code, _, err = run("batch", preset_file, "-n", 2, "-o", "beats", "--workers", 1, "--no-cache")
     assert code == 3
     assert "take 1: " in err
-    assert "another sound of this name is there" in err
+    assert "a file of this name with other audio exists" in err
     assert taken.read_text() == "mine"
     taken.unlink()
     preset_file.unlink()  # the plan is in the folder
@@ -386,7 +386,7 @@ def test_a_scheduler_that_runs_is_talked_to_in_secret(
         command = ("batch", preset_file, "-n", 3, "-o", "beats", "--no-cache", "--address", address)
         code, _, err = run(*command)
         assert code == 2
-        assert "wants certificates" in err
+        assert "needs certificates" in err
         code, _, err = run(*command, "--tls-ca", "nowhere.pem", "--tls-cert", cert)
         assert code == 2
         assert "no scheduler answers" in err

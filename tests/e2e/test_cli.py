@@ -333,7 +333,7 @@ def test_a_file_is_looked_up_in_a_corpus(run: Run, corpus: Path, recording: Path
     song = next(entry for entry in manifest["songs"] if entry["split"] == "train")
     code, out, _ = run("inspect", corpus / song["file"], "--against", corpus)
     assert code == 0
-    assert f"({song['file']}) at 0.0 s, 1.00 alike" in out
+    assert f"({song['file']}) at 0.0 s, similarity 1.00" in out
     assert "verdict  a copy" in out
     memory = json.loads(run("inspect", recording, "--against", corpus, "--json")[1])["memory"]
     assert memory["copies"] == 0

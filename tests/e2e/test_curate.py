@@ -114,7 +114,7 @@ def test_stars_choose_among_what_was_kept(run: Run, refused: Refused, takes: Pat
     assert facts["moved"] == 0
     assert not Path("best.zip").exists()
     line = refused("curate", takes, "--keep-to", "none", "--stars", 5)
-    assert line == "takes/decisions.json: nothing was kept; keep a take, or ask for less"
+    assert line == "takes/decisions.json: no take was kept; keep a take, or lower --stars"
 
 
 def test_rejected_takes_are_moved_and_never_lost(run: Run, refused: Refused, takes: Path) -> None:
@@ -160,8 +160,8 @@ def test_a_take_that_changed_or_is_gone_is_named_and_left_alone(run: Run, takes:
     code, _, err = run("curate", takes, "--keep-to", "kept", "--reject-to", "out", "--no-zip")
     assert code == 3
     assert err.splitlines() == [
-        "lofigen-kit: takes/b.wav: it is another sound than was decided of; listen to it again",
-        "lofigen-kit: takes/c.wav: it is not there any more",
+        "lofigen-kit: takes/b.wav: the audio has changed since the decision; listen to it again",
+        "lofigen-kit: takes/c.wav: the take is missing",
     ]
     assert not Path("kept/b.wav").exists()
     assert not Path("out").exists()
@@ -196,10 +196,10 @@ def test_a_recording_without_a_recipe_is_credited_as_unknown(run: Run, takes: Pa
     (takes / "found.wav").write_bytes(stem.read_bytes())
     write(takes, {"found.wav": {"verdict": "keep", "stars": 0, "audio_sha256": None}})
     assert run("curate", takes, "--keep-to", "kept")[0] == 0
-    assert "terms that are not known: found.wav" in Path("kept/CREDITS.txt").read_text()
+    assert "no recipe, so the licence is unknown: found.wav" in Path("kept/CREDITS.txt").read_text()
     code, _, err = run("curate", takes, "--keep-to", "kept", "--stems", "--force")
     assert code == 3
-    assert "kept/found.wav: the file carries no recipe" in err
+    assert "kept/found.wav: the file has no recipe" in err
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_decisions_name_nothing_outside_the_folder(
 ) -> None:
     write(takes, {place: {"verdict": "keep"}})
     line = refused("curate", takes, "--keep-to", "kept")
-    assert line.startswith("takes/decisions.json: these are no decisions")
+    assert line.startswith("takes/decisions.json: these are not valid decisions")
     assert message in line
 
 
@@ -226,7 +226,7 @@ def test_a_link_out_of_the_folder_is_not_followed(run: Run, takes: Path, tmp_pat
     write(takes, {"link.wav": {"verdict": "keep"}, "b.wav": {"verdict": "keep"}})
     code, _, err = run("curate", takes, "--keep-to", "kept", "--no-zip")
     assert code == 3
-    assert "takes/link.wav: it is not there any more" in err
+    assert "takes/link.wav: the take is missing" in err
     assert not Path("kept/link.wav").exists()
 
 
@@ -234,7 +234,7 @@ def test_one_folder_for_two_things_is_refused(refused: Refused, takes: Path) -> 
     decide(takes, a=("keep", 1))
     for more in (["--keep-to", takes], ["--keep-to", "x", "--reject-to", "x"],
                  ["--keep-to", "x", "--reject-to", takes]):  # fmt: skip
-        assert "one and the same" in refused("curate", takes, *more)
+        assert "two of the folders are the same" in refused("curate", takes, *more)
     assert "nowhere: there is no such folder" in refused(
         "curate", "nowhere", "--keep-to", "x", "--decisions", takes / "decisions.json"
     )

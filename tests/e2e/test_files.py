@@ -90,7 +90,7 @@ def test_an_mp3_of_a_loop_is_written_with_a_warning(run: Run, preset_file: Path)
     code, _, err = run("chain", "preset", preset_file, "-o", "a.mp3")
     assert code == 0
     assert err == (
-        "lofigen-kit: a.mp3: players add a gap to an MP3: for a seamless loop write WAV or FLAC\n"
+        "lofigen-kit: a.mp3: players add a gap to an MP3; for a seamless loop, write WAV or FLAC\n"
     )
     assert read_audio("a.mp3").frames == round(1.2 * 44_100)
     code, _, err = run("chain", "preset", preset_file, "-o", "b.mp3", "--set", "output.loop=false")

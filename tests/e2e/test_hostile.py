@@ -70,7 +70,7 @@ LAUGHS = "\n".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 30))
         ),
         pytest.param(
             BASE + "effects: [" + "{use: lowpass}, " * 65 + "]",
-            "bad.yaml:4:10: effects: too many of them: the limit is 64",
+            "bad.yaml:4:10: effects: too many items: the limit is 64",
             id="19 65 effects",
         ),
         pytest.param("#" * 300_000, "bad.yaml: the file is over 256 kB", id="large"),
@@ -214,19 +214,19 @@ PLUGINS = {
     "raises in a hook": ("@hookimpl\ndef lofigen_effects(): return 1 / 0", "ZeroDivisionError"),
     "returns nothing": (
         "@hookimpl\ndef lofigen_effects(): return None",
-        "gives None, which is no list",
+        "returns None, which is not a list",
     ),
     "returns no classes": (
         "@hookimpl\ndef lofigen_effects(): return [1]",
-        "gives 1, which is no Effect",
+        "returns 1, which is not a Effect",
     ),
     "returns without end": (
         "import itertools\n@hookimpl\ndef lofigen_effects(): return itertools.count()",
-        "gives count(0), which is no list",
+        "returns count(0), which is not a list",
     ),
     "misspells a hook": ("@hookimpl\ndef lofigen_efects(): return []", "lofigen_efects"),
-    "needs a newer toolkit": ("LOFIGEN_API = 99", "version 99 of the plugins' API"),
-    "has a version that is none": ("LOFIGEN_API = 'one'", "version one of the plugins' API"),
+    "needs a newer toolkit": ("LOFIGEN_API = 99", "version 99 of the plugin API"),
+    "has a version that is none": ("LOFIGEN_API = 'one'", "version one of the plugin API"),
     "takes a name": (
         "from lofigen_kit.api import Effect\nfrom typing import Literal\n"
         "class Mine(Effect):\n"

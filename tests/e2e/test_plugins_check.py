@@ -45,7 +45,7 @@ def folder(tmp_path: Path) -> Path:
 def test_a_builtin_passes_each_check(run: Run) -> None:
     code, out, err = run("plugins", "check", "gain")
     assert (code, err) == (0, "")
-    assert "gain: is the same in pieces: yes" in out.splitlines()
+    assert "gain: is the same in blocks: yes" in out.splitlines()
     assert all(line.endswith(": yes") for line in out.splitlines())
     assert run("plugins", "check", "gain", "-q") == (0, "", "")
 
@@ -55,24 +55,25 @@ def test_a_failure_is_a_line_and_an_exit_code(run: Run, folder: Path) -> None:
     code, out, err = run(*arguments)
     assert code == 1
     assert "bad: bounds and describes its parameters: yes" in out.splitlines()
-    assert "bad: keeps shape, rate and seed: SystemExit: away" in out.splitlines()
+    failure = "bad: keeps shape and rate, and is deterministic: SystemExit: away"
+    assert failure in out.splitlines()
     assert "to whom it may concern" in err
     assert "Traceback" not in out + err
     rows = json.loads(run(*arguments, "--json")[1])
     assert {row["component"] for row in rows} == {"bad"}
     assert {row["check"] for row in rows if row["failure"]} == {
-        "keeps shape, rate and seed",
-        "is the same in pieces",
+        "keeps shape and rate, and is deterministic",
+        "is the same in blocks",
         "mixes dry and wet",
-        "is as late as it says",
-        "ends with its tail",
+        "has the latency that it declares",
+        "has the tail that it declares",
     }
 
 
 def test_what_a_component_cannot_do_without_is_said(run: Run, folder: Path) -> None:
     code, out, _ = run("--plugin-dir", folder, "plugins", "check", "bad")
     assert code == 1
-    assert out.startswith("bad: is made of its parameters: --set: required: Field required")
+    assert out.startswith("bad: accepts its parameters: --set: required: Field required")
 
 
 def test_a_plugin_that_does_not_load_fails(run: Run, folder: Path) -> None:
@@ -117,8 +118,8 @@ def test_a_plugin_cannot_take_the_place_of_a_command(
     _, out, err = run("chain", "--help")
     assert "Mine" not in out
     assert err.splitlines() == [
-        f"lofigen-kit: a plugin's commands {name!r} are left out: the toolkit has its own of that "
-        "name"
+        f"lofigen-kit: a plugin's command group {name!r} is left out: the toolkit has a command "
+        "with this name"
         for name in ("chain", "process")
     ]
     assert "Mine." in run("own", "--help")[1]

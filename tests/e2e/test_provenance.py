@@ -109,11 +109,11 @@ def test_a_verdict_for_people(run: Run, preset_file: Path, recording: Path) -> N
     code, out, err = run("verify", "a.wav", recording)
     assert (code, err) == (0, "")
     lines = [line.strip() for line in out.splitlines()]
-    assert lines[0] == "a.wav: all that can be checked holds"
+    assert lines[0] == "a.wav: valid: all checks passed"
     assert "disclosure  generated with AI by lofigen-kit" in lines
     assert "licences    source CC0-1.0, model CC0-1.0" in lines
-    assert "sound       the samples are those of the recipe" in lines
-    assert lines[-3:] == [f"{recording}: it carries nothing to verify", "recipe     none",
+    assert "sound       the samples match the recipe" in lines
+    assert lines[-3:] == [f"{recording}: nothing to verify", "recipe     none",
                           "signature  none"]  # fmt: skip
     assert run("verify", "a.wav", "-q") == (0, "", "")
 
@@ -129,7 +129,7 @@ def test_exit_codes_of_several_files(run: Run, preset_file: Path) -> None:
     code, out, _ = run("verify", preset_file, "b.wav", "a.wav")
     assert code == 1  # what does not hold is worse than what cannot be read
     assert [line for line in out.splitlines() if line[0] != " "] == [
-        "b.wav: DOES NOT HOLD", "a.wav: all that can be checked holds",
+        "b.wav: NOT VALID", "a.wav: valid: all checks passed",
     ]  # fmt: skip
 
 
@@ -138,7 +138,7 @@ def test_what_is_required_and_missing_fails(run: Run, preset_file: Path, recordi
     assert verified(run, "a.wav", "--require", "recipe")[0] == 0
     code, out, _ = run("verify", "a.wav", "--require", "recipe", "--require", "signature")
     assert code == 1
-    assert out.startswith("a.wav: MISSING: it carries no signature\n")
+    assert out.startswith("a.wav: MISSING: the file has no signature\n")
     _, found = verified(run, recording, "--require", "recipe", "--require", "signature")
     assert found["missing"] == ["recipe", "signature"]
 
@@ -154,7 +154,7 @@ def test_a_recipe_that_was_changed_is_found_by_replaying_it(run: Run, preset_fil
     assert verified(run, "a.wav")[0] == 0  # the hash in it still is that of the sound
     code, out, _ = run("verify", "a.wav", "--replay")
     assert code == 1
-    assert "NOT THE SAME (the samples in the file)" in out
+    assert "DIFFERENT (the samples in the file)" in out
 
 
 def test_a_strangers_machine_code_is_not_run(run: Run) -> None:
@@ -201,7 +201,7 @@ def test_a_lossy_sound_is_encoded_again_to_see(
     assert (code, found["replay"]["same"], found["replay"]["changed_since"]) == (1, True, True)
     code, out, _ = run("chain", "replay", other)
     assert code == 1
-    assert out.endswith("  the file's own sound was changed after it was rendered\n")
+    assert out.endswith("  the audio in the file was changed after it was rendered\n")
 
 
 # The signature.
@@ -235,7 +235,7 @@ def test_another_anchor_does_not_vouch(
     _, found = verified(run, "a.wav", "--trust", tmp_path / "other/anchor.pem")
     assert found["credentials"]["state"] == "untrusted"
     line = refused("verify", "a.wav", "--trust", preset_file)
-    assert line == f"{preset_file}: this is no certificate in PEM"
+    assert line == f"{preset_file}: this is not a certificate in PEM"
 
 
 @pytest.mark.usefixtures("signing")
@@ -248,9 +248,9 @@ def test_any_byte_that_changes_breaks_the_signature(
     data = Path(name).read_bytes()
     for place in (data.index(b'"disclosure":"generated') + 15, 2 * len(data) // 3):
         found = faults(run, flipped(name, place, f"b.{file_format}"))
-        assert found == ["the file is not the one that was signed"]
+        assert found == ["the file was changed after it was signed"]
     statement = data.index(b"trainedAlgorithmicMedia")
-    assert "what is said of the file was changed" in faults(
+    assert "a statement about the file was changed" in faults(
         run, flipped(name, statement, f"b.{file_format}")
     )
 
@@ -277,7 +277,7 @@ def test_new_tags_break_the_signature(run: Run, preset_file: Path) -> None:
     tags.add(mutagen.id3.TPE1(encoding=3, text="me"))
     tags.save()
     for name in ("a.flac", "b.mp3"):
-        assert "the file is not the one that was signed" in faults(run, name)
+        assert "the file was changed after it was signed" in faults(run, name)
 
 
 @pytest.mark.usefixtures("signing")
@@ -365,7 +365,7 @@ def test_a_file_that_is_there_is_signed_and_signed_anew(
     Path("a.wav").chmod(0o640)
     assert run("sign", "a.wav") == (0, "a.wav: signed\n", "")
     line = refused("sign", "a.wav")
-    assert line == "a.wav: it is signed already; sign it anew with --force"
+    assert line == "a.wav: the file is signed already; replace the signature with --force"
     size = Path("a.wav").stat().st_size
     assert run("sign", "a.wav", "--force", "-q") == (0, "", "")
     assert Path("a.wav").stat().st_size == pytest.approx(size, abs=16)
@@ -377,19 +377,20 @@ def test_a_file_that_is_there_is_signed_and_signed_anew(
 
 @pytest.mark.usefixtures("signing")
 def test_what_is_not_signed(run: Run, refused: Refused, preset_file: Path, recording: Path) -> None:
-    assert "it carries no recipe" in refused("sign", recording)
+    assert "the file has no recipe" in refused("sign", recording)
     run("chain", "preset", preset_file, "-o", "a.wav")
     place = Path("a.wav").read_bytes().index(b"data") + 1000
     line = refused("sign", flipped("a.wav", place, "b.wav"))
-    assert line == "b.wav: its samples are not those of its recipe; render it again"
+    assert line == "b.wav: the samples do not match the recipe; render it again"
     run("chain", "preset", preset_file, "-o", "c.ogg")
     line = refused("sign", "c.ogg")
     assert line == (
-        "c.ogg: only WAV, FLAC and MP3 hold Content Credentials; render it into one of these"
+        "c.ogg: only WAV, FLAC and MP3 can hold Content Credentials; render it in one of these "
+        "formats"
     )
     line = refused("chain", "preset", preset_file, "-o", "d.ogg", "--sign")
     assert line == "OGG cannot hold Content Credentials; write WAV, FLAC or MP3"
-    assert "there is nothing to sign" in refused("sign")
+    assert "there are no files to sign" in refused("sign")
     assert not Path("d.ogg").exists()
 
 
@@ -421,7 +422,7 @@ def test_signing_that_breaks_leaves_everything_as_it_was(
 def test_a_new_certificate_and_its_key(run: Run, refused: Refused, preset_file: Path) -> None:
     code, out, _ = run("sign", "--new-certificate", "me", "--name", "Jo")
     assert code == 0
-    assert "valid, and untrusted by others" in out
+    assert "signatures are valid, but others do not trust them" in out
     key = Path("me/key.pem")
     secret = key.read_text().splitlines()[1]
     assert secret not in out
@@ -453,10 +454,10 @@ def test_a_certificate_and_key_that_do_not_go_together(
     assert "signing needs a certificate and its key" in refused(*sign)
     other = make_identity(tmp_path / "other", "Other")
     for certificate, key, message in (
-        (me.certificate, other.key, "the key is not that of the certificate"),
-        (me.certificate, preset_file, "this is no private key in PEM without a password"),
-        (me.certificate, me.certificate, "this is no private key in PEM without a password"),
-        (preset_file, me.key, "this is no certificate in PEM"),
+        (me.certificate, other.key, "the key does not match the certificate"),
+        (me.certificate, preset_file, "this is not a private key in PEM without a password"),
+        (me.certificate, me.certificate, "this is not a private key in PEM without a password"),
+        (preset_file, me.key, "this is not a certificate in PEM"),
         (me.certificate, tmp_path / "nowhere", "cannot be read (No such file or directory)"),
     ):
         line = refused(*sign, "--certificate", certificate, "--key", key)
@@ -485,7 +486,10 @@ def test_a_certificate_that_is_out_of_date_breaks_its_signature() -> None:
     report = {"validation_state": "Invalid",
               "validation_results": {"activeManifest": {"failure": codes}}}  # fmt: skip
     found = credentials._interpret_report(report)
-    assert (found.state, found.faults) == ("broken", ("the certificate is out of date",))
+    assert (found.state, found.faults) == (
+        "broken",
+        ("the certificate was not valid when the file was signed",),
+    )
 
 
 @pytest.mark.usefixtures("signing")
@@ -525,14 +529,14 @@ def test_credentials_that_are_garbage(run: Run, recording: Path, payload: bytes)
 def test_the_library_never_sees_a_size_that_is_a_lie(
     run: Run, recording: Path, claimed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(credentials, "_library", lambda: pytest.fail("it was asked"))
+    monkeypatch.setattr(credentials, "_import_c2pa", lambda: pytest.fail("it was asked"))
     Path("a.wav").write_bytes(with_chunk(str(recording), b"x" * 100, claimed))
-    assert faults(run, "a.wav") == ["the file is damaged around them"]
+    assert faults(run, "a.wav") == ["the file's structure is damaged"]
     Path("a.wav").write_bytes(
         with_chunk(str(recording), bytes(credentials.MAX_CREDENTIALS_BYTES + 2))
     )
     assert faults(run, "a.wav") == [
-        f"{credentials.MAX_CREDENTIALS_BYTES + 2} bytes are more than a signature takes"
+        f"{credentials.MAX_CREDENTIALS_BYTES + 2} bytes are too large for a signature"
     ]
 
 
@@ -540,13 +544,13 @@ def test_the_library_never_unpacks_a_tag(
     run: Run, preset_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run("chain", "preset", preset_file, "-o", "a.mp3", "--set", "output.loop=false")
-    monkeypatch.setattr(credentials, "_library", lambda: pytest.fail("it was asked"))
+    monkeypatch.setattr(credentials, "_import_c2pa", lambda: pytest.fail("it was asked"))
     objects = b"\x03application/c2pa\0c2pa\0\0" + bytes(90)
     packed = b"TXXX" + bytes([0, 0, 0, 90, 0, 8]) + bytes(90)
     body = b"GEOB" + bytes([0, 0, 0, len(objects), 0, 0]) + objects + packed
     head = b"ID3\x04\0\0" + bytes([0, 0, len(body) >> 7, len(body) & 0x7F])
     Path("b.mp3").write_bytes(head + body + Path("a.mp3").read_bytes())
-    assert faults(run, "b.mp3") == ["the file is damaged around them"]
+    assert faults(run, "b.mp3") == ["the file's structure is damaged"]
 
 
 @pytest.mark.parametrize("actions", [None, 7, [7], [[]], [{"action": ["a"]}] * 30])
@@ -556,7 +560,7 @@ def test_a_stranger_may_sign_anything(actions: object) -> None:
     report = {"manifests": {"a": {"assertions": said}}, "active_manifest": "a"}
     found = credentials._interpret_report({**report, "validation_state": "Valid"})
     assert found.state == "untrusted"
-    assert found.signer == "nobody by name"
+    assert found.signer == "no name"
     assert len(found.says) <= credentials.MAX_ACTIONS
 
 
@@ -575,4 +579,4 @@ def test_damaged_credentials_are_one_line_each(run: Run, preset_file: Path) -> N
         assert code in (0, 1)  # nothing covers the padding behind a signature
         assert err == ""
         states.add(out.partition("\n")[0])
-    assert "b.wav: DOES NOT HOLD" in states
+    assert "b.wav: NOT VALID" in states

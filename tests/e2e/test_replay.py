@@ -42,7 +42,7 @@ def test_every_format_replays(
     name = f"a.{file_format}"
     run("chain", "preset", preset_file, "-o", name, "--set", f"output.bit_depth={bit_depth}")
     of = "before encoding" if file_format in ("ogg", "mp3") else "in the file"
-    verdict = f"{name}: the same, bit for bit (the samples {of})\n"
+    verdict = f"{name}: bit-identical (the samples {of})\n"
     assert run("chain", "replay", name) == (0, verdict, "")
 
 
@@ -83,8 +83,8 @@ def test_a_sample_that_was_changed_is_found(run: Run, preset_file: Path) -> None
     code, out, _ = run("chain", "replay", "a.wav")
     assert code == 1
     assert out.splitlines() == [
-        "a.wav: not the same (the samples in the file), from 0.500 s on, by up to -60.2 dBFS",
-        "  the file's own sound was changed after it was rendered",
+        "a.wav: different (the samples in the file), from 0.500 s, by up to -60.2 dBFS",
+        "  the audio in the file was changed after it was rendered",
     ]
 
 
@@ -121,8 +121,8 @@ def test_a_lossy_file_is_judged_by_what_was_encoded(run: Run, preset_file: Path)
     code, out, _ = run("chain", "replay", "a.mp3")
     assert code == 1
     assert out.splitlines() == [
-        "a.mp3: not the same (the samples before encoding)",
-        "  nothing that is recorded is different",
+        "a.mp3: different (the samples before encoding)",
+        "  the recipe shows no cause: everything that it records is the same here",
     ]
 
 
@@ -147,7 +147,7 @@ def test_a_recording_that_is_gone_is_named(
         assert run("process", recording, "--preset", preset_file, "-o", "a.wav")[0] == 0
     line = refused("chain", "replay", "a.wav")
     assert line == (
-        "piano.wav: the recording that the file was made from is not here; put it there, or name "
+        "piano.wav: the recording from which the file was made is missing; put it there, or name "
         "it with --input"
     )
     assert run("chain", "replay", "a.wav", "--input", recording)[0] == 0
@@ -160,7 +160,7 @@ def test_a_processed_file_replays_and_lends_its_effects(
 ) -> None:
     name = "a.flac"
     run("process", recording, "--preset", preset_file, "-o", name, "--set", "output.bit_depth=16")
-    verdict = f"{name}: the same, bit for bit (the samples in the file)\n"
+    verdict = f"{name}: bit-identical (the samples in the file)\n"
     replay = ("chain", "replay", name, "--input", recording)
     assert run(*replay) == (0, verdict, "")
     line = refused("chain", "preset", name)
@@ -176,7 +176,7 @@ def test_a_processed_file_replays_and_lends_its_effects(
     code, out, _ = run(*replay)
     assert code == 1
     assert "source was " in out
-    assert ", from 0.000 s on, by up to " in out
+    assert ", from 0.000 s, by up to " in out
 
 
 def test_the_score_of_a_recording_is_not_written(
@@ -201,12 +201,12 @@ def test_what_cannot_be_replayed_is_one_line(
     run: Run, refused: Refused, preset_file: Path, recording: Path
 ) -> None:
     line = refused("chain", "replay", recording)
-    assert line == f"{recording}: the file carries no recipe; give a preset, or a rendered file"
+    assert line == f"{recording}: the file has no recipe; give a preset, or a rendered file"
     assert "no such file" in refused("chain", "replay", "nowhere.wav")
     assert "not audio" in refused("chain", "replay", preset_file)
     run("chain", "preset", preset_file, "-o", "a.wav")
     line = refused("chain", "replay", "a.wav", "--input", recording)
-    assert line == "it was not made from a recording; leave --input out"
+    assert line == "the file was not made from a recording; leave out --input"
 
 
 # A recipe that a stranger wrote.
@@ -247,9 +247,9 @@ def strangers(refused: Refused, change: Callable[[Recipe], Any]) -> str:
         (lambda f: f.pop("preset") and None, "a preset is a mapping"),
         (lambda f: f["preset"].update(effects=[{"use": "fake-noise"}] * 65), "effects: too many"),
         (lambda f: json.dumps(f).replace("[", "[" * 500).replace("]", "]" * 500),
-         "the file carries no recipe"),
-        (lambda _: "[" * 100_000, "the file carries no recipe"),
-        (lambda _: '{"seed": ' + "9" * 5000 + "}", "the file carries no recipe"),
+         "the file has no recipe"),
+        (lambda _: "[" * 100_000, "the file has no recipe"),
+        (lambda _: '{"seed": ' + "9" * 5000 + "}", "the file has no recipe"),
     ],
     ids=["range", "nan", "field", "number", "nothing", "many", "deep", "deeper", "digits"],
 )  # fmt: skip
@@ -261,8 +261,8 @@ def test_a_recipe_is_validated_as_a_preset_is(
 
 def test_a_plugin_that_is_not_here_is_named(refused: Refused) -> None:
     assert strangers(refused, lambda f: f["preset"].update(effects=[{"use": "sparkle"}])) == (
-        "it was made with the effect 'sparkle' of 'lofigen-sparkle 1.2', which is not here; "
-        "install that, or name its folder with --plugin-dir"
+        "it was made with the effect 'sparkle' of 'lofigen-sparkle 1.2', which is not installed; "
+        "install it, or name its folder with --plugin-dir"
     )
 
 

@@ -81,7 +81,7 @@ def test_bare_samples_are_those_of_the_file_and_say_so_beside(stream: Stream) ->
     assert len(bare.stdout) == 2 * RATE_HZ * 8
     assert wav.stdout.endswith(bare.stdout)
     assert bare.stderr.decode().splitlines() == [
-        "lofigen-kit: f32le, 44100 Hz, 2 channels; bare samples cannot say it themselves: "
+        "lofigen-kit: f32le, 44100 Hz, 2 channels; raw samples carry no metadata: "
         "generated with AI by lofigen-kit"
     ]
 
@@ -226,7 +226,7 @@ def test_what_a_device_is_given_is_the_stream(
     (tmp_path / "plain.yaml").write_text(PLAIN)
     code, out, err = run("play", tmp_path / "plain.yaml", "--minutes", 0.1)
     assert (code, out) == (0, "")
-    assert err == "lofigen-kit: keys are off: standard input is no terminal\n"
+    assert err == "lofigen-kit: keys do not work: standard input is not a terminal\n"
     endless = StreamRenderer(load_preset(tmp_path / "plain.yaml", registry=registry))
     blocks = endless.render_blocks(endless.measure_gain(iter(range(10_000)).__next__).gain_db)
     with closing(blocks):
@@ -269,7 +269,7 @@ def test_a_machine_that_is_too_slow_says_how_slow_it_is(
     assert err.startswith("lofigen-kit: this machine makes 0.50 seconds of sound in a second")
     code, _, err = run("play", tmp_path / "plain.yaml", "--minutes", 0.1)
     assert code == 0
-    assert "0.50 x real time: 3 s are made before it begins" in err
+    assert "generation runs at 0.50 x real time: 3 s are buffered before playback starts" in err
 
 
 @pytest.fixture
@@ -324,7 +324,7 @@ def test_what_is_played_is_what_is_streamed(
         listening.wait(90)
     assert ran.returncode == 0, ran.stderr
     # ALSA itself may say there that it was held up.
-    assert "lofigen-kit: keys are off: standard input is no terminal\n" in ran.stderr
+    assert "lofigen-kit: keys do not work: standard input is not a terminal\n" in ran.stderr
     options = ("--seconds", 6, "--format", "pcm", "--bit-depth", 32, "-q")
     expected = subprocess.run(stream(*options), capture_output=True, check=True).stdout
     heard = recorded.read_bytes()

@@ -341,7 +341,7 @@ def test_what_a_rendered_file_names_runs_only_if_the_user_says_so(
         assert err.count("\n") == 1
     assert run("chain", "show", out)[0] == 0
     code, text, _ = run("chain", "replay", out, "--native")
-    assert (code, "the same, bit for bit" in text) == (0, True)
+    assert (code, "bit-identical" in text) == (0, True)
 
 
 def test_nor_does_one_within_another_effect(

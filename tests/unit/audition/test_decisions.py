@@ -54,7 +54,7 @@ def test_no_place_leads_out_of_its_folder(before: str, after: str) -> None:
         f"//{before}/{after}",
     ):  # fmt: skip
         message = refusal(text(decisions={hostile: {"stars": 1}}))
-        assert "no decisions ('decisions': " in message
+        assert "not valid decisions ('decisions': " in message
 
 
 def test_a_refusal_names_the_place() -> None:

@@ -123,7 +123,7 @@ def test_sounds_are_embedded_up_to_a_bound(
     assert head == "data:audio/wav;base64"
     assert b64decode(sound) == (tmp_path / "x.wav").read_bytes()
     monkeypatch.setattr(module, "MAX_EMBEDDED_BYTES", 1000)
-    with pytest.raises(InputError, match="leave --embed out"):
+    with pytest.raises(InputError, match="leave out --embed"):
         embed_sounds(tmp_path, takes)
 
 

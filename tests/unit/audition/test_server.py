@@ -254,7 +254,7 @@ def test_what_was_decided_before_is_kept(folder: Path) -> None:
     assert decisions.read(path).decisions == {**before, "take.wav": Decision(verdict="keep")}
     assert decisions.read(path).sheet == "beats"
     path.write_text("{}")
-    with pytest.raises(InputError, match="no decisions"):
+    with pytest.raises(InputError, match="not valid decisions"):
         module.DecisionStore(folder)
 
 
@@ -281,7 +281,7 @@ def test_a_page_that_hides_its_origin_may_not_write(client: Client) -> None:
         (b"{", b"EOF"),
         (b"[" * 100_000, b"recursion"),
         (b'{"format": "lofigen-kit decisions 1", "sheet": "x"}', b"decisions"),
-        (b"\xff", b"no decisions"),
+        (b"\xff", b"not valid decisions"),
     ],
 )
 def test_what_is_no_decisions_is_refused(client: Client, body: bytes, said: bytes) -> None:
@@ -344,7 +344,7 @@ def test_a_full_disk_is_told_and_nothing_has_changed(
 
 
 def test_a_port_that_is_taken_is_refused_in_one_line(client: Client) -> None:
-    with pytest.raises(InputError, match=f"--port {client.port}: cannot listen"):
+    with pytest.raises(InputError, match=f"--port {client.port}: the port cannot be used"):
         Server(client.folder, [], client.port)
 
 

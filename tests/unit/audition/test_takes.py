@@ -144,7 +144,7 @@ def test_a_recipe_is_believed_of_its_own_sound_alone(tmp_path: Path, write_take:
     write(path, louder.with_samples(2 * louder.samples), json.dumps(made))
     take = only(tmp_path)
     assert take.loudness_lufs == pytest.approx(integrated_lufs(read_audio(path)))
-    assert Flag("not the sound of its recipe") in take.flags
+    assert Flag("does not match its recipe") in take.flags
 
 
 def test_sound_without_a_recipe_is_measured(tmp_path: Path) -> None:
@@ -229,7 +229,7 @@ def test_clipping_and_silence_are_flagged(tmp_path: Path) -> None:
     write(tmp_path / "clipped.wav", AudioBuffer(noise, RATE_HZ))
     write(tmp_path / "silent.wav", AudioBuffer(np.zeros((1, RATE_HZ)), RATE_HZ))
     clipped, silent = read_takes(tmp_path, find_takes(tmp_path))
-    cut = next(flag for flag in clipped.flags if flag.what == "cut off at full scale")
+    cut = next(flag for flag in clipped.flags if flag.what == "clipping at full scale")
     assert cut.start_s == pytest.approx(0.1, abs=1e-4)
     assert cut.end_s == pytest.approx(0.1, abs=1e-3)
     assert silent.loudness_lufs is None
@@ -261,9 +261,9 @@ def test_other_processes_see_the_same(
     (tmp_path / "take6.wav").write_text("no audio")
     places, told = find_takes(tmp_path), []
     here = read_takes(tmp_path, places)
-    monkeypatch.setattr(module, "FEW", 2)
+    monkeypatch.setattr(module, "FEW_TAKES", 2)
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
     assert read_takes(tmp_path, places, progress=lambda *done: told.append(done)) == here
-    assert told == [("looking", n, 7) for n in range(1, 8)]
+    assert told == [("reading takes", n, 7) for n in range(1, 8)]
     assert len({take.wave for take in here}) == 7
     assert len(b64decode(here[0].wave)) == 4 * COLUMNS

@@ -40,7 +40,7 @@ def test_a_plan_is_every_take_of_every_setting(planned: Planned) -> None:
     assert [point.preset.seed for point in plan.points] == [1, 5, 9, 1, 5, 9]
     jobs = list(plan.iterate_jobs())
     assert len({job.key for job in jobs}) == 18
-    assert plan.place(jobs[0]) == "000_level-0.01_seed-1"
+    assert plan.get_subfolder(jobs[0]) == "000_level-0.01_seed-1"
 
 
 def test_a_key_depends_on_what_is_rendered_alone(planned: Planned) -> None:
@@ -91,8 +91,8 @@ def test_too_many_settings_are_refused_before_they_are_made(planned: Planned) ->
         (b"", "the table is empty"),
         (b"seed\n", "the table is empty"),
         (b"seed,effects.0.level\n1\n", "row 2 has 1 values for 2 fields"),
-        (b"seed\n\xff\xfe\n", "no text in UTF-8"),
-        (b'seed\n"1\n', "this is no table"),
+        (b"seed\n\xff\xfe\n", "this is not text in UTF-8"),
+        (b'seed\n"1\n', "this is not a CSV table"),
         (b"seed\n" + b"1\n" * 600_000, "larger than 1 MiB"),
     ],
 )
@@ -114,7 +114,7 @@ def test_groups_leave_out_what_is_done(planned: Planned) -> None:
 
 def test_no_folder_grows_without_end(planned: Planned) -> None:
     plan = planned(5000)
-    places = {plan.place(TakeJob(0, take, "")) for take in (0, 999, 1000, 1999, 4321)}
+    places = {plan.get_subfolder(TakeJob(0, take, "")) for take in (0, 999, 1000, 1999, 4321)}
     assert places == {"", "take1000-", "take4000-"}
 
 
@@ -303,7 +303,7 @@ def test_the_one_under_which_processes_die_is_found(size: int) -> None:
     assert len(records) == 30
     failed = [record for record in records.values() if record["status"] == "failed"]
     assert [(record["take"], record["error"]) for record in failed] == [
-        (13, "the process that rendered it died, twice")
+        (13, "its worker process died twice")
     ]
     assert engine.opened < 8
 
@@ -380,20 +380,20 @@ def test_addresses_that_are_safe(address: str) -> None:
 
 
 def test_tls_wants_certificates() -> None:
-    with pytest.raises(InputError, match="wants certificates; name them: --tls-ca"):
+    with pytest.raises(InputError, match="needs certificates; give --tls-ca"):
         check_address("tls://far:8786", insecure=True)
 
 
 @pytest.mark.parametrize("address", ["tcp://10.0.0.5:8786", "far.example:8786", "tcp://0.0.0.0:1"])
 def test_addresses_in_the_clear_need_a_word(address: str) -> None:
-    with pytest.raises(InputError, match="in the clear"):
+    with pytest.raises(InputError, match="would not be encrypted"):
         check_address(address, insecure=False)
     check_address(address, insecure=True)
 
 
 @pytest.mark.parametrize("address", ["", "ftp://x:1", "tcp://", "http://127.0.0.1:1"])
 def test_what_is_no_address(address: str) -> None:
-    with pytest.raises(LofigenError, match="is no address"):
+    with pytest.raises(LofigenError, match="is not an address"):
         check_address(address, insecure=True)
 
 

@@ -14,7 +14,7 @@ from lofigen_kit.audio.files import read_audio
 from lofigen_kit.audio.hashing import hash_audio
 from lofigen_kit.batch.plan import make_plan
 from lofigen_kit.batch.ranking import compute_quality
-from lofigen_kit.batch.worker import BatchOptions, TakeGroup, WorkerSettings, do
+from lofigen_kit.batch.worker import BatchOptions, TakeGroup, WorkerSettings, render_group
 from lofigen_kit.music.score import Hit, Note, Score
 from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.provenance import recipe
@@ -25,8 +25,8 @@ from lofigen_kit.render.take import render
 @pytest.fixture
 def group(preset_file: Path, registry: Registry, plugin_dir: Path, tmp_path: Path) -> TakeGroup:
     plan = make_plan(str(preset_file), 4, registry)
-    place = WorkerSettings(tmp_path / "beats", plan.root, plugin_dir, tmp_path / "cache")
-    return TakeGroup(plan.points[0].data, tuple(plan.iterate_jobs()), "", place, BatchOptions())
+    settings = WorkerSettings(tmp_path / "beats", plan.root, plugin_dir, tmp_path / "cache")
+    return TakeGroup(plan.points[0].data, tuple(plan.iterate_jobs()), "", settings, BatchOptions())
 
 
 def collapses(monkeypatch: pytest.MonkeyPatch, times: int) -> list[AudioBuffer]:
@@ -44,12 +44,12 @@ def collapses(monkeypatch: pytest.MonkeyPatch, times: int) -> list[AudioBuffer]:
 
 
 def test_takes_are_published_with_their_facts(group: TakeGroup) -> None:
-    records = do(group)
+    records = render_group(group)
     assert [(r["take"], r["status"], r["attempt"]) for r in records] == [
         (take, "done", 0) for take in range(4)
     ]
     for record in records:
-        path = group.place.folder / record["path"]
+        path = group.settings.folder / record["path"]
         assert hash_audio(read_audio(path)) == record["audio_sha256"]
         facts = recipe.read(path)
         assert facts is not None
@@ -57,12 +57,12 @@ def test_takes_are_published_with_their_facts(group: TakeGroup) -> None:
         assert (record["seed"], record["tempo_bpm"], record["key"]) == (7, 200.0, "D minor")
         assert record["made_with"] == {"source": "bursts", "model": f"tiny {'ab' * 32}"}
         assert record["seconds"] >= 0
-    assert any((group.place.cache or Path()).rglob("*"))
+    assert any((group.settings.cache or Path()).rglob("*"))
 
 
 def test_what_collapses_is_only_told(group: TakeGroup, monkeypatch: pytest.MonkeyPatch) -> None:
     collapses(monkeypatch, 1)
-    records = do(group)
+    records = render_group(group)
     assert [len(r["findings"]) for r in records] == [1, 0, 0, 0]
     assert records[0]["findings"][0]["fault"] == "hum"
 
@@ -72,40 +72,40 @@ def test_what_collapses_is_played_again_from_a_fresh_stream(
 ) -> None:
     collapses(monkeypatch, 2)
     one = replace(group, jobs=group.jobs[:1], options=BatchOptions(reject_collapsed=True))
-    [record] = do(one)
+    [record] = render_group(one)
     assert (record["status"], record["attempt"], record["findings"]) == ("done", 2, [])
-    preset, take, facts = load(group.place.folder / record["path"], registry)
+    preset, take, facts = load(group.settings.folder / record["path"], registry)
     assert (take, recipe.read_attempt(facts)) == (0, 2)
     first = render(preset, 0).audio
-    assert hash_audio(read_audio(group.place.folder / record["path"])) != hash_audio(first)
+    assert hash_audio(read_audio(group.settings.folder / record["path"])) != hash_audio(first)
 
 
 def test_what_always_collapses_fails_and_nobody_else(
     group: TakeGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = collapses(monkeypatch, 4)
-    records = do(replace(group, options=BatchOptions(reject_collapsed=True)))
+    records = render_group(replace(group, options=BatchOptions(reject_collapsed=True)))
     by_take = {record["take"]: record for record in records}
     assert by_take[0]["status"] == "failed"
-    assert "collapsed in all of 4 attempts: hum from 0 to 1 s" in by_take[0]["error"]
+    assert "collapsed in all 4 attempts: hum from 0 to 1 s" in by_take[0]["error"]
     assert [by_take[take]["status"] for take in (1, 2, 3)] == ["done"] * 3
     assert len(seen) > 4
 
 
 def test_a_preset_that_is_wrong_here_fails_every_take(group: TakeGroup) -> None:
     """A worker of another machine may lack a plugin, or their folder."""
-    elsewhere = replace(group, place=replace(group.place, plugin_dir=group.place.folder))
-    records = do(elsewhere)
+    elsewhere = replace(group, settings=replace(group.settings, plugin_dir=group.settings.folder))
+    records = render_group(elsewhere)
     assert [record["status"] for record in records] == ["failed"] * 4
     assert "there is no such plugin folder" in records[0]["error"]
-    group.place.folder.mkdir()
-    records = do(elsewhere)
+    group.settings.folder.mkdir()
+    records = render_group(elsewhere)
     assert [record["status"] for record in records] == ["failed"] * 4
     assert "bursts" in records[0]["error"]
 
 
 def test_ranks_are_of_what_was_played(group: TakeGroup) -> None:
-    records = do(replace(group, options=BatchOptions(rank=True)))
+    records = render_group(replace(group, options=BatchOptions(rank=True)))
     assert all(0 <= record["rank"] <= 1 for record in records)
 
 

@@ -77,13 +77,14 @@ def test_a_folder_gives_one_plugin_a_file(write: Write) -> None:
         (GOOD.format(name="a").replace("def lofigen_effects", "def lofigen_efects"),
          "PluginValidationError: unknown hook 'lofigen_efects'"),
         (GOOD.format(name="a").replace("[Plain]", "1 / 0"), "ZeroDivisionError"),
-        (GOOD.format(name="a").replace("[Plain]", "[int]"), "lofigen_effects gives <class 'int'>"),
+        (GOOD.format(name="a").replace("[Plain]", "[int]"),
+         "lofigen_effects returns <class 'int'>"),
         (GOOD.format(name="a").replace("[Plain]", "None"),
-         "lofigen_effects gives None, which is no list; return a list"),
+         "lofigen_effects returns None, which is not a list; return a list"),
         (GOOD.format(name="a").replace("effects():\n    return [Plain]",
                                        "commands():\n    return {{'x': 1}}".format()),
-         "lofigen_commands gives 'x': 1; give a typer.Typer by its kebab-case name"),
-        (GOOD.format(name="Not Kebab"), "Plain is named 'Not Kebab'"),
+         "lofigen_commands returns 'x': 1; return a typer.Typer for each kebab-case name"),
+        (GOOD.format(name="Not Kebab"), "Plain has the name 'Not Kebab'"),
         (GOOD.format(name="a").replace("def apply", "def aply"), "Plain does not implement apply"),
         (GOOD.format(name="lowpass"), "effect 'lowpass' of plugin 'bad' is already provided by"),
     ],
@@ -104,11 +105,11 @@ def test_a_broken_plugin_breaks_nothing_else(write: Write, text: str, error: str
 @pytest.mark.parametrize(
     ("text", "remedy"),
     [
-        ("1 / 0", "tell its author, or leave it out by LOFIGEN_DISABLE_PLUGINS=bad"),
-        ("import no_such_module_at_all", "install the package that brings 'no_such_module_at_all'"),
+        ("1 / 0", "report it to its author, or disable it with LOFIGEN_DISABLE_PLUGINS=bad"),
+        ("import no_such_thing", "install the package that provides 'no_such_thing'"),
         ("from lofigen_kit.api import Theremin", "it is made for another version of lofigen-kit"),
-        ("raise SystemExit(3)", "have its author import it without ending the program, or leave"),
-        ("x = 1\ndef (", "mend line 2, or leave it out"),
+        ("raise SystemExit(3)", "ask its author to remove the exit at import, or disable"),
+        ("x = 1\ndef (", "correct line 2, or disable it"),
         ("x = 1", "mark its hook functions with @hookimpl"),
         (GOOD.format(name="a").replace("def lofigen_effects", "def lofigen_efects"),
          "the hooks are lofigen_commands, lofigen_effects, lofigen_models, lofigen_samplers"),
@@ -126,7 +127,7 @@ def test_a_plugin_that_needs_no_newer_api_is_loaded(write: Write) -> None:
     assert record(folder, "mine").status == "loaded"
     folder = write(newer=f"LOFIGEN_API = {API_VERSION + 1}\n" + GOOD.format(name="newer"))
     assert record(folder, "newer").error == (
-        f"it needs version {API_VERSION + 1} of the plugins' API, and this is {API_VERSION}; "
+        f"it needs version {API_VERSION + 1} of the plugin API, and this is {API_VERSION}; "
         "update lofigen-kit: pip install -U lofigen-kit"
     )
 
@@ -153,7 +154,7 @@ def test_a_plugin_that_hangs_is_named_meanwhile(
     assert record(folder, "sleepy").status == "loaded"
     assert capsys.readouterr().err == (
         f"lofigen-kit: plugin 'sleepy' ({folder / 'sleepy.py'}) is slow to import; Ctrl-C stops "
-        "it, and LOFIGEN_DISABLE_PLUGINS=sleepy leaves it out\n"
+        "it, and LOFIGEN_DISABLE_PLUGINS=sleepy disables it\n"
     )
 
 

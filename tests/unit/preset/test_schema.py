@@ -61,7 +61,7 @@ def refusal(text: str, registry: Registry) -> str:
         ),
         (
             BASE + "effects: [" + "{use: breaks}, " * 65 + "]",
-            "t.yaml:4:10: effects: too many of them: the limit is 64",
+            "t.yaml:4:10: effects: too many items: the limit is 64",
         ),
         (BASE + "model: {use: tiny}", "t.yaml:1:1: a model needs a sampler"),
         (BASE + "sampler: {use: mean}", "t.yaml:1:1: a sampler needs a model"),
@@ -103,11 +103,11 @@ def test_an_effect_is_overridden_by_name_where_it_stands_once(load: Load) -> Non
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("seed", "--set seed: not of the form KEY=VALUE; write `"),
+        ("seed", "--set seed: this is not KEY=VALUE; write `"),
         ("sead=1", "--set sead=1: a preset has no field 'sead'; did you mean 'seed'?"),
         ("seed=x", "--set seed=x: seed: 'x' is not a whole number"),
         ("seed=.inf", "--set seed=.inf: .inf is not a finite number"),
-        ("seed.x=1", "--set seed.x=1: not the name of a field; write"),
+        ("seed.x=1", "--set seed.x=1: this is not the name of a field; write"),
         ("effects.fake-noise.level=1", "--set effects.fake-noise.level=1: the preset has 2 effe"),
         ("effects.breakz.how=nan", "--set effects.breakz.how=nan: the preset has no effect 'bre"),
         ("effects.9.level=1", "--set effects.9.level=1: the preset has no effect '9'; it has fa"),

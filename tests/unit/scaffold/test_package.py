@@ -40,12 +40,12 @@ def test_a_licence_is_named_and_its_text_is_there(licence: str, text: str) -> No
 @pytest.mark.parametrize(
     ("name", "complaint"),
     [
-        ("Tape Stop", "'Tape Stop' is not kebab-case; write it so: tape-stop"),
+        ("Tape Stop", "'Tape Stop' is not kebab-case; write it like tape-stop"),
         ("../tape", "is not kebab-case"),
-        ("8-bit", "is no name for a class; begin with a letter"),
-        ("a" * 31, "and take 30 at most"),
+        ("8-bit", "cannot be used as a class name; begin with a letter"),
+        ("a" * 31, "and use at most 30 characters"),
         ("none", "the class of 'none' would be None"),
-        ("block-effect", "would be BlockEffect, which means something else already"),
+        ("block-effect", "would be BlockEffect, which is already in use"),
     ],
 )
 def test_a_name_that_cannot_be_used_is_refused(name: str, complaint: str) -> None:
@@ -54,14 +54,14 @@ def test_a_name_that_cannot_be_used_is_refused(name: str, complaint: str) -> Non
 
 
 def test_what_is_no_licence_is_refused() -> None:
-    with pytest.raises(InputError, match="is no SPDX identifier; give one, such as 0BSD"):
+    with pytest.raises(InputError, match="is not an SPDX identifier; use one such as 0BSD"):
         package.make_package("tape-stop", "effect", licence='x"\nevil = "')
 
 
 def test_a_name_that_is_taken_is_refused(registry: Registry) -> None:
-    with pytest.raises(PluginError, match="lofigen-kit has effect 'lowpass' already"):
+    with pytest.raises(PluginError, match="lofigen-kit already provides effect 'lowpass'"):
         package.check_name("lowpass", "effect", registry)
-    with pytest.raises(PluginError, match="lofigen-kit has a plugin 'lowpass' already"):
+    with pytest.raises(PluginError, match="lofigen-kit already provides a plugin 'lowpass'"):
         package.check_name("lofigen-lowpass", "source", registry)
     with pytest.raises(PluginError, match="lofigen-kit is installed already"):
         package.check_name("kit", "source", registry)
