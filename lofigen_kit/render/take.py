@@ -76,7 +76,7 @@ def render_takes(
 
     def report(stage: str, done: int, total: int) -> None:
         if stopped.is_set():
-            raise RenderError("nobody waits for this any more")
+            raise RenderError("rendering was stopped")
         if progress:
             progress(stage, done, total)
 

@@ -64,5 +64,5 @@ def test_every_component_but_the_effects_has_its_part() -> None:
 
 def test_options_are_told_with_types_defaults_and_bounds() -> None:
     text = (REFERENCE / "cli.md").read_text()
-    assert "- `--workers <int range>`: Processes. [default: 1; 1<=x<=256]" in text
+    assert "- `--workers <int range>`: Number of processes. [default: 1; 1<=x<=256]" in text
     assert "chain preset" in headings("cli.md", 3)

@@ -37,7 +37,10 @@ EXCEPTIONS = {
         ("corpus/recordings.py", "folder"),
         ("experiments/materials.py", "folder"),
     },
-    "`convolution` is a setting of the training": {("training/loop.py", "convolution")},
+    "`convolution` is a setting of the training": {
+        (module, "convolution")
+        for module in ("cli/train.py", "training/checkpointing.py", "training/learner.py")
+    },
     "scipy's own names of its filters": {
         ("dsp/noise.py", "highpass"),
         ("dsp/noise.py", "lowpass"),
