@@ -79,7 +79,7 @@ def with_sources(*sources: tuple[type[Source], Origin]) -> Registry:
     registry = Registry()
     for cls, origin in sources:
         registry.add(cls.name(), [cls])
-        provides = {"source": (cls.name(),)}
+        provides: dict[str, tuple[str, ...]] = {"source": (cls.name(),)}
         registry.plugins.append(Plugin(cls.name(), "1", "here", origin, "loaded", provides))
     return registry
 
