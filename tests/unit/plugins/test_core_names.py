@@ -39,7 +39,8 @@ EXCEPTIONS = {
     },
     "`convolution` is a setting of the training": {
         (module, "convolution")
-        for module in ("cli/train.py", "training/checkpointing.py", "training/learner.py")
+        for module in ("cli/train.py", "training/checkpointing.py", "training/learner.py",
+                       "training/loop.py")
     },
     "scipy's own names of its filters": {
         ("dsp/noise.py", "highpass"),
