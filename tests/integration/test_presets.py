@@ -48,15 +48,11 @@ def rendering(request: pytest.FixtureRequest) -> Rendering:
     return render(load_preset(name, registry=load_plugins(), overrides=changes), stems=True)
 
 
+@pytest.fixture(scope="module")
 def followed(rendering: Rendering) -> Take:
-    """Return what the network followed, before any effect changed its tempo."""
+    """What the network followed, before any effect changed its tempo."""
     source = rendering.preset.source
     return source.make_take(Context(rng_for(rendering.preset.seed, rendering.take, "source")))
-
-
-def reference(rendering: Rendering) -> AudioBuffer:
-    """Return the plain rendering of the score that the network followed."""
-    return followed(rendering).audio
 
 
 def test_there_are_presets() -> None:
@@ -79,26 +75,27 @@ def test_loudness_and_true_peak_are_the_masters(rendering: Rendering) -> None:
     assert true_peak_dbtp(rendering.audio) <= master.true_peak_dbtp + 0.01
 
 
-def test_what_is_heard_is_what_the_network_sampled(rendering: Rendering) -> None:
+def test_what_is_heard_is_what_the_network_sampled(rendering: Rendering, followed: Take) -> None:
     assert rendering.preset.dry_mix == 0
     assert rendering.network_sha256 is not None
-    played, plain = rendering.stems["model"].mono(), reference(rendering)
+    played, plain = rendering.stems["model"].mono(), followed.audio
     size = min(played.frames, plain.frames) // 2
     assert not np.allclose(played.samples[0, :size], plain.samples[0, :size], atol=1e-3)
 
 
-def test_the_network_plays_the_score(rendering: Rendering) -> None:
-    played, plain = rendering.stems["model"], reference(rendering)
+def test_the_network_plays_the_score(rendering: Rendering, followed: Take) -> None:
+    played, plain = rendering.stems["model"], followed.audio
     for drum in ("kick", "snare"):
-        score = followed(rendering).score
-        ceiling = drum_f_measure(plain, score, drum)
+        ceiling = drum_f_measure(plain, followed.score, drum)
         assert ceiling >= 0.9
-        assert drum_f_measure(played, score, drum) >= 0.8 * ceiling
+        assert drum_f_measure(played, followed.score, drum) >= 0.8 * ceiling
     assert chroma_similarity(chroma(played), chroma(plain)) >= 0.9
 
 
-def test_the_network_keeps_its_level_and_does_not_collapse(rendering: Rendering) -> None:
-    played, plain = rendering.stems["model"], reference(rendering)
+def test_the_network_keeps_its_level_and_does_not_collapse(
+    rendering: Rendering, followed: Take
+) -> None:
+    played, plain = rendering.stems["model"], followed.audio
     assert examine(played) == []
     ratio_db = 20 * np.log10(played.samples.std() / plain.samples.std())
     assert abs(ratio_db) < 2
