@@ -167,8 +167,8 @@ def test_a_source_of_a_plugin_folder_reaches_the_workers(
         (("--set", "bars=0"), "bars: Input should be greater than or equal to 1"),
         (("--set", "bars"), "'bars' is not KEY=VALUE"),
         (("--source", "folder"), "path: Field required; see `lofigen-kit plugins show folder`"),
-        (("--licence", "MIT"), "a source says itself under which licence"),
-        (("--input", ".", "--set", "bars=1"), "recordings have no fields"),
+        (("--licence", "MIT"), "a source has its own licence"),
+        (("--input", ".", "--set", "bars=1"), "recordings have no settings"),
     ],
 )
 def test_bad_options_are_one_line(
