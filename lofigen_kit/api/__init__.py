@@ -15,7 +15,15 @@ from pydantic import Field, field_validator, model_validator
 
 from lofigen_kit.audio.buffer import AudioBuffer, AudioFormat
 from lofigen_kit.components.base import Component, Context, Take
-from lofigen_kit.components.contracts import Effect, Model, ParametricSampler, Sampler, Source
+from lofigen_kit.components.contracts import (
+    Effect,
+    Instrument,
+    Model,
+    ParametricSampler,
+    Sampler,
+    Source,
+)
+from lofigen_kit.components.instruments import render_part
 from lofigen_kit.effects.effect import BlockEffect, BranchedEffect, Process
 from lofigen_kit.errors import AudioError, CheckpointError, InputError, LofigenError, RenderError
 from lofigen_kit.nn.distribution import HeadKind, SamplingParams
@@ -29,13 +37,14 @@ if TYPE_CHECKING:
     from lofigen_kit.analysis import extract_score
     from lofigen_kit.audio.files import read_audio
     from lofigen_kit.music.conditioning import PART_DECAY_S, RELEASE_S, envelope
-    from lofigen_kit.music.score import BeatGrid, Hit, Note, Score
+    from lofigen_kit.music.score import DRUMS, BeatGrid, Drum, Hit, Note, Part, Score, Section
     from lofigen_kit.nn.checkpoint import Network, assemble_network, expected_shapes
     from lofigen_kit.nn.spec import make_stack_spec
     from lofigen_kit.plugins.registry import did_you_mean
 
 __all__ = [
     "API_VERSION",
+    "DRUMS",
     "PART_DECAY_S",
     "RELEASE_S",
     "AudioBuffer",
@@ -47,23 +56,27 @@ __all__ = [
     "CheckpointError",
     "Component",
     "Context",
+    "Drum",
     "Effect",
     "Field",
     "HeadKind",
     "Hit",
     "InputError",
+    "Instrument",
     "Layers",
     "LofigenError",
     "Model",
     "Network",
     "Note",
     "ParametricSampler",
+    "Part",
     "PresetPath",
     "Process",
     "RenderError",
     "Sampler",
     "SamplingParams",
     "Score",
+    "Section",
     "Source",
     "Take",
     "assemble_network",
@@ -77,6 +90,7 @@ __all__ = [
     "make_stack_spec",
     "model_validator",
     "read_audio",
+    "render_part",
     "resolve_inside",
 ]
 
@@ -84,7 +98,11 @@ if not TYPE_CHECKING:  # type checkers see the imports above, and refuse any oth
     __getattr__ = lazy_getattr(
         __name__,
         {
+            "DRUMS": "lofigen_kit.music.score",
             "BeatGrid": "lofigen_kit.music.score",
+            "Drum": "lofigen_kit.music.score",
+            "Part": "lofigen_kit.music.score",
+            "Section": "lofigen_kit.music.score",
             "Hit": "lofigen_kit.music.score",
             "Network": "lofigen_kit.nn.checkpoint",
             "Note": "lofigen_kit.music.score",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from abc import ABC
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -63,6 +64,8 @@ class Take:
     Attributes:
         audio: The reference rendering, or the recording.
         score: What it plays.
+        parts: The rendering of each part by its name, at its level in the mix, where the source
+            has parts; their sum is what `audio` is made of.
         licence: Under which terms its audio may be used (an SPDX name, or `unknown`).
         title: A few words for file names and listings.
         group: What it has in common with other takes (a progression, an album): a corpus never
@@ -74,10 +77,11 @@ class Take:
     licence: str
     title: str
     group: str = ""
+    parts: Mapping[str, AudioBuffer] = field(default_factory=dict)
 
 
 class Component(BaseModel, ABC):
-    """The base of all four kinds; its docstring's first line is its summary in listings.
+    """The base of all kinds; its docstring's first line is its summary in listings.
 
     Subclasses declare `use: Literal["their-name"] = "their-name"` and their parameters, with
     units in the names and bounds on every number.

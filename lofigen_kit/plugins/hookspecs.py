@@ -9,10 +9,10 @@ import pluggy
 if TYPE_CHECKING:
     import typer
 
-    from lofigen_kit.components.contracts import Effect, Model, Sampler, Source
+    from lofigen_kit.components.contracts import Effect, Instrument, Model, Sampler, Source
 
 PROJECT = "lofigen_kit"
-API_VERSION = 1
+API_VERSION = 2
 """Counted up where a plugin could need what was not there before: a hook, or a name in `api`. A
 plugin that does says so, `LOFIGEN_API = 2`, and an older toolkit then says what is the matter."""
 
@@ -24,6 +24,11 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 @hookspec
 def lofigen_sources() -> list[type[Source]]:  # type: ignore[empty-body]
     """Return the sources that this plugin provides."""
+
+
+@hookspec
+def lofigen_instruments() -> list[type[Instrument]]:  # type: ignore[empty-body]
+    """Return the instruments that this plugin provides."""
 
 
 @hookspec

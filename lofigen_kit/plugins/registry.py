@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from lofigen_kit.components.base import Component
-from lofigen_kit.components.contracts import Effect, Model, Sampler, Source
+from lofigen_kit.components.contracts import Effect, Instrument, Model, Sampler, Source
 from lofigen_kit.errors import PluginError
 
 if TYPE_CHECKING:
     import typer
 
 
-KINDS: tuple[type[Component], ...] = (Source, Model, Sampler, Effect)
+KINDS: tuple[type[Component], ...] = (Source, Instrument, Model, Sampler, Effect)
 
 
 Origin = Literal["builtin", "package", "directory"]

@@ -18,7 +18,7 @@ from lofigen_kit_plugins.beatmaker.kits import FONT_BASSES, FONT_KEYS, FONT_KITS
 
 KEY_OF_DRUM: dict[str, int] = {"kick": 36, "snare": 38, "hat": 42}
 DRUM_BANK = 128
-MIDDLE: dict[str, int] = {"chords": 60, "bass": 36}
+MIDDLE: dict[str, int] = {"keys": 60, "bass": 36}
 TAIL_S = 0.3
 """How long an instrument sounds on after its key is let go; it is faded out over that time."""
 LOUD_S = 0.4
@@ -112,7 +112,7 @@ def play_note(path: Path, name: str, note: Note, rate_hz: int, *, loudness: floa
         loudness: The RMS level that a note of full velocity in the middle of the range begins
             with; fonts differ by 20 dB.
     """
-    number = FONT_KEYS[name] if note.part == "chords" else FONT_BASSES[name]
+    number = FONT_KEYS[name] if note.part == "keys" else FONT_BASSES[name]
     sound = load_font(path, rate_hz).play(
         0, number, round(note.midi), note.velocity, held_s=note.duration_s, tail_s=TAIL_S
     )
