@@ -48,8 +48,11 @@ class Instrument(Component):
     """The lowest and the highest note that it plays; a kit has none."""
 
     @property
-    def licence(self) -> str:
-        """Under which terms its sound may be used, as an SPDX name, or `unknown`."""
+    def terms(self) -> str:
+        """Under which terms its sound may be used, as an SPDX name, or `unknown`.
+
+        What plays a user's own samples has a parameter `licence` and returns it.
+        """
         return "CC0-1.0"
 
     @abstractmethod
