@@ -29,6 +29,7 @@ from lofigen_kit.errors import AudioError, CheckpointError, InputError, LofigenE
 from lofigen_kit.nn.distribution import HeadKind, SamplingParams
 from lofigen_kit.nn.spec import Layers
 from lofigen_kit.nn.variant import load_network
+from lofigen_kit.plugins.any_instrument import AnyInstrument, make_instrument
 from lofigen_kit.plugins.hookspecs import API_VERSION, hookimpl
 from lofigen_kit.runtime.lazy_imports import lazy_getattr
 from lofigen_kit.runtime.resources import PresetPath, resolve_inside
@@ -41,12 +42,14 @@ if TYPE_CHECKING:
     from lofigen_kit.nn.checkpoint import Network, assemble_network, expected_shapes
     from lofigen_kit.nn.spec import make_stack_spec
     from lofigen_kit.plugins.registry import did_you_mean
+    from lofigen_kit.runtime.seeding import rng_for_part
 
 __all__ = [
     "API_VERSION",
     "DRUMS",
     "PART_DECAY_S",
     "RELEASE_S",
+    "AnyInstrument",
     "AudioBuffer",
     "AudioError",
     "AudioFormat",
@@ -87,11 +90,13 @@ __all__ = [
     "field_validator",
     "hookimpl",
     "load_network",
+    "make_instrument",
     "make_stack_spec",
     "model_validator",
     "read_audio",
     "render_part",
     "resolve_inside",
+    "rng_for_part",
 ]
 
 if not TYPE_CHECKING:  # type checkers see the imports above, and refuse any other name
@@ -116,6 +121,7 @@ if not TYPE_CHECKING:  # type checkers see the imports above, and refuse any oth
             "assemble_network": "lofigen_kit.nn.checkpoint",
             "read_audio": "lofigen_kit.audio.files",
             "make_stack_spec": "lofigen_kit.nn.spec",
+            "rng_for_part": "lofigen_kit.runtime.seeding",
             "LawSampler": "lofigen_kit.components.deprecated",
         },
         renamed={
