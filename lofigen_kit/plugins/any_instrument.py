@@ -14,7 +14,7 @@ from lofigen_kit.components.contracts import Instrument
 if TYPE_CHECKING:
     from lofigen_kit.plugins.registry import Registry
 
-ANY_INSTRUMENT_SCHEMA = {"type": ["string", "object"], "title": "Any instrument"}
+ANY_INSTRUMENT_SCHEMA = {"type": ["string", "object"], "$comment": "any instrument"}
 """What stands for the schema of all instruments within a source."""
 
 

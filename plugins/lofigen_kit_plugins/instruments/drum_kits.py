@@ -28,13 +28,13 @@ _BRIGHT_HZ: dict[Drum, float] = {
     "kick": 1200.0, "snare": 3000.0, "rim": 3000.0, "hat": 7000.0, "open-hat": 7000.0,
     "ride": 5000.0,
 }  # fmt: skip
-_DULL_DB = -14.0
+_DULL_DB = -11.0
 """What the softest stroke lacks above that."""
 _WIDTH = 0.5
 """How much of a stereo recording's side is kept: the sum of both channels loses under 1 dB."""
 _SILENCE = 0.02
 _LEAD_FRAMES = 16
-_FADE_S = 0.02
+_FADE_S, _CUT_FADE_S = 0.005, 0.1
 _SAMPLER_HZ, _SAMPLER_STEPS = 26_040, 2**11
 """Rate and depth (12 bits) of the E-mu SP-1200, the sampler of boom bap."""
 
@@ -226,8 +226,10 @@ def _trim(wave: np.ndarray, length_s: float, sample_rate_hz: int) -> np.ndarray:
 
     level = np.abs(wave).max(axis=0)
     first = max(int(np.argmax(level > _SILENCE * level.max())) - _LEAD_FRAMES, 0)
+    whole = wave.shape[1] - first
     wave = wave[:, first : first + round(length_s * sample_rate_hz)].copy()
-    fade = min(round(_FADE_S * sample_rate_hz), wave.shape[1])
+    fade_s = _CUT_FADE_S if wave.shape[1] < whole else _FADE_S
+    fade = min(round(fade_s * sample_rate_hz), wave.shape[1])
     wave[:, wave.shape[1] - fade :] *= np.linspace(1.0, 0.0, fade)
     lead = min(_LEAD_FRAMES, first)
     wave[:, :lead] *= np.linspace(0.0, 1.0, lead, endpoint=False)

@@ -8,6 +8,7 @@ The format is SFZ version 1 (Cakewalk, 2004; sfzformat.com). These opcodes count
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,7 +110,7 @@ def parse_regions(text: str, where: object) -> list[Region]:
 def _read_opcodes(body: str) -> dict[str, str]:
     """Return opcodes by name; a value goes on to the next opcode or the end of the line."""
     found = list(_OPCODE.finditer(body))
-    ends = [match.start() for match in found[1:]] + [len(body)]
+    ends = [*(match.start() for match in found), len(body)][1:]
     return {
         match[1]: body[match.end() : end].partition("\n")[0].strip()
         for match, end in zip(found, ends, strict=True)
@@ -125,9 +126,12 @@ def _make_region(opcodes: dict[str, str], folder: str, where: object) -> Region 
     def number(name: str, default: float, low: float, high: float) -> float:
         text = opcodes.get(name)
         try:
-            return default if text is None else min(max(float(text), low), high)
+            value = default if text is None else float(text)
         except ValueError:
-            raise InputError(f"{name}={text!r} is no number", where=where) from None
+            value = math.nan
+        if math.isnan(value):
+            raise InputError(f"{name}={text!r} is no number", where=where)
+        return min(max(value, low), high)
 
     def key(name: str, default: int) -> int:
         text = opcodes.get(name, str(default))

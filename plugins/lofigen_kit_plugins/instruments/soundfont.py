@@ -38,22 +38,22 @@ class SoundFont(Instrument):
     """Plays notes and drum strokes with a soundfont, or with the samples of an SFZ file.
 
     An sf2 or sf3 file needs tinysoundfont (`pip install --no-deps tinysoundfont`). Notes are
-    played by a program of a bank, drum strokes by the kit of that number in the drums' bank. An
+    played by one program of a bank, drum strokes by the kit of that number in the drums' bank. An
     SFZ file has one instrument; its keys, velocities, tuning, levels, releases and turns count,
     its loops, filters and effects do not. Drum strokes are General MIDI's keys.
 
     Attributes:
         path: The file, relative to the preset's folder, which it may not leave.
-        program: Which program, from 0, as General MIDI counts them: 4 is an electric piano.
-        bank: Which bank, 0 being General MIDI.
+        program_number: Which program, from 0, as General MIDI counts them: 4 is an electric piano.
+        bank_number: Which bank, 0 being General MIDI.
         release_s: How long a note of an sf2 or sf3 file sounds on after its key is let go.
         licence: Under which terms the sounds may be used, as an SPDX name.
     """
 
     use: Literal["soundfont"] = "soundfont"
     path: PresetPath
-    program: int = Field(default=0, ge=0, le=127)
-    bank: int = Field(default=0, ge=0, le=127)
+    program_number: int = Field(default=0, ge=0, le=127)
+    bank_number: int = Field(default=0, ge=0, le=127)
     release_s: float = Field(default=0.3, ge=0.01, le=5)
     licence: str = Field(default="unknown", min_length=1, max_length=64)
 
@@ -82,11 +82,11 @@ class SoundFont(Instrument):
             return np.asarray(np.float32(peak * event.velocity) * wave)
         if isinstance(event, Hit):
             key = loud_key = KEY_OF_DRUM[event.drum]
-            voice, peak = _Voice(path, DRUM_BANK, self.program), drum_kits.PEAK[event.drum]
+            voice, peak = _Voice(path, DRUM_BANK, self.program_number), drum_kits.PEAK[event.drum]
             held_s, tail_s = _STROKE_S, _STROKE_TAIL_S
         else:
             key, loud_key = round(event.midi), _MIDDLE
-            voice, peak = _Voice(path, self.bank, self.program), PEAK
+            voice, peak = _Voice(path, self.bank_number, self.program_number), PEAK
             held_s, tail_s = event.duration_s, self.release_s
         wave = voice.play(key, event.velocity, held_s, tail_s, sample_rate_hz)
         return np.asarray(np.float32(peak / voice.measure_peak(loud_key, sample_rate_hz)) * wave)

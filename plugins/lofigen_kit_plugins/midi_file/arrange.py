@@ -57,6 +57,7 @@ _FAMILIES = (
     (range(96, 104), "effects"), (range(104, 112), "keys"), (range(112, 128), "effects"),
 )  # fmt: skip
 """The part of each of General MIDI's programs. One that a single voice plays high is the lead."""
+_BASSES = range(32, 40)
 _SOLO_FAMILIES = ("winds",)
 _MELLOW_SOLO = range(8, 16)
 """Vibraphone and its like: the lead where they play one note at a time."""
@@ -164,7 +165,8 @@ def find_part(song: Song, voice: Voice, told: Mapping[str, str]) -> str:
     named = "" if song.format == 0 else voice.name.lower()
     for part, words in _NAMES:
         if re.search(words, named):
-            return part
+            # What is called a piano and asks for a bass is one.
+            return "bass" if part == "keys" and voice.program in _BASSES else part
     solo = _is_solo(voice.notes)
     if voice.program:  # 0 is what a track has that asks for nothing
         part = next(part for programs, part in _FAMILIES if voice.program in programs)
@@ -223,7 +225,7 @@ def _check_meter(song: Song, last: int, where: object) -> None:
             raise InputError(
                 f"bar {_bar_number(song, tick)} is in {beats}/{value}: only 4/4 is played",
                 where=where,
-                remedy="choose bars before it with bars, or export a part in 4/4",
+                remedy="choose bars before it with bars" if tick else "export what is in 4/4",
             )
 
 

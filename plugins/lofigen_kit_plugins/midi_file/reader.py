@@ -7,7 +7,7 @@ signature or a text that is not quite right.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from lofigen_kit.api import InputError
 
 MAX_BYTES = 4 << 20
 MAX_NOTES = 200_000
-"""Of the whole file; what is played is bounded more tightly."""
+"""Of one track; what is played is bounded more tightly."""
 MAX_TRACKS = 1024
 MAX_TICK = 1 << 40
 MAX_TEXT = 64
@@ -134,8 +134,6 @@ def parse_song(data: bytes, where: object) -> Song:
         if number > MAX_TRACKS:
             raise InputError(f"more than {MAX_TRACKS} tracks", where=where)
         _Track(song, number, chunk, f"{where}: track {number}").read()
-        if sum(len(voice.notes) for voice in song.voices) > MAX_NOTES:
-            raise InputError(f"more than {MAX_NOTES} notes", where=where, remedy="export less")
     song.tempos.sort()
     song.signatures.sort()
     song.markers.sort()
@@ -165,9 +163,9 @@ class _Track:
     def __init__(self, song: Song, number: int, data: bytes, where: str) -> None:
         self._song, self._number, self._data, self._where = song, number, data, where
         self._position = self._tick = 0
-        self._name = ""
+        self._name, self._count = "", 0
         self._voices: dict[int, Voice] = {}
-        self._sounding: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
+        self._sounding: dict[tuple[int, int], deque[tuple[int, int]]] = defaultdict(deque)
         self._pedals: set[int] = set()
         self._held: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
 
@@ -234,7 +232,7 @@ class _Track:
         """End the oldest note of a key, or leave it to the pedal."""
         if not (struck := self._sounding[channel, key]):
             return
-        start, velocity = struck.pop(0)
+        start, velocity = struck.popleft()
         if channel in self._pedals:
             self._held[channel].append((start, key, velocity))
         else:
@@ -251,6 +249,9 @@ class _Track:
     def _add(self, channel: int, start: int, key: int, velocity: int) -> None:
         end = max(self._tick, start + 1)
         self._voice(channel).notes.append(TickNote(start, end, key, velocity))
+        self._count += 1
+        if self._count > MAX_NOTES:
+            raise InputError(f"more than {MAX_NOTES} notes", where=self._where, remedy="export less")
 
     def _finish(self) -> None:
         """End what still sounds, and hand over what has notes."""
