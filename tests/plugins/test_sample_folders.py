@@ -266,7 +266,7 @@ def test_an_sfz_file_is_an_instrument(sfz: Path) -> None:
     [
         ("", "no region with a sample"),
         ("<region> key=60", "no region with a sample"),
-        ("#include \"more.sfz\"\n<region> sample=a.wav", "#include is not followed"),
+        ('#include "more.sfz"\n<region> sample=a.wav', "#include is not followed"),
         ("<region> sample=a.wav key=x", "key='x' is no key"),
         ("<region> sample=a.wav volume=loud", "volume='loud' is no number"),
         ("<region> sample=a.wav tune=nan", "tune='nan' is no number"),
@@ -274,7 +274,7 @@ def test_an_sfz_file_is_an_instrument(sfz: Path) -> None:
         ("<region> sample=a.wav", "a.wav: there is no such file"),
         ("<region> sample=../../../etc/passwd", "outside the preset's folder"),
         ("<region> sample=/etc/passwd", "outside the preset's folder"),
-        ("<region> sample=" + "x" * 5000, "the file cannot be opened"),
+        ("<region> sample=" + "x" * 5000, "has too long a name"),
         ("<region> sample=a.wav " * 5000, "more than 4096 regions"),
         ("x" * (1 << 21), "more than 1 MiB"),
     ],

@@ -18,6 +18,7 @@ from lofigen_kit_plugins.instruments.sample_files import find_note
 
 MAX_BYTES = 1 << 20
 MAX_REGIONS = 4096
+MAX_PATH = 1000
 _COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
 _HEADER = re.compile(r"<([a-z]+)>")
 _OPCODE = re.compile(r"(?:^|\s)([a-z][a-z0-9_]*)=", re.MULTILINE)
@@ -122,6 +123,10 @@ def _make_region(opcodes: dict[str, str], folder: str, where: object) -> Region 
     sample = opcodes.get("sample", "")
     if not sample or sample.startswith("*") or opcodes.get("trigger", "attack") != "attack":
         return None
+    if len(folder + sample) > MAX_PATH:
+        raise InputError(
+            f"the sample {sample[:40]}... has too long a name", where=where, remedy="rename it"
+        )
 
     def number(name: str, default: float, low: float, high: float) -> float:
         text = opcodes.get(name)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from lofigen_kit.api import Note, Score
+    from lofigen_kit.api import Hit, Note, Score
 
 DEFAULTS = {"drums": "kit", "bass": "round-bass", "lead": "soft-lead"}
 """The instrument of a part for which none is named."""
@@ -146,7 +146,7 @@ def _humanise(score: Score, amount: float, ctx: Context) -> Score:
         return score
     rng = _rng_for(ctx, "humanise")
 
-    def moved(event: Note) -> dict[str, float]:
+    def moved(event: Note | Hit) -> dict[str, float]:
         late, uneven = np.clip(rng.normal(size=2), -2.0, 2.0)
         onset_s = event.onset_s + amount * _LATE_S * float(late)
         return {
@@ -197,8 +197,10 @@ def _mix(sounds: Mapping[str, AudioBuffer]) -> tuple[AudioBuffer, dict[str, Audi
     rate_hz = next(iter(sounds.values())).sample_rate_hz
     total = np.sum([sound.samples for sound in sounds.values()], axis=0, dtype=np.float64)
     peak = np.abs(total).max(initial=0.0)
-    gain = np.float32(min(1.0, _LOUDEST / peak) if peak else 1.0)
-    levelled = {name: AudioBuffer(gain * s.samples, rate_hz) for name, s in sounds.items()}
+    gain = min(1.0, _LOUDEST / float(peak)) if peak else 1.0
+    levelled = {
+        name: AudioBuffer(s.samples * np.float32(gain), rate_hz) for name, s in sounds.items()
+    }
     mix = np.sum([sound.samples for sound in levelled.values()], axis=0, dtype=np.float32)
     return AudioBuffer(mix, rate_hz), levelled
 

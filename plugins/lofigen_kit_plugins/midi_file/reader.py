@@ -142,7 +142,7 @@ def parse_song(data: bytes, where: object) -> Song:
 
 def _tracks(data: bytes, where: object) -> list[bytes]:
     """Return the chunks of the tracks; chunks of other kinds are left out."""
-    found = []
+    found: list[bytes] = []
     position = 8 + int.from_bytes(data[4:8])
     while position + 8 <= len(data):
         size = int.from_bytes(data[position + 4 : position + 8])
@@ -251,7 +251,9 @@ class _Track:
         self._voice(channel).notes.append(TickNote(start, end, key, velocity))
         self._count += 1
         if self._count > MAX_NOTES:
-            raise InputError(f"more than {MAX_NOTES} notes", where=self._where, remedy="export less")
+            raise InputError(
+                f"more than {MAX_NOTES} notes", where=self._where, remedy="export less"
+            )
 
     def _finish(self) -> None:
         """End what still sounds, and hand over what has notes."""
