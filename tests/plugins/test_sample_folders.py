@@ -294,7 +294,7 @@ class Synth:
     """Plays a sine of its program's level in the left channel until the key is let go."""
 
     def __init__(self, samplerate: int) -> None:
-        self.rate_hz = samplerate
+        self.rate_hz, self.level, self.left = samplerate, 0.0, 0.0
 
     def sfload(self, data: bytes) -> int:
         return 1
@@ -303,7 +303,7 @@ class Synth:
         return "there" if number < 40 else None
 
     def sounds_off(self) -> None:
-        self.level, self.frames = 0.0, 0
+        self.level, self.frames, self.left = 0.0, 0, self.level or self.left
 
     def program_select(self, chan: int, font: int, bank: int, number: int, drums: bool) -> None:
         self.loudness = 0.01 * (1 + number)
@@ -317,7 +317,9 @@ class Synth:
     def generate(self, frames: int) -> memoryview:
         t = (self.frames + np.arange(frames)) / self.rate_hz
         self.frames += frames
-        wave = self.level * np.sin(2 * np.pi * self.hz * t)
+        wave = self.level * np.sin(2 * np.pi * getattr(self, "hz", 0.0) * t)
+        wave[: round(0.02 * self.rate_hz)] += self.left  # what was turned off is heard a while
+        self.left = 0.0
         return memoryview(np.stack([wave, 0 * wave], axis=1).astype(np.float32).tobytes())
 
 
@@ -340,6 +342,13 @@ def test_a_soundfont_plays_notes_and_strokes_at_their_level(font: Path) -> None:
         assert np.abs(wave).max() == pytest.approx(0.25, rel=0.02)
         assert not wave[1].any()  # stereo stays
         assert np.abs(play(instrument, hit("kick"))).max() == pytest.approx(0.5, rel=0.02)
+
+
+def test_what_a_soundfont_played_before_is_not_heard(font: Path) -> None:
+    instrument = SoundFont(path=str(font))
+    first = play(instrument, note(57))
+    play(instrument, note(70))
+    np.testing.assert_array_equal(play(instrument, note(57)), first)
 
 
 def test_a_program_that_a_soundfont_lacks_is_one_line(font: Path) -> None:

@@ -17,6 +17,8 @@ from lofigen_kit.api import InputError
 
 DRUM_BANK = 128
 MAX_BYTES = 1 << 29
+_FADING_S = 0.1
+"""How long the synthesiser takes to let sounds go that are turned off."""
 
 
 class Font:
@@ -69,7 +71,9 @@ class Font:
     def play_stereo(
         self, bank: int, number: int, key: int, velocity: float, *, held_s: float, tail_s: float
     ) -> np.ndarray:
-        """Return one note in stereo [shape=(2, frames), dtype=float32]."""
+        """Return one note in stereo [shape=(2, frames), dtype=float32], whatever played before."""
+        self._synth.sounds_off()
+        self._generate(_FADING_S)
         held, tail = self._sound(bank, number, key, velocity, held_s=held_s, tail_s=tail_s)
         faded = tail * np.linspace(1.0, 0.0, len(tail), dtype=np.float32)[:, None]
         return np.ascontiguousarray(np.concatenate([held, faded]).T)

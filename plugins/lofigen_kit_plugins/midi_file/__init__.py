@@ -202,7 +202,7 @@ def _mix(sounds: Mapping[str, AudioBuffer]) -> tuple[AudioBuffer, dict[str, Audi
         name: AudioBuffer(s.samples * np.float32(gain), rate_hz) for name, s in sounds.items()
     }
     mix = np.sum([sound.samples for sound in levelled.values()], axis=0, dtype=np.float32)
-    return AudioBuffer(mix, rate_hz), levelled
+    return AudioBuffer(np.asarray(mix), rate_hz), levelled
 
 
 @hookimpl
