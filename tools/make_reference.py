@@ -27,7 +27,12 @@ from lofigen_kit.plugins.loader import load_plugins
 from tools.pages import Pages, format_parameters, list_builtin, run
 
 MADE = "This page is made by `python -m tools.make_reference`."
-KINDS = {"source": "Sources", "model": "Models", "sampler": "Samplers"}
+KINDS = {
+    "source": "Sources",
+    "instrument": "Instruments",
+    "model": "Models",
+    "sampler": "Samplers",
+}
 _SECTION = re.compile(
     r"^(Args|Attributes|Returns|Yields|Raises):\n((?: {4}.*\n?|\n)*)", re.MULTILINE
 )
@@ -73,9 +78,9 @@ def _describe_command(command: Any, path: str, level: int) -> Iterator[str]:
 
 
 def describe_components() -> Iterator[str]:
-    """Yield what is said of the sources, models and samplers that come with the kit."""
+    """Yield what is said of the sources, instruments, models and samplers of the kit."""
     registry = load_plugins()
-    yield "# Sources, models and samplers"
+    yield "# Sources, instruments, models and samplers"
     yield (
         "What a preset may name, and what each can be told. "
         "[The effects](../effects/README.md) have a page each."

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 import numpy as np
 
 from lofigen_kit.analysis.beats import beat_track
-from lofigen_kit.analysis.drums import drum_strokes
+from lofigen_kit.analysis.drums import TRAITS, drum_strokes
 from lofigen_kit.analysis.pitch import HOP_S, LOWEST_MIDI, constant_q, find_held_partials, tuning_st
 from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.errors import AudioError
-from lofigen_kit.music.score import PITCH_CLASSES, Drum, Hit, Note, Part, Score
+from lofigen_kit.music.score import PITCH_CLASSES, Hit, Note, PartName, Score
 
-RANGES: dict[Part, range] = {"bass": range(28, 48), "chords": range(48, 85)}
+RANGES: dict[PartName, range] = {"bass": range(28, 48), "keys": range(48, 85)}
 """MIDI notes: a bass is searched from E1 to B2, chords from C3 to C6."""
-MAX_NOTES: dict[Part, int] = {"bass": 1, "chords": 4}
-MIN_NOTE_LEVELS: dict[Part, float] = {"bass": 0.1, "chords": 0.05}
+MAX_NOTES: dict[PartName, int] = {"bass": 1, "keys": 4}
+MIN_NOTE_LEVELS: dict[PartName, float] = {"bass": 0.1, "keys": 0.05}
 """The least level of a note, relative to the loudest of its part."""
 MIN_OVERALL_LEVEL = 0.02
 """The least level of a note, relative to the loudest of the piece; below it the part is absent."""
@@ -67,7 +65,7 @@ def extract_score(audio: AudioBuffer) -> Score:
 def _detect_hits(audio: AudioBuffer) -> tuple[Hit, ...]:
     """Return the strokes of all drums in order of time."""
     hits = []
-    for drum in get_args(Drum):
+    for drum in TRAITS:
         times_s, heights = drum_strokes(audio, drum)
         for time_s, height in zip(times_s, heights, strict=True):
             velocity = 0.7 * height / np.median(heights)
@@ -113,7 +111,9 @@ def _suppress_harmonics(partials: np.ndarray) -> np.ndarray:
     return levels
 
 
-def _held_notes(part: Part, levels: np.ndarray, edges_s: np.ndarray, tuning: float) -> list[Note]:
+def _held_notes(
+    part: PartName, levels: np.ndarray, edges_s: np.ndarray, tuning: float
+) -> list[Note]:
     """Return the notes of one part: one for each run of beats in which a pitch sounds."""
     rows = levels[[midi - LOWEST_MIDI for midi in RANGES[part]]]
     active = rows > max(MIN_NOTE_LEVELS[part] * rows.max(), MIN_OVERALL_LEVEL * levels.max())

@@ -15,12 +15,21 @@ from pydantic import Field, field_validator, model_validator
 
 from lofigen_kit.audio.buffer import AudioBuffer, AudioFormat
 from lofigen_kit.components.base import Component, Context, Take
-from lofigen_kit.components.contracts import Effect, Model, ParametricSampler, Sampler, Source
+from lofigen_kit.components.contracts import (
+    Effect,
+    Instrument,
+    Model,
+    ParametricSampler,
+    Sampler,
+    Source,
+)
+from lofigen_kit.components.instruments import render_part
 from lofigen_kit.effects.effect import BlockEffect, BranchedEffect, LiveParameter, Process
 from lofigen_kit.errors import AudioError, CheckpointError, InputError, LofigenError, RenderError
 from lofigen_kit.nn.distribution import HeadKind, SamplingParams
 from lofigen_kit.nn.spec import Layers
 from lofigen_kit.nn.variant import load_network
+from lofigen_kit.plugins.any_instrument import AnyInstrument, make_instrument
 from lofigen_kit.plugins.hookspecs import API_VERSION, hookimpl
 from lofigen_kit.runtime.lazy_imports import lazy_getattr
 from lofigen_kit.runtime.resources import PresetPath, resolve_inside
@@ -29,15 +38,18 @@ if TYPE_CHECKING:
     from lofigen_kit.analysis import extract_score
     from lofigen_kit.audio.files import read_audio
     from lofigen_kit.music.conditioning import PART_DECAY_S, RELEASE_S, envelope
-    from lofigen_kit.music.score import BeatGrid, Hit, Note, Score
+    from lofigen_kit.music.score import DRUMS, BeatGrid, Drum, Hit, Note, Part, Score, Section
     from lofigen_kit.nn.checkpoint import Network, assemble_network, expected_shapes
     from lofigen_kit.nn.spec import make_stack_spec
     from lofigen_kit.plugins.registry import did_you_mean
+    from lofigen_kit.runtime.seeding import rng_for_part
 
 __all__ = [
     "API_VERSION",
+    "DRUMS",
     "PART_DECAY_S",
     "RELEASE_S",
+    "AnyInstrument",
     "AudioBuffer",
     "AudioError",
     "AudioFormat",
@@ -47,11 +59,13 @@ __all__ = [
     "CheckpointError",
     "Component",
     "Context",
+    "Drum",
     "Effect",
     "Field",
     "HeadKind",
     "Hit",
     "InputError",
+    "Instrument",
     "Layers",
     "LiveParameter",
     "LofigenError",
@@ -59,12 +73,14 @@ __all__ = [
     "Network",
     "Note",
     "ParametricSampler",
+    "Part",
     "PresetPath",
     "Process",
     "RenderError",
     "Sampler",
     "SamplingParams",
     "Score",
+    "Section",
     "Source",
     "Take",
     "assemble_network",
@@ -75,17 +91,24 @@ __all__ = [
     "field_validator",
     "hookimpl",
     "load_network",
+    "make_instrument",
     "make_stack_spec",
     "model_validator",
     "read_audio",
+    "render_part",
     "resolve_inside",
+    "rng_for_part",
 ]
 
 if not TYPE_CHECKING:  # type checkers see the imports above, and refuse any other name
     __getattr__ = lazy_getattr(
         __name__,
         {
+            "DRUMS": "lofigen_kit.music.score",
             "BeatGrid": "lofigen_kit.music.score",
+            "Drum": "lofigen_kit.music.score",
+            "Part": "lofigen_kit.music.score",
+            "Section": "lofigen_kit.music.score",
             "Hit": "lofigen_kit.music.score",
             "Network": "lofigen_kit.nn.checkpoint",
             "Note": "lofigen_kit.music.score",
@@ -99,6 +122,7 @@ if not TYPE_CHECKING:  # type checkers see the imports above, and refuse any oth
             "assemble_network": "lofigen_kit.nn.checkpoint",
             "read_audio": "lofigen_kit.audio.files",
             "make_stack_spec": "lofigen_kit.nn.spec",
+            "rng_for_part": "lofigen_kit.runtime.seeding",
             "LawSampler": "lofigen_kit.components.deprecated",
         },
         renamed={

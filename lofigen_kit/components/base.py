@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from abc import ABC
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -64,6 +65,8 @@ class Take:
     Attributes:
         audio: The reference rendering, or the recording.
         score: The score of the audio.
+        parts: The rendering of each part by its name, at its level in the mix, where the source
+            has parts; their sum is what `audio` is made of.
         licence: Licence of the audio (an SPDX name, or `unknown`).
         title: A few words for file names and listings.
         group: What it shares with other takes (a progression, an album): a corpus never splits a
@@ -75,10 +78,11 @@ class Take:
     licence: str
     title: str
     group: str = ""
+    parts: Mapping[str, AudioBuffer] = field(default_factory=dict)
 
 
 class Component(BaseModel, ABC):
-    """The base of all four kinds of components.
+    """The base of all kinds of components.
 
     The first line of a subclass's docstring is its summary in listings. Subclasses declare
     `use: Literal["their-name"] = "their-name"` and their parameters, with units in the names and

@@ -1,4 +1,4 @@
-"""The four contracts: source, model, sampler and effect, each with its parameters and one method.
+"""The five contracts: source, instrument, model, sampler and effect: parameters and one method.
 
 Each is a frozen pydantic model with a literal `use`, its name in a preset, so a preset is parsed
 directly into runnable objects. Run-time state is kept in what a method returns, never on the
@@ -22,6 +22,7 @@ from lofigen_kit.nn.spec import Layers
 if TYPE_CHECKING:
     import numpy as np
 
+    from lofigen_kit.music.score import Hit, Note
     from lofigen_kit.nn.checkpoint import Network
 
 
@@ -39,6 +40,50 @@ class Source(Component):
     @abstractmethod
     def make_take(self, ctx: Context) -> Take:
         """Return one take; the same state of the generator gives the same take, bit for bit."""
+
+
+class Instrument(Component):
+    """What plays a part of a score: one sound for each note or drum stroke."""
+
+    kind = "instrument"
+    part: ClassVar[str] = "keys"
+    """The part that it is made for: `keys`, `bass`, `lead` or `drums`, which has strokes."""
+    program: ClassVar[int] = 0
+    """The nearest General MIDI program, from 0; of a kit, the kit's."""
+    range_midi: ClassVar[tuple[int, int]] = (0, 127)
+    """The lowest and the highest note that it plays; a kit has none."""
+
+    @property
+    def terms(self) -> str:
+        """Under which terms its sound may be used, as an SPDX name, or `unknown`.
+
+        What plays a user's own samples has a parameter `licence` and returns it.
+        """
+        return "CC0-1.0"
+
+    @abstractmethod
+    def play(self, event: Note | Hit, sample_rate_hz: int, ctx: Context) -> np.ndarray:
+        """Return the sound of one note or stroke, from its onset until it has died away.
+
+        A note of velocity 1 peaks at about 0.25 of full scale, a stroke at about 0.5. The same
+        event and generator state give the same sound, bit for bit.
+
+        Args:
+            event: What to play. Its onset is the first frame.
+            sample_rate_hz: Frames a second.
+            ctx: Its generator `rng`, and `root`, against which relative paths stand.
+
+        Returns:
+            np.ndarray [shape=(channels, frames), dtype=float32]; one channel, or two, for all
+            events alike.
+        """
+
+    def finish(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:  # noqa: ARG002 - others need it
+        """Return the whole part after what all its notes go through: cabinet, motor, tremolo.
+
+        Where `ctx.loop` is set, the end of the sound leads into its beginning.
+        """
+        return audio
 
 
 class Model(Component):

@@ -18,9 +18,9 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 
 from lofigen_kit.errors import CheckpointError
-from lofigen_kit.music.score import Drum, Hit, Note, Part, Score
+from lofigen_kit.music.score import Drum, Hit, Note, Score
 
-PART_DECAY_S: dict[Part, float] = {"chords": 1.1, "bass": 0.6}
+PART_DECAY_S = {"chords": 1.1, "bass": 0.6}
 """How fast a held note of each part fades; instruments that follow these are easiest to learn."""
 
 DRUM_DECAYS_S: dict[Drum, tuple[float, float]] = {
@@ -28,6 +28,16 @@ DRUM_DECAYS_S: dict[Drum, tuple[float, float]] = {
     "snare": (0.02, 0.10),
     "hat": (0.01, 0.05),
 }
+CHANNEL_PARTS = {"chords": "keys", "bass": "bass"}
+"""Which part of a score each family of channels carries. A part without channels is not played."""
+
+CHANNEL_DRUMS: dict[Drum, tuple[Drum, ...]] = {
+    "kick": ("kick",),
+    "snare": ("snare", "rim"),
+    "hat": ("hat", "open-hat", "ride"),
+}
+"""Which drums each drum's channels carry: a network that knows three drums plays the nearest."""
+
 DRUM_RING = 7.0
 """For how many of its decays a stroke is heard."""
 
@@ -174,7 +184,8 @@ class StreamingConditioning:
 def _compute_end_s(score: Score) -> float:
     """Return when the last event of a score has died away."""
     notes = (note.onset_s + note.duration_s + RELEASE_S for note in score.notes)
-    hits = (hit.onset_s + DRUM_RING * max(DRUM_DECAYS_S[hit.drum]) for hit in score.hits)
+    ring_s = DRUM_RING * max(max(decays_s) for decays_s in DRUM_DECAYS_S.values())
+    hits = (hit.onset_s + ring_s for hit in score.hits)
     return max((score.duration_s, *notes, *hits))
 
 
@@ -187,14 +198,21 @@ def _iterate_waves(
     score: Score, instrument: str, shape: str, rate: int
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Yield the first sample of each event and its waveform on the channel."""
+    if instrument in CHANNEL_PARTS:
+        for note in score.notes:
+            if note.part == CHANNEL_PARTS[instrument]:
+                wave = _note_wave(note, shape, PART_DECAY_S[instrument], rate)
+                yield _first_sample(note.onset_s, rate), wave
+        return
+    drums = next(drums for drum, drums in CHANNEL_DRUMS.items() if drum == instrument)
     for hit in score.hits:
-        if hit.drum == instrument and shape == "pulse":
+        if hit.drum not in drums:
+            continue
+        if shape == "pulse":
             yield int(hit.onset_s * rate), _pulse(hit, rate)
-        elif hit.drum == instrument:
-            yield _first_sample(hit.onset_s, rate), _drum_decay(hit, shape, rate)
-    for note in score.notes:
-        if note.part == instrument:
-            yield _first_sample(note.onset_s, rate), _note_wave(note, shape, rate)
+        else:
+            decay_s = DRUM_DECAYS_S[drums[0]][("fast", "slow").index(shape)]
+            yield _first_sample(hit.onset_s, rate), _drum_decay(hit, decay_s, rate)
 
 
 def _first_sample(onset_s: float, rate: int) -> int:
@@ -214,15 +232,14 @@ def _pulse(hit: Hit, rate: int) -> np.ndarray:
     return np.asarray(PULSE_LEVEL * hit.velocity * np.array([1.0 - late, late]))
 
 
-def _drum_decay(hit: Hit, shape: str, rate: int) -> np.ndarray:
-    decay_s = DRUM_DECAYS_S[hit.drum][("fast", "slow").index(shape)]
+def _drum_decay(hit: Hit, decay_s: float, rate: int) -> np.ndarray:
     elapsed = _elapsed_s(hit.onset_s, DRUM_RING * decay_s, rate)
     return np.asarray(hit.velocity * np.exp(-elapsed / decay_s))
 
 
-def _note_wave(note: Note, shape: str, rate: int) -> np.ndarray:
+def _note_wave(note: Note, shape: str, decay_s: float, rate: int) -> np.ndarray:
     elapsed = _elapsed_s(note.onset_s, note.duration_s + RELEASE_S, rate)
-    level = GAIN * note.velocity * envelope(elapsed, note.duration_s, PART_DECAY_S[note.part])
+    level = GAIN * note.velocity * envelope(elapsed, note.duration_s, decay_s)
     wave, harmonic = _WAVES[shape]
     pitch_hz = harmonic * note.frequency_hz
     if pitch_hz > HIGHEST * rate:

@@ -1,4 +1,4 @@
-"""The score as a Standard MIDI File: chords, bass and drums as they are played, swing and all."""
+"""The score as a Standard MIDI File: a track for each part, as played, and the sections."""
 
 from __future__ import annotations
 
@@ -8,46 +8,62 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lofigen_kit.music.keys import abbreviate_key
-from lofigen_kit.music.score import Drum, Part, Score
+from lofigen_kit.music.score import DRUM_PART, Drum, Score
 
 if TYPE_CHECKING:
     from mido import Message, MidiTrack
 
 TICKS_PER_BEAT = 960
 MAX_TEMPO_US = (1 << 24) - 1
-CHANNELS: dict[Part, int] = {"chords": 0, "bass": 1}
-PROGRAMS: dict[Part, int] = {"chords": 4, "bass": 33}
-"""General MIDI: electric piano, fingered bass; counted from 0."""
+PROGRAMS = {"keys": 4, "bass": 33}
+"""General MIDI for parts whose instrument is unknown: electric piano, fingered bass; from 0."""
 DRUM_CHANNEL = 9
-DRUM_NOTES: dict[Drum, int] = {"kick": 36, "snare": 38, "hat": 42}
+DRUM_NOTES: dict[Drum, int] = {
+    "kick": 36, "snare": 38, "rim": 37, "hat": 42, "open-hat": 46, "ride": 51,
+}  # fmt: skip
 DRUM_S = 0.05
+MELODIC_CHANNELS = tuple(channel for channel in range(16) if channel != DRUM_CHANNEL)
 
 _TimedNote = tuple[float, float, int, float]
 """Onset and end in seconds, note and velocity."""
 
 
 def to_midi(score: Score) -> bytes:
-    """Return a score as a file of format 1 that lies under the sound: time 0 is the sound's start.
+    """Return a score as a Standard MIDI File of format 1, whose time 0 is the sound's start.
 
-    A note ends where its own key is struck again, and all of them where the piece does, so that
-    what loops as sound loops as MIDI.
+    Each part is a track with its General MIDI program; sections are markers. A note ends where its
+    own key is struck again, and all of them where the piece does, so that what loops as sound
+    loops as MIDI. Beyond 15 pitched parts, parts share the last channel.
     """
     from mido import Message, MidiFile
 
     clock = _TickClock(min(round(60e6 / score.tempo_bpm), MAX_TEMPO_US), score.duration_s)
     file = MidiFile(type=1, ticks_per_beat=TICKS_PER_BEAT)
     file.tracks.append(_conductor(score, clock))
-    for part, channel in CHANNELS.items():
-        notes = [n for n in score.notes if n.part == part]
-        played = [(n.onset_s, n.onset_s + n.duration_s, round(n.midi), n.velocity) for n in notes]
-        program = Message("program_change", channel=channel, program=PROGRAMS[part])
-        file.tracks.append(_track(part, program, played, clock))
-    strokes = [(h.onset_s, h.onset_s + DRUM_S, DRUM_NOTES[h.drum], h.velocity) for h in score.hits]
-    kit = Message("program_change", channel=DRUM_CHANNEL, program=0)
-    file.tracks.append(_track("drums", kit, strokes, clock))
+    programs = {part.name: part.program for part in score.parts if part.instrument}
+    channels = iter(MELODIC_CHANNELS)
+    channel = MELODIC_CHANNELS[0]
+    for name in score.part_names:
+        if name == DRUM_PART:
+            change = Message("program_change", channel=DRUM_CHANNEL, program=programs.get(name, 0))
+            file.tracks.append(_track(name, change, _time_hits(score), clock))
+        else:
+            channel = next(channels, channel)
+            program = programs.get(name, PROGRAMS.get(name, 0))
+            change = Message("program_change", channel=channel, program=program)
+            file.tracks.append(_track(name, change, _time_notes(score, name), clock))
     blob = io.BytesIO()
     file.save(file=blob)
     return blob.getvalue()
+
+
+def _time_notes(score: Score, part: str) -> list[_TimedNote]:
+    notes = (note for note in score.notes if note.part == part)
+    return [(n.onset_s, n.onset_s + n.duration_s, round(n.midi), n.velocity) for n in notes]
+
+
+def _time_hits(score: Score) -> list[_TimedNote]:
+    return [(h.onset_s, h.onset_s + DRUM_S, DRUM_NOTES[h.drum], h.velocity) for h in score.hits]
 
 
 @dataclass(frozen=True)
@@ -73,7 +89,12 @@ def _conductor(score: Score, clock: _TickClock) -> MidiTrack:
     track.append(MetaMessage("time_signature", numerator=4, denominator=4))
     if key := abbreviate_key(score.key):
         track.append(MetaMessage("key_signature", key=key))
-    track.append(MetaMessage("end_of_track", time=clock.end))
+    now = 0
+    for section in score.sections:
+        tick = clock.ticks(score.start_s + 4 * section.first_bar * score.grid.beat_s)
+        track.append(MetaMessage("marker", text=section.name, time=tick - now))
+        now = tick
+    track.append(MetaMessage("end_of_track", time=max(clock.end - now, 0)))
     return track
 
 

@@ -1,18 +1,33 @@
-"""`Score`: what is played and when; the network's guide and every judgement are drawn from it."""
+"""`Score`: which parts play what and when.
+
+The network's conditioning, the reference rendering, the MIDI file and every judgement are made from
+it.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from lofigen_kit.music.keys import transpose_key
 
 if TYPE_CHECKING:
     import numpy as np
 
-Part = Literal["chords", "bass"]
-Drum = Literal["kick", "snare", "hat"]
+PartName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
+"""`keys`, `bass`, `lead`, `drums`, and what else a source adds."""
+PartKind = Literal["pitched", "percussive"]
+Drum = Literal["kick", "snare", "rim", "hat", "open-hat", "ride"]
+"""`hat` is the closed hi-hat, which chokes the open one. `rim` is a rim shot, a clap or a snap."""
+DRUMS: tuple[Drum, ...] = get_args(Drum)
+DRUM_PART = "drums"
+"""The part that the drum strokes belong to."""
+
+_OLD_PARTS = {"chords": "keys"}
+"""Names of parts in scores that older versions wrote."""
+_FAMILIES = {"drums": "kit"}
+"""How an instrument's full name begins, where that is not the part's name."""
 PITCH_CLASSES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
 
@@ -23,11 +38,16 @@ class _Event(BaseModel):
 class Note(_Event):
     """One pitched note: `midi` 60 is middle C, velocity 0 to 1, times in seconds."""
 
-    part: Part
+    part: PartName
     midi: float = Field(ge=0, le=127)
     onset_s: float = Field(ge=0)
     duration_s: float = Field(gt=0)
     velocity: float = Field(default=0.7, ge=0, le=1)
+
+    @field_validator("part", mode="before")
+    @classmethod
+    def _rename_part(cls, part: Any) -> Any:
+        return _OLD_PARTS.get(part, part) if isinstance(part, str) else part
 
     @property
     def frequency_hz(self) -> float:
@@ -43,6 +63,41 @@ class Hit(_Event):
     velocity: float = Field(default=0.7, ge=0, le=1)
 
 
+class Part(_Event):
+    """Who plays: a part of the score and its instrument.
+
+    Attributes:
+        name: The part's name, as its notes carry it. The drum strokes belong to `drums`.
+        kind: Whether it plays notes or drum strokes.
+        instrument: The name of its instrument, `vibraphone` for instance; empty where unknown.
+        program: The General MIDI program that is nearest, from 0; for drums, the kit's.
+    """
+
+    name: PartName
+    kind: PartKind = "pitched"
+    instrument: str = Field(default="", max_length=80)
+    program: int = Field(default=0, ge=0, le=127)
+
+    @property
+    def full_name(self) -> str:
+        """The instrument with its family, `kit:jazz`: what a network knows it by."""
+        return f"{_FAMILIES.get(self.name, self.name)}:{self.instrument}"
+
+
+class Section(_Event):
+    """A section of a song, of whole bars.
+
+    Attributes:
+        name: `intro`, `A`, `break`, ...
+        first_bar: Its first bar, from 0.
+        bars: How many bars it has.
+    """
+
+    name: str = Field(min_length=1, max_length=32)
+    first_bar: int = Field(ge=0, le=10_000)
+    bars: int = Field(ge=1, le=10_000)
+
+
 class Score(_Event):
     """A piece in 4/4: tempo, key, swing and every note and hit, in seconds from bar 1.
 
@@ -55,8 +110,10 @@ class Score(_Event):
         bars: How many bars of four beats.
         start_s: Where the first beat falls (0 but for a recording with a lead-in).
         duration_s: The piece's length; `bars` bars exactly where it is not a recording.
-        instruments: Who plays, as `kit:jazz`; empty where unknown. A network that knows the
-            names keeps to one sound through a piece.
+        parts: Who plays; empty where unknown.
+        sections: The song's form, in order; empty for a plain loop.
+        notes: Pitched notes of all parts.
+        hits: Drum strokes.
     """
 
     tempo_bpm: float = Field(gt=0, le=400)
@@ -66,14 +123,60 @@ class Score(_Event):
     start_s: float = Field(default=0.0, ge=0)
     duration_s: float = Field(gt=0)
     loop: bool = False
-    instruments: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
+    sections: tuple[Section, ...] = ()
     notes: tuple[Note, ...] = ()
     hits: tuple[Hit, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_old_instruments(cls, data: Any) -> Any:
+        """Read `instruments: [kit:jazz, keys:bell]`, as older versions wrote who plays."""
+        if not isinstance(data, dict) or "instruments" not in data:
+            return data
+        families = {family: part for part, family in _FAMILIES.items()}
+        data = dict(data)
+        names = [str(name).partition(":") for name in data.pop("instruments")]
+        data.setdefault(
+            "parts",
+            tuple(
+                {
+                    "name": families.get(family, family),
+                    "kind": "percussive" if family in families else "pitched",
+                    "instrument": instrument,
+                }
+                for family, _, instrument in names
+            ),
+        )
+        return data
 
     @property
     def grid(self) -> BeatGrid:
         """The beat grid that tempo-locked effects follow."""
         return BeatGrid(tempo_bpm=self.tempo_bpm, start_s=self.start_s)
+
+    @property
+    def instruments(self) -> tuple[str, ...]:
+        """Who plays, as a network knows the instruments: `kit:jazz`, `keys:bell`."""
+        return tuple(part.full_name for part in self.parts if part.instrument)
+
+    @property
+    def part_names(self) -> tuple[str, ...]:
+        """The parts that play: those listed, and others that have notes or strokes, in order."""
+        names = dict.fromkeys(part.name for part in self.parts)
+        names |= dict.fromkeys([DRUM_PART] if self.hits else [])
+        names |= dict.fromkeys(note.part for note in self.notes)
+        return tuple(names)
+
+    def solo(self, name: str) -> Score:
+        """Return one part of the score alone."""
+        return self.model_copy(
+            update={
+                "parts": tuple(part for part in self.parts if part.name == name),
+                "notes": tuple(note for note in self.notes if note.part == name),
+                "hits": self.hits if name == DRUM_PART else (),
+            }
+        )
 
     def change_speed(self, speed: float) -> Score:
         """Return the score as it is heard at another speed: tempo, times and length."""

@@ -9,12 +9,12 @@ import pluggy
 if TYPE_CHECKING:
     import typer
 
-    from lofigen_kit.components.contracts import Effect, Model, Sampler, Source
+    from lofigen_kit.components.contracts import Effect, Instrument, Model, Sampler, Source
 
 PROJECT = "lofigen_kit"
-API_VERSION = 1
+API_VERSION = 2
 """The version of the plugin API. It increases when a hook or a name in `api` is added. A plugin
-that needs the addition declares `LOFIGEN_API = 2`, and an older toolkit asks for an update."""
+that needs the addition declares `LOFIGEN_API = 3`, and an older toolkit asks for an update."""
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
@@ -24,6 +24,11 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 @hookspec
 def lofigen_sources() -> list[type[Source]]:  # type: ignore[empty-body]
     """Return the sources that this plugin provides."""
+
+
+@hookspec
+def lofigen_instruments() -> list[type[Instrument]]:  # type: ignore[empty-body]
+    """Return the instruments that this plugin provides."""
 
 
 @hookspec

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 from lofigen_kit.components.base import Component
-from lofigen_kit.components.contracts import Effect, Model, Sampler, Source
+from lofigen_kit.components.contracts import Effect, Instrument, Model, Sampler, Source
 from lofigen_kit.errors import PluginError
 
 if TYPE_CHECKING:
     import typer
 
 
-KINDS: tuple[type[Component], ...] = (Source, Model, Sampler, Effect)
+KINDS: tuple[type[Component], ...] = (Source, Instrument, Model, Sampler, Effect)
 
 
 Origin = Literal["builtin", "package", "directory"]

@@ -120,9 +120,10 @@ def _locate(
         "effect" if depth == 2 else str(loc[0]), str(loc[depth])
     )
     field, place = str(keys[depth]), document.data
-    for number, key in enumerate(keys):  # effects may be nested: the innermost one owns the field
+    nested = "effect" if depth == 2 else "instrument"
+    for number, key in enumerate(keys):  # they stand within others: the innermost one owns it
         if isinstance(place, dict) and number > depth and "use" in place:
-            component = registry.classes("effect").get(str(place["use"]))
+            component = registry.classes(nested).get(str(place["use"]))
             field = str(key)
         place = place[key] if _contains_key(place, key) else None
     return keys, component, field
@@ -175,6 +176,8 @@ def _explain_value(error: ErrorDetails, keys: Keys, field: FieldInfo | None) -> 
 
 def _explain_unknown_component(keys: Keys, name: str, registry: Registry) -> Advice:
     kind = "effect" if keys[0] == "effects" else str(keys[0])
+    if keys[0] == "source" and len(keys) > 1:
+        kind = "instrument"
     try:
         registry.find(kind, name)
     except PluginError as error:

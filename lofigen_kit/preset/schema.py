@@ -13,13 +13,22 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, create_model
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    TypeAdapter,
+    ValidationError,
+    create_model,
+)
 from pydantic import model_validator as validator
 from pydantic_core import core_schema
 
-from lofigen_kit.components.contracts import Effect, Model, Sampler, Source
+from lofigen_kit.components.contracts import Effect, Instrument, Model, Sampler, Source
 from lofigen_kit.effects.effect import ANY_EFFECT_SCHEMA
 from lofigen_kit.errors import PresetError
+from lofigen_kit.plugins.any_instrument import ANY_INSTRUMENT_SCHEMA
 from lofigen_kit.plugins.registry import Registry, did_you_mean
 from lofigen_kit.preset import yaml_loader
 from lofigen_kit.preset.errors import explain
@@ -192,7 +201,26 @@ def make_json_schema(registry: Registry) -> dict[str, Any]:
     resolve_nested = partial(
         _replace_everywhere, old=ANY_EFFECT_SCHEMA, new={"$ref": "#/properties/effects/items"}
     )
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **resolve_nested(schema)}
+    schema = _replace_everywhere(
+        resolve_nested(schema), old=ANY_INSTRUMENT_SCHEMA, new={"$ref": "#/$defs/AnyInstrument"}
+    )
+    schema["$defs"] |= _make_instrument_schemas(registry)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _make_instrument_schemas(registry: Registry) -> dict[str, Any]:
+    """Return the schema of any instrument, a name or a mapping, and of those that it may be."""
+    instruments = registry.classes("instrument")
+    one: Any = Annotated[Instrument, _ComponentChoice(registry, "instrument")]
+    mapping = TypeAdapter(one).json_schema(mode="validation")
+    definitions = mapping.pop("$defs", {})
+    complete = [
+        name
+        for name, cls in instruments.items()
+        if not any(field.is_required() for field in cls.model_fields.values())
+    ]
+    names = {"enum": complete, "title": "An instrument as it is without settings"}
+    return {**definitions, "AnyInstrument": {"anyOf": [names, mapping]}}
 
 
 def _replace_everywhere(data: Any, *, old: Any, new: Any) -> Any:

@@ -11,7 +11,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from lofigen_kit.components.contracts import Effect
+from lofigen_kit.components.base import Component
+from lofigen_kit.components.contracts import Effect, Instrument, Source
 from lofigen_kit.effects.effect import BranchedEffect
 from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.preset.schema import Preset
@@ -185,7 +186,8 @@ def _versions() -> dict[str, str]:
 
 def _plugins(preset: Preset, registry: Registry) -> dict[str, str]:
     """Return the package and version of each component, and of other software that effects run."""
-    components = [preset.source, preset.model, preset.sampler, *all_effects(preset.effects)]
+    components: list[Component | None] = [preset.source, *find_instruments(preset.source)]
+    components += [preset.model, preset.sampler, *all_effects(preset.effects)]
     plugins = {}
     for component in components:
         if component is not None:
@@ -195,6 +197,14 @@ def _plugins(preset: Preset, registry: Registry) -> dict[str, str]:
         if isinstance(component, Effect):
             plugins.update(component.runs(preset.root))
     return plugins
+
+
+def find_instruments(source: Source) -> Iterator[Instrument]:
+    """Yield the instruments that a source's parameters name."""
+    for value in (getattr(source, name) for name in type(source).model_fields):
+        for one in value.values() if isinstance(value, dict) else [value]:
+            if isinstance(one, Instrument):
+                yield one
 
 
 def all_effects(effects: Iterable[Effect]) -> Iterator[Effect]:

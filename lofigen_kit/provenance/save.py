@@ -14,6 +14,7 @@ import numpy as np
 from lofigen_kit.audio.blocks import split_blocks
 from lofigen_kit.audio.buffer import AudioBuffer, AudioFormat
 from lofigen_kit.audio.metadata import MAX_CUES, AudioMetadata, Cue, Loop
+from lofigen_kit.music.score import Score
 from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.preset.schema import Preset
 from lofigen_kit.provenance.recipe import MADE, PROCESSED, finite, is_generated, make_recipe, read
@@ -175,13 +176,19 @@ def make_metadata(rendering: Result, sound: AudioFormat) -> AudioMetadata:
         key=score.key,
         loop=Loop(0, sound.frames - 1) if rendering.loop else None,
         cues=tuple(
-            Cue(frame, f"bar {n}")
+            Cue(frame, _name_bar(score, n))
             for n, frame in enumerate(frames, start=1)
             if frame < sound.frames
         ),
         loudness_lufs=finite(rendering.loudness_lufs),
         true_peak_dbtp=finite(rendering.true_peak_dbtp),
     )
+
+
+def _name_bar(score: Score, number: int) -> str:
+    """Return the cue name of a bar, counted from 1: with its section, where one begins."""
+    names = [s.name for s in score.sections if s.first_bar == number - 1]
+    return f"bar {number} {names[0]}" if names else f"bar {number}"
 
 
 def list_output_files(path: Path, *, midi: bool = False) -> tuple[Path, ...]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import atheris  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
-INSTRUMENTED = ["lofigen_kit", "yaml", "mutagen"]
+INSTRUMENTED = ["lofigen_kit", "lofigen_kit_plugins", "yaml", "mutagen"]
 
 
 def main() -> None:

@@ -25,12 +25,17 @@ from lofigen_kit.audio.files import read_audio_blocks, read_comment, read_metada
 from lofigen_kit.audio.metadata import AudioMetadata, Cue, Loop
 from lofigen_kit.audition import decisions
 from lofigen_kit.errors import AudioError, InputError, LofigenError, PresetError
+from lofigen_kit.music.midi import to_midi
+from lofigen_kit.music.score import DRUMS, Hit, Note, Score, Section
 from lofigen_kit.plugins.loader import load_plugins
 from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.preset import yaml_loader
 from lofigen_kit.preset.schema import list_presets, parse_preset
 from lofigen_kit.provenance import recipe
 from lofigen_kit.provenance.load import load
+from lofigen_kit_plugins.instruments.sfz_file import parse_regions
+from lofigen_kit_plugins.midi_file.arrange import Request, make_score
+from lofigen_kit_plugins.midi_file.reader import parse_song
 
 NAME = "fuzzed.yaml"
 PLACE = re.compile(rf"{re.escape(NAME)}(:\d+:\d+)?: ")
@@ -149,6 +154,29 @@ def check_audio(data: bytes) -> None:
             _check_line(error, re.compile(r".*fuzzed\.wav"))
 
 
+def check_midi(data: bytes) -> None:
+    """A MIDI file gives a score, or one line that names the file."""
+    try:
+        song = parse_song(data, "fuzzed.mid")
+        for request in (Request(), Request(first_bar=2, bars=4, tempo_bpm=80, loop=True)):
+            score = make_score(song, request, "fuzzed.mid")
+            assert score.notes or score.hits or score.bars
+            assert all(note.onset_s < score.duration_s for note in score.notes)
+            assert all(hit.onset_s < score.duration_s for hit in score.hits)
+    except InputError as error:
+        _check_line(error, re.compile(r"fuzzed\.mid: "))
+
+
+def check_sfz(data: bytes) -> None:
+    """An SFZ file gives regions, or one line that names the file."""
+    try:
+        regions = parse_regions(data.decode("utf-8-sig", errors="replace"), "fuzzed.sfz")
+    except InputError as error:
+        _check_line(error, re.compile(r"fuzzed\.sfz: "))
+    else:
+        assert all(math.isfinite(region.tune + region.volume_db) for region in regions)
+
+
 def _check_line(error: LofigenError, place: re.Pattern[str] = re.compile("")) -> None:
     text = str(error)
     assert place.match(text), text
@@ -225,6 +253,33 @@ def _wav_seeds() -> list[bytes]:
     return [_silent_wav(), whole.getvalue()]
 
 
+def _midi_seeds() -> list[bytes]:
+    import mido
+
+    notes = (Note(part="keys", midi=60 + 4 * n, onset_s=n, duration_s=0.5) for n in range(4))
+    hits = (Hit(drum=drum, onset_s=n / 2) for n, drum in enumerate(DRUMS))
+    sections = (Section(name="A", first_bar=0, bars=1), Section(name="B", first_bar=1, bars=1))
+    score = Score(tempo_bpm=120, key="D minor", bars=2, duration_s=4, notes=tuple(notes),
+                  hits=tuple(hits), sections=sections)  # fmt: skip
+    file = mido.MidiFile(type=0)
+    track = mido.MidiTrack()
+    file.tracks.append(track)
+    for number, value in ((0x9, 100), (0xB, 127), (0x9, 0), (0xB, 0)):
+        data = [number << 4, 60 if number == 0x9 else 64, value]
+        track.append(mido.Message.from_bytes(data, time=240))
+    blob = io.BytesIO()
+    file.save(file=blob)
+    return [to_midi(score), blob.getvalue()]
+
+
+def _sfz_seeds() -> list[bytes]:
+    return [
+        b"<control> default_path=s/\n<group> ampeg_release=0.5 // slow\n"
+        b"<region> sample=a b.wav lokey=c3 hikey=e4 pitch_keycenter=60 lovel=1 hivel=80 tune=-5\n"
+        b"<region>\nsample=b.wav key=72 volume=-3 seq_length=2\n",
+    ]
+
+
 def _tagged_seeds(format: str) -> Callable[[], list[bytes]]:  # noqa: A002
     def seeds() -> list[bytes]:
         import soundfile
@@ -245,5 +300,7 @@ TARGETS = {
     "wav": Target(check_wav, _wav_seeds),
     "id3": Target(check_id3, _tagged_seeds("MP3")),
     "flac": Target(check_flac, _tagged_seeds("FLAC")),
+    "midi": Target(check_midi, _midi_seeds),
+    "sfz": Target(check_sfz, _sfz_seeds),
     "audio": Target(check_audio, _wav_seeds),
 }

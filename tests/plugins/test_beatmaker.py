@@ -68,7 +68,7 @@ def test_every_beat_is_whole(seed: int, bars: int, tempo_bpm: float | None) -> N
     assert min(onsets_s) >= 0
     assert max(onsets_s) < score.duration_s
     assert {hit.drum for hit in score.hits} == {"kick", "snare", "hat"}
-    assert {note.part for note in score.notes} == {"chords", "bass"}
+    assert {note.part for note in score.notes} == {"keys", "bass"}
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -87,7 +87,7 @@ def test_strokes_are_heard_where_the_score_has_them(seed: int) -> None:
 def test_chords_sound_the_pitch_classes_of_the_score() -> None:
     take = make(5)
     sound, rate = take.audio.samples[0], take.audio.sample_rate_hz
-    first = [n for n in take.score.notes if n.part == "chords"][:4]
+    first = [n for n in take.score.notes if n.part == "keys"][:4]
     start = round((max(n.onset_s for n in first) + 0.1) * rate)
     size = rate // 2
     spectrum = np.abs(np.fft.rfft(sound[start : start + size] * np.hanning(size), 4 * rate))
@@ -140,7 +140,7 @@ def test_every_progression_plays_its_own_roots_and_stays_within_the_hand(name: s
         classes = {(offset + chord.root + i) % 12 for i in QUALITIES[chord.quality]}
         chords = [
             n for n in score.notes
-            if n.part == "chords" and bar * bar_s <= n.onset_s < (bar + 0.9) * bar_s
+            if n.part == "keys" and bar * bar_s <= n.onset_s < (bar + 0.9) * bar_s
         ]  # fmt: skip
         assert {round(n.midi) % 12 for n in chords} == classes
         assert all(CHORD_LOW <= n.midi <= CHORD_HIGH for n in chords)

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pytest
+import soundfile
 from pydantic import field_serializer
 
 from lofigen_kit import engine
@@ -21,11 +22,13 @@ from lofigen_kit.api import (
     Field,
     HeadKind,
     LiveParameter,
+    Hit,
     Model,
     Network,
     ParametricSampler,
     Process,
     SamplingParams,
+    Score,
     Take,
     assemble_network,
     expected_shapes,
@@ -58,6 +61,24 @@ def recording(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def own_music(tmp_path: Path) -> dict[str, Path]:
+    """What a producer has, by the component that plays it: a song, samples, an SFZ file."""
+    from lofigen_kit.music.midi import to_midi
+
+    t = np.arange(22_050) / 44_100
+    for name, hz in (("kick", 60), ("snare", 200), ("hat", 8000), ("C4", 261.6256)):
+        soundfile.write(
+            tmp_path / f"{name}.wav", np.exp(-9 * t) * np.sin(2 * np.pi * hz * t), 44_100
+        )
+    (tmp_path / "own.sfz").write_text("<region> sample=C4.wav pitch_keycenter=60")
+    hits = tuple(Hit(drum="kick", onset_s=n / 2) for n in range(8))
+    score = Score(tempo_bpm=120, bars=2, duration_s=4.0, hits=hits)
+    (tmp_path / "own.mid").write_bytes(to_midi(score))
+    return {"midi-file": tmp_path / "own.mid", "sample-instrument": tmp_path,
+            "sample-kit": tmp_path, "soundfont": tmp_path / "own.sfz"}  # fmt: skip
+
+
+@pytest.fixture
 def untrained(tmp_path: Path) -> Path:
     """A checkpoint of conv8, which comes without one."""
     spec = make_stack_spec(Conv8.layers, head="mol", mixtures=2)
@@ -76,6 +97,8 @@ def test_every_component_keeps_the_contract(
     required: dict[str, Any] = {}
     if cls.name() == "vst3":
         required["path"] = str(request.getfixturevalue("vst3")(LATENCY=300))
+    elif cls.name() in ("midi-file", "sample-instrument", "sample-kit", "soundfont"):
+        required["path"] = str(request.getfixturevalue("own_music")[cls.name()])
     elif "path" in cls.model_fields:
         recording: Path = request.getfixturevalue("recording")
         required["path"] = str(recording.parent if cls.name() == "folder" else recording)

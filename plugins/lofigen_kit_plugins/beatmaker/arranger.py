@@ -8,7 +8,7 @@ from typing import Literal, TypeVar, cast, get_args
 
 import numpy as np
 
-from lofigen_kit.api import Hit, Note, Score
+from lofigen_kit.api import Hit, Note, Part, Score
 from lofigen_kit_plugins.beatmaker.harmony import (
     PROGRESSION_MODES,
     PROGRESSIONS,
@@ -70,14 +70,7 @@ class Arrangement:
 
     def solo(self, part: Solo) -> Arrangement:
         """Return one part of it alone."""
-        prefix = {"keys": "keys:", "bass": "bass:", "drums": "kit:"}[part]
-        named = "chords" if part == "keys" else part
-        changes = {
-            "instruments": tuple(n for n in self.score.instruments if n.startswith(prefix)),
-            "notes": tuple(note for note in self.score.notes if note.part == named),
-            "hits": self.score.hits if part == "drums" else (),
-        }
-        return replace(self, score=self.score.model_copy(update=changes))
+        return replace(self, score=self.score.solo(part))
 
 
 def arrange(brief: Brief, rng: np.random.Generator, palette: Palette | None = None) -> Arrangement:
@@ -110,7 +103,11 @@ def arrange(brief: Brief, rng: np.random.Generator, palette: Palette | None = No
         bars=brief.bars,
         duration_s=clock.duration_s,
         loop=True,
-        instruments=(f"kit:{kit}", f"keys:{keys}", f"bass:{bass}"),
+        parts=(
+            Part(name="drums", kind="percussive", instrument=kit),
+            Part(name="keys", instrument=keys, program=4),
+            Part(name="bass", instrument=bass, program=33),
+        ),
         notes=(
             *_play_chords(chords, tonic, clock, harmony),
             *_play_bass(chords, tonic, clock, harmony),
@@ -187,7 +184,7 @@ def _play_chords(
                 top = 1.12 if midi == hand[-1] else 1.0
                 notes.append(
                     Note(
-                        part="chords",
+                        part="keys",
                         midi=midi,
                         onset_s=clock.clip_s(start_s + finger * roll_s * rng.uniform(0.6, 1.4)),
                         duration_s=length * clock.beat_s * rng.uniform(0.94, 1.0),

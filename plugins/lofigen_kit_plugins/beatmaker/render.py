@@ -69,7 +69,7 @@ def _play(arrangement: Arrangement, note: Note, font: Path | None) -> np.ndarray
     elapsed_s = (first + np.arange(count)) / SAMPLE_RATE_HZ - note.onset_s
     if note.part == "bass" and arrangement.bass in BASSES:
         return play_bass(BASSES[arrangement.bass], note, elapsed_s)
-    if note.part == "chords" and arrangement.keys in KEYS:
+    if note.part == "keys" and arrangement.keys in KEYS:
         return play_keys(KEYS[arrangement.keys], note, elapsed_s)
     name, gain = (
         (arrangement.bass, BASS_GAIN) if note.part == "bass" else (arrangement.keys, KEYS_GAIN)

@@ -1,10 +1,4 @@
-"""Instruments out of a General MIDI soundfont, played by tinysoundfont where that is installed.
-
-    pip install --no-deps tinysoundfont
-
-(Without `--no-deps` it asks for pyaudio, which it needs for a sound card alone.) Which fonts may be
-used for what, their authors say: FluidR3Mono_GM.sf3 and MuseScore_General.sf3 are MIT.
-"""
+"""Instruments out of a General MIDI soundfont."""
 
 from __future__ import annotations
 
@@ -13,82 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
-from lofigen_kit.api import InputError, Note
+from lofigen_kit.api import Note
 from lofigen_kit_plugins.beatmaker.kits import FONT_BASSES, FONT_KEYS, FONT_KITS
+from lofigen_kit_plugins.instruments.soundfont_file import DRUM_BANK, load_font
 
 KEY_OF_DRUM: dict[str, int] = {"kick": 36, "snare": 38, "hat": 42}
-DRUM_BANK = 128
-MIDDLE: dict[str, int] = {"chords": 60, "bass": 36}
+MIDDLE: dict[str, int] = {"keys": 60, "bass": 36}
 TAIL_S = 0.3
 """How long an instrument sounds on after its key is let go; it is faded out over that time."""
 LOUD_S = 0.4
 RMS_OF_PEAK = 0.5
 """About what the first moments of a plucked note have, of a sine's peak."""
-MAX_BYTES = 1 << 29
-
-
-class Font:
-    """A soundfont in memory.
-
-    Args:
-        path: An sf2 or sf3 file of up to 512 MiB.
-        rate_hz: At which it plays.
-
-    Raises:
-        InputError: where tinysoundfont is not installed, or the file is no soundfont.
-    """
-
-    def __init__(self, path: Path, rate_hz: int) -> None:
-        try:
-            import tinysoundfont
-        except ImportError:
-            raise InputError(
-                "a soundfont needs tinysoundfont, which is not installed",
-                where=path,
-                remedy="pip install --no-deps tinysoundfont",
-            ) from None
-        self._synth = tinysoundfont.Synth(samplerate=rate_hz)
-        self._rate_hz = rate_hz
-        try:
-            if path.stat().st_size > MAX_BYTES:
-                raise InputError("a soundfont of more than 512 MiB", where=path)
-            self._id = self._synth.sfload(path.read_bytes())
-        except OSError as error:
-            raise InputError(f"cannot be read ({error.strerror})", where=path) from None
-        except (RuntimeError, tinysoundfont.SoundFontException):
-            raise InputError(
-                "this is no soundfont", where=path, remedy="give an .sf2 or .sf3 file"
-            ) from None
-
-    def has(self, bank: int, number: int) -> bool:
-        """Return whether there is such an instrument."""
-        return self._synth.sfpreset_name(self._id, bank, number) is not None
-
-    def play(
-        self, bank: int, number: int, key: int, velocity: float, *, held_s: float, tail_s: float
-    ) -> np.ndarray:
-        """Return one note, from silence into silence [shape=(frames,), dtype=float64]."""
-        synth, drums = self._synth, bank == DRUM_BANK
-        synth.sounds_off()
-        synth.program_select(0, self._id, bank, number, drums)
-        synth.noteon(0, key, max(1, round(127 * velocity)))
-        held = self._generate(held_s)
-        synth.noteoff(0, key)
-        tail = self._generate(tail_s)
-        return np.concatenate([held, tail * np.linspace(1.0, 0.0, len(tail))])
-
-    def _generate(self, seconds: float) -> np.ndarray:
-        frames = round(seconds * self._rate_hz)
-        if not frames:
-            return np.zeros(0)
-        stereo = np.frombuffer(self._synth.generate(frames), np.float32)
-        return np.asarray(stereo.reshape(frames, 2).mean(axis=1, dtype=np.float64))
-
-
-@cache
-def load_font(path: Path, rate_hz: int) -> Font:
-    """Return a font, read once."""
-    return Font(path, rate_hz)
 
 
 def list_instruments(path: Path, rate_hz: int) -> tuple[list[str], list[str], list[str]]:
@@ -112,7 +41,7 @@ def play_note(path: Path, name: str, note: Note, rate_hz: int, *, loudness: floa
         loudness: The RMS level that a note of full velocity in the middle of the range begins
             with; fonts differ by 20 dB.
     """
-    number = FONT_KEYS[name] if note.part == "chords" else FONT_BASSES[name]
+    number = FONT_KEYS[name] if note.part == "keys" else FONT_BASSES[name]
     sound = load_font(path, rate_hz).play(
         0, number, round(note.midi), note.velocity, held_s=note.duration_s, tail_s=TAIL_S
     )

@@ -330,7 +330,7 @@ def test_a_solo_is_the_part_of_the_same_beat(part: str) -> None:
         return Song(made.audio.samples[0], made.score, "train", made.title)
 
     whole, alone = take(Beatmaker(bars=1)), take(Solo(bars=1, part=part))
-    named = "chords" if part == "keys" else part
+    named = part
     assert alone.score.notes == tuple(n for n in whole.score.notes if n.part == named)
     assert alone.score.hits == (whole.score.hits if part == "drums" else ())
     assert len(alone.score.instruments) == 1

@@ -13,7 +13,7 @@ from lofigen_kit.music.conditioning import (
     channel_names,
     render_conditioning,
 )
-from lofigen_kit.music.score import Hit, Note, Score
+from lofigen_kit.music.score import Hit, Note, Part, Score
 
 RATE = 8000
 
@@ -24,7 +24,7 @@ def score(*, loop: bool = True) -> Score:
         bars=1,
         duration_s=2.0,
         loop=loop,
-        instruments=("kit:jazz",),
+        parts=(Part(name="drums", kind="percussive", instrument="jazz"),),
         notes=(
             Note(part="chords", midi=69, onset_s=0.5, duration_s=1.0, velocity=0.8),
             Note(part="bass", midi=45, onset_s=1.8, duration_s=0.4, velocity=0.8),

@@ -9,10 +9,12 @@ import pytest
 
 from lofigen_kit.components.base import Context
 from lofigen_kit.music.keys import abbreviate_key
-from lofigen_kit.music.midi import CHANNELS, DRUM_CHANNEL, DRUM_NOTES, to_midi
+from lofigen_kit.music.midi import DRUM_CHANNEL, DRUM_NOTES, to_midi
 from lofigen_kit.music.score import Hit, Note, Score
 from lofigen_kit.runtime.seeding import rng_for
 from lofigen_kit_plugins.beatmaker import Beatmaker
+
+CHANNELS = {"keys": 0, "bass": 1}
 
 Struck = list[tuple[float, float, int, int]]
 """Onset and end in seconds, note and velocity."""

@@ -34,7 +34,7 @@ from lofigen_kit.engine import (
 )
 from lofigen_kit.errors import PresetError
 from lofigen_kit.music.conditioning import CHANNELS, render_conditioning
-from lofigen_kit.music.score import Hit, Note, Score
+from lofigen_kit.music.score import Hit, Note, Part, Score
 from lofigen_kit.nn.checkpoint import Network, expected_shapes
 from lofigen_kit.nn.spec import make_stack_spec
 from lofigen_kit.plugins.loader import load_plugins
@@ -56,6 +56,7 @@ from lofigen_kit_plugins.wow_flutter import WowFlutter
 
 RATE_HZ = 44_100
 TEMPO_BPM = 137.0  # no bar of it is a whole number of samples
+JAZZ = Part(name="drums", kind="percussive", instrument="jazz")
 BAR_S = 240.0 / TEMPO_BPM
 NETWORK_HZ = 8000
 
@@ -81,7 +82,7 @@ class Phrases(Source):
             bars=self.bars,
             duration_s=duration_s,
             loop=self.loop,
-            instruments=("kit:jazz",) if ctx.rng.random() < 0.5 else (),
+            parts=(JAZZ,) if ctx.rng.random() < 0.5 else (),
             notes=tuple(notes),
             hits=tuple(Hit(drum="kick", onset_s=at) for at in times_s[:3]),
         )

@@ -1,0 +1,1 @@
+"""Instruments: what plays the parts of a score."""
