@@ -8,7 +8,7 @@ import numba
 import numpy as np
 
 CONTROL_FRAMES = 64
-"""How many frames lie between two points at which harmonics are set, and in a block of modes."""
+"""How many frames lie between two points at which harmonics are set."""
 HIGHEST_OF_RATE = 0.45
 """Above this share of the sample rate nothing is made."""
 
@@ -21,7 +21,7 @@ def render_modes(
     amplitudes: np.ndarray,
     sample_rate_hz: int,
     *,
-    phase: float = 0.0,
+    phase: float | np.ndarray = 0.0,
     held_s: float | None = None,
     release_s: float = 0.2,
     floor_db: float = 80.0,
@@ -36,8 +36,8 @@ def render_modes(
         decays_s: How long each takes to fall by 60 dB [shape=(modes,)].
         amplitudes: Where each begins [shape=(modes,) or (channels, modes)].
         sample_rate_hz: Frames a second.
-        phase: Where in their turn all begin, in radians: 0 for a body that is struck at rest,
-            pi / 2 for one that is let go.
+        phase: Where in its turn each begins, in radians: 0 for a body that is struck at rest,
+            pi / 2 for one that is let go. One for all, or one each [shape=(modes,)].
         held_s: When dampers fall; None for a body that has none.
         release_s: How long they take to stop a mode by 60 dB.
         floor_db: How far below the loudest amplitude a mode ends.
@@ -48,22 +48,24 @@ def render_modes(
     weights = np.atleast_2d(np.asarray(amplitudes, np.float64))
     angles = 2.0 * np.pi * np.asarray(frequencies_hz, np.float64) / sample_rate_hz
     falls = _FALL_60_DB / (np.asarray(decays_s, np.float64) * sample_rate_hz)
+    phases = np.broadcast_to(np.asarray(phase, np.float64), angles.shape)
     strengths = np.abs(weights).max(axis=0) * (angles < 2.0 * np.pi * HIGHEST_OF_RATE)
     floor = strengths.max(initial=1e-12) * 10.0 ** (-floor_db / 20.0)
-    ends = np.ceil(np.log(np.maximum(strengths / floor, 1.0)) / falls).astype(np.int64)
+    depths = np.log(np.maximum(strengths / floor, 1.0))
+    ends = np.ceil(depths / falls).astype(np.int64)
     if held_s is None:
-        return _ring(weights, angles, falls, np.full(len(angles), phase), ends)
+        out = np.zeros((len(weights), int(ends.max(initial=0))))
+        _run_modes(out, ends, np.stack([angles, np.exp(-falls), phases]), weights)
+        return out
     held = round(held_s * sample_rate_hz)
     damped = np.maximum(falls, _FALL_60_DB / (release_s * sample_rate_hz))
-    left = np.log(np.maximum(strengths / floor, 1.0)) - falls * held
-    after = np.ceil(np.maximum(left, 0.0) / damped).astype(np.int64)
-    first = _ring(weights, angles, falls, np.full(len(angles), phase), np.minimum(ends, held))
-    second = _ring(weights * np.exp(-falls * held), angles, damped, phase + angles * held, after)
-    if not second.shape[1]:
-        return first
-    out = np.zeros((len(weights), held + second.shape[1]))
-    out[:, : first.shape[1]] = first
-    out[:, held:] += second
+    after = np.ceil(np.maximum(depths - falls * held, 0.0) / damped).astype(np.int64)
+    ends = np.minimum(ends, held)
+    longest = held + int(after.max(initial=0)) if after.any() else int(ends.max(initial=0))
+    out = np.zeros((len(weights), longest))
+    _run_modes(out, ends, np.stack([angles, np.exp(-falls), phases]), weights)
+    late = np.stack([angles, np.exp(-damped), phases + angles * held])
+    _run_modes(out[:, held:], after, late, weights * np.exp(-falls * held))
     return out
 
 
@@ -96,32 +98,21 @@ def render_harmonics(
     return out[:frames]
 
 
-def _ring(
-    weights: np.ndarray, angles: np.ndarray, falls: np.ndarray, phases: np.ndarray, ends: np.ndarray
-) -> np.ndarray:
-    """Return a sum of decaying sines, each up to its end, in frames."""
-    blocks = -(-ends // CONTROL_FRAMES)
-    out = np.zeros((len(weights), int(blocks.max(initial=0)) * CONTROL_FRAMES))
-    modes = np.stack([angles, np.exp(-falls), phases])
-    _run_modes(out, blocks, modes, np.ascontiguousarray(weights))
-    return out[:, : int(ends.max(initial=0))]
-
-
 @numba.njit(cache=True, nogil=True, fastmath={"contract"})
-def _run_modes(out: np.ndarray, blocks: np.ndarray, modes: np.ndarray, weights: np.ndarray) -> None:
-    """Add decaying sines, each for its own number of blocks.
+def _run_modes(out: np.ndarray, ends: np.ndarray, modes: np.ndarray, weights: np.ndarray) -> None:
+    """Add decaying sines, each up to its own end.
 
     A mode's first block is a pair of tables; each later one is the pair, turned and weaker.
 
     Args:
         out: [shape=(channels, frames)].
-        blocks: How many each mode lasts [shape=(modes,)].
+        ends: In frames [shape=(modes,)].
         modes: Radians a frame, what a frame leaves of it, phase [shape=(3, modes)].
         weights: [shape=(channels, modes)].
     """
     size = CONTROL_FRAMES
     cosine, sine = np.empty(size), np.empty(size)
-    for mode in range(len(blocks)):
+    for mode in range(len(ends)):
         angle, radius, phase = modes[:, mode]
         turn_c, turn_s = radius * math.cos(angle), radius * math.sin(angle)
         c, s = 1.0, 0.0
@@ -129,13 +120,12 @@ def _run_modes(out: np.ndarray, blocks: np.ndarray, modes: np.ndarray, weights: 
             cosine[j], sine[j] = c, s
             c, s = c * turn_c - s * turn_s, c * turn_s + s * turn_c
         real, imaginary = math.cos(phase), math.sin(phase)
-        for block in range(blocks[mode]):
-            first = block * size
+        for first in range(0, ends[mode], size):
             for channel in range(len(out)):
                 on_sine = weights[channel, mode] * real
                 on_cosine = weights[channel, mode] * imaginary
-                heard = out[channel, first : first + size]
-                for j in range(size):
+                heard = out[channel, first : min(first + size, ends[mode])]
+                for j in range(len(heard)):
                     heard[j] += on_cosine * cosine[j] + on_sine * sine[j]
             real, imaginary = real * c - imaginary * s, real * s + imaginary * c
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from lofigen_kit.api import Hit, Note
 
 _HIGHEST_HZ = 9000.0
+_PAIRS = 20
+"""How many partials of the second string are heard beside the first's."""
 _STRUCK_AT = 0.12
 """Where the hammer strikes, as a share of the string."""
 _SOUNDBOARD = ((95.0, 3.0, 0.7), (190.0, 3.0, 0.8), (340.0, 2.5, 0.7), (900.0, 1.2, 0.5))
@@ -60,14 +62,14 @@ class FeltPiano(Instrument):
         amplitudes = (
             notes.strike_spectrum(partials, corner_hz, order=2.6)
             * np.abs(np.sin(np.pi * _STRUCK_AT * numbers))
-            * notes.resonate(partials, np.array(_SOUNDBOARD), 0.5)
+            * np.abs(notes.resonate(partials, np.array(_SOUNDBOARD), 0.5))
         )
         decays_s = notes.string_decays_s(partials, 12.0 * 2.0 ** (-0.8 * octave), 1.1)
         apart = 2.0 ** (self.detune_cents / 2400.0)
         wave = render_modes(
-            np.concatenate([partials / apart, partials * apart]),
-            np.concatenate([decays_s, 0.45 * decays_s]),
-            np.concatenate([0.5 * amplitudes, amplitudes]),
+            np.concatenate([partials * apart, partials[:_PAIRS] / apart]),
+            np.concatenate([0.5 * decays_s, decays_s[:_PAIRS]]),
+            np.concatenate([amplitudes, 0.5 * amplitudes[:_PAIRS]]),
             sample_rate_hz,
             held_s=note.duration_s,
             release_s=0.28 * 2.0 ** (-0.3 * octave),
@@ -77,8 +79,8 @@ class FeltPiano(Instrument):
         felt = notes.burst(ctx.rng, 0.09, 120.0, 2600.0, sample_rate_hz, attack_s=0.003)
         level = db_to_gain(self.noise_db) * (0.05 + 0.03 * hard)
         wave = notes.add_at_start(wave, level * felt)
-        wave = notes.place(wave, note.midi, self.width_pct, centre_midi=62.0)
-        return notes.set_level(wave, hard)
+        wave = notes.set_level(wave, hard)
+        return notes.place(wave, note.midi, self.width_pct, centre_midi=62.0)
 
 
 def inharmonicity(midi: float) -> float:

@@ -51,16 +51,19 @@ class Flute(Instrument):
         blown = level * 10.0 ** (self.vibrato_db * sway / 20.0)
         pressure = (0.35 + 0.65 * note.velocity) * blown
         numbers = np.arange(1, 13)[:, None]
-        falls = 2.6 + 1.1 * np.log2(max(f0, 200.0) / 262.0) - 1.1 * pressure
-        levels = blown * numbers ** -np.maximum(falls, 0.9) * pressure ** (0.35 * (numbers - 1))
+        falls = 2.2 + 1.1 * np.log2(max(f0, 200.0) / 262.0) - 1.1 * pressure
+        levels = blown * np.exp(
+            0.35 * (numbers - 1) * np.log(np.maximum(pressure, 1e-3))
+            - np.maximum(falls, 0.9) * np.log(numbers)
+        )
         levels[1] *= 1.3  # the octave, which the lip favours
         bend = 4.0 * sway - 25.0 * np.exp(-times_s / 0.03)
         tone = notes.render_tone(f0 * 2.0 ** (bend / 1200.0), levels, frames, sample_rate_hz)
         tone /= np.abs(tone).max()
         chiff = 1.0 + 2.5 * np.exp(-(((times_s - 0.6 * attack_s) / attack_s) ** 2))
         gain = notes.spread_over_frames((0.3 * blown + 0.1) * chiff * level, frames)
-        noise = notes.band_noise(ctx.rng, frames, max(f0, 500.0), 5500.0, sample_rate_hz)
-        breath = 0.06 * db_to_gain(self.breath_db) * (0.4 + 0.6 * note.velocity)
+        noise = notes.breath(ctx.rng, frames, 700.0, 5500.0, sample_rate_hz)
+        breath = 0.03 * db_to_gain(self.breath_db) * (0.4 + 0.6 * note.velocity)
         return notes.set_level(tone + breath * gain * noise, note.velocity)
 
 

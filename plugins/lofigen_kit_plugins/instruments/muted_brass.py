@@ -52,17 +52,17 @@ class MutedBrass(Instrument):
         blown = level * (0.72 + 0.28 * np.exp(-times_s / 0.12)) * (1.0 + 0.06 * sway)
         numbers = np.arange(1, 33)[:, None]
         reach_hz = (500.0 + 2000.0 * note.velocity) * np.maximum(blown, 0.02) ** 0.8
-        open_horn = blown / (1.0 + (numbers * f0 / reach_hz) ** 2) ** 1.1
+        open_horn = blown / (1.0 + (numbers * f0 / reach_hz) ** 2)
         partials_hz = (numbers * f0)[:, 0]
         share = 0.01 * self.mute_pct
-        through = (1.0 - share) + share * notes.resonate(partials_hz, np.array(_MUTE), 0.12)
+        through = (1.0 - share) + share * np.abs(notes.resonate(partials_hz, np.array(_MUTE), 0.12))
         scoop = -35.0 * np.exp(-times_s / 0.03)
         pitch_hz = f0 * 2.0 ** ((self.vibrato_cents * sway + scoop) / 1200.0)
         tone = notes.render_tone(pitch_hz, open_horn * through[:, None], frames, sample_rate_hz)
         tone /= np.abs(tone).max()
         gain = notes.spread_over_frames(blown, frames)
-        noise = notes.band_noise(ctx.rng, frames, 900.0, 3800.0, sample_rate_hz)
-        breath = 0.022 * db_to_gain(self.breath_db)
+        noise = notes.breath(ctx.rng, frames, 900.0, 3800.0, sample_rate_hz)
+        breath = 0.008 * db_to_gain(self.breath_db)
         return notes.set_level(tone + breath * gain * noise, note.velocity)
 
 

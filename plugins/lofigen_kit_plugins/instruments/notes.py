@@ -6,6 +6,7 @@ Instruments import it inside their methods.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -15,13 +16,13 @@ from lofigen_kit.api.dsp import (
     BiquadCascade,
     Lfo,
     butterworth,
-    pan_mono,
     render_harmonics,
 )
 
 PEAK = 0.25
 """The peak of a note of velocity 1."""
 _END_S = 0.004
+_NOISE_S = 5.0
 _FALL_60_DB = math.log(1000.0)
 
 
@@ -50,7 +51,7 @@ def set_level(wave: np.ndarray, velocity: float) -> np.ndarray:
     Returns:
         np.ndarray [shape=(channels, frames), dtype=float32].
     """
-    loudest = float(np.abs(wave).max(initial=0.0))
+    loudest = max(float(wave.max(initial=0.0)), -float(wave.min(initial=0.0)))
     out = np.asarray(wave * (PEAK * velocity / max(loudest, 1e-12)), np.float32)
     fade = min(out.shape[1], round(_END_S * 44_100))
     if fade:
@@ -76,13 +77,14 @@ def place(wave: np.ndarray, midi: float, width_pct: float, *, centre_midi: float
     """Return a sound in stereo, low notes to the left and high ones to the right.
 
     Args:
-        wave: [shape=(1, frames)].
+        wave: [shape=(1, frames), dtype=float32].
         midi: The note.
         width_pct: How far two notes, two octaves to either side of the middle, lie apart.
         centre_midi: The note in the middle.
     """
     side = min(max((midi - centre_midi) / 24.0, -1.0), 1.0)
-    return pan_mono(wave[0], side * width_pct / 100.0, 2)
+    gains = np.sqrt([[1.0 - side * width_pct / 100.0], [1.0 + side * width_pct / 100.0]])
+    return np.asarray(gains.astype(np.float32) * wave)
 
 
 def strike_spectrum(
@@ -130,15 +132,18 @@ def stiff_partials_hz(
 
 
 def resonate(frequencies_hz: np.ndarray, body: np.ndarray, background: float) -> np.ndarray:
-    """Return how strongly a body radiates each frequency: the sum of its resonances' responses.
+    """Return what a body does to each frequency, as complex gains: its resonances, and the rest.
 
     Args:
         frequencies_hz: [shape=(modes,)].
         body: Frequency in Hz, quality and level of each resonance [shape=(resonances, 3)].
         background: The level between them.
+
+    Returns:
+        np.ndarray [shape=(modes,), dtype=complex128].
     """
     ratio = frequencies_hz[:, None] / body[:, 0]
-    response = body[:, 2] / np.sqrt(1.0 + (body[:, 1] * (ratio - 1.0 / ratio)) ** 2)
+    response = body[:, 2] / (1.0 + 1j * body[:, 1] * (ratio - 1.0 / ratio))
     return np.asarray(background + response.sum(axis=1))
 
 
@@ -188,6 +193,40 @@ def band_noise(
     return BiquadCascade(1)(white, np.array(sections)).astype(np.float64)
 
 
+def breath(
+    rng: np.random.Generator, frames: int, low_hz: float, high_hz: float, sample_rate_hz: int
+) -> np.ndarray:
+    """Return a piece of a long noise that comes round: as good as a new one, and quickly had.
+
+    Args:
+        rng: Where it begins.
+        frames: Its length.
+        low_hz: Where it begins.
+        high_hz: Where it ends.
+        sample_rate_hz: Frames a second.
+
+    Returns:
+        np.ndarray [shape=(1, frames)].
+    """
+    noise = _long_noise(low_hz, high_hz, sample_rate_hz)
+    at = int(rng.integers(noise.shape[1]))
+    times = -(-(at + frames) // noise.shape[1])
+    return np.tile(noise, times)[:, at : at + frames]
+
+
+@lru_cache(maxsize=8)
+def _long_noise(low_hz: float, high_hz: float, sample_rate_hz: int) -> np.ndarray:
+    frames = round(_NOISE_S * sample_rate_hz)
+    ring = round(0.05 * sample_rate_hz)
+    white = np.random.default_rng(0)
+    noise = band_noise(white, frames + ring, low_hz, high_hz, sample_rate_hz)
+    fade = np.sqrt(np.linspace(0.0, 1.0, ring))
+    noise[:, :ring] = fade * noise[:, :ring] + fade[::-1] * noise[:, frames:]
+    noise = noise[:, :frames] / noise[:, :frames].std()
+    noise.flags.writeable = False
+    return noise
+
+
 def control_times_s(length_s: float, sample_rate_hz: int) -> tuple[np.ndarray, int]:
     """Return the times at which a driven tone is set, and its length in frames."""
     frames = round(length_s * sample_rate_hz)
@@ -222,7 +261,8 @@ def delayed_vibrato(
 
 def spread_over_frames(values: np.ndarray, frames: int) -> np.ndarray:
     """Return what is set at the control times, in straight lines between them [shape=(frames,)]."""
-    return np.interp(np.arange(frames), np.arange(len(values)) * CONTROL_FRAMES, values)
+    between = np.arange(CONTROL_FRAMES) / CONTROL_FRAMES
+    return (values[:-1, None] + np.diff(values)[:, None] * between).reshape(-1)[:frames]
 
 
 def render_tone(

@@ -54,14 +54,14 @@ class NylonGuitar(Instrument):
         amplitudes = (
             np.sin(np.pi * where * numbers) / numbers
             * notes.strike_spectrum(partials, 1100.0 + 2300.0 * hard, order=3.0)
-            * notes.resonate(partials, body, 0.45)
         )  # fmt: skip
+        radiated = notes.resonate(partials, body, 0.45)
         wave = render_modes(
             partials,
             notes.string_decays_s(partials, 5.2 * 2.0 ** (-0.45 * octave), 0.55),
-            amplitudes,
+            amplitudes * np.abs(radiated),
             sample_rate_hz,
-            phase=np.pi / 2.0,
+            phase=np.pi / 2.0 + np.angle(radiated),
             held_s=note.duration_s,
             release_s=self.ring_s,
             floor_db=75.0,

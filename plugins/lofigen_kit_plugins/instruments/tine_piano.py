@@ -47,7 +47,7 @@ class TinePiano(Instrument):
         """Return a note [shape=(2, frames)]."""
         import numpy as np
 
-        from lofigen_kit.api.dsp import db_to_gain, pan_mono, render_modes
+        from lofigen_kit.api.dsp import db_to_gain, render_modes
         from lofigen_kit_plugins.instruments import notes
 
         note = notes.require_note(event, self.use)
@@ -67,7 +67,7 @@ class TinePiano(Instrument):
         voltage = np.diff(flux, prepend=flux[:1])[None] * (sample_rate_hz / f0)
         thump = notes.burst(ctx.rng, 0.05, 90.0, 1100.0, sample_rate_hz)
         wave = notes.add_at_start(voltage, 0.02 * float(np.abs(voltage).max()) * thump)
-        return notes.set_level(pan_mono(wave[0], 0.0, 2), hard)
+        return np.repeat(notes.set_level(wave, hard), 2, axis=0)
 
     def finish(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:
         """Return the part from its cabinet, going from side to side."""

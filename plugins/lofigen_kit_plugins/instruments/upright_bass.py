@@ -56,14 +56,15 @@ class UprightBass(Instrument):
         growl = 1.0 + db_to_gain(self.growl_db) * (numbers > 5) * 0.8
         amplitudes = (
             np.sin(np.pi * where * numbers) / numbers * growl
-            * notes.strike_spectrum(partials, 300.0 + 900.0 * hard, order=2.2)
-            * notes.resonate(partials, np.array(_BODY), 0.45)
+            * notes.strike_spectrum(partials, 450.0 + 1300.0 * hard, order=2.2)
         )  # fmt: skip
+        radiated = notes.resonate(partials, np.array(_BODY), 0.45)
         string = render_modes(
             partials,
-            notes.string_decays_s(partials, self.decay_s * 2.0 ** (-0.4 * octave), 0.5, 1000.0),
-            amplitudes,
+            notes.string_decays_s(partials, self.decay_s * 2.0 ** (-0.4 * octave), 0.65, 1000.0),
+            amplitudes * np.abs(radiated),
             sample_rate_hz,
+            phase=np.pi / 2.0 + np.angle(radiated),
             held_s=note.duration_s,
             release_s=0.16,
             floor_db=75.0,

@@ -62,7 +62,8 @@ class Vibraphone(Instrument):
         )
         yarn = notes.burst(ctx.rng, 0.03, 500.0, 4000.0, sample_rate_hz)
         wave = notes.add_at_start(wave, 0.03 * hard * float(np.abs(wave).max()) * yarn)
-        return notes.set_level(notes.place(wave, note.midi, self.width_pct, centre_midi=72.0), hard)
+        wave = notes.set_level(wave, hard)
+        return notes.place(wave, note.midi, self.width_pct, centre_midi=72.0)
 
     def finish(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:
         """Return the part through the turning lids, one side a little after the other."""
