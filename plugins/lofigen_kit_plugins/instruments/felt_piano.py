@@ -57,10 +57,10 @@ class FeltPiano(Instrument):
         partials, numbers = notes.stiff_partials_hz(
             note.frequency_hz, inharmonicity(note.midi), _HIGHEST_HZ
         )
-        corner_hz = (420.0 + 900.0 * hard**1.5) * 2.0 ** (0.33 * octave)
+        corner_hz = (290.0 + 520.0 * hard**1.5) * 2.0 ** (0.33 * octave)
         corner_hz *= 0.01 * self.brightness_pct
         amplitudes = (
-            notes.strike_spectrum(partials, corner_hz, order=2.6)
+            notes.strike_spectrum(partials, corner_hz, order=2.4)
             * np.abs(np.sin(np.pi * _STRUCK_AT * numbers))
             * np.abs(notes.resonate(partials, np.array(_SOUNDBOARD), 0.5))
         )

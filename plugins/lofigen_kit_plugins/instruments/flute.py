@@ -34,7 +34,7 @@ class Flute(Instrument):
     breath_db: float = Field(default=0.0, ge=-40, le=18)
     vibrato_hz: float = Field(default=4.9, ge=0.1, le=9)
     vibrato_db: float = Field(default=1.8, ge=0, le=6)
-    attack_ms: float = Field(default=45.0, ge=5, le=150)
+    attack_ms: float = Field(default=45.0, ge=5, le=90)
 
     def play(self, event: Note | Hit, sample_rate_hz: int, ctx: Context) -> np.ndarray:
         """Return a note [shape=(1, frames)]."""

@@ -51,7 +51,7 @@ class MutedBrass(Instrument):
         level = notes.held_envelope(times_s, note.duration_s, 0.035, release_s)
         blown = level * (0.72 + 0.28 * np.exp(-times_s / 0.12)) * (1.0 + 0.06 * sway)
         numbers = np.arange(1, 33)[:, None]
-        reach_hz = (500.0 + 2000.0 * note.velocity) * np.maximum(blown, 0.02) ** 0.8
+        reach_hz = (500.0 + 2000.0 * note.velocity) * np.maximum(blown, 0.2) ** 0.8
         open_horn = blown / (1.0 + (numbers * f0 / reach_hz) ** 2)
         partials_hz = (numbers * f0)[:, 0]
         share = 0.01 * self.mute_pct

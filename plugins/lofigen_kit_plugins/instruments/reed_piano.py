@@ -49,7 +49,7 @@ class ReedPiano(Instrument):
         note = notes.require_note(event, self.use)
         f0, hard = note.frequency_hz, note.velocity
         octave = (note.midi - 60.0) / 12.0
-        swing = 0.68 * 2.0 ** (-0.25 * octave) * hard**0.9 * db_to_gain(self.growl_db)
+        swing = 1.0 * 2.0 ** (-0.25 * octave) * hard**0.9 * db_to_gain(self.growl_db)
         swing = _WIDEST * np.tanh(swing / _WIDEST)
         reed = render_modes(
             f0 * np.array([1.0, 6.3, 17.6]),

@@ -53,7 +53,7 @@ class TinePiano(Instrument):
         note = notes.require_note(event, self.use)
         f0, hard = note.frequency_hz, note.velocity
         octave = (note.midi - 60.0) / 12.0
-        swing = 1.5 * 2.0 ** (-0.42 * octave) * hard**1.2 * db_to_gain(self.bark_db)
+        swing = 1.2 * 2.0 ** (-0.42 * octave) * hard**1.2 * db_to_gain(self.bark_db)
         bell = 0.045 * 2.0 ** (-0.3 * octave) * (0.25 + hard) * db_to_gain(self.bell_db)
         tine = render_modes(
             f0 * np.array([1.0, 7.1, 20.2]),
