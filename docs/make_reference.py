@@ -28,7 +28,12 @@ from lofigen_kit.plugins.loader import load_plugins
 
 REFERENCE = Path(__file__).parent / "reference"
 MADE = "This page is made by `python docs/make_reference.py`."
-KINDS = {"source": "Sources", "model": "Models", "sampler": "Samplers"}
+KINDS = {
+    "source": "Sources",
+    "instrument": "Instruments",
+    "model": "Models",
+    "sampler": "Samplers",
+}
 _SECTION = re.compile(
     r"^(Args|Attributes|Returns|Yields|Raises):\n((?: {4}.*\n?|\n)*)", re.MULTILINE
 )
@@ -69,12 +74,13 @@ def _command(command: Any, path: str, level: int) -> Iterator[str]:
 
 
 def components() -> Iterator[str]:
-    """Yield what is said of the sources, models and samplers that come with the kit."""
+    """Yield what is said of the sources, instruments, models and samplers of the kit."""
     registry = load_plugins()
-    yield "# Sources, models and samplers"
+    yield "# Sources, instruments, models and samplers"
     yield (
         "What a preset may name, and what each can be told. "
-        "[The effects](../effects/README.md) have a page each."
+        "[The effects](../effects/README.md) have a page each, and "
+        "[the instruments](../instruments/index.md) pictures and sounds."
     )
     for kind, title in KINDS.items():
         yield f"## {title}"

@@ -21,6 +21,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
@@ -485,7 +486,7 @@ def _check_instrument(instrument: Instrument) -> None:
     _require(NAME.fullmatch(cls.part), f"{cls.name()} is made for a part, as `keys`")
     _require(0 <= cls.program <= 127, f"{cls.name()} names a General MIDI program from 0 to 127")
     _require(
-        0 <= lowest <= highest <= 127, f"{cls.name()}'s range goes from its lowest note to its highest"
+        0 <= lowest <= highest <= 127, f"{cls.name()}'s range goes from its lowest note upwards"
     )
     _require(instrument.licence, f"{cls.name()} says under which terms its sound may be used")
 
@@ -534,7 +535,7 @@ def _check_levels(instrument: Instrument) -> None:
             for v in (0.2, 0.5, 0.8, 1.0)
         )
         peaks = [float(np.abs(wave).max()) for wave in waves]
-        rises = all(soft < hard for soft, hard in zip(peaks, peaks[1:], strict=False))
+        rises = all(soft < hard for soft, hard in pairwise(peaks))
         what = f"{instrument.use}'s {_in_words(event)}"
         _require(rises, f"{what} is the louder, the harder it is played")
         apart_db = 20.0 * np.log10(peaks[-1] / NOTE_PEAKS[kind])

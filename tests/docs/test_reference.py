@@ -55,7 +55,7 @@ def test_every_component_but_the_effects_has_its_part() -> None:
     registry = load_plugins()
     names = [
         name
-        for kind in ("source", "model", "sampler")
+        for kind in ("source", "instrument", "model", "sampler")
         for name in registry.classes(kind)
         if registry.owner(kind, name).origin == "builtin"
     ]

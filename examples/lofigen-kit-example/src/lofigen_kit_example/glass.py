@@ -1,4 +1,4 @@
-"""`glass`: a bar of glass that is struck."""
+"""`glass`: a struck bar of glass."""
 
 from __future__ import annotations
 
