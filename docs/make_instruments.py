@@ -152,7 +152,7 @@ def play(cls: type[Instrument]) -> None:
     def draw(axes: Axes) -> None:
         for note, colour, label in zip(notes, (BEFORE, AFTER), ("soft", "hard"), strict=True):
             axes.plot(*_spectrum(note), color=colour, label=label, linewidth=0.7)
-        axes.set(ylim=(LOWEST_DB, 3))
+        axes.set(xscale="log", ylim=(LOWEST_DB, 3))
         axes.set_ylabel("dB")
         axes.legend(fontsize="small")
 

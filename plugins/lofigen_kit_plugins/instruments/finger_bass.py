@@ -52,10 +52,11 @@ class FingerBass(Instrument):
         partials, numbers = notes.stiff_partials_hz(note.frequency_hz, 6e-5, _HIGHEST_HZ)
         where = 0.01 * self.pluck_pct * (1.0 + 0.05 * (ctx.rng.random() - 0.5))
         fret = 2.0 ** (((note.midi - 28.0) % 5.0) / 12.0)
-        ratio = partials / (self.tone_hz * (0.6 + 0.6 * hard))
+        ratio = partials / self.tone_hz
         amplitudes = (
             np.sin(np.pi * where * numbers) / numbers
             * np.sin(np.pi * _PICKUP_AT * fret * numbers)
+            * notes.strike_spectrum(partials, 400.0 + 2200.0 * hard)
             / np.sqrt((1.0 - ratio**2) ** 2 + (1.2 * ratio) ** 2)
         )  # fmt: skip
         string = render_modes(

@@ -52,7 +52,8 @@ class MutedBrass(Instrument):
         blown = level * (0.72 + 0.28 * np.exp(-times_s / 0.12)) * (1.0 + 0.06 * sway)
         numbers = np.arange(1, 33)[:, None]
         reach_hz = (500.0 + 2000.0 * note.velocity) * np.maximum(blown, 0.2) ** 0.8
-        open_horn = blown / (1.0 + (numbers * f0 / reach_hz) ** 2)
+        beyond = (numbers * f0 / reach_hz) ** 2
+        open_horn = blown / (1.0 + beyond * (1.0 + 0.2 * beyond))
         partials_hz = (numbers * f0)[:, 0]
         share = 0.01 * self.mute_pct
         through = (1.0 - share) + share * np.abs(notes.resonate(partials_hz, np.array(_MUTE), 0.12))

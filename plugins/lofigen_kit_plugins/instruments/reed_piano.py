@@ -47,7 +47,7 @@ class ReedPiano(Instrument):
         from lofigen_kit_plugins.instruments import notes
 
         note = notes.require_note(event, self.use)
-        f0, hard = note.frequency_hz, note.velocity
+        f0, hard = note.frequency_hz, max(note.velocity, 0.02)
         octave = (note.midi - 60.0) / 12.0
         swing = 1.0 * 2.0 ** (-0.25 * octave) * hard**0.9 * db_to_gain(self.growl_db)
         swing = _WIDEST * np.tanh(swing / _WIDEST)
@@ -65,7 +65,7 @@ class ReedPiano(Instrument):
         voltage = BiquadCascade(1)(charge, plate).astype(np.float64)
         thump = notes.burst(ctx.rng, 0.06, 150.0, 1800.0, sample_rate_hz)
         wave = notes.add_at_start(voltage, 0.025 * float(np.abs(voltage).max()) * thump)
-        return notes.set_level(wave, hard)
+        return notes.set_level(wave, note.velocity)
 
     def finish(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:
         """Return the part from its small loudspeakers, swaying in loudness."""

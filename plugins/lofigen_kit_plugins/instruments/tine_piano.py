@@ -51,7 +51,7 @@ class TinePiano(Instrument):
         from lofigen_kit_plugins.instruments import notes
 
         note = notes.require_note(event, self.use)
-        f0, hard = note.frequency_hz, note.velocity
+        f0, hard = note.frequency_hz, max(note.velocity, 0.02)
         octave = (note.midi - 60.0) / 12.0
         swing = 1.2 * 2.0 ** (-0.42 * octave) * hard**1.2 * db_to_gain(self.bark_db)
         bell = 0.045 * 2.0 ** (-0.3 * octave) * (0.25 + hard) * db_to_gain(self.bell_db)
@@ -67,7 +67,7 @@ class TinePiano(Instrument):
         voltage = np.diff(flux, prepend=flux[:1])[None] * (sample_rate_hz / f0)
         thump = notes.burst(ctx.rng, 0.05, 90.0, 1100.0, sample_rate_hz)
         wave = notes.add_at_start(voltage, 0.02 * float(np.abs(voltage).max()) * thump)
-        return np.repeat(notes.set_level(wave, hard), 2, axis=0)
+        return np.repeat(notes.set_level(wave, note.velocity), 2, axis=0)
 
     def finish(self, audio: AudioBuffer, ctx: Context) -> AudioBuffer:
         """Return the part from its cabinet, going from side to side."""

@@ -75,7 +75,7 @@ class UprightBass(Instrument):
         )
         thump *= 0.08 / np.abs(thump).max()
         finger = notes.burst(ctx.rng, 0.045, 350.0, 2800.0, sample_rate_hz)
-        finger *= (0.03 + 0.07 * hard) * db_to_gain(self.finger_db)
+        finger *= (0.05 + 0.11 * hard) * db_to_gain(self.finger_db)
         wave = notes.add_at_start(string, notes.add_at_start(thump, finger))
         notes.fade_in(wave, 0.002, sample_rate_hz)
         return notes.set_level(wave, hard)
