@@ -46,6 +46,10 @@ def context(seed: int = 0) -> Context:
     return Context(rng=np.random.default_rng(seed))
 
 
+def make(cls: type[Instrument]) -> Instrument:
+    return cls(use=cls.name())
+
+
 def play(
     instrument: Instrument,
     midi: float,
@@ -135,7 +139,7 @@ def test_harder_is_brighter(cls: type[Instrument]) -> None:
     fundamental_hz = 440.0 * 2.0 ** ((midi - 69) / 12)
     overtones_db = [
         band_db(wave, 2.5 * fundamental_hz, 9000.0) - band_db(wave, 20.0, 2.5 * fundamental_hz)
-        for wave in (play(cls(), midi, velocity) for velocity in (0.3, 1.0))
+        for wave in (play(make(cls), midi, velocity) for velocity in (0.3, 1.0))
     ]
     assert overtones_db[1] - overtones_db[0] > 1.5
 
@@ -143,7 +147,7 @@ def test_harder_is_brighter(cls: type[Instrument]) -> None:
 @pytest.mark.parametrize("cls", ALL, ids=lambda cls: cls.name())
 def test_a_note_ends_without_a_click_and_at_any_length(cls: type[Instrument]) -> None:
     for duration_s in (0.01, 0.3, 2.0):
-        wave = play(cls(), sum(cls.range_midi) // 2, duration_s=duration_s)
+        wave = play(make(cls), sum(cls.range_midi) // 2, duration_s=duration_s)
         assert np.abs(wave[-1]) < 1e-6
         steps = np.abs(np.diff(wave[-RATE_HZ // 20 :]))
         assert steps.max() < 2e-3 * np.abs(wave).max()
@@ -152,19 +156,19 @@ def test_a_note_ends_without_a_click_and_at_any_length(cls: type[Instrument]) ->
 @pytest.mark.parametrize("cls", ALL, ids=lambda cls: cls.name())
 def test_a_drum_stroke_is_declined_in_a_line(cls: type[Instrument]) -> None:
     with pytest.raises(RenderError, match=f"instrument {cls.name()}: it plays notes, no drum"):
-        cls().play(Hit(drum="kick", onset_s=0.0), RATE_HZ, context())
+        make(cls).play(Hit(drum="kick", onset_s=0.0), RATE_HZ, context())
 
 
 @pytest.mark.parametrize("cls", ALL, ids=lambda cls: cls.name())
 def test_a_silent_note_is_silence(cls: type[Instrument]) -> None:
-    assert not play(cls(), sum(cls.range_midi) // 2, velocity=0.0).any()
+    assert not play(make(cls), sum(cls.range_midi) // 2, velocity=0.0).any()
 
 
 @pytest.mark.parametrize(
     "cls", [TinePiano, ReedPiano, FeltPiano, NylonGuitar, FingerBass], ids=lambda cls: cls.name()
 )
 def test_dampers_end_a_note_soon(cls: type[Instrument]) -> None:
-    wave = play(cls(), 52, duration_s=0.5)
+    wave = play(make(cls), 52, duration_s=0.5)
     assert len(wave) < RATE_HZ
     held_db, damped_db = (level_db(wave, s) - level_db(wave, s + 0.08) for s in (0.35, 0.48))
     assert damped_db > 3 * held_db
@@ -174,7 +178,7 @@ def test_dampers_end_a_note_soon(cls: type[Instrument]) -> None:
 @pytest.mark.parametrize("cls", KEYS, ids=lambda cls: cls.name())
 def test_keys_have_energy_from_1_to_4_khz(cls: type[Instrument]) -> None:
     """Chords of the middle, at the velocities of comping: -32 to -3 dB of all."""
-    instrument = cls()
+    instrument = make(cls)
     chord = [play(instrument, midi, 0.7, 1.0) for midi in (62, 65, 69, 72)]
     wave = np.sum([note[: RATE_HZ // 2] for note in chord], axis=0)
     share_db = band_db(wave, 1000.0, 4000.0) - band_db(wave, 20.0, 20_000.0)
@@ -183,7 +187,7 @@ def test_keys_have_energy_from_1_to_4_khz(cls: type[Instrument]) -> None:
 
 @pytest.mark.parametrize("cls", [UprightBass, FingerBass], ids=lambda cls: cls.name())
 def test_strings_of_a_bass_are_heard_on_small_speakers(cls: type[Instrument]) -> None:
-    wave = play(cls(), 33, 0.8)
+    wave = play(make(cls), 33, 0.8)
     assert band_db(wave, 250.0, 2000.0) - band_db(wave, 20.0, 20_000.0) > -20
 
 
@@ -422,7 +426,7 @@ def test_no_note_folds_back_what_is_too_high_for_the_rate(cls: type[Instrument])
     midi = cls.range_midi[1]
     shares = []
     for rate_hz in (22_050, 96_000):
-        wave = play(cls(), midi, 1.0, 0.5, rate_hz)[: rate_hz // 2]
+        wave = play(make(cls), midi, 1.0, 0.5, rate_hz)[: rate_hz // 2]
         level = np.abs(np.fft.rfft(wave * np.hanning(len(wave))))
         frequencies_hz = np.fft.rfftfreq(len(wave), 1.0 / rate_hz)
         fundamental_hz = 440.0 * 2.0 ** ((midi - 69) / 12)
@@ -434,7 +438,7 @@ def test_no_note_folds_back_what_is_too_high_for_the_rate(cls: type[Instrument])
 @pytest.mark.parametrize("cls", ALL, ids=lambda cls: cls.name())
 def test_a_note_of_three_seconds_costs_little(cls: type[Instrument]) -> None:
     """3 ms is the aim, on average; twice the most that one takes is the bound of a busy machine."""
-    instrument, midi = cls(), sum(cls.range_midi) // 2
+    instrument, midi = make(cls), sum(cls.range_midi) // 2
     play(instrument, midi)
     started_s = time.process_time()
     for _ in range(10):

@@ -262,7 +262,8 @@ def delayed_vibrato(
 def spread_over_frames(values: np.ndarray, frames: int) -> np.ndarray:
     """Return what is set at the control times, in straight lines between them [shape=(frames,)]."""
     between = np.arange(CONTROL_FRAMES) / CONTROL_FRAMES
-    return (values[:-1, None] + np.diff(values)[:, None] * between).reshape(-1)[:frames]
+    lines = values[:-1, None] + np.diff(values)[:, None] * between
+    return np.asarray(lines.reshape(-1)[:frames])
 
 
 def render_tone(
