@@ -56,7 +56,7 @@ class FingerBass(Instrument):
         amplitudes = (
             np.sin(np.pi * where * numbers) / numbers
             * np.sin(np.pi * _PICKUP_AT * fret * numbers)
-            * notes.strike_spectrum(partials, 150.0 + 1500.0 * hard**1.5)
+            * notes.strike_spectrum(partials, 250.0 + 2000.0 * hard**1.5)
             / np.sqrt((1.0 - ratio**2) ** 2 + (1.2 * ratio) ** 2)
         )  # fmt: skip
         string = render_modes(

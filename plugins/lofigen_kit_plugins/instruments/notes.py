@@ -218,13 +218,12 @@ def breath(
 def _long_noise(low_hz: float, high_hz: float, sample_rate_hz: int) -> np.ndarray:
     frames = round(_NOISE_S * sample_rate_hz)
     ring = round(0.05 * sample_rate_hz)
-    white = np.random.default_rng(0)
-    noise = band_noise(white, frames + ring, low_hz, high_hz, sample_rate_hz)
+    noise = band_noise(np.random.default_rng(0), frames + ring, low_hz, high_hz, sample_rate_hz)
     fade = np.sqrt(np.linspace(0.0, 1.0, ring))
     noise[:, :ring] = fade * noise[:, :ring] + fade[::-1] * noise[:, frames:]
-    noise = noise[:, :frames] / noise[:, :frames].std()
-    noise.flags.writeable = False
-    return noise
+    circular = np.asarray(noise[:, :frames] / noise[:, :frames].std())
+    circular.flags.writeable = False
+    return circular
 
 
 def control_times_s(length_s: float, sample_rate_hz: int) -> tuple[np.ndarray, int]:
