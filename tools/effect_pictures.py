@@ -1,4 +1,4 @@
-"""The pictures of the pages: spectrograms before and after, and a curve, in a small file."""
+"""The pictures of the pages: spectrograms and a curve, in a small file."""
 
 from __future__ import annotations
 
@@ -46,6 +46,19 @@ def draw_picture(sounds: Sequence[AudioBuffer], curve: Draw) -> bytes:
     for axis in axes:
         axis.tick_params(labelsize="small")
         axis.title.set_fontsize("medium")
+    return _make_small_png(figure)
+
+
+def draw_single_picture(audio: AudioBuffer, curve: Draw) -> bytes:
+    """Return a PNG of one sound, and of a curve over frequencies."""
+    figure = Figure(figsize=(7.6, 2.6), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(1.25, 1))
+    _draw_spectrogram(left, audio, audio.duration_s)
+    left.set(xlabel="s", ylabel="Hz")
+    curve(right)
+    label_frequencies(right)
+    for axis in (left, right):
+        axis.tick_params(labelsize="small")
     return _make_small_png(figure)
 
 

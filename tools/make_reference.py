@@ -83,7 +83,8 @@ def describe_components() -> Iterator[str]:
     yield "# Sources, instruments, models and samplers"
     yield (
         "What a preset may name, and what each can be told. "
-        "[The effects](../effects/README.md) have a page each."
+        "[The effects](../effects/README.md) have a page each, and "
+        "[the instruments](../instruments/index.md) pictures and sounds."
     )
     for kind, title in KINDS.items():
         yield f"## {title}"

@@ -1,4 +1,4 @@
-"""Signal processing for plugins: filters, moving delays, motion, noise, oversampling, loudness.
+"""Signal processing for plugins: filters, delays, motion, noise, tones, oversampling, loudness.
 
     from lofigen_kit.api.dsp import SmoothedValue, butterworth
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from lofigen_kit.runtime.lazy_imports import lazy_getattr
 
 if TYPE_CHECKING:
+    from lofigen_kit.dsp.additive import CONTROL_FRAMES, render_harmonics, render_modes
     from lofigen_kit.dsp.allpass import AllpassCascade
     from lofigen_kit.dsp.circular import CircularTexture, LoopedRecording, Texture
     from lofigen_kit.dsp.convolve import Convolver
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CHUNK_FRAMES",
+    "CONTROL_FRAMES",
     "LINES_S",
     "MIDDLE_HZ",
     "SHORTEST_FRAMES",
@@ -92,6 +94,8 @@ __all__ = [
     "oversampling_latency",
     "pan_mono",
     "peak",
+    "render_harmonics",
+    "render_modes",
     "resample",
     "resample_samples",
 ]
@@ -101,6 +105,7 @@ if not TYPE_CHECKING:  # type checkers see the imports above, and refuse any oth
         __name__,
         {
             "CHUNK_FRAMES": "lofigen_kit.dsp.pedalboard_adapter",
+            "CONTROL_FRAMES": "lofigen_kit.dsp.additive",
             "LINES_S": "lofigen_kit.dsp.reverb",
             "MIDDLE_HZ": "lofigen_kit.dsp.reverb",
             "SHORTEST_FRAMES": "lofigen_kit.dsp.delay",
@@ -138,6 +143,8 @@ if not TYPE_CHECKING:  # type checkers see the imports above, and refuse any oth
             "oversampling_latency": "lofigen_kit.dsp.resample",
             "pan_mono": "lofigen_kit.dsp.grains",
             "peak": "lofigen_kit.dsp.filters",
+            "render_harmonics": "lofigen_kit.dsp.additive",
+            "render_modes": "lofigen_kit.dsp.additive",
             "resample": "lofigen_kit.dsp.resample",
             "compute_ring_s": "lofigen_kit.dsp.filters",
             "count_feedback_passes": "lofigen_kit.dsp.filters",

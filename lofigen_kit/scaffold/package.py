@@ -14,7 +14,7 @@ from lofigen_kit.runtime.version import installed_version
 if TYPE_CHECKING:
     from lofigen_kit.plugins.registry import Registry
 
-ComponentKind = Literal["effect", "source", "model", "sampler"]
+ComponentKind = Literal["effect", "source", "instrument", "model", "sampler"]
 
 PREFIX = "lofigen-"
 MAX_NAME_CHARS = 30
@@ -65,7 +65,7 @@ def make_package(name: str, kind: ComponentKind, *, licence: str = "0BSD") -> di
         "name": name,
         "cls": _class_name(name),
         "kind": kind,
-        "article": "an" if kind == "effect" else "a",
+        "article": "an" if kind in ("effect", "instrument") else "a",
         "distribution": distribution,
         "module": distribution.replace("-", "_"),
         "licence": licence,

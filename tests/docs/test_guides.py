@@ -108,7 +108,7 @@ def test_a_guide_leads_to_a_chain_that_is_heard(
 
 
 def test_there_is_a_guide_for_each_kind() -> None:
-    assert KINDS == ["effect", "model", "sampler", "source"]
+    assert KINDS == ["effect", "instrument", "model", "sampler", "source"]
 
 
 def test_nothing_of_the_checkout_is_found_on_a_new_machine(

@@ -59,8 +59,8 @@ def types(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_new_package_is_whole_as_it_comes(
     kind: ComponentKind, tmp_path: Path, types: Path
 ) -> None:
-    kit("plugins", "new", f"some-{kind}-of-my-own-making", "--kind", kind, cwd=tmp_path)
-    package = tmp_path / f"lofigen-some-{kind}-of-my-own-making"
+    kit("plugins", "new", f"a-{kind}-of-my-own-making", "--kind", kind, cwd=tmp_path)
+    package = tmp_path / f"lofigen-a-{kind}-of-my-own-making"
     target = installed(package, tmp_path / "site")
     assert (target / package.name.replace("-", "_") / "py.typed").exists()
 
@@ -93,6 +93,7 @@ def test_the_example_package_is_built_installed_and_heard(tmp_path: Path, types:
     assert mine == {
         "calm": {"sampler": ["calm"]},
         "dilated": {"model": ["dilated"]},
+        "glass": {"instrument": ["glass"]},
         "timekeeper": {"source": ["timekeeper"]},
         "trembling": {"effect": ["trembling"]},
     }
@@ -107,7 +108,8 @@ def test_the_example_package_is_built_installed_and_heard(tmp_path: Path, types:
     kit("chain", "preset", "example.yaml", "-o", "beat.wav", cwd=package, target=target)
     kit("chain", "replay", "beat.wav", cwd=package, target=target)
     recipe = json.loads((package / "beat.json").read_text())
-    assert all(recipe["plugins"][name] == f"{EXAMPLE.name} 0.1.0" for name in mine)
+    used = mine.keys() - {"glass"}
+    assert all(recipe["plugins"][name] == f"{EXAMPLE.name} 0.1.0" for name in used)
     # The effect keeps to the beat: the level at its dips is 12 dB below that between them.
     beats = read_audio(package / "beat.wav").samples[0].astype(float).reshape(4, 75, 441)
     level_db = 10.0 * np.log10((beats**2).mean(axis=(0, 2)))

@@ -22,9 +22,11 @@ from lofigen_kit.api import (
     Field,
     HeadKind,
     Hit,
+    Instrument,
     LiveParameter,
     Model,
     Network,
+    Note,
     ParametricSampler,
     Process,
     SamplingParams,
@@ -239,6 +241,83 @@ class Sharp(Solo):
         return replace(take, score=take.score.shift_pitch(-2))
 
 
+class Whistling(Instrument):
+    """Plays sines that fade."""
+
+    use: Literal["whistling"] = "whistling"
+    range_midi: ClassVar[tuple[int, int]] = (60, 72)
+    detune: ClassVar[float] = 1.0
+
+    def play(self, event: Note | Hit, sample_rate_hz: int, ctx: Context) -> np.ndarray:
+        assert isinstance(event, Note)
+        elapsed_s = np.arange(2 * sample_rate_hz) / sample_rate_hz
+        wave = np.sin(2.0 * np.pi * self.detune * event.frequency_hz * elapsed_s)
+        wave *= 0.25 * event.velocity * np.exp(-5.0 * elapsed_s)
+        return wave[None].astype(np.float32)
+
+
+class Sharpened(Whistling):
+    """Plays a quarter of a semitone too high."""
+
+    detune: ClassVar[float] = 2.0 ** (25.0 / 1200.0)
+
+
+class Octaver(Whistling):
+    """Plays an octave too high."""
+
+    detune: ClassVar[float] = 2.0
+
+
+class Drawled(Whistling):
+    """Takes its time."""
+
+    def play(self, event: Note | Hit, sample_rate_hz: int, ctx: Context) -> np.ndarray:
+        return np.pad(super().play(event, sample_rate_hz, ctx), ((0, 0), (sample_rate_hz // 50, 0)))
+
+
+class Chopped(Whistling):
+    """Stops in the middle."""
+
+    def play(self, event: Note | Hit, sample_rate_hz: int, ctx: Context) -> np.ndarray:
+        return super().play(event, sample_rate_hz, ctx)[:, : sample_rate_hz // 2]
+
+
+class Blunt(Whistling):
+    """Knows one loudness."""
+
+    def play(self, event: Note | Hit, sample_rate_hz: int, ctx: Context) -> np.ndarray:
+        return super().play(event.model_copy(update={"velocity": 1.0}), sample_rate_hz, ctx)
+
+
+class Loud(Whistling):
+    """Plays at full scale."""
+
+    def play(self, event: Note | Hit, sample_rate_hz: int, ctx: Context) -> np.ndarray:
+        return 4.0 * super().play(event, sample_rate_hz, ctx)
+
+
+class Moody(Whistling):
+    """Draws from a generator of its own."""
+
+    def play(self, event: Note | Hit, sample_rate_hz: int, ctx: Context) -> np.ndarray:
+        loudness = np.float32(np.random.default_rng().uniform(0.9, 1.0))
+        return loudness * super().play(event, sample_rate_hz, ctx)
+
+
+class Widening(Whistling):
+    """Is in stereo for high notes alone."""
+
+    def play(self, event: Note | Hit, sample_rate_hz: int, ctx: Context) -> np.ndarray:
+        wave = super().play(event, sample_rate_hz, ctx)
+        return wave.repeat(2, axis=0) if isinstance(event, Note) and event.midi > 66 else wave
+
+
+class Turned(Whistling):
+    """Has its range the wrong way round."""
+
+    range_midi: ClassVar[tuple[int, int]] = (72, 60)
+
+
 class Unlike(Model):
     """Has weights that are none."""
 
@@ -251,8 +330,9 @@ class Unlike(Model):
         return replace(network, weights=(network.weights[0] * np.nan, network.weights[1]))
 
 
-def test_a_good_component_passes() -> None:
-    check_component(Good)
+@pytest.mark.parametrize("cls", [Good, Whistling])
+def test_a_good_component_passes(cls: type[Component]) -> None:
+    check_component(cls)
 
 
 @pytest.mark.parametrize(
@@ -273,6 +353,15 @@ def test_a_good_component_passes() -> None:
         (Lawless, "draws from mol as its sampling_params say"),
         (Late, "onsets match the score"),
         (Sharp, "the audio has the score's harmony, not one that is 2 semitones higher"),
+        (Sharpened, "note 60 at 22050 Hz is in tune, not .25 cents off"),
+        (Octaver, "is in tune"),
+        (Drawled, "begins within 10 ms"),
+        (Chopped, "ends in silence"),
+        (Blunt, "is the louder, the harder it is played"),
+        (Loud, "peaks at about 0.25, not at 0.9"),
+        (Moody, "repeats note 60 bit for bit"),
+        (Widening, "has as many channels for each note"),
+        (Turned, "range goes from its lowest note"),
         (Unlike, "the weights are finite numbers"),
     ],
 )

@@ -1,1 +1,1 @@
-"""Plugins for lofigen-kit: a source, a model, a sampler and an effect, one module each."""
+"""Plugins for lofigen-kit: one of each kind, a module each."""
