@@ -15,6 +15,7 @@ import matplotlib as mpl
 import numpy as np
 
 from lofigen_kit.music.chords import format_chart
+from lofigen_kit.music.keys import parse_key
 from lofigen_kit.music.score import DRUMS
 from lofigen_kit.runtime.seeding import rng_for
 from lofigen_kit_plugins.beatmaker.arranger import Arrangement, Brief, arrange
@@ -73,7 +74,9 @@ def _label(arrangement: Arrangement, axes: Any, *, long: bool) -> None:
             axes.axvline(section.first_bar, color="#888888", lw=1)
             axes.text(section.first_bar + 0.3, 92.4, section.name, fontsize=9)
     else:
-        for bar, text in enumerate(format_chart(arrangement.chords).split(" | ")):
+        for bar, text in enumerate(
+            format_chart(arrangement.chords, parse_key(score.key)).split(" | ")
+        ):
             axes.text(bar + 0.03, 92.4, text, fontsize=7 if len(text) > 8 else 8)
     title = (
         f"{score.key}, {score.tempo_bpm:g} BPM, swing {score.swing_pct:g} %, {arrangement.feel}, "

@@ -110,9 +110,14 @@ class Chord:
         bass = None if self.bass is None else (self.bass + semitones) % 12
         return replace(self, root=(self.root + semitones) % 12, bass=bass)
 
+    def spell(self, key: Key | None = None) -> str:
+        """Return the chord as text, its roots spelt as the key has them: Db in Ab major."""
+        name = name_tonic if key is None else _name_sharp if key.has_sharps else _name_flat
+        bass = "" if self.bass is None else f"/{name(self.bass)}"
+        return f"{name(self.root)}{_print_quality(self)}{bass}"
+
     def __str__(self) -> str:
-        bass = "" if self.bass is None else f"/{name_tonic(self.bass)}"
-        return f"{name_tonic(self.root)}{_print_quality(self)}{bass}"
+        return self.spell()
 
 
 @dataclass(frozen=True)
@@ -154,9 +159,9 @@ def parse_chart(text: str) -> tuple[Bar, ...]:
     return tuple(bars)
 
 
-def format_chart(bars: Sequence[Bar]) -> str:
-    """Return bars as text that `parse_chart` reads back."""
-    return " | ".join(" ".join(_print_bar(bar)) for bar in bars)
+def format_chart(bars: Sequence[Bar], key: Key | None = None) -> str:
+    """Return bars as text that `parse_chart` reads back, spelt as a key has it if one is given."""
+    return " | ".join(" ".join(_print_bar(bar, key)) for bar in bars)
 
 
 def infer_key(bars: Sequence[Bar]) -> Key:
@@ -257,13 +262,21 @@ def _read_word(text: str, column: int, word: str) -> Chord | None:
     return None if word in _NO_CHORD else _ChordReader(word, column, text).read()
 
 
-def _print_bar(bar: Bar) -> Iterator[str]:
+def _print_bar(bar: Bar, key: Key | None) -> Iterator[str]:
     beats = tuple(span.beats for span in bar)
     slashes = beats != _SPLIT_BEATS.get(len(bar))
     for span in bar:
-        yield "N.C." if span.chord is None else str(span.chord)
+        yield "N.C." if span.chord is None else span.chord.spell(key)
         if slashes:
             yield from "/" * (span.beats - 1)
+
+
+def _name_sharp(pitch_class: int) -> str:
+    return ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")[pitch_class]
+
+
+def _name_flat(pitch_class: int) -> str:
+    return ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")[pitch_class]
 
 
 def _make_error(text: str, column: int, message: str) -> NotationError:

@@ -49,6 +49,11 @@ _ENHARMONIC = {
 }  # fmt: skip
 
 
+_ABOVE_MAJOR: dict[Mode, int] = {
+    "major": 0, "minor": 9, "dorian": 2, "mixolydian": 7, "phrygian": 4, "lydian": 5,
+}  # fmt: skip
+"""On which degree of the major scale with the same notes each mode stands, in semitones."""
+
 _MODE_WORDS: dict[str, Mode] = {
     **{mode: mode for mode in MODES},
     "": "major", "maj": "major", "ma": "major", "ionian": "major", "dur": "major",
@@ -90,6 +95,13 @@ class Key:
     def pentatonic(self) -> tuple[int, ...]:
         """The pitch classes of its five notes, from the tonic up."""
         return tuple((self.pitch_class + step) % 12 for step in PENTATONICS[self.mode])
+
+    @property
+    def has_sharps(self) -> bool:
+        """Whether its signature has sharps, or none at all."""
+        if self.tonic[1:]:
+            return self.tonic.endswith("#")
+        return (self.pitch_class - _ABOVE_MAJOR[self.mode]) % 12 in (0, 7, 2, 9, 4, 11, 6)
 
     def __str__(self) -> str:
         return f"{self.tonic} {self.mode}"

@@ -28,7 +28,6 @@ from lofigen_kit_plugins.beatmaker.choices import (
     FEEL_NAMES,
     NO_LEAD,
     PROGRAMS,
-    RANGE_NAMES,
     VOICINGS,
     FeelName,
     PlanName,
@@ -67,6 +66,8 @@ Solo = Literal["keys", "bass", "drums", "lead"]
 LOOP_BARS = 8
 """The length of a loop of which none was asked for."""
 
+DRAWN_RANGES: tuple[Range, ...] = ("middle", "high", "high")
+"""Mostly above the hands; `low` has to be asked for."""
 DRAWN_PLANS: tuple[PlanName, ...] = ("short", "standard", "standard", "cold-open")
 LOWEST_KEY = {"vibraphone": 53, "music-box": 60}
 """The lowest note of instruments that do not reach down to the hands."""
@@ -316,7 +317,7 @@ def _play(
         draw["comping"],
         voicing=voicing,
         voices=draw_voices(voicing, float(shares[1])),
-        centre=61.0 + 4.0 * float(shares[2]),
+        centre=58.0 + 3.5 * float(shares[2]),
         lowest=next((LOWEST_KEY.get(p.instrument, 0) for p in score.parts if p.name == "keys"), 0),
     )
     line = basses.write_bass(
@@ -362,6 +363,6 @@ def _play_lead(
         draw["lead-rhythm"],
         draw["lead-pitch"],
         density=_prefer(brief.lead_density, _interpolate(DENSITY, float(shares[0]))),
-        reach=_prefer(brief.lead_range, RANGE_NAMES[int(shares[1] * len(RANGE_NAMES))]),
+        reach=_prefer(brief.lead_range, DRAWN_RANGES[int(shares[1] * len(DRAWN_RANGES))]),
     )
     return play_tones("lead", tones, clock, draw["lead-touch"], late_s=late_s, loose_s=0.005)

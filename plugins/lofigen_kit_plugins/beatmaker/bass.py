@@ -88,24 +88,26 @@ def write_bass(
         slides: How likely it slides into a chord's first note.
     """
     tones: list[Tone] = []
-    root = LOW + 5
+    root, opening = LOW + 5, None
     for plan in plans:
         drawn = rng.random((STEPS_PER_BAR, 4))
-        following = chords[(plan.number + 1) % len(chords)][0].chord
-        if not plan.has("bass"):
+        bar, following = chords[plan.number], chords[(plan.number + 1) % len(chords)][0].chord
+        if not plan.has("bass") or all(span.chord is None for span in bar):
             continue
-        facts = (
-            STYLES["long"] if not plan.has("drums") or plan.section.density < 0.4 else STYLES[style]
-        )
-        onsets = _find_onsets(plan, chords[plan.number], kicks[plan.number], facts)
+        quiet = not plan.has("drums") or plan.section.density < 0.4
+        facts = STYLES["long" if quiet else style]
         written = []
-        for onset in onsets:
+        for onset in _find_onsets(plan, bar, kicks[plan.number], facts):
             root = _place(onset.chord.lowest, root)
+            opening = root if opening is None else opening
             midi = _choose_note(onset, root, facts, drawn[onset.step])
             written.append(Tone(midi, onset.step, 1.0, 0.82 if onset.first else 0.7))
-        written = _lead_into(
-            written, plan, following, root=root, style=facts, key=key, drawn=drawn[0]
-        )
+        if following is not None and not plan.ending:
+            last = plan.number == len(plans) - 1
+            before = opening if last and opening is not None else root
+            target = _place(following.lowest, before)
+            if plan.fill or (drawn[0, 0] < facts.approach and target != root):
+                written = _lead_into(written, target, facts.approach_step, key, drawn[0])
         tones += _finish(written, plan, facts, drawn, slides)
     return _part(sorted(tones, key=lambda tone: tone.step))
 
@@ -151,25 +153,11 @@ def _choose_note(onset: _Onset, root: int, style: Style, drawn: np.ndarray) -> i
 
 
 def _lead_into(
-    written: list[Tone],
-    plan: BarPlan,
-    following: Chord | None,
-    *,
-    root: int,
-    style: Style,
-    key: Key,
-    drawn: np.ndarray,
+    written: list[Tone], target: int, step: int, key: Key, drawn: np.ndarray
 ) -> list[Tone]:
-    """Return a bar whose last note leads into the next chord, if the seed and the form want it."""
-    wanted = drawn[0] < style.approach or plan.fill
-    if following is None or plan.ending or not wanted or not written:
-        return written
-    target = _place(following.lowest, root)
-    step = style.approach_step
-    midi = _approach(target, written[-1].midi, key, drawn)
-    if target == root and not plan.fill:
-        return written
+    """Return a bar whose last note leads into the first of the next, from a step on."""
     kept = [tone for tone in written if tone.step < step] or written[:1]
+    midi = _approach(target, kept[-1].midi, key, drawn)
     return [*kept, Tone(midi, step, 1.0, 0.66)]
 
 
@@ -199,7 +187,8 @@ def _finish(
         if plan.ending:
             length = STEPS_PER_BAR - 2.0
         row = drawn[int(tone.step)]
-        if first + tone.step > 0 and row[2] < slides and length > 1.0:
+        moves = not tones or tones[-1].midi != tone.midi
+        if first + tone.step > 0 and moves and row[2] < slides and length > 1.0:
             below = tone.midi - (1 if row[3] < 0.6 else 2)
             tones.append(Tone(below, first + tone.step - 0.4, 0.4, 0.5))
         tones.append(Tone(tone.midi, first + tone.step, length, tone.velocity))

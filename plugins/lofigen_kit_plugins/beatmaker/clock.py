@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 BEATS_PER_BAR = 4
 STEPS_PER_BEAT = 4
 STEPS_PER_BAR = 16
@@ -44,4 +42,4 @@ class Clock:
 
     def clip_s(self, time_s: float) -> float:
         """Return a time within the piece: humanised timing may not leave it."""
-        return float(np.clip(time_s, 0.0, self.duration_s - 1e-3))
+        return min(max(time_s, 0.0), self.duration_s - 1e-3)

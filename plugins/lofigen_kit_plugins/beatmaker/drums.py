@@ -74,7 +74,7 @@ def draw_grooves(feel: Feel, rng: np.random.Generator) -> tuple[Groove, ...]:
     snares = [feel.backbeats[int(i)] for i in rng.permutation(len(feel.backbeats))]
     hats = [feel.hats[int(i)] for i in rng.permutation(len(feel.hats))]
     rides = [feel.rides[int(i)] for i in rng.permutation(len(feel.rides))]
-    ride_from = 0 if feel.always_ride else int(rng.integers(1, GROOVES + 1))
+    ride_from = 0 if feel.always_ride else int(rng.choice((0, 1, 1, 1, 1, 2, 2)))
     grooves = []
     for number in range(GROOVES):
         ride = number >= ride_from
@@ -253,12 +253,12 @@ def play_drums(
         for drum in DRUMS
     }
     late_s["open-hat"] = late_s["hat"]
-    shifts = rng.standard_normal(len(strokes))
+    shifts = np.clip(rng.standard_normal(len(strokes)), -2.0, 2.0)
     touches = rng.normal(1.0, 0.06, len(strokes))
     hits = []
     for stroke, shift, touch in zip(strokes, shifts, touches, strict=True):
         drum: Drum = "hat" if stroke.drum == "open-hat" else stroke.drum
         loose_s = feel.timing.loose_ms.get(drum, 1.5) / 1e3
-        late = late_s[stroke.drum] + float(np.clip(shift, -2, 2)) * loose_s
+        late = late_s[stroke.drum] + float(shift) * loose_s
         hits.append(play_stroke(stroke, clock, late_s=late, touch=float(touch)))
     return sorted(hits, key=lambda hit: hit.onset_s)

@@ -94,4 +94,4 @@ def play_stroke(stroke: Stroke, clock: Clock, *, late_s: float, touch: float) ->
 
 def clip_velocity(velocity: float) -> float:
     """Return a velocity that is heard and not above full."""
-    return float(np.clip(velocity, 0.08, 1.0))
+    return min(max(velocity, 0.08), 1.0)

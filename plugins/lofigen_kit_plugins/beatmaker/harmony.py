@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import cast
 
 import numpy as np
@@ -75,7 +76,12 @@ def list_progressions(mode: Mode) -> tuple[ProgressionName, ...]:
 
 def read_progression(name: ProgressionName, key: Key) -> tuple[Bar, ...]:
     """Return the bars of a named progression in a key."""
-    return transpose_bars(parse_chart(_WRITTEN[PROGRESSION_MODES[name]][name]), key.pitch_class)
+    return transpose_bars(_read_in_c(name), key.pitch_class)
+
+
+@cache
+def _read_in_c(name: ProgressionName) -> tuple[Bar, ...]:
+    return parse_chart(_WRITTEN[PROGRESSION_MODES[name]][name])
 
 
 def transpose_bars(bars: Sequence[Bar], semitones: int) -> tuple[Bar, ...]:

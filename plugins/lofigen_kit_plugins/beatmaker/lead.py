@@ -21,7 +21,7 @@ from lofigen_kit_plugins.beatmaker.form import PHRASE_BARS, BarPlan
 
 RANGES: dict[Range, tuple[int, int]] = {"low": (57, 76), "middle": (62, 81), "high": (67, 88)}
 """The lowest and the highest note: A3 to E5, D4 to A5, G4 to E6."""
-DENSITY = (0.3, 0.5)
+DENSITY = (0.36, 0.5)
 """In what share of the bars the lead plays, where it is drawn."""
 LARGEST_LEAP, USUAL_LEAP = 12, 8
 STRONG = 8

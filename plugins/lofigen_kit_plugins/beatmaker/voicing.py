@@ -9,8 +9,8 @@ from itertools import pairwise, product
 from lofigen_kit.api import Chord
 from lofigen_kit_plugins.beatmaker.choices import Voicing
 
-CHORD_LOW, CHORD_HIGH = 48, 77
-"""The hands stay between C3 and F5: above the bass and below the lead."""
+CHORD_LOW, CHORD_HIGH = 48, 74
+"""The hands stay between C3 and D5: above the bass and below the lead."""
 _SPANS: dict[Voicing, tuple[int, int]] = {
     "close": (6, 13), "open": (12, 19), "spread": (15, 26), "shell": (5, 16),
 }  # fmt: skip
@@ -58,7 +58,7 @@ def voice(
     """
     lift = max(lowest - CHORD_LOW, 0)
     positions = _list_positions(classes, voicing, CHORD_LOW + lift)
-    return min(positions, key=lambda hand: (_measure_move(hand, previous, centre + lift), hand))
+    return min(positions, key=lambda hand: (_measure_move(hand, previous, centre + lift / 2), hand))
 
 
 def _measure_move(hand: Hand, previous: Hand, centre: float) -> float:
