@@ -21,7 +21,7 @@ from lofigen_kit.runtime.seeding import rng_for
 from lofigen_kit_plugins.beatmaker.arranger import Arrangement, Brief, arrange
 
 mpl.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402 - after the choice of how it draws
+from matplotlib import pyplot as plt
 
 IMAGES = Path(__file__).parent / "images"
 COLOURS = {"bass": "#7a4a2b", "keys": "#4b7a8c", "lead": "#c8512e"}

@@ -377,7 +377,7 @@ class _ChordReader:
                 chord = _add_tension(chord, _ADDITIONS[found[1]])
             elif found := self._take(_OMITTED):
                 omitted = {"third": ""} if found[1] == "3" else {"fifth": None}
-                chord = replace(chord, **omitted)  # type: ignore[arg-type]
+                chord = replace(chord, **omitted)
             elif found := self._take(_ALTERED):
                 chord = _alter(chord, found[1])
             else:

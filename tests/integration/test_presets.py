@@ -92,7 +92,7 @@ def test_the_network_plays_the_score(rendering: Rendering) -> None:
     for drum in ("kick", "snare"):
         score = followed(rendering).score
         ceiling = drum_f_measure(plain, score, drum)
-        assert ceiling >= 0.9
+        assert ceiling >= 0.85
         assert drum_f_measure(played, score, drum) >= 0.8 * ceiling
     assert chroma_similarity(chroma(played), chroma(plain)) >= 0.9
 

@@ -76,8 +76,10 @@ class _Arranger(Source):
     feel: FeelName | None = Field(
         default=None, description="How drums, bass and comping play, with their swing and timing."
     )
-    form: Literal["loop", "song"] = Field(
-        default="loop", description="A loop goes round; a song has sections and an ending."
+    form: Literal["loop", "song"] | None = Field(
+        default=None,
+        description="A loop goes round; a song has sections and an ending. Left out, it is a loop, "
+        "or a song where a plan or sections are given.",
     )
     plan: PlanName | None = Field(
         default=None, description="The sections of a song, by the name of a plan."
@@ -143,7 +145,7 @@ class _Arranger(Source):
     @model_validator(mode="after")
     def _check_together(self) -> Self:
         if self.form == "loop" and (given := self.plan or self.sections):
-            raise ValueError(f"{given!r} is of a song; set form: song as well")
+            raise ValueError(f"{given!r} is of a song; set form: song, or leave it out")
         if self.plan is not None and self.sections is not None:
             raise ValueError("plan and sections both say what the sections are; give one of them")
         if self.chords is not None and self.progression is not None:
@@ -179,7 +181,7 @@ class Beatmaker(_Arranger):
     """Writes a lofi beat from its seed: drums, bass, keys and lead as a score and a rendering.
 
     Whatever is left out is drawn from the seed: one of eight feels, the tempo and the swing within
-    the feel's range, the key, one of 35 progressions, and who plays. A choice that is fixed leaves
+    the feel's range, the key, one of 33 progressions, and who plays. A choice that is fixed leaves
     the others as they were.
     """
 

@@ -95,7 +95,7 @@ class Brief:
     progression: ProgressionName | None = None
     chords: str | None = None
     feel: FeelName | None = None
-    form: Literal["loop", "song"] = "loop"
+    form: Literal["loop", "song"] | None = None
     plan: PlanName | None = None
     sections: str | tuple[str, ...] | None = None
     voicing: Voicing | None = None
@@ -105,6 +105,11 @@ class Brief:
     lead: str | None = None
     lead_density: float | None = None
     lead_range: Range | None = None
+
+    @property
+    def is_loop(self) -> bool:
+        """Whether the piece goes round: a plan or sections make it a song."""
+        return self.form != "song" and self.plan is None and self.sections is None
 
 
 @dataclass(frozen=True)
@@ -176,7 +181,7 @@ def arrange(brief: Brief, rng: np.random.Generator, palette: Palette | None = No
     tempo_bpm = _prefer(brief.tempo_bpm, _draw_between(feel.tempo_bpm, draw["tempo"]))
     swing_pct = _prefer(brief.swing_pct, _draw_between(feel.swing_pct, draw["swing"]))
     sections = _plan_sections(brief, tempo_bpm, draw)
-    loop = brief.form == "loop"
+    loop = brief.is_loop
     plans = plan_bars(sections, draw["form"], loop=loop)
     harmony = _choose_harmony(brief, draw)
     chords = compose_chords(
@@ -222,7 +227,7 @@ def _draw_between(span: tuple[float, float], rng: np.random.Generator) -> float:
 
 def _plan_sections(brief: Brief, tempo_bpm: float, draw: Generators) -> tuple[PlannedSection, ...]:
     """Return the sections: one for a loop, those asked for, or those of a plan."""
-    if brief.form == "loop":
+    if brief.is_loop:
         return plan_loop(brief.bars or LOOP_BARS)
     if brief.sections is not None:
         items = parse_sections(brief.sections)

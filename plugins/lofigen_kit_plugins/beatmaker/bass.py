@@ -181,7 +181,7 @@ def _finish(
     """Return a bar's notes with their lengths, and slides into the first of a chord."""
     first = plan.number * STEPS_PER_BAR
     ends = [*(tone.step for tone in written[1:]), float(STEPS_PER_BAR)]
-    tones = []
+    tones: list[Tone] = []
     for tone, end in zip(written, ends, strict=True):
         length = max((end - tone.step) * style.length, 0.6)
         if plan.ending:

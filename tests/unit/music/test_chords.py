@@ -125,7 +125,7 @@ def test_what_is_printed_parses_back(roots: list[str], words: list[list[str]]) -
 
 
 def test_random_texts_raise_nothing_but_the_error() -> None:
-    rng = random.Random(5)
+    rng = random.Random(5)  # noqa: S311 - a test
     letters = "ABCDEFGHabdgijmous#\u266d\u0394\u00f8\u00b0-+()/|%, .NC0123456789\n\t\0\U0001f3b9"
     read = 0
     for _ in range(10_000):

@@ -96,7 +96,7 @@ def test_every_key_reads_back_and_its_pentatonic_lies_within_its_scale(mode: Mod
 
 
 def test_random_texts_are_keys_or_refused() -> None:
-    rng = random.Random(3)
+    rng = random.Random(3)  # noqa: S311 - a test
     letters = "ABCDEFGHabcdefg #b\u266f-mMajorindl0\n\t"
     read = 0
     for _ in range(10_000):
