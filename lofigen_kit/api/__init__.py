@@ -37,26 +37,32 @@ from lofigen_kit.runtime.resources import PresetPath, resolve_inside
 if TYPE_CHECKING:
     from lofigen_kit.analysis import extract_score
     from lofigen_kit.audio.files import read_audio
+    from lofigen_kit.music.chords import Bar, Chord, Span, format_chart, infer_key, parse_chart
     from lofigen_kit.music.conditioning import PART_DECAY_S, RELEASE_S, envelope
+    from lofigen_kit.music.keys import MODES, Key, Mode, name_key, parse_key
     from lofigen_kit.music.score import DRUMS, BeatGrid, Drum, Hit, Note, Part, Score, Section
     from lofigen_kit.nn.checkpoint import Network, assemble_network, expected_shapes
     from lofigen_kit.nn.spec import make_stack_spec
+    from lofigen_kit.plugins.loader import list_component_names
     from lofigen_kit.plugins.registry import did_you_mean
     from lofigen_kit.runtime.seeding import rng_for_part
 
 __all__ = [
     "API_VERSION",
     "DRUMS",
+    "MODES",
     "PART_DECAY_S",
     "RELEASE_S",
     "AnyInstrument",
     "AudioBuffer",
     "AudioError",
     "AudioFormat",
+    "Bar",
     "BeatGrid",
     "BlockEffect",
     "BranchedEffect",
     "CheckpointError",
+    "Chord",
     "Component",
     "Context",
     "Drum",
@@ -66,9 +72,11 @@ __all__ = [
     "Hit",
     "InputError",
     "Instrument",
+    "Key",
     "Layers",
     "LiveParameter",
     "LofigenError",
+    "Mode",
     "Model",
     "Network",
     "Note",
@@ -82,6 +90,7 @@ __all__ = [
     "Score",
     "Section",
     "Source",
+    "Span",
     "Take",
     "assemble_network",
     "did_you_mean",
@@ -89,11 +98,17 @@ __all__ = [
     "expected_shapes",
     "extract_score",
     "field_validator",
+    "format_chart",
     "hookimpl",
+    "infer_key",
+    "list_component_names",
     "load_network",
     "make_instrument",
     "make_stack_spec",
     "model_validator",
+    "name_key",
+    "parse_chart",
+    "parse_key",
     "read_audio",
     "render_part",
     "resolve_inside",
@@ -104,6 +119,18 @@ if not TYPE_CHECKING:  # type checkers see the imports above, and refuse any oth
     __getattr__ = lazy_getattr(
         __name__,
         {
+            "Bar": "lofigen_kit.music.chords",
+            "Chord": "lofigen_kit.music.chords",
+            "Key": "lofigen_kit.music.keys",
+            "MODES": "lofigen_kit.music.keys",
+            "Mode": "lofigen_kit.music.keys",
+            "Span": "lofigen_kit.music.chords",
+            "format_chart": "lofigen_kit.music.chords",
+            "infer_key": "lofigen_kit.music.chords",
+            "name_key": "lofigen_kit.music.keys",
+            "parse_chart": "lofigen_kit.music.chords",
+            "parse_key": "lofigen_kit.music.keys",
+            "list_component_names": "lofigen_kit.plugins.loader",
             "DRUMS": "lofigen_kit.music.score",
             "BeatGrid": "lofigen_kit.music.score",
             "Drum": "lofigen_kit.music.score",

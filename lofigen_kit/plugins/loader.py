@@ -51,6 +51,14 @@ class _Candidate:
     load: Callable[[], object]
 
 
+def list_component_names(kind: str) -> tuple[str, ...]:
+    """Return the names of all installed components of a kind, such as `instrument`.
+
+    It loads every plugin: a component calls it where it has to check a name, never on import.
+    """
+    return tuple(sorted(load_plugins().classes(kind)))
+
+
 def load_plugins(
     directory: Path | None = None, *, strict: bool = False, builtin: bool = True
 ) -> Registry:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lofigen_kit.api import AudioBuffer, Hit, Note
+from lofigen_kit.api import AudioBuffer, Drum, Hit, Note
 from lofigen_kit_plugins.beatmaker import soundfont
 from lofigen_kit_plugins.beatmaker.arranger import Arrangement
 from lofigen_kit_plugins.beatmaker.instruments import (
@@ -20,7 +20,24 @@ from lofigen_kit_plugins.beatmaker.instruments import (
     play_bass,
     play_keys,
 )
-from lofigen_kit_plugins.beatmaker.kits import DRUM_PEAK, KITS
+from lofigen_kit_plugins.beatmaker.kits import (
+    DRUM_PEAK,
+    FONT_BASSES,
+    FONT_KEYS,
+    FONT_KITS,
+    KITS,
+)
+
+NEAREST_DRUM: dict[Drum, Drum] = {"rim": "snare", "open-hat": "hat", "ride": "hat"}
+NEAREST_KIT = "dusty"
+NEAREST_KEYS = {
+    "tine-piano": "suitcase", "reed-piano": "reed", "felt-piano": "mellow", "vibraphone": "bell",
+    "nylon-guitar": "mellow", "kalimba": "bell", "music-box": "bell",
+}  # fmt: skip
+NEAREST_BASS = {
+    "upright-bass": "flatwound", "finger-bass": "finger", "round-bass": "round", "sub-bass": "sub",
+}  # fmt: skip
+"""What this rendering plays for instruments and drums that it has no sound of."""
 
 RUMBLE_HZ = 25.0
 """Below this there is only DC and what eats headroom."""
@@ -48,29 +65,32 @@ def render(
     for hit in score.hits:
         _add(mix, _strike(arrangement, hit, font), hit.onset_s)
     for note in score.notes:
+        if note.part == "lead":  # this rendering has no voice for it
+            continue
         _add(mix, _play(arrangement, note, font), note.onset_s)
     return AudioBuffer(_soft_clip(_high_pass(mix))[None], SAMPLE_RATE_HZ)
 
 
 def _strike(arrangement: Arrangement, hit: Hit, font: Path | None) -> np.ndarray:
-    kit = arrangement.kit
-    if kit in KITS:
-        stroke = hit.velocity**1.3 * one_shot(KITS[kit][hit.drum])
+    kit, drum = arrangement.kit, NEAREST_DRUM.get(hit.drum, hit.drum)
+    if kit in FONT_KITS:
+        stroke = soundfont.play_stroke(_require_font(font), kit, drum, hit.velocity, SAMPLE_RATE_HZ)
     else:
-        stroke = soundfont.play_stroke(
-            _require_font(font), kit, hit.drum, hit.velocity, SAMPLE_RATE_HZ
-        )
-    return np.asarray(DRUM_PEAK[hit.drum] * stroke)
+        samples = KITS.get(kit, KITS[NEAREST_KIT])
+        stroke = hit.velocity**1.3 * one_shot(samples[drum])
+    return np.asarray(DRUM_PEAK[drum] * stroke)
 
 
 def _play(arrangement: Arrangement, note: Note, font: Path | None) -> np.ndarray:
     first = np.ceil(note.onset_s * SAMPLE_RATE_HZ)
     count = round((note.duration_s + note_tail_s()) * SAMPLE_RATE_HZ)
     elapsed_s = (first + np.arange(count)) / SAMPLE_RATE_HZ - note.onset_s
-    if note.part == "bass" and arrangement.bass in BASSES:
-        return play_bass(BASSES[arrangement.bass], note, elapsed_s)
-    if note.part == "keys" and arrangement.keys in KEYS:
-        return play_keys(KEYS[arrangement.keys], note, elapsed_s)
+    bass = NEAREST_BASS.get(arrangement.bass, arrangement.bass)
+    keys = NEAREST_KEYS.get(arrangement.keys, arrangement.keys)
+    if note.part == "bass" and bass not in FONT_BASSES:
+        return play_bass(BASSES.get(bass, BASSES["round"]), note, elapsed_s)
+    if note.part == "keys" and keys not in FONT_KEYS:
+        return play_keys(KEYS.get(keys, KEYS["suitcase"]), note, elapsed_s)
     name, gain = (
         (arrangement.bass, BASS_GAIN) if note.part == "bass" else (arrangement.keys, KEYS_GAIN)
     )

@@ -1,10 +1,22 @@
 from __future__ import annotations
 
+import random
+
 import pytest
 from mido import MetaMessage
 from mutagen.id3 import TKEY
 
-from lofigen_kit.music.keys import abbreviate_key, expand_key, find_pitch_class, name_tonic
+from lofigen_kit.music.keys import (
+    MODES,
+    Mode,
+    NotationError,
+    abbreviate_key,
+    expand_key,
+    find_pitch_class,
+    name_key,
+    name_tonic,
+    parse_key,
+)
 
 TONICS = [letter + accidental for letter in "CDEFGAB" for accidental in ("", "#", "b")]
 
@@ -33,3 +45,73 @@ def test_pitch_classes() -> None:
         None,
     )
     assert expand_key("off") == "off"
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("Am", "A minor"),
+        ("F#m", "F# minor"),
+        ("d minor", "D minor"),
+        ("D minor", "D minor"),
+        ("Bb", "Bb major"),
+        ("bb minor", "Bb minor"),
+        ("b minor", "B minor"),
+        ("C dorian", "C dorian"),
+        ("c\u266f Phrygian", "C# phrygian"),
+        ("Eb-", "Eb minor"),
+        ("CM", "C major"),
+        ("e flat major", "Eb major"),
+        (" G  mixolydian ", "G mixolydian"),
+    ],
+)
+def test_keys_are_read_as_musicians_write_them(text: str, key: str) -> None:
+    assert str(parse_key(text)) == key
+
+
+@pytest.mark.parametrize(
+    ("text", "help_given"),
+    [
+        ("H minor", "did you mean 'B minor'"),
+        ("C dorain", "did you mean 'C dorian'"),
+        ("a", "write 'Am' for minor or 'A' for major"),
+        ("", "such as 'D minor'"),
+        ("C blues", "modes are major, minor"),
+    ],
+)
+def test_what_is_no_key_is_refused_with_what_is_near(text: str, help_given: str) -> None:
+    with pytest.raises(NotationError) as refused:
+        parse_key(text)
+    assert help_given in str(refused.value)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_key_reads_back_and_its_pentatonic_lies_within_its_scale(mode: Mode) -> None:
+    for tonic in range(12):
+        key = name_key(tonic, mode)
+        assert parse_key(str(key)) == key
+        assert key.pitch_class == tonic
+        assert len(set(key.scale)) == 7
+        assert set(key.pentatonic) < set(key.scale)
+
+
+def test_random_texts_are_keys_or_refused() -> None:
+    rng = random.Random(3)  # noqa: S311 - a test
+    letters = "ABCDEFGHabcdefg #b\u266f-mMajorindl0\n\t"
+    read = 0
+    for _ in range(10_000):
+        text = "".join(rng.choice(letters) for _ in range(rng.randrange(8)))
+        try:
+            key = parse_key(text)
+        except NotationError:
+            continue
+        read += 1
+        assert parse_key(str(key)) == key
+    assert read > 100
+
+
+def test_sharps_and_flats_are_those_of_the_signature() -> None:
+    sharps = ("C", "G", "Am", "Em", "F#m", "D dorian", "E lydian", "F#")
+    flats = ("F", "Bb", "Dm", "Cm", "G dorian", "Gb", "C mixolydian")
+    assert all(parse_key(key).has_sharps for key in sharps)
+    assert not any(parse_key(key).has_sharps for key in flats)
