@@ -245,7 +245,7 @@ def test_a_reload_keeps_decisions_and_another_sheet_has_its_own(
     write_take(beats / "take0.wav", hz=999.0)
     sheet.open(build(run, beats, "--force")).wait("decided.size === 1")
     assert sheet.download() == {"take1.wav": before["take1.wav"]}
-    assert "another sound" in sheet.page.inner_text("#notice")
+    assert "whose audio has changed" in sheet.page.inner_text("#notice")
     other = beats.parent / "other" / "beats"
     shutil.copytree(beats, other)
     (other / "audition.html").unlink()
