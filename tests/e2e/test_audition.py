@@ -280,8 +280,8 @@ def test_decisions_can_be_imported(sheet: Sheet, beats: Path, run: Run, tmp_path
     sheet.page.set_input_files("#file", file)
     sheet.wait("!document.getElementById('notice').hidden")
     assert sheet.page.inner_text("#notice") == (
-        "2 decisions imported; left out: 1 of takes that are not here and 1 of takes that were "
-        "another sound then"
+        "2 decisions imported; left out: 1 on takes that are not here and 1 on takes whose audio "
+        "has changed"
     )
     found = sheet.download()
     assert [(p, one.verdict, one.stars) for p, one in found.items()] == [
