@@ -245,7 +245,7 @@ def test_a_reload_keeps_decisions_and_another_sheet_has_its_own(
     write_take(beats / "take0.wav", hz=999.0)
     sheet.open(build(run, beats, "--force")).wait("decided.size === 1")
     assert sheet.download() == {"take1.wav": before["take1.wav"]}
-    assert "another sound" in sheet.page.inner_text("#notice")
+    assert "whose audio has changed" in sheet.page.inner_text("#notice")
     other = beats.parent / "other" / "beats"
     shutil.copytree(beats, other)
     (other / "audition.html").unlink()
@@ -280,8 +280,8 @@ def test_decisions_can_be_imported(sheet: Sheet, beats: Path, run: Run, tmp_path
     sheet.page.set_input_files("#file", file)
     sheet.wait("!document.getElementById('notice').hidden")
     assert sheet.page.inner_text("#notice") == (
-        "2 decisions imported; left out: 1 of takes that are not here and 1 of takes that were "
-        "another sound then"
+        "2 decisions imported; left out: 1 on takes that are not here and 1 on takes whose audio "
+        "has changed"
     )
     found = sheet.download()
     assert [(p, one.verdict, one.stars) for p, one in found.items()] == [
