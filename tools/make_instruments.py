@@ -136,7 +136,9 @@ def _iterate_tune(cls: type[Instrument]) -> Iterator[tuple[float, int, float, fl
 def record_instrument(cls: type[Instrument], folder: Path) -> None:
     """Write the sound and the picture of an instrument."""
     name = cls.name()
-    audio = render_part(cls(), make_phrase(cls), cls.part, Context(rng_for(SEED, 0, name)))
+    audio = render_part(
+        cls.model_validate({}), make_phrase(cls), cls.part, Context(rng_for(SEED, 0, name))
+    )
     louder = audio.samples * (PEAK / np.abs(audio.samples).max())
     louder[:, -FADE:] *= np.linspace(1, 0, FADE, dtype=np.float32)
     audio = audio.with_samples(louder)
@@ -167,7 +169,9 @@ def _render_note(cls: type[Instrument], velocity: float) -> AudioBuffer:
         note = Note(part=cls.part, midi=midi, onset_s=0.0, duration_s=1.0, velocity=velocity)
         event = {"notes": (note,)}
     played = score.model_copy(update=event)
-    return render_part(cls(), played, cls.part, Context(rng_for(SEED, 0, cls.name()))).mono()
+    return render_part(
+        cls.model_validate({}), played, cls.part, Context(rng_for(SEED, 0, cls.name()))
+    ).mono()
 
 
 def _measure_spectrum(audio: AudioBuffer) -> tuple[np.ndarray, np.ndarray]:
