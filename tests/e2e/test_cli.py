@@ -156,7 +156,7 @@ def test_a_folder_is_processed_and_what_is_no_audio_stops_nothing(
         result = json.loads(out)
         assert code == 3
         assert err == (
-            f"lofigen-kit: {crate}/cover.jpg: this is not audio that can be read; give a WAV, "
+            f"lofigen-kit: {crate}/cover.jpg: this is not audio that can be read; use a WAV, "
             "FLAC, OGG, MP3 or AIFF file\n"
         )
         assert [failed["path"] for failed in result["failed"]] == [str(crate / "cover.jpg")]

@@ -224,4 +224,4 @@ def test_an_endless_file_is_left_at_the_limit(
     with caplog.at_level(logging.WARNING):
         blocks = list(read_audio_blocks(crate / "one.flac", frames=1000, max_duration_s=1.0))
     assert sum(block.frames for block in blocks) == 23_000
-    assert "behind 1 s is left out" in caplog.text
+    assert "all after 1 s is left out" in caplog.text

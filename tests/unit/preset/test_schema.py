@@ -103,7 +103,7 @@ def test_an_effect_is_overridden_by_name_where_it_stands_once(load: Load) -> Non
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("seed", "--set seed: this is not KEY=VALUE; write `"),
+        ("seed", "--set seed: not of the form KEY=VALUE; write `"),
         ("sead=1", "--set sead=1: a preset has no field 'sead'; did you mean 'seed'?"),
         ("seed=x", "--set seed=x: seed: 'x' is not a whole number"),
         ("seed=.inf", "--set seed=.inf: .inf is not a finite number"),

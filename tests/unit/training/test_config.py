@@ -133,7 +133,7 @@ def test_the_way_of_convolving_is_measured(monkeypatch: pytest.MonkeyPatch) -> N
         narrow = weight.shape[0] == 1
         return {"fft": 1.0, "direct": 10.0 if narrow else 2.0}[method]
 
-    monkeypatch.setattr(fftconv, "_seconds", seconds)
+    monkeypatch.setattr(fftconv, "_measure_s", seconds)
     chosen = fftconv.measure_methods(spec, batch=8, frames=500, device="cpu")
     assert chosen == ("direct", "fft", "fft")  # twice as fast is not enough for the first
     assert set(tried) == {"fft", "direct"}
