@@ -5,8 +5,8 @@
 Loops of eight bars and songs, everything left to the seed. The distance of two parts is the share
 of their events that only one of them has: drum strokes by drum and sixteenth, notes by sixteenth
 and interval above the tonic, so that a beat in another key is no other beat. The distance of two
-forms is the share of bars whose section, players, fill or stop differ. 0 is the same, 1 has nothing in
-common. A second table has the figures of the lead and the bass that the tests hold to.
+forms is the share of bars whose section, players, fill or stop differ. 0 is the same, 1 has nothing
+in common. A second table has the figures of the lead and the bass that the tests hold to.
 """
 
 from __future__ import annotations

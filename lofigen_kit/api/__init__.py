@@ -23,7 +23,7 @@ from lofigen_kit.components.contracts import (
     Sampler,
     Source,
 )
-from lofigen_kit.components.instruments import render_part
+from lofigen_kit.components.instruments import SAMPLE_RATE_HZ, render_part
 from lofigen_kit.effects.effect import BlockEffect, BranchedEffect, LiveParameter, Process
 from lofigen_kit.errors import AudioError, CheckpointError, InputError, LofigenError, RenderError
 from lofigen_kit.nn.distribution import HeadKind, SamplingParams
@@ -53,6 +53,7 @@ __all__ = [
     "MODES",
     "PART_DECAY_S",
     "RELEASE_S",
+    "SAMPLE_RATE_HZ",
     "AnyInstrument",
     "AudioBuffer",
     "AudioError",

@@ -40,17 +40,19 @@ class _AnyInstrumentValidator:
 AnyInstrument = Annotated[Instrument, _AnyInstrumentValidator()]
 
 
-def make_instrument(name: str, registry: Registry | None = None) -> Instrument:
-    """Return an instrument as it is without settings.
+def make_instrument(name: str, registry: Registry | None = None, **settings: object) -> Instrument:
+    """Return an instrument.
 
     Args:
         name: Its name, `kit` for instance.
         registry: The components to choose from; by default all that are installed.
+        settings: Values for its parameters; the others are at their defaults.
 
     Raises:
         PluginError: if no plugin provides it, naming the nearest.
     """
-    return cast("Instrument", (registry or _load_installed()).find("instrument", name)(use=name))
+    cls = (registry or _load_installed()).find("instrument", name)
+    return cast("Instrument", cls.model_validate({"use": name, **settings}))
 
 
 def _validate_instrument(data: Any, info: ValidationInfo) -> Instrument:

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from lofigen_kit.api import make_instrument
 from lofigen_kit.components.base import Context, Take
 from lofigen_kit.errors import InputError
 from lofigen_kit.music.chords import Chord, parse_chart
@@ -34,8 +35,6 @@ from lofigen_kit_plugins.beatmaker.drums import FILLS, draw_grooves
 from lofigen_kit_plugins.beatmaker.feels import FEELS
 from lofigen_kit_plugins.beatmaker.form import fit_plan
 from lofigen_kit_plugins.beatmaker.harmony import PROGRESSION_MODES, read_progression
-from lofigen_kit_plugins.beatmaker.instruments import one_shot
-from lofigen_kit_plugins.beatmaker.kits import KITS
 from lofigen_kit_plugins.beatmaker.lead import LARGEST_LEAP, RANGES
 from lofigen_kit_plugins.beatmaker.sections import KINDS, PLANS, parse_sections
 from lofigen_kit_plugins.beatmaker.voicing import CHORD_HIGH, CHORD_LOW
@@ -669,7 +668,8 @@ def test_lists_of_names_are_those_of_the_tables() -> None:
     assert set(choices.PLAN_NAMES) == set(PLANS)
     assert set(choices.PROGRESSION_NAMES) == set(PROGRESSION_MODES)
     assert set(choices.RANGE_NAMES) == set(RANGES)
-    assert set(KITS) <= set(get_args(choices.KitName))
+    kits = type(make_instrument("kit")).model_fields["kit"].annotation
+    assert get_args(kits) == get_args(choices.KitName)
     assert len(KINDS) == 6
 
 
@@ -764,18 +764,65 @@ def test_the_loop_has_no_seam() -> None:
         assert abs(sound[0] - sound[-1]) <= steps.max()
 
 
-def test_every_kit_is_made_of_shipped_samples() -> None:
-    for kit in KITS.values():
-        for name in kit.values():
-            assert np.abs(one_shot(name)).max() == 1
+def test_the_parts_are_the_mix_in_stereo() -> None:
+    for seed in range(3):
+        take = make(seed, bars=2)
+        assert list(take.parts) == list(take.score.part_names)
+        total = np.sum([part.samples for part in take.parts.values()], axis=0, dtype=np.float32)
+        np.testing.assert_array_equal(total, take.audio.samples)
+        assert (take.audio.channels, take.audio.sample_rate_hz) == (2, 44_100)
+        assert 0.2 < np.abs(take.audio.samples).max() <= 0.9
+
+
+OCTAVES_HZ = (60, 120, 250, 500, 1000, 2000, 4000, 8000, 16000)
+FINISHED_DB = (-7, -7, -9, -11, -16, -24, -24, -28)
+"""The energy by octave of finished tracks, beside the whole: the median of nineteen."""
+
+
+@pytest.fixture(scope="module")
+def mixes() -> list[np.ndarray]:
+    return [make(seed, bars=4).audio.samples.astype(np.float64) for seed in range(24)]
+
+
+def test_octaves_are_balanced_as_in_finished_tracks(mixes: list[np.ndarray]) -> None:
+    rows = []
+    for mix in mixes:
+        power = (np.abs(np.fft.rfft(mix, 1 << 20)) ** 2).sum(axis=0)
+        hz = np.fft.rfftfreq(1 << 20, 1 / 44_100)
+        bands = [power[(hz >= low) & (hz < high)].sum() for low, high in pairwise(OCTAVES_HZ)]
+        rows.append(10 * np.log10(np.array(bands) / power.sum()))
+    assert np.abs(np.median(rows, axis=0) - FINISHED_DB).max() < 5
+
+
+def test_the_mix_is_wide_and_stays_whole_in_mono(mixes: list[np.ndarray]) -> None:
+    mid = [((mix[0] + mix[1]) / 2) for mix in mixes]
+    side = [((mix[0] - mix[1]) / 2) for mix in mixes]
+    ratio_db = [10 * np.log10((s**2).sum() / (m**2).sum()) for s, m in zip(side, mid, strict=True)]
+    assert -14 < np.median(ratio_db) < -4
+    loss_db = [10 * np.log10((m**2).sum() / (x**2).mean(axis=0).sum())
+               for m, x in zip(mid, mixes, strict=True)]  # fmt: skip
+    assert min(loss_db) > -2
+
+
+def test_lead_and_hats_are_heard() -> None:
+    take = make(2, lead_density=1.0, bars=8)
+    alone = make(2, lead="none", bars=8)
+    assert "lead" in take.parts
+    assert "lead" not in alone.parts
+    level_db = {n: 20 * np.log10(p.samples.std()) for n, p in take.parts.items()}
+    assert level_db["lead"] > level_db["keys"] - 12
+    hats = make(2, bars=2).parts["drums"].samples.mean(axis=0)
+    spectrum = np.abs(np.fft.rfft(hats)) ** 2
+    hz = np.fft.rfftfreq(len(hats), 1 / 44_100)
+    assert 10 * np.log10(spectrum[(hz > 5000) & (hz < 12000)].sum() / spectrum.sum()) > -25
 
 
 def test_samples_stand_beside_their_provenance() -> None:
-    folder = files("lofigen_kit_plugins.beatmaker") / "samples"
+    folder = files("lofigen_kit_plugins.instruments") / "samples"
     note = (folder / "PROVENANCE.md").read_text()
     assert "CC0" in (folder / "CC0-1.0.txt").read_text()
     for path in folder.iterdir():
         if path.name.endswith(".flac"):
             assert path.name.removesuffix(".flac") in note
             with path.open("rb") as file:
-                assert soundfile.info(file).samplerate == 22_050
+                assert soundfile.info(file).samplerate == 44_100

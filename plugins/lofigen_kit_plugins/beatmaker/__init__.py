@@ -163,11 +163,12 @@ class _Arranger(Source):
         brief = Brief(**self.model_dump(include={field.name for field in fields(Brief)}))
         font = None if self.soundfont is None else resolve_inside(ctx.root, self.soundfont)
         arrangement = self._select_parts(arrange(brief, ctx.rng, _palette(font)))
-        score = arrangement.score
+        audio, parts, terms = render(arrangement, ctx, self.soundfont, self.soundfont_licence)
         return Take(
-            audio=render(arrangement, ctx.rng, font),
-            score=score,
-            licence="CC0-1.0" if font is None else f"CC0-1.0 AND {self.soundfont_licence}",
+            audio=audio,
+            score=arrangement.score,
+            parts=parts,
+            licence=terms,
             title=f"{arrangement.progression[:60]} {arrangement.kit}",
             group=arrangement.progression,
         )
@@ -205,13 +206,12 @@ class Solo(_Arranger):
 def _palette(font: Path | None) -> Palette:
     """Return the instruments to choose from: the plugin's own, and those of a soundfont."""
     from lofigen_kit_plugins.beatmaker.arranger import Palette
-    from lofigen_kit_plugins.beatmaker.instruments import SAMPLE_RATE_HZ
-    from lofigen_kit_plugins.beatmaker.soundfont import list_instruments
+    from lofigen_kit_plugins.beatmaker.fonts import list_font_instruments
 
     own = Palette()
     if font is None:
         return own
-    kits, keys, basses = list_instruments(font, SAMPLE_RATE_HZ)
+    kits, keys, basses = list_font_instruments(font)
     return replace(
         own,
         kits=(*own.kits, *kits),

@@ -106,8 +106,11 @@ def test_a_recording_is_silent_before_it_begins(start: int, frames: int) -> None
     np.testing.assert_array_equal(piece[:, before:], whole[:, first : first + frames - before])
 
 
+DUSTY = Part(name="drums", kind="percussive", instrument="dusty")
+
+
 def test_instruments_are_channels_of_their_own() -> None:
-    names = channel_names([score(), score().model_copy(update={"instruments": ("kit:dusty",)})])
+    names = channel_names([score(), score().model_copy(update={"parts": (DUSTY,)})])
     assert names == (*CHANNELS, "plays.kit:dusty", "plays.kit:jazz")
     assert set(channel("plays.kit:jazz")) == {np.float32(INSTRUMENT_LEVEL)}
     assert set(channel("plays.kit:dusty")) == {np.float32(0)}

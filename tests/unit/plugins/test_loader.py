@@ -50,7 +50,14 @@ def record(directory: Path, name: str) -> Plugin:
 
 def test_modules_on_disk_and_declared_entry_points_are_the_same() -> None:
     folder = Path(lofigen_kit_plugins.__path__[0])
+    helpers = {"notes", "drum_kits", "drum_synthesis", "sample_files", "sfz_file", "soundfont_file"}
     on_disk = {p.stem for p in folder.iterdir() if not p.name.startswith(("_", "."))}
+    on_disk -= {"instruments"}
+    on_disk |= {
+        f"instruments.{p.stem}"
+        for p in (folder / "instruments").glob("*.py")
+        if not p.name.startswith("_") and p.stem not in helpers
+    }
     own = [p for p in entry_points(group=GROUP) if p.dist and p.dist.name == OWN_DISTRIBUTION]
     assert {p.value.removeprefix("lofigen_kit_plugins.") for p in own} == on_disk
     assert all(p.name == p.value.rpartition(".")[2].replace("_", "-") for p in own)
@@ -112,9 +119,9 @@ def test_a_broken_plugin_breaks_nothing_else(write: Write, text: str, error: str
         ("x = 1\ndef (", "correct line 2, or disable it"),
         ("x = 1", "mark its hook functions with @hookimpl"),
         (GOOD.format(name="a").replace("def lofigen_effects", "def lofigen_efects"),
-         "the hooks are lofigen_commands, lofigen_effects, lofigen_models, lofigen_samplers"),
+         "the hooks are lofigen_commands, lofigen_effects, lofigen_instruments, lofigen_models"),
         (GOOD.format(name="lowpass"), "disable one: LOFIGEN_DISABLE_PLUGINS=bad"),
-        ("LOFIGEN_API = 2\n" + GOOD.format(name="a"), "update lofigen-kit: pip install -U"),
+        ("LOFIGEN_API = 3\n" + GOOD.format(name="a"), "update lofigen-kit: pip install -U"),
         ("LOFIGEN_API = 'new'\n" + GOOD.format(name="a"), "update lofigen-kit: pip install -U"),
     ],
 )  # fmt: skip
