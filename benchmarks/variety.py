@@ -20,8 +20,8 @@ import numpy as np
 from lofigen_kit.music.keys import parse_key
 from lofigen_kit.music.score import Note
 from lofigen_kit.runtime.seeding import rng_for
-from lofigen_kit_plugins.beatmaker.arranger import Arrangement, Brief, arrange
-from lofigen_kit_plugins.beatmaker.clock import STEPS_PER_BAR, Clock
+from lofigen_kit_plugins.band.arranger import Arrangement, Brief, arrange
+from lofigen_kit_plugins.band.clock import STEPS_PER_BAR, Clock
 
 SEEDS = 100
 Events = frozenset[Hashable]

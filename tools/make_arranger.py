@@ -18,7 +18,7 @@ from lofigen_kit.music.chords import format_chart
 from lofigen_kit.music.keys import parse_key
 from lofigen_kit.music.score import DRUMS
 from lofigen_kit.runtime.seeding import rng_for
-from lofigen_kit_plugins.beatmaker.arranger import Arrangement, Brief, arrange
+from lofigen_kit_plugins.band.arranger import Arrangement, Brief, arrange
 from tools.pages import DOCS
 
 mpl.use("Agg")

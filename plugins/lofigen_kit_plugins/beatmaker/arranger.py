@@ -1,165 +1,76 @@
-"""The arranger: from a generator of randomness to a score that a band might have played."""
+"""The arranger: from a generator of randomness to a score that a person might have played."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, cast, get_args
 
 import numpy as np
 
-from lofigen_kit.api import (
-    Bar,
-    InputError,
-    Key,
-    Note,
-    Part,
-    Score,
-    Section,
-    format_chart,
-    infer_key,
-    name_key,
-    parse_chart,
-    parse_key,
-)
-from lofigen_kit_plugins.beatmaker import bass as basses
-from lofigen_kit_plugins.beatmaker.choices import (
-    CHOICES,
-    FEEL_NAMES,
-    NO_LEAD,
-    PROGRAMS,
-    VOICINGS,
-    FeelName,
-    PlanName,
-    ProgressionName,
-    Range,
-    Voicing,
-)
-from lofigen_kit_plugins.beatmaker.clock import Clock
-from lofigen_kit_plugins.beatmaker.comping import draw_styles, write_comping
-from lofigen_kit_plugins.beatmaker.drums import draw_grooves, find_kicks, play_drums, write_drums
-from lofigen_kit_plugins.beatmaker.events import play_tones
-from lofigen_kit_plugins.beatmaker.feels import FEELS, Feel
-from lofigen_kit_plugins.beatmaker.form import (
-    BarPlan,
-    fit_plan,
-    plan_bars,
-    plan_loop,
-    plan_song,
-)
-from lofigen_kit_plugins.beatmaker.form import Section as PlannedSection
+from lofigen_kit.api import Hit, Note, Part, Score
 from lofigen_kit_plugins.beatmaker.harmony import (
     PROGRESSION_MODES,
-    compose_chords,
-    draw_mode,
-    list_progressions,
-    order_progressions,
-    read_progression,
+    PROGRESSIONS,
+    Chord,
+    Mode,
+    parse_key,
 )
-from lofigen_kit_plugins.beatmaker.lead import DENSITY, write_lead
-from lofigen_kit_plugins.beatmaker.sections import LEAST_SONG_BARS, parse_sections
-from lofigen_kit_plugins.beatmaker.voicing import draw_voices
+from lofigen_kit_plugins.beatmaker.instruments import BASSES, KEYS
+from lofigen_kit_plugins.beatmaker.kits import KITS
+from lofigen_kit_plugins.beatmaker.patterns import (
+    BASS_LINES,
+    COMPING,
+    DRUM_PATTERNS,
+    STEPS_PER_BAR,
+    DrumPattern,
+)
+from lofigen_kit_plugins.beatmaker.voicing import voice
 
 T = TypeVar("T")
-Solo = Literal["keys", "bass", "drums", "lead"]
+Solo = Literal["keys", "bass", "drums"]
 
-LOOP_BARS = 8
-"""The length of a loop of which none was asked for."""
-
-DRAWN_RANGES: tuple[Range, ...] = ("middle", "high", "high")
-"""Mostly above the hands; `low` has to be asked for."""
-DRAWN_PLANS: tuple[PlanName, ...] = ("short", "standard", "standard", "cold-open")
-LOWEST_KEY = {"vibraphone": 53, "music-box": 60}
-"""The lowest note of instruments that do not reach down to the hands."""
-
-CONCERNS = (
-    "tempo", "swing", "key", "mode", "progression", "feel", "plan", "form", "turnarounds",
-    "kit", "keys-name", "bass-name", "lead-name", "groove", "drums", "drum-touch",
-    "style", "comping", "voicing", "keys-touch", "bass-style", "bass", "bass-touch",
-    "lead-settings", "lead-rhythm", "lead-pitch", "lead-touch", "late",
-)  # fmt: skip
-"""What is drawn, each from a generator of its own: what is fixed leaves the rest as it was. The
-order is part of what a seed means; new ones stand at the end."""
-
-Generators = dict[str, np.random.Generator]
+BEATS_PER_BAR = 4
+TONIC_NAMES = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+STROKES = {"X": 0.9, "x": 0.65, "g": 0.22, "?": 0.6}
+OPTIONAL_STROKE_PROBABILITY = 0.4
+"""How likely a `?` of a pattern is played in a bar."""
 
 
 @dataclass(frozen=True)
 class Brief:
-    """What was asked for; None leaves it to the seed. The fields are those of `beatmaker`."""
+    """What was asked for; None leaves it to the arranger."""
 
-    bars: int | None = None
+    bars: int = 8
     tempo_bpm: float | None = None
     key: str | None = None
     swing_pct: float | None = None
-    progression: ProgressionName | None = None
-    chords: str | None = None
-    feel: FeelName | None = None
-    form: Literal["loop", "song"] | None = None
-    plan: PlanName | None = None
-    sections: str | tuple[str, ...] | None = None
-    voicing: Voicing | None = None
+    progression: str | None = None
     kit: str | None = None
-    keys: str | None = None
-    bass: str | None = None
-    lead: str | None = None
-    lead_density: float | None = None
-    lead_range: Range | None = None
-
-    @property
-    def is_loop(self) -> bool:
-        """Whether the piece goes round: a plan or sections make it a song."""
-        return self.form != "song" and self.plan is None and self.sections is None
 
 
 @dataclass(frozen=True)
 class Palette:
     """The names of the instruments to choose from."""
 
-    kits: Sequence[str] = tuple(CHOICES["kit"])
-    keys: Sequence[str] = tuple(CHOICES["keys"])
-    basses: Sequence[str] = tuple(CHOICES["bass"])
-    leads: Sequence[str] = tuple(name for name in CHOICES["lead"] if name != NO_LEAD)
+    kits: Sequence[str] = tuple(KITS)
+    keys: Sequence[str] = tuple(KEYS)
+    basses: Sequence[str] = tuple(BASSES)
 
 
 @dataclass(frozen=True)
 class Arrangement:
-    """A score, how it came about, and the instruments that play it.
-
-    Attributes:
-        score: What is played.
-        progression: The name of its first progression, or the chords that were asked for.
-        feel: One of `FEELS`.
-        kit: The drum kit.
-        keys: What plays the chords.
-        bass: What plays the bass.
-        lead: What plays the lead; `none` where it is left out.
-        chords: The chords of every bar.
-        plans: What happens in every bar.
-    """
+    """A score, and the instruments that play it."""
 
     score: Score
     progression: str
-    feel: str
     kit: str
     keys: str
     bass: str
-    lead: str
-    chords: tuple[Bar, ...]
-    plans: tuple[BarPlan, ...]
 
     def solo(self, part: Solo) -> Arrangement:
         """Return one part of it alone."""
         return replace(self, score=self.score.solo(part))
-
-
-@dataclass(frozen=True)
-class _Harmony:
-    """The key, the name of what is played, and the progressions of the sections."""
-
-    key: Key
-    name: str
-    progressions: tuple[tuple[Bar, ...], ...]
 
 
 def arrange(brief: Brief, rng: np.random.Generator, palette: Palette | None = None) -> Arrangement:
@@ -171,203 +82,169 @@ def arrange(brief: Brief, rng: np.random.Generator, palette: Palette | None = No
         palette: The instruments to choose from; by default those that need no soundfont.
 
     Raises:
-        InputError: for a progression that is not in the key's mode, a key or chords that cannot be
-            read, or a length that the form cannot have.
+        ValueError: for a key that cannot be read, or that is not in the progression's mode.
     """
-    draw: Generators = dict(zip(CONCERNS, rng.spawn(len(CONCERNS)), strict=True))
+    # One generator a concern, so that fixing the key leaves the drums as they were.
+    settings, harmony, drums = rng.spawn(3)
+    tempo_bpm = _prefer_asked(brief.tempo_bpm, round(float(settings.uniform(65, 92)), 1))
+    swing_pct = _prefer_asked(brief.swing_pct, round(float(settings.uniform(54, 66)), 1))
+    tonic, mode, progression = _key_and_progression(brief, settings)
     palette = palette or Palette()
-    feel_name = _prefer(brief.feel, _pick(FEEL_NAMES, draw["feel"]))
-    feel = FEELS[feel_name]
-    tempo_bpm = _prefer(brief.tempo_bpm, _draw_between(feel.tempo_bpm, draw["tempo"]))
-    swing_pct = _prefer(brief.swing_pct, _draw_between(feel.swing_pct, draw["swing"]))
-    sections = _plan_sections(brief, tempo_bpm, draw)
-    loop = brief.is_loop
-    plans = plan_bars(sections, draw["form"], loop=loop)
-    harmony = _choose_harmony(brief, draw)
-    chords = compose_chords(
-        plans, harmony.progressions, harmony.key, draw["turnarounds"], loop=loop
+    kit, keys, bass = (
+        str(settings.choice(names)) for names in (palette.kits, palette.keys, palette.basses)
     )
-    names = {
-        "drums": _prefer(brief.kit, _pick(palette.kits, draw["kit"])),
-        "keys": _prefer(brief.keys, _pick(palette.keys, draw["keys-name"])),
-        "bass": _prefer(brief.bass, _pick(palette.basses, draw["bass-name"])),
-        "lead": _prefer(brief.lead, _pick(palette.leads, draw["lead-name"])),
-    }
-    clock = Clock(tempo_bpm, swing_pct, len(plans))
+    kit = _prefer_asked(brief.kit, kit)
+    clock = _SwingClock(tempo_bpm, swing_pct, brief.bars)
+    chords = [PROGRESSIONS[mode][progression][bar % 4] for bar in range(brief.bars)]
     score = Score(
         tempo_bpm=tempo_bpm,
-        key=str(harmony.key),
+        key=f"{TONIC_NAMES[tonic]} {mode}",
         swing_pct=swing_pct,
-        bars=len(plans),
+        bars=brief.bars,
         duration_s=clock.duration_s,
-        loop=loop,
-        parts=_list_parts(names),
-        sections=() if loop else tuple(_as_marker(section) for section in sections),
+        loop=True,
+        parts=(
+            Part(name="drums", kind="percussive", instrument=kit),
+            Part(name="keys", instrument=keys, program=4),
+            Part(name="bass", instrument=bass, program=33),
+        ),
+        notes=(
+            *_play_chords(chords, tonic, clock, harmony),
+            *_play_bass(chords, tonic, clock, harmony),
+        ),
+        hits=tuple(_play_drums(clock, drums)),
     )
-    score = _play(
-        score, brief, feel, plans=plans, chords=chords, key=harmony.key, clock=clock, draw=draw
-    )
-    return Arrangement(
-        score, harmony.name, feel_name, names["drums"], names["keys"], names["bass"],
-        names["lead"], chords, plans,
-    )  # fmt: skip
+    return Arrangement(score, progression, kit, keys, bass)
 
 
-def _prefer(asked: T | None, drawn: T) -> T:
+def _prefer_asked(asked: T | None, drawn: T) -> T:
     return drawn if asked is None else asked
 
 
-def _pick(names: Sequence[T], rng: np.random.Generator) -> T:
-    return names[int(rng.random() * len(names))]
-
-
-def _draw_between(span: tuple[float, float], rng: np.random.Generator) -> float:
-    return round(float(rng.uniform(*span)), 1)
-
-
-def _plan_sections(brief: Brief, tempo_bpm: float, draw: Generators) -> tuple[PlannedSection, ...]:
-    """Return the sections: one for a loop, those asked for, or those of a plan."""
-    if brief.is_loop:
-        return plan_loop(brief.bars or LOOP_BARS)
-    if brief.sections is not None:
-        items = parse_sections(brief.sections)
-        total = sum(bars for _, bars in items)
-        if brief.bars not in (None, total):
-            raise InputError(
-                f"the sections have {total} bars, and bars asks for {brief.bars}",
-                where="source",
-                remedy="leave bars out, or change the sections",
-            )
-    else:
-        if brief.bars is not None and brief.bars < LEAST_SONG_BARS:
-            raise InputError(
-                f"a song of {brief.bars} bars is too short: it has at least {LEAST_SONG_BARS}",
-                where="source",
-                remedy="ask for more bars, or for form: loop",
-            )
-        drawn = _pick(DRAWN_PLANS, draw["plan"])
-        items = fit_plan(_prefer(brief.plan, drawn), tempo_bpm, brief.bars)
-    return plan_song(items, draw["plan"])
-
-
-def _choose_harmony(brief: Brief, draw: Generators) -> _Harmony:
-    """Return the key and the progressions; what was asked for binds the rest."""
-    tonic, mode = int(draw["key"].integers(12)), draw_mode(draw["mode"])
-    share = float(draw["progression"].random())
-    if brief.chords is not None:
-        chart = parse_chart(brief.chords)
-        key = parse_key(brief.key) if brief.key is not None else infer_key(chart)
-        return _Harmony(key, format_chart(chart), (chart,))
-    if brief.progression is not None:
+def _key_and_progression(brief: Brief, rng: np.random.Generator) -> tuple[int, Mode, str]:
+    """Return the tonic, the mode and the progression; what was asked for binds the rest."""
+    drawn_tonic, drawn_mode = int(rng.integers(12)), cast("Mode", str(rng.choice(get_args(Mode))))
+    tonic, mode = drawn_tonic, drawn_mode
+    if brief.key is not None:
+        tonic, mode = parse_key(brief.key)
+    elif brief.progression is not None:
         mode = PROGRESSION_MODES[brief.progression]
-    key = parse_key(brief.key) if brief.key is not None else name_key(tonic, mode)
-    fitting = list_progressions(key.mode)
-    first = _prefer(brief.progression, fitting[int(share * len(fitting))])
-    if PROGRESSION_MODES[first] != key.mode:
-        raise InputError(
-            f"the progression {first!r} is not in {key.mode}",
-            where="source",
-            remedy=f"in {key.mode}: {', '.join(fitting)}",
-        )
-    names = order_progressions(first, draw["progression"])[:3]
-    return _Harmony(key, first, tuple(read_progression(name, key) for name in names))
+    drawn = str(rng.choice(list(PROGRESSIONS[mode])))
+    progression = _prefer_asked(brief.progression, drawn)
+    if PROGRESSION_MODES[progression] != mode:
+        fitting = ", ".join(PROGRESSIONS[mode])
+        raise ValueError(f"the progression {progression!r} is not in {mode}; in {mode}: {fitting}")
+    return tonic, mode, progression
 
 
-def _list_parts(names: dict[str, str]) -> tuple[Part, ...]:
-    pitched = [part for part in ("keys", "bass", "lead") if names[part] != NO_LEAD]
-    programs = {"keys": 4, "bass": 33, "lead": 80}
-    return (
-        Part(
-            name="drums",
-            kind="percussive",
-            instrument=names["drums"],
-            program=PROGRAMS.get(names["drums"], 0),
-        ),
-        *(
-            Part(
-                name=part,
-                instrument=names[part],
-                program=PROGRAMS.get(names[part], programs[part]),
-            )
-            for part in pitched
-        ),
-    )
+@dataclass(frozen=True)
+class _SwingClock:
+    """Musical time to seconds, with swing."""
+
+    tempo_bpm: float
+    swing_pct: float
+    bars: int
+
+    @property
+    def beat_s(self) -> float:
+        return 60.0 / self.tempo_bpm
+
+    @property
+    def duration_s(self) -> float:
+        return self.bars * BEATS_PER_BAR * self.beat_s
+
+    def step_s(self, bar: int, step: int) -> float:
+        """Return the time of a sixteenth; every second one is late by the swing."""
+        eighths = step // 2 + (step % 2) * self.swing_pct / 100.0
+        return (bar * BEATS_PER_BAR + eighths / 2.0) * self.beat_s
+
+    def beat_in_bar_s(self, bar: int, beat: float) -> float:
+        """Return the time of a place in a bar, on its nearest swung sixteenth."""
+        return self.step_s(bar, round(beat * STEPS_PER_BAR / BEATS_PER_BAR))
+
+    def clip_s(self, time_s: float) -> float:
+        """Return the time within the piece: humanised timing may not leave it."""
+        return float(np.clip(time_s, 0.0, self.duration_s - 1e-3))
 
 
-def _as_marker(section: PlannedSection) -> Section:
-    return Section(name=section.name, first_bar=section.first_bar, bars=section.bars)
-
-
-def _play(
-    score: Score,
-    brief: Brief,
-    feel: Feel,
-    *,
-    plans: Sequence[BarPlan],
-    chords: Sequence[Bar],
-    key: Key,
-    clock: Clock,
-    draw: Generators,
-) -> Score:
-    """Return the score with what each part plays."""
-    grooves = draw_grooves(feel, draw["groove"])
-    strokes = write_drums(plans, grooves, draw["drums"])
-    kicks = [find_kicks(plan, grooves) for plan in plans]
-    shares, touch = draw["voicing"].random(3), draw["late"].random(3)
-    voicing = _prefer(brief.voicing, VOICINGS[int(shares[0] * len(VOICINGS))])
-    comping = write_comping(
-        plans,
-        chords,
-        draw_styles(feel, draw["style"]),
-        draw["comping"],
-        voicing=voicing,
-        voices=draw_voices(voicing, float(shares[1])),
-        centre=58.0 + 3.5 * float(shares[2]),
-        lowest=next((LOWEST_KEY.get(p.instrument, 0) for p in score.parts if p.name == "keys"), 0),
-    )
-    line = basses.write_bass(
-        plans, chords, kicks, key, draw["bass"],
-        style=_pick(feel.bass, draw["bass-style"]), slides=feel.slides,
-    )  # fmt: skip
-    timing = feel.timing
-    notes = (
-        *play_tones("keys", comping, clock, draw["keys-touch"],
-                    late_s=_interpolate(timing.keys_ms, touch[0]) / 1e3),
-        *play_tones("bass", line, clock, draw["bass-touch"],
-                    late_s=_interpolate(timing.bass_ms, touch[1]) / 1e3, loose_s=0.003),
-        *_play_lead(score, brief, plans=plans, chords=chords, key=key, clock=clock, draw=draw,
-                    late_s=0.015 * float(touch[2])),
-    )  # fmt: skip
-    hits = play_drums(strokes, feel, clock, draw["drum-touch"])
-    return score.model_copy(update={"notes": tuple(notes), "hits": tuple(hits)})
-
-
-def _interpolate(span: tuple[float, float], share: float) -> float:
-    return float(span[0] + (span[1] - span[0]) * share)
-
-
-def _play_lead(
-    score: Score,
-    brief: Brief,
-    *,
-    plans: Sequence[BarPlan],
-    chords: Sequence[Bar],
-    key: Key,
-    clock: Clock,
-    draw: Generators,
-    late_s: float,
+def _play_chords(
+    chords: list[Chord], tonic: int, clock: _SwingClock, rng: np.random.Generator
 ) -> list[Note]:
-    """Return the lead's notes; none where it is left out."""
-    shares = draw["lead-settings"].random(2)
-    if all(part.name != "lead" for part in score.parts):
-        return []
-    tones = write_lead(
-        plans,
-        chords,
-        key,
-        draw["lead-rhythm"],
-        draw["lead-pitch"],
-        density=_prefer(brief.lead_density, _interpolate(DENSITY, float(shares[0]))),
-        reach=_prefer(brief.lead_range, DRAWN_RANGES[int(shares[1] * len(DRAWN_RANGES))]),
-    )
-    return play_tones("lead", tones, clock, draw["lead-touch"], late_s=late_s, loose_s=0.005)
+    """Comp: two rhythms that alternate, rolled chords, the top note a little louder."""
+    rhythms = [COMPING[str(name)] for name in rng.choice(list(COMPING), 2, replace=False)]
+    roll_s = rng.uniform(0.0, 0.018)
+    touch = rng.uniform(0.55, 0.8)
+    notes: list[Note] = []
+    hand: tuple[int, ...] = ()
+    for bar, chord in enumerate(chords):
+        hand = voice(chord, tonic, hand, rng)
+        for beat, length, accent in rhythms[(bar // 2) % 2]:
+            start_s = clock.beat_in_bar_s(bar, beat) + abs(rng.normal(0, 0.006))
+            for finger, midi in enumerate(hand):
+                top = 1.12 if midi == hand[-1] else 1.0
+                notes.append(
+                    Note(
+                        part="keys",
+                        midi=midi,
+                        onset_s=clock.clip_s(start_s + finger * roll_s * rng.uniform(0.6, 1.4)),
+                        duration_s=length * clock.beat_s * rng.uniform(0.94, 1.0),
+                        velocity=_velocity(touch * accent * top, 0.05, rng),
+                    )
+                )
+    return notes
+
+
+def _play_bass(
+    chords: list[Chord], tonic: int, clock: _SwingClock, rng: np.random.Generator
+) -> list[Note]:
+    """Play the roots with one of the lines, another in every fourth bar."""
+    usual, turn = (BASS_LINES[str(name)] for name in rng.choice(list(BASS_LINES), 2))
+    notes = []
+    for bar, chord in enumerate(chords):
+        root = _bass_note(tonic + chord.root)
+        following = _bass_note(tonic + chords[(bar + 1) % len(chords)].root)
+        for beat, length, degree in turn if bar % 4 == 3 else usual:
+            midi = following - 1 if degree < 0 else root + degree
+            start_s = clock.beat_in_bar_s(bar, beat) + rng.normal(0.004, 0.004)
+            notes.append(
+                Note(
+                    part="bass",
+                    midi=midi,
+                    onset_s=clock.clip_s(start_s),
+                    duration_s=length * clock.beat_s,
+                    velocity=_velocity(0.75, 0.06, rng),
+                )
+            )
+    return notes
+
+
+def _bass_note(pitch_class: int) -> int:
+    """Return the note between F1 (43.7 Hz) and E2 that small speakers still suggest."""
+    return 29 + (pitch_class - 29) % 12
+
+
+def _play_drums(clock: _SwingClock, rng: np.random.Generator) -> list[Hit]:
+    """Play one pattern with a late snare; the last bar of four may leave or add a kick."""
+    pattern: DrumPattern = DRUM_PATTERNS[str(rng.choice(list(DRUM_PATTERNS)))]
+    lateness_s = {"kick": 0.0, "snare": rng.uniform(0.0, 0.02), "hat": rng.uniform(-0.004, 0.008)}
+    looseness_s = rng.uniform(0.001, 0.005)
+    hits = []
+    for bar in range(clock.bars):
+        for drum, line in (("kick", pattern.kick), ("snare", pattern.snare), ("hat", pattern.hat)):
+            for step, stroke in enumerate(line):
+                if stroke == "." or (stroke == "?" and rng.random() > OPTIONAL_STROKE_PROBABILITY):
+                    continue
+                accent = 0.85 if drum == "hat" and step % 4 else 1.0
+                time_s = clock.step_s(bar, step) + lateness_s[drum] + rng.normal(0, looseness_s)
+                hits.append(
+                    Hit(
+                        drum=drum,
+                        onset_s=clock.clip_s(time_s),
+                        velocity=_velocity(STROKES[stroke] * accent, 0.05, rng),
+                    )
+                )
+    return sorted(hits, key=lambda hit: hit.onset_s)
+
+
+def _velocity(centre: float, spread: float, rng: np.random.Generator) -> float:
+    return float(np.clip(rng.normal(centre, spread), 0.1, 1.0))

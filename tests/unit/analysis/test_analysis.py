@@ -22,14 +22,11 @@ from lofigen_kit.dsp.resample import resample
 from lofigen_kit.music.score import Drum
 from lofigen_kit_plugins.beatmaker import Beatmaker
 from lofigen_kit_plugins.beatmaker.arranger import Brief, arrange
-from lofigen_kit_plugins.beatmaker.choices import FeelName
 from lofigen_kit_plugins.beatmaker.render import render
 
 RATE_HZ = 8_000
 SEEDS = range(1000, 1020)
 NOISE_DB = -40.0
-FEELS: tuple[FeelName, ...] = ("boom-bap", "shuffle", "half-time", "dilla")
-"""Those whose backbeat is the snare: rims and rides are not told from snares and hats."""
 DRUMS: tuple[Drum, ...] = tuple(TRAITS)
 
 
@@ -49,12 +46,7 @@ def tone(*midi: float, seconds: float = 4.0) -> AudioBuffer:
 @pytest.fixture(scope="module")
 def takes() -> list[Take]:
     """Reference renderings as a network at 8 kHz plays them."""
-    made = [
-        Beatmaker(feel=FEELS[seed % len(FEELS)], lead="none").make_take(
-            Context(rng=np.random.default_rng(seed))
-        )
-        for seed in SEEDS
-    ]
+    made = [Beatmaker().make_take(Context(rng=np.random.default_rng(seed))) for seed in SEEDS]
     return [Take(with_noise(resample(t.audio, RATE_HZ)), t.score, t.licence, t.title) for t in made]
 
 
@@ -89,7 +81,7 @@ def test_optional_onsets_may_be_heard_or_not() -> None:
 
 
 @pytest.mark.parametrize(
-    ("drum", "mean", "least"), [("kick", 0.95, 0.8), ("snare", 0.95, 0.85), ("hat", 0.7, 0.25)]
+    ("drum", "mean", "least"), [("kick", 0.95, 0.85), ("snare", 0.95, 0.85), ("hat", 0.7, 0.4)]
 )
 def test_drums_are_heard_in_a_mix(takes: list[Take], drum: Drum, mean: float, least: float) -> None:
     scores = [drum_f_measure(take.audio, take.score, drum) for take in takes]
@@ -100,7 +92,7 @@ def test_drums_are_heard_in_a_mix(takes: list[Take], drum: Drum, mean: float, le
 def test_notes_are_no_drums() -> None:
     for seed in range(4):
         rng = np.random.default_rng(seed)
-        arrangement = arrange(Brief(feel="half-time"), rng)
+        arrangement = arrange(Brief(), rng)
         drumless = arrangement.score.model_copy(update={"hits": ()})
         audio = render(replace(arrangement, score=drumless), rng)
         assert {drum: len(drum_onsets(audio, drum)) for drum in DRUMS} == dict.fromkeys(DRUMS, 0)
@@ -114,7 +106,7 @@ def test_drums_are_heard_alike_at_any_rate_and_level(takes: list[Take], drum: Dr
         resample(audio, 44_100).stereo(),
         audio.with_samples(audio.samples * np.float32(0.01)),
     ):
-        assert onset_f_measure(here, drum_onsets(other, drum), 0.011) >= 0.95
+        assert onset_f_measure(here, drum_onsets(other, drum), 0.011) >= 0.97
 
 
 @pytest.mark.parametrize("drum", DRUMS)
@@ -219,7 +211,7 @@ def test_the_extracted_score_is_sane(extracted: list[tuple[Take, Score]]) -> Non
         sounding = [
             sum(n.onset_s <= t < n.onset_s + n.duration_s for n in score.notes) for t in beats
         ]
-        assert max(sounding) <= 6
+        assert max(sounding) <= 5
         assert Score.model_validate(score.to_json()) == score
 
 

@@ -1,4 +1,4 @@
-"""The instruments of a General MIDI soundfont that the beatmaker may choose, by name."""
+"""The instruments of a General MIDI soundfont that the band may choose, by name."""
 
 from __future__ import annotations
 

@@ -10,12 +10,12 @@ from typing import Literal
 import numpy as np
 
 from lofigen_kit.api import Bar, Chord
-from lofigen_kit_plugins.beatmaker.choices import Voicing
-from lofigen_kit_plugins.beatmaker.clock import STEPS_PER_BAR, STEPS_PER_BEAT
-from lofigen_kit_plugins.beatmaker.events import Tone
-from lofigen_kit_plugins.beatmaker.feels import Feel
-from lofigen_kit_plugins.beatmaker.form import BarPlan
-from lofigen_kit_plugins.beatmaker.voicing import CHORD_LOW, Hand, choose_tones, voice
+from lofigen_kit_plugins.band.choices import Voicing
+from lofigen_kit_plugins.band.clock import STEPS_PER_BAR, STEPS_PER_BEAT
+from lofigen_kit_plugins.band.events import Tone
+from lofigen_kit_plugins.band.feels import Feel
+from lofigen_kit_plugins.band.form import BarPlan
+from lofigen_kit_plugins.band.voicing import CHORD_LOW, Hand, choose_tones, voice
 
 Figure = Literal["block", "broken", "split"]
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from lofigen_kit.api import Bar, Chord, Key
-from lofigen_kit_plugins.beatmaker.clock import STEPS_PER_BAR, STEPS_PER_BEAT
-from lofigen_kit_plugins.beatmaker.events import Tone
-from lofigen_kit_plugins.beatmaker.form import BarPlan
+from lofigen_kit_plugins.band.clock import STEPS_PER_BAR, STEPS_PER_BEAT
+from lofigen_kit_plugins.band.events import Tone
+from lofigen_kit_plugins.band.form import BarPlan
 
 LOW, HIGH = 28, 43
 """Where roots lie: from E1 (41 Hz) to G2."""

@@ -14,10 +14,10 @@ from typing import Literal, get_args
 import numpy as np
 
 from lofigen_kit.api import Bar, Chord, Key
-from lofigen_kit_plugins.beatmaker.choices import Range
-from lofigen_kit_plugins.beatmaker.clock import STEPS_PER_BAR, STEPS_PER_BEAT
-from lofigen_kit_plugins.beatmaker.events import Tone
-from lofigen_kit_plugins.beatmaker.form import PHRASE_BARS, BarPlan
+from lofigen_kit_plugins.band.choices import Range
+from lofigen_kit_plugins.band.clock import STEPS_PER_BAR, STEPS_PER_BEAT
+from lofigen_kit_plugins.band.events import Tone
+from lofigen_kit_plugins.band.form import PHRASE_BARS, BarPlan
 
 RANGES: dict[Range, tuple[int, int]] = {"low": (57, 76), "middle": (62, 81), "high": (67, 88)}
 """The lowest and the highest note: A3 to E5, D4 to A5, G4 to E6."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lofigen_kit.api import Drum
-from lofigen_kit_plugins.beatmaker.choices import FeelName
+from lofigen_kit_plugins.band.choices import FeelName
 
 Pair = tuple[str, str]
 Span = tuple[float, float]

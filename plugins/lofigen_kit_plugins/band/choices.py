@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
 
 from lofigen_kit.api import did_you_mean, list_component_names
-from lofigen_kit_plugins.beatmaker.fonts import FONT_BASSES, FONT_KEYS, FONT_KITS
+from lofigen_kit_plugins.band.fonts import FONT_BASSES, FONT_KEYS, FONT_KITS
 
 ProgressionName = Literal[
     "two-five-one", "turnaround", "stepping-down", "royal-road", "minor-four", "daydream",

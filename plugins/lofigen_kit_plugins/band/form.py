@@ -8,9 +8,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from lofigen_kit_plugins.beatmaker.choices import PlanName
-from lofigen_kit_plugins.beatmaker.clock import BEATS_PER_BAR
-from lofigen_kit_plugins.beatmaker.sections import (
+from lofigen_kit_plugins.band.choices import PlanName
+from lofigen_kit_plugins.band.clock import BEATS_PER_BAR
+from lofigen_kit_plugins.band.sections import (
     ALL_PARTS,
     KINDS,
     MOST_BARS,

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from lofigen_kit.api import DRUMS, Drum, Hit
-from lofigen_kit_plugins.beatmaker.clock import STEPS_PER_BAR, Clock
-from lofigen_kit_plugins.beatmaker.events import Stroke, play_stroke
-from lofigen_kit_plugins.beatmaker.feels import Feel
-from lofigen_kit_plugins.beatmaker.form import BarPlan
+from lofigen_kit_plugins.band.clock import STEPS_PER_BAR, Clock
+from lofigen_kit_plugins.band.events import Stroke, play_stroke
+from lofigen_kit_plugins.band.feels import Feel
+from lofigen_kit_plugins.band.form import BarPlan
 
 STROKES = {"X": 0.9, "x": 0.65, "g": 0.22}
 OPTIONAL_VELOCITY, OPTIONAL_SHARE = 0.55, 0.4

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from lofigen_kit_plugins.beatmaker.choices import PlanName
+from lofigen_kit_plugins.band.choices import PlanName
 
 PartName = Literal["drums", "bass", "keys", "lead"]
 ALL_PARTS: tuple[PartName, ...] = ("drums", "bass", "keys", "lead")

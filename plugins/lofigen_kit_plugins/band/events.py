@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lofigen_kit.api import Drum, Hit, Note
-from lofigen_kit_plugins.beatmaker.clock import Clock
+from lofigen_kit_plugins.band.clock import Clock
 
 SHORTEST_S = 0.03
 
