@@ -11,12 +11,16 @@ import numpy as np
 import pytest
 
 from lofigen_kit.audio.files import read_audio
-from tools.make_instruments import list_instruments
+from lofigen_kit.plugins.loader import load_plugins
 from tools.pages import DOCS
 
 Make = Callable[..., int]
 INSTRUMENTS = DOCS / "instruments"
-NAMES = sorted(list_instruments())
+NAMES = [
+    name
+    for name, cls in load_plugins().classes("instrument").items()
+    if not any(field.is_required() for field in cls.model_fields.values())
+]
 MAX_PICTURE_BYTES, MAX_BYTES = 40_000, 1_500_000
 
 

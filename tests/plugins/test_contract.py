@@ -9,7 +9,6 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pytest
-import soundfile
 from pydantic import field_serializer
 
 from lofigen_kit import engine
@@ -65,6 +64,8 @@ def recording(tmp_path: Path) -> Path:
 @pytest.fixture
 def own_music(tmp_path: Path) -> dict[str, Path]:
     """What a producer has, by the component that plays it: a song, samples, an SFZ file."""
+    import soundfile
+
     from lofigen_kit.music.midi import to_midi
 
     t = np.arange(22_050) / 44_100

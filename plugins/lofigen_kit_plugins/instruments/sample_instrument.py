@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from lofigen_kit.api import (
     Context,
@@ -45,6 +45,7 @@ class SampleInstrument(Instrument):
     """
 
     use: Literal["sample-instrument"] = "sample-instrument"
+    range_midi: ClassVar[tuple[int, int]] = (24, 96)
     path: PresetPath
     release_s: float = Field(default=0.2, ge=0.005, le=5)
     transpose: int = Field(default=0, ge=-36, le=36)

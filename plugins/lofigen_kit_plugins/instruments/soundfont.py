@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from lofigen_kit.api import (
     Context,
@@ -51,6 +51,7 @@ class SoundFont(Instrument):
     """
 
     use: Literal["soundfont"] = "soundfont"
+    range_midi: ClassVar[tuple[int, int]] = (21, 108)
     path: PresetPath
     program_number: int = Field(default=0, ge=0, le=127)
     bank_number: int = Field(default=0, ge=0, le=127)

@@ -25,7 +25,7 @@ EXCEPTIONS = {
         ("audition/takes.py", "mix"),
         ("effects/effect.py", "mix"),
         ("effects/rack.py", "mix"),
-        ("testing.py", "mix"),
+        ("testing/__init__.py", "mix"),
     },
     "`temperature` is a field of SamplingParams and a control of every ParametricSampler": {
         ("cli/play.py", "temperature"),

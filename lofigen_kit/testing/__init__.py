@@ -21,7 +21,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
@@ -29,7 +28,7 @@ from pydantic import ValidationError
 
 from lofigen_kit.audio.blocks import split_blocks
 from lofigen_kit.audio.buffer import AudioBuffer
-from lofigen_kit.components.base import Component, Context
+from lofigen_kit.components.base import Component
 from lofigen_kit.components.contracts import (
     Effect,
     Instrument,
@@ -41,17 +40,16 @@ from lofigen_kit.components.contracts import (
 from lofigen_kit.effects import rack
 from lofigen_kit.effects.effect import BlockEffect
 from lofigen_kit.errors import CheckpointError
-from lofigen_kit.music.score import DRUM_PART, DRUMS, Hit, Note
 from lofigen_kit.nn.checkpoint import expected_shapes
 from lofigen_kit.nn.distribution import MIN_LOG_SCALE, MULAW_LEVELS, HeadKind, SamplingParams
 from lofigen_kit.nn.sampling import draw, mulaw_decode
 from lofigen_kit.plugins.loader import NAME
-from lofigen_kit.runtime.seeding import rng_for
+from lofigen_kit.testing import instruments
+from lofigen_kit.testing.cases import iterate_variants, make_context, require
 
 if TYPE_CHECKING:
     from lofigen_kit.nn.checkpoint import Network
 
-C = TypeVar("C", bound=Component)
 
 HEAVY = (
     "torch", "librosa", "pedalboard", "scipy", "soundfile", "soxr", "pyloudnorm", "numba",
@@ -73,18 +71,6 @@ Wolfowitz with Massart's constant)."""
 MIN_KEY_MARGIN = 0.1
 """The check fails where another key's chroma similarity is larger by this: noise has no key."""
 ONSETS_AGREE = 0.6
-NOTE_RATES_HZ = (22_050, 44_100, 48_000)
-NOTE_S = 1.5
-NOTE_PEAKS = {"note": 0.25, "stroke": 0.5}
-"""Where a note and a drum stroke of velocity 1 peak."""
-PEAK_APART_DB = 4.0
-ONSET_S = 0.01
-LONGEST_RING_S = 20.0
-HEARD_DB, DIED_AWAY_DB = -40.0, -55.0
-"""Beside the peak: from where a note is heard, and what may be left where it ends."""
-MAX_CENTS = 15.0
-PARTIAL_DB = -40.0
-"""How far below its loudest partial a note's fundamental may lie."""
 GENERATED = 64
 MAX_GENERATION_ERROR = 1e-3
 
@@ -146,28 +132,23 @@ class ContractSuite:
         contract_check.run(self.component(**self.parameters))
 
 
-def _require(condition: object, expectation: str) -> None:
-    if not condition:
-        raise AssertionError(expectation)
-
-
 def _check_declaration(component: Component) -> None:
     """Check name, documentation and strictness."""
     cls, name = type(component), component.name()
-    _require(NAME.fullmatch(name), f"the name {name!r} is kebab-case")
-    _require((cls.__doc__ or "").strip(), f"{name} has a docstring")
-    _require(cls.summary().endswith("."), f"{name}'s summary is a sentence")
-    _require(_refuses(cls, {**component.model_dump(), "no_such_field": 1}), "it forbids extras")
-    _require(cls.model_config.get("frozen"), f"{name} is frozen")
+    require(NAME.fullmatch(name), f"the name {name!r} is kebab-case")
+    require((cls.__doc__ or "").strip(), f"{name} has a docstring")
+    require(cls.summary().endswith("."), f"{name}'s summary is a sentence")
+    require(_refuses(cls, {**component.model_dump(), "no_such_field": 1}), "it forbids extras")
+    require(cls.model_config.get("frozen"), f"{name} is frozen")
 
 
 def _check_parameters(component: Component) -> None:
     """Check that every number has bounds, and that every parameter has a description."""
     for field, schema in type(component).model_json_schema()["properties"].items():
         what = f"{component.name()}.{field}"
-        _require(_is_bounded(schema), f"{what} has a minimum and a maximum")
+        require(_is_bounded(schema), f"{what} has a minimum and a maximum")
         described = field == "use" or schema.get("description")
-        _require(described, f"{what} has a description, in its Field or under Attributes:")
+        require(described, f"{what} has a description, in its Field or under Attributes:")
 
 
 def _check_files(component: Component) -> None:
@@ -177,24 +158,24 @@ def _check_files(component: Component) -> None:
     from lofigen_kit.preset import yaml_loader
 
     cls = type(component)
-    for variant in _variants(component):
+    for variant in iterate_variants(component):
         again = cls.model_validate_json(variant.model_dump_json(), strict=True)
-        _require(again == variant, f"{variant!r} is the same after a trip through JSON")
+        require(again == variant, f"{variant!r} is the same after a trip through JSON")
         written = yaml.safe_dump(variant.model_dump(mode="json"))
         read = cls.model_validate(yaml_loader.load(written.encode(), "a preset").data)
-        _require(read == variant, f"{variant!r} is the same after a trip through YAML")
+        require(read == variant, f"{variant!r} is the same after a trip through YAML")
 
 
 def _check_worker(component: Component) -> None:
     """Check that a component is the same in a worker process."""
     dumped = _send_to_worker(component)[1]
-    _require(dumped == component.model_dump_json(), f"{component!r} is the same in a worker")
+    require(dumped == component.model_dump_json(), f"{component!r} is the same in a worker")
 
 
 def _check_imports(component: Component) -> None:
     """Check that importing the plugin does not import the heavy modules that its methods need."""
     heavy = _send_to_worker(component)[0]
-    _require(
+    require(
         not heavy,
         f"importing {type(component).__module__} does not import {', '.join(heavy)}: "
         "import inside the methods that need it",
@@ -225,7 +206,7 @@ def _run_worker(module: str, path: str, data: bytes) -> tuple[list[str], str]:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )
     last = completed.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-    _require(completed.returncode == 0, f"{module} can be imported in a worker ({last})")
+    require(completed.returncode == 0, f"{module} can be imported in a worker ({last})")
     heavy, dumped = json.loads(completed.stdout)
     return heavy, dumped
 
@@ -264,54 +245,43 @@ def _is_bounded(schema: dict[str, Any]) -> bool:
     return True
 
 
-def _variants(component: C) -> Iterator[C]:
-    """Yield the component, then copies with one parameter at an inclusive bound or enum value."""
-    yield component
-    properties = type(component).model_json_schema()["properties"]
-    for field, schema in properties.items():
-        for part in (schema, *schema.get("anyOf", ())):
-            for value in (part.get("minimum"), part.get("maximum"), *part.get("enum", ())):
-                if value is not None:
-                    yield type(component)(**{**component.model_dump(), field: value})
-
-
 def _check_sound(component: Effect) -> None:
     """Check that an effect keeps the shape, is deterministic, and accepts any sound."""
     for effect, audio, what in _iterate_effect_cases(component):
         before = audio.samples.copy()
-        wet, again = (effect.apply(audio, _context()) for _ in range(2))
+        wet, again = (effect.apply(audio, make_context()) for _ in range(2))
         shape = (audio.channels, round(audio.frames / effect.speed))
-        _require(isinstance(wet, AudioBuffer), f"{what} returns an AudioBuffer")
-        _require(wet.samples.shape == shape, f"{what} keeps the shape, apart from its speed")
-        _require(wet.sample_rate_hz == audio.sample_rate_hz, f"{what} keeps the sample rate")
-        _require(np.isfinite(wet.samples).all(), f"{what} returns finite numbers")
-        _require(np.array_equal(audio.samples, before), f"{what} does not change its input")
-        _require(np.array_equal(wet.samples, again.samples), f"{what} repeats bit for bit")
+        require(isinstance(wet, AudioBuffer), f"{what} returns an AudioBuffer")
+        require(wet.samples.shape == shape, f"{what} keeps the shape, apart from its speed")
+        require(wet.sample_rate_hz == audio.sample_rate_hz, f"{what} keeps the sample rate")
+        require(np.isfinite(wet.samples).all(), f"{what} returns finite numbers")
+        require(np.array_equal(audio.samples, before), f"{what} does not change its input")
+        require(np.array_equal(wet.samples, again.samples), f"{what} repeats bit for bit")
 
 
 def _check_blocks(component: Effect) -> None:
     """Check that the rack gives the same samples in blocks as for the whole sound."""
     for effect, audio, what in _iterate_effect_cases(component):
-        whole = rack.apply_effect(effect, audio, _context(), loop=False)
+        whole = rack.apply_effect(effect, audio, make_context(), loop=False)
         blocks = split_blocks(audio.samples, BLOCK_FRAMES)
-        wet = rack.apply_blocks(effect, audio.format, _context(), blocks)
+        wet = rack.apply_blocks(effect, audio.format, make_context(), blocks)
         joined = np.concatenate([audio.samples[:, :0], *wet], axis=1)
-        _require(np.array_equal(joined, whole.samples), f"{what} is the same in blocks")
+        require(np.array_equal(joined, whole.samples), f"{what} is the same in blocks")
 
 
 def _check_mix(component: Effect) -> None:
     """Check that mix 0 does not change a sound, and that mix 0.5 is halfway from dry to wet."""
     for effect, audio, what in _iterate_effect_cases(component):
-        dry = rack.apply_effect(_set_mix(effect, 0.0), audio, _context(), loop=False)
-        _require(np.array_equal(dry.samples, audio.samples), f"{what} is the dry sound at mix 0")
+        dry = rack.apply_effect(_set_mix(effect, 0.0), audio, make_context(), loop=False)
+        require(np.array_equal(dry.samples, audio.samples), f"{what} is the dry sound at mix 0")
     if component.speed == 1.0:
         audio = dict(_sounds(RATES_HZ[0]))["noise"]
         wet, half = (
-            rack.apply_effect(_set_mix(component, mix), audio, _context(), loop=False).samples
+            rack.apply_effect(_set_mix(component, mix), audio, make_context(), loop=False).samples
             for mix in (1.0, 0.5)
         )
         between = np.allclose(half, 0.5 * (wet + audio.samples), atol=1e-5)
-        _require(between, f"{component!r} at mix 0.5 is halfway between dry and wet")
+        require(between, f"{component!r} at mix 0.5 is halfway between dry and wet")
 
 
 def _check_latency(component: Effect) -> None:
@@ -323,10 +293,10 @@ def _check_latency(component: Effect) -> None:
     if isinstance(component, BlockEffect):
         latency = component.latency_frames(AudioBuffer(padded, rate_hz).format)
         whole = isinstance(latency, int) and latency >= 0
-        _require(whole, f"{component!r} has a latency of whole frames, 0 or more")
+        require(whole, f"{component!r} has a latency of whole frames, 0 or more")
     early = _subtract_own_noise(component, padded, rate_hz)
     early = np.abs(early[:, : round(GRACE_S * rate_hz / component.speed)])
-    _require(
+    require(
         early.max() < _SILENT,
         f"{component!r} is silent before its input begins: is its latency_frames too large?",
     )
@@ -340,22 +310,22 @@ def _check_live_parameters(component: BlockEffect) -> None:
         facts = schema.get(live.parameter, {})
         number = facts.get("anyOf", [facts])[0]
         real = number.get("type") == "number" and {"minimum", "maximum"} <= set(number)
-        _require(real, f"{what} is a real number with a minimum and a maximum")
-        _require(live.control, f"{what} has a control with a name")
+        require(real, f"{what} is a real number with a minimum and a maximum")
+        require(live.control, f"{what} has a control with a name")
         adds, multiplies = live.step != 0.0, live.step_ratio != 1.0
-        _require(adds != multiplies, f"{what} is moved by a step or by a ratio")
-        _require(live.step_ratio > 0.0, f"{what} is multiplied by more than nothing")
+        require(adds != multiplies, f"{what} is moved by a step or by a ratio")
+        require(live.step_ratio > 0.0, f"{what} is multiplied by more than nothing")
 
 
 def _check_tail(component: Effect) -> None:
     """Check that the output is silent after the tail and the memory that an effect declares."""
     rate_hz = RATES_HZ[0]
     noise = np.random.default_rng(0).uniform(-1.0, 1.0, (1, rate_hz // 2))
-    for effect in _variants(component):
+    for effect in iterate_variants(component):
         longest_s = effect.tail_s + effect.memory_s + GRACE_S
         padded = np.pad(noise, ((0, 0), (0, round((longest_s + GRACE_S) * effect.speed * rate_hz))))
         left = _subtract_own_noise(effect, padded, rate_hz)[:, -round(GRACE_S * rate_hz) :]
-        _require(np.abs(left).max() < _SILENT, f"{effect!r} is silent after the tail it declares")
+        require(np.abs(left).max() < _SILENT, f"{effect!r} is silent after the tail it declares")
 
 
 _SILENT = 10.0 ** (rack.SILENT_DBFS / 20.0)
@@ -367,7 +337,7 @@ def _subtract_own_noise(effect: Effect, samples: np.ndarray, rate_hz: int) -> np
     The noise is the same where the input is silence, so the difference removes it.
     """
     wet, noise = (
-        effect.apply(AudioBuffer(dry, rate_hz), _context()).samples.astype(np.float64)
+        effect.apply(AudioBuffer(dry, rate_hz), make_context()).samples.astype(np.float64)
         for dry in (samples, np.zeros_like(samples))
     )
     return np.asarray(wet - noise)
@@ -375,7 +345,7 @@ def _subtract_own_noise(effect: Effect, samples: np.ndarray, rate_hz: int) -> np
 
 def _iterate_effect_cases(component: Effect) -> Iterator[tuple[Effect, AudioBuffer, str]]:
     """Yield each setting of an effect, each sound that it should accept, and a description."""
-    for effect in _variants(component):
+    for effect in iterate_variants(component):
         for rate_hz in RATES_HZ:
             for sound, audio in _sounds(rate_hz):
                 yield effect, audio, f"{effect!r} on {sound} at {rate_hz} Hz"
@@ -395,24 +365,24 @@ def _sounds(rate_hz: int) -> Iterator[tuple[str, AudioBuffer]]:
 
 def _check_draws(component: Sampler) -> None:
     """Check that a sampler draws one sample for each track, in range and deterministically."""
-    _require(component.heads, f"{component.use} names the heads that it draws from")
+    require(component.heads, f"{component.use} names the heads that it draws from")
     rng = np.random.default_rng(0)
-    for sampler in _variants(component):
+    for sampler in iterate_variants(component):
         for head in component.heads:
             outputs = rng.standard_normal((64, _head_outputs(head)))
             uniforms = rng.random((64, 2))
             uniforms[0], uniforms[1] = 0.0, np.nextafter(1.0, 0.0)
             drawn, again = (sampler.draw(outputs.copy(), head, uniforms.copy()) for _ in range(2))
             what = f"{sampler!r} on {head}"
-            _require(drawn.shape == (64,), f"{what} returns one sample for each track")
-            _require((np.abs(drawn) <= 1.0).all(), f"{what} stays within [-1, 1]")
-            _require(np.array_equal(drawn, again), f"{what} repeats bit for bit")
+            require(drawn.shape == (64,), f"{what} returns one sample for each track")
+            require((np.abs(drawn) <= 1.0).all(), f"{what} stays within [-1, 1]")
+            require(np.array_equal(drawn, again), f"{what} repeats bit for bit")
 
 
 def _check_distribution(component: ParametricSampler) -> None:
     """Check the distribution of many draws against the one that `sampling_params` describes."""
     rng = np.random.default_rng(0)
-    for sampler in _variants(component):
+    for sampler in iterate_variants(component):
         for head in component.heads:
             row = rng.standard_normal(_head_outputs(head))
             if head == "mol":  # well within full scale, where nothing is clipped
@@ -424,7 +394,7 @@ def _check_distribution(component: ParametricSampler) -> None:
             share = np.searchsorted(drawn, places) / DRAWS
             expected = _cumulative_probability(row, head, sampler.sampling_params(), places)
             error = np.abs(share - expected).max()
-            _require(
+            require(
                 error < MAX_CDF_ERROR,
                 f"{sampler!r} draws from {head} as its sampling_params say: error {error:.3f}",
             )
@@ -469,18 +439,18 @@ def _check_file_parameter(component: Source) -> None:
     if parameter is None:
         return
     cls = type(component)
-    _require(parameter in cls.model_fields, f"{cls.name()} has the parameter {parameter!r}")
+    require(parameter in cls.model_fields, f"{cls.name()} has the parameter {parameter!r}")
     needs_more = _refuses(cls, {parameter: "/music/recording.wav"})
-    _require(not needs_more, f"{cls.name()} needs no other parameter than the file's path")
+    require(not needs_more, f"{cls.name()} needs no other parameter than the file's path")
 
 
 def _check_take(source: Source) -> None:
     """Check that a source is deterministic, and gives its audio's licence and title."""
-    take, again = (source.make_take(_context()) for _ in range(2))
-    _require(np.array_equal(take.audio.samples, again.audio.samples), "a take repeats its audio")
-    _require(take.score == again.score, "a take repeats its score")
-    _require(take.licence, "a take names its licence")
-    _require(take.title, "a take has a title")
+    take, again = (source.make_take(make_context()) for _ in range(2))
+    require(np.array_equal(take.audio.samples, again.audio.samples), "a take repeats its audio")
+    require(take.score == again.score, "a take repeats its score")
+    require(take.licence, "a take names its licence")
+    require(take.title, "a take has a title")
 
 
 def _check_score(source: Source) -> None:
@@ -488,15 +458,15 @@ def _check_score(source: Source) -> None:
     from lofigen_kit.analysis import chroma, chroma_similarity, drum_f_measure, render_score_tones
     from lofigen_kit.analysis.agreement import PLAIN_STROKE
 
-    take = source.make_take(_context())
+    take = source.make_take(make_context())
     audio, score = take.audio, take.score
     difference_s = abs(audio.duration_s - score.duration_s)
-    _require(
+    require(
         difference_s < 0.01, f"audio and score have the same length, not {difference_s:.3f} s apart"
     )
     for drum in sorted({hit.drum for hit in score.hits if hit.velocity >= PLAIN_STROKE}):
         agreement = drum_f_measure(audio, score, drum)
-        _require(
+        require(
             agreement >= ONSETS_AGREE,
             f"the {drum}'s onsets match the score: an F-measure of at least {ONSETS_AGREE}, "
             f"not {agreement:.2f}",
@@ -508,123 +478,10 @@ def _check_score(source: Source) -> None:
             chroma_similarity(audio_chroma, np.roll(score_chroma, n, axis=0)) for n in range(12)
         ]
         best = int(np.argmax(by_shift))
-        _require(
+        require(
             by_shift[best] - by_shift[0] < MIN_KEY_MARGIN,
             f"the audio has the score's harmony, not one that is {best} semitones higher",
         )
-
-
-def _check_instrument(instrument: Instrument) -> None:
-    """Check that an instrument says for whom it plays, and what, and under which terms."""
-    cls, (lowest, highest) = type(instrument), instrument.range_midi
-    _require(NAME.fullmatch(cls.part), f"{cls.name()} is made for a part, as `keys`")
-    _require(0 <= cls.program <= 127, f"{cls.name()} names a General MIDI program from 0 to 127")
-    _require(
-        0 <= lowest <= highest <= 127, f"{cls.name()}'s range goes from its lowest note upwards"
-    )
-    _require(instrument.terms, f"{cls.name()} says under which terms its sound may be used")
-
-
-def _check_shapes(instrument: Instrument) -> None:
-    """Check that all that an instrument plays begins at once, is sound, and dies away."""
-    channels = set()
-    for variant in _variants(instrument):
-        for rate_hz in NOTE_RATES_HZ if variant == instrument else NOTE_RATES_HZ[:1]:
-            for event in _events(instrument, every=variant == instrument):
-                what = f"{variant!r} at {rate_hz} Hz, {_in_words(event)},"
-                wave = variant.play(event, rate_hz, _context())
-                _require(wave.ndim == 2 and len(wave) in (1, 2), f"{what} has one channel or two")
-                _require(wave.dtype == np.float32, f"{what} is in float32")
-                _require(np.isfinite(wave).all(), f"{what} gives numbers")
-                channels.add(len(wave))
-                _check_ends(np.abs(wave).max(axis=0), rate_hz, what)
-    _require(len(channels) == 1, f"{instrument.use} has as many channels for each note")
-
-
-def _check_ends(loudness: np.ndarray, rate_hz: int, what: str) -> None:
-    """Check where a note begins and how it ends [shape(loudness)=(frames,)]."""
-    peak = loudness.max(initial=0.0)
-    _require(peak > 0, f"{what} is heard")
-    start = int(np.argmax(loudness > peak * 10.0 ** (HEARD_DB / 20.0)))
-    _require(start <= ONSET_S * rate_hz, f"{what} begins within {1000 * ONSET_S:.0f} ms")
-    left = loudness[-round(0.002 * rate_hz) :].max()
-    _require(left < peak * 10.0 ** (DIED_AWAY_DB / 20.0), f"{what} ends in silence")
-    _require(len(loudness) < LONGEST_RING_S * rate_hz, f"{what} ends before {LONGEST_RING_S:.0f} s")
-
-
-def _check_repeats(instrument: Instrument) -> None:
-    """Check that the same generator gives the same sound, and leaves the next one its own."""
-    for event in _events(instrument, every=False):
-        wave, again = (instrument.play(event, 44_100, _context()) for _ in range(2))
-        same = np.array_equal(wave, again)
-        _require(same, f"{instrument.use} repeats {_in_words(event)} bit for bit")
-
-
-def _check_levels(instrument: Instrument) -> None:
-    """Check that a harder note is a louder one, and how loud the hardest is."""
-    kind = "stroke" if instrument.part == DRUM_PART else "note"
-    for event in _events(instrument, every=False):
-        waves = (
-            instrument.play(event.model_copy(update={"velocity": v}), 44_100, _context())
-            for v in (0.2, 0.5, 0.8, 1.0)
-        )
-        peaks = [float(np.abs(wave).max()) for wave in waves]
-        rises = all(soft < hard for soft, hard in pairwise(peaks))
-        what = f"{instrument.use}'s {_in_words(event)}"
-        _require(rises, f"{what} is the louder, the harder it is played")
-        apart_db = 20.0 * np.log10(peaks[-1] / NOTE_PEAKS[kind])
-        _require(
-            abs(apart_db) < PEAK_APART_DB,
-            f"{what} of velocity 1 peaks at about {NOTE_PEAKS[kind]}, not at {peaks[-1]:.3f}",
-        )
-
-
-def _check_pitch(instrument: Instrument) -> None:
-    """Check that an instrument is in tune, all over its range, at every sample rate."""
-    if instrument.part == DRUM_PART:
-        return
-    for rate_hz in NOTE_RATES_HZ:
-        for event in _events(instrument, every=True):
-            wave = instrument.play(event, rate_hz, _context()).sum(axis=0)
-            off_cents = _measure_cents(wave[: round(NOTE_S * rate_hz)], event, rate_hz)
-            _require(
-                abs(off_cents) < MAX_CENTS,
-                f"{instrument.use}'s {_in_words(event)} at {rate_hz} Hz is in tune, "
-                f"not {off_cents:+.0f} cents off",
-            )
-
-
-def _measure_cents(wave: np.ndarray, note: Note | Hit, rate_hz: int) -> float:
-    """Return how much higher than written a note's fundamental sounds; infinite without one."""
-    if not isinstance(note, Note):
-        return np.inf
-    size = 1 << 18
-    spectrum = np.abs(np.fft.rfft(wave * np.hanning(len(wave)), size)) ** 2
-    frequencies_hz = np.arange(len(spectrum)) * (rate_hz / size)
-    width_hz = max(note.frequency_hz * 0.05, 2.5 * rate_hz / len(wave))
-    near = np.abs(frequencies_hz - note.frequency_hz) < width_hz
-    loudest = np.flatnonzero(near)[np.argmax(spectrum[near])]
-    if spectrum[loudest] < spectrum.max() * 10.0 ** (PARTIAL_DB / 10.0):
-        return np.inf
-    width_hz = max(note.frequency_hz * 0.025, 1.5 * rate_hz / len(wave))
-    near = np.abs(frequencies_hz - frequencies_hz[loudest]) < width_hz
-    heard_hz = np.average(frequencies_hz[near], weights=spectrum[near])
-    return float(1200.0 * np.log2(heard_hz / note.frequency_hz))
-
-
-def _events(instrument: Instrument, *, every: bool) -> Iterator[Note | Hit]:
-    """Yield a stroke on each drum, or notes: every one of the range, or three of them."""
-    if instrument.part == DRUM_PART:
-        yield from (Hit(drum=drum, onset_s=0.0) for drum in DRUMS)
-        return
-    lowest, highest = instrument.range_midi
-    middle = (lowest + highest) // 2
-    for midi in range(lowest, highest + 1) if every else sorted({lowest, middle, highest}):
-        yield Note(part=instrument.part, midi=midi, onset_s=0.0, duration_s=NOTE_S)
-
-
-def _in_words(event: Note | Hit) -> str:
-    return f"note {event.midi:g}" if isinstance(event, Note) else f"stroke on the {event.drum}"
 
 
 def _check_weights(model: Model) -> None:
@@ -634,10 +491,10 @@ def _check_weights(model: Model) -> None:
         return
     weights = [*network.weights, *network.biases, *network.guide_weights]
     expected = sorted(expected_shapes(network.spec).values())
-    _require(sorted(w.shape for w in weights) == expected, "the weights fit the network's spec")
+    require(sorted(w.shape for w in weights) == expected, "the weights fit the network's spec")
     finite = all(np.isfinite(w).all() for w in weights)
-    _require(finite, "the weights are finite numbers")
-    _require(network.sha256, "the network has the SHA-256 of its weights, for recipes")
+    require(finite, "the weights are finite numbers")
+    require(network.sha256, "the network has the SHA-256 of its weights, for recipes")
 
 
 def _check_generation(model: Model) -> None:
@@ -655,7 +512,7 @@ def _check_generation(model: Model) -> None:
     outputs = _forward(network, history, guide[:, 1:])[:, -GENERATED:].T
     expected = draw(outputs, spec.head, _MeanSampler().sampling_params(), np.zeros((GENERATED, 2)))
     error = float(np.abs(generated - expected).max())
-    _require(
+    require(
         error < MAX_GENERATION_ERROR,
         f"generation equals the full forward pass, not {error:.4f} apart",
     )
@@ -694,14 +551,10 @@ def _forward(network: Network, samples: np.ndarray, guide: np.ndarray) -> np.nda
 def _network(model: Model) -> Network | None:
     """Return a model's network, or None where its trained weights are not installed."""
     try:
-        return model.load(_context())
+        return model.load(make_context())
     except CheckpointError as error:
-        _require("checkpoint" in type(model).model_fields, f"{model!r} has weights: {error}")
+        require("checkpoint" in type(model).model_fields, f"{model!r} has weights: {error}")
         return None
-
-
-def _context() -> Context:
-    return Context(rng=rng_for(1, 0, "contract"))
 
 
 CHECKS = (
@@ -721,11 +574,11 @@ CHECKS = (
     Check("plays the file that it is given", Source, _check_file_parameter),
     Check("repeats its take", Source, _check_take),
     Check("matches its score", Source, _check_score),
-    Check("says for whom it plays", Instrument, _check_instrument),
-    Check("repeats its notes", Instrument, _check_repeats),
-    Check("plays louder when played harder", Instrument, _check_levels),
-    Check("begins at once and dies away", Instrument, _check_shapes),
-    Check("is in tune", Instrument, _check_pitch),
+    Check("says for whom it plays", Instrument, instruments.check_instrument),
+    Check("repeats its notes", Instrument, instruments.check_repeats),
+    Check("plays louder when played harder", Instrument, instruments.check_levels),
+    Check("begins at once and dies away", Instrument, instruments.check_shapes),
+    Check("is in tune", Instrument, instruments.check_pitch),
     Check("has weights of its shapes", Model, _check_weights),
     Check("generates as the full forward pass", Model, _check_generation),
 )
