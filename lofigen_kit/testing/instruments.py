@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from lofigen_kit.components.contracts import Instrument
+from lofigen_kit.errors import InputError
 from lofigen_kit.music.score import DRUM_PART, DRUMS, Hit, Note
 from lofigen_kit.plugins.loader import NAME
 from lofigen_kit.testing.cases import iterate_variants, make_context, require
@@ -50,7 +51,7 @@ def check_shapes(instrument: Instrument) -> None:
     channels = set()
     for variant in iterate_variants(instrument):
         for rate_hz in NOTE_RATES_HZ if variant == instrument else NOTE_RATES_HZ[:1]:
-            for event in _events(instrument, every=variant == instrument):
+            for event in _events(variant, every=variant == instrument):
                 what = f"{variant!r} at {rate_hz} Hz, {_in_words(event)},"
                 wave = variant.play(event, rate_hz, make_context())
                 require(wave.ndim == 2 and len(wave) in (1, 2), f"{what} has one channel or two")
@@ -142,14 +143,35 @@ def _measure_cents(wave: np.ndarray, note: Note | Hit, rate_hz: int) -> float:
 
 
 def _events(instrument: Instrument, *, every: bool) -> Iterator[Note | Hit]:
-    """Yield a stroke on each drum, or notes: every one of the range, or three of them."""
-    if instrument.part == DRUM_PART:
-        yield from (Hit(drum=drum, onset_s=0.0) for drum in DRUMS)
-        return
+    """Yield a stroke on each drum, or notes: every one of the range, or three of them.
+
+    Of an instrument that plays a user's files, those that the files reach: it refuses any other
+    by an InputError.
+    """
+    events: list[Note | Hit]
     lowest, highest = instrument.range_midi
-    middle = (lowest + highest) // 2
-    for midi in range(lowest, highest + 1) if every else sorted({lowest, middle, highest}):
-        yield Note(part=instrument.part, midi=midi, onset_s=0.0, duration_s=NOTE_S)
+    if instrument.part == DRUM_PART:
+        events = [Hit(drum=drum, onset_s=0.0) for drum in DRUMS]
+    else:
+        midis = range(lowest, highest + 1)
+        events = [
+            Note(part=instrument.part, midi=midi, onset_s=0.0, duration_s=NOTE_S) for midi in midis
+        ]
+    if any(field.is_required() for field in type(instrument).model_fields.values()):
+        events = [event for event in events if _is_played(instrument, event)]
+        require(events, f"{instrument.use} plays something")
+    if every or instrument.part == DRUM_PART:
+        yield from events
+    else:
+        yield from (events[n] for n in sorted({0, len(events) // 2, len(events) - 1}))
+
+
+def _is_played(instrument: Instrument, event: Note | Hit) -> bool:
+    try:
+        instrument.play(event, NOTE_RATES_HZ[0], make_context())
+    except InputError:
+        return False
+    return True
 
 
 def _in_words(event: Note | Hit) -> str:

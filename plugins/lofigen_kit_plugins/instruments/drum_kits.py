@@ -7,7 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from lofigen_kit_plugins.instruments import drum_synthesis
+from lofigen_kit_plugins.instruments import drum_synthesis, sample_files
 
 if TYPE_CHECKING:
     import numpy as np
@@ -233,4 +233,5 @@ def _trim(wave: np.ndarray, length_s: float, sample_rate_hz: int) -> np.ndarray:
     wave[:, wave.shape[1] - fade :] *= np.linspace(1.0, 0.0, fade)
     lead = min(_LEAD_FRAMES, first)
     wave[:, :lead] *= np.linspace(0.0, 1.0, lead, endpoint=False)
+    sample_files.end_in_silence(wave, sample_rate_hz)
     return wave
