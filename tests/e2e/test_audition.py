@@ -589,6 +589,8 @@ def test_served_decisions_are_in_the_folder_at_once(context: BrowserContext, bea
 
     command = [sys.executable, "-m", "lofigen_kit", "audition", str(beats), "--serve", "--json"]
     pipe = subprocess.PIPE
+    # A shell's background jobs ignore Ctrl-C, and so would what they start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as ran:
         try:
             assert ran.stdout is not None
