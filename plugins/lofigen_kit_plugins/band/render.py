@@ -77,8 +77,9 @@ def make_player(part: str, name: str, font: str | None, font_licence: str) -> In
     """Return the instrument of a name: a kit's, a soundfont's or that of any instrument."""
     programs = {"drums": FONT_KITS, "keys": FONT_KEYS, "bass": FONT_BASSES}.get(part, {})
     if font is not None and name in programs and name not in CHOICES.get(part, ()):
-        settings = {"path": font, "program_number": programs[name], "licence": font_licence}
-        return make_instrument("soundfont", **settings)
+        return make_instrument(
+            "soundfont", path=font, program_number=programs[name], licence=font_licence
+        )
     if part == "drums" and name in CHOICES["kit"]:
         return make_instrument("kit", kit=name)
     return make_instrument(name)
@@ -91,7 +92,7 @@ def mix_parts(parts: Mapping[str, AudioBuffer]) -> tuple[AudioBuffer, dict[str, 
     gain = np.float32(min(1.0, LOUDEST / max(float(np.abs(total).max(initial=0.0)), 1e-9)))
     levelled = {name: AudioBuffer(part.samples * gain, rate_hz) for name, part in parts.items()}
     mix = np.sum([part.samples for part in levelled.values()], axis=0, dtype=np.float32)
-    return AudioBuffer(mix, rate_hz), levelled
+    return AudioBuffer(np.asarray(mix), rate_hz), levelled
 
 
 def _place(name: str, part: AudioBuffer, *, loop: bool) -> AudioBuffer:
