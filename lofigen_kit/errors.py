@@ -6,6 +6,7 @@
     └── InputError            exit code 2: an input cannot be used
         ├── PresetError       a preset file: syntax, an unknown name, a value out of range
         ├── AudioError        an audio file: unreadable, empty, of an impossible shape
+        ├── NotationError     a key or a chord, as musicians write it: misspelt
         ├── CheckpointError   a model file: wrong shape, wrong hash, not safetensors
         └── PluginError       a plugin: broken, duplicate, misspelt
 

@@ -253,5 +253,18 @@ def hash_songs(songs: Iterable[Song]) -> str:
     digest = hashlib.sha256()
     for song in songs:
         digest.update(hash_samples(song.samples).encode())
-        digest.update(song.score.model_dump_json().encode())
+        digest.update(_encode_score(song.score).encode())
     return digest.hexdigest()
+
+
+def _encode_score(score: Score) -> str:
+    """Return a score as JSON; one without sections as the first version wrote it.
+
+    Training states name their songs by this text, and resume only with the same songs.
+    """
+    if score.sections:
+        return score.model_dump_json()
+    text = score.model_dump_json(exclude={"parts", "sections"})
+    instruments = json.dumps(score.instruments, separators=(",", ":"))
+    text = text.replace(',"notes":', f',"instruments":{instruments},"notes":', 1)
+    return text.replace('"part":"keys"', '"part":"chords"')

@@ -63,7 +63,7 @@ def test_a_name_that_is_taken_is_refused(registry: Registry) -> None:
         package.check_name("lowpass", "effect", registry)
     with pytest.raises(PluginError, match="lofigen-kit already provides a plugin 'lowpass'"):
         package.check_name("lofigen-lowpass", "source", registry)
-    with pytest.raises(PluginError, match="lofigen-kit is installed already"):
+    with pytest.raises(PluginError, match="lofigen-kit already provides a plugin 'kit'"):
         package.check_name("kit", "source", registry)
     package.check_name("tape-stop", "effect", registry)
 
