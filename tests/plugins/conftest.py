@@ -1,4 +1,4 @@
-"""VST3 plugins to try, made on the spot."""
+"""VST3 plugins to try and a soundfont of sines, made on the spot."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 
+import numpy as np
 import pytest
 
 SOURCE = Path(__file__).parent / "vst3" / "plugin.c"
@@ -40,3 +42,50 @@ def vst3(tmp_path_factory: pytest.TempPathFactory) -> MakePlugin:
         return bundle
 
     return make
+
+
+class Synth:
+    """Plays every note of every instrument as a sine of its own level until it is let go."""
+
+    def __init__(self, samplerate: int) -> None:
+        self.rate_hz = samplerate
+        self.sounds_off()
+
+    def sfload(self, data: bytes) -> int:
+        if data != b"font":
+            raise RuntimeError("no soundfont")
+        return 1
+
+    def sfpreset_name(self, font: int, bank: int, number: int) -> str | None:
+        return "there" if number < 40 else None
+
+    def sounds_off(self) -> None:
+        self.level, self.t, self.pitch_hz = 0.0, 0, 440.0
+
+    def program_select(self, chan: int, font: int, bank: int, number: int, drums: bool) -> None:
+        self.loudness = 0.01 * (1 + number)
+
+    def noteon(self, chan: int, key: int, velocity: int) -> None:
+        self.pitch_hz = 440.0 * 2.0 ** ((key - 69) / 12)
+        self.level = self.loudness * velocity / 127
+
+    def noteoff(self, chan: int, key: int) -> None:
+        self.level *= 0.1
+
+    def generate(self, frames: int) -> memoryview:
+        t = (self.t + np.arange(frames)) / self.rate_hz
+        self.t += frames
+        wave = self.level * np.sin(2 * np.pi * self.pitch_hz * t)
+        return memoryview(np.repeat(wave.astype(np.float32), 2).tobytes())
+
+
+@pytest.fixture
+def font(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A font that the synthesiser above plays."""
+    module = ModuleType("tinysoundfont")
+    module.Synth = Synth  # type: ignore[attr-defined]
+    module.SoundFontException = RuntimeError  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "tinysoundfont", module)
+    path = tmp_path / "sines.sf2"
+    path.write_bytes(b"font")
+    return path

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -19,59 +18,12 @@ FONT = Path("/usr/share/sounds/sf3/FluidR3Mono_GM.sf3")
 """Where Debian's fluidr3mono-gm-soundfont puts it."""
 
 
-class Synth:
-    """Plays every note of every instrument as a sine of its own level until it is let go."""
-
-    def __init__(self, samplerate: int) -> None:
-        self.rate_hz = samplerate
-        self.sounds_off()
-
-    def sfload(self, data: bytes) -> int:
-        if data != b"font":
-            raise RuntimeError("no soundfont")
-        return 1
-
-    def sfpreset_name(self, font: int, bank: int, number: int) -> str | None:
-        return "there" if number < 40 else None
-
-    def sounds_off(self) -> None:
-        self.level, self.t, self.pitch_hz = 0.0, 0, 440.0
-
-    def program_select(self, chan: int, font: int, bank: int, number: int, drums: bool) -> None:
-        self.loudness = 0.01 * (1 + number)
-
-    def noteon(self, chan: int, key: int, velocity: int) -> None:
-        self.pitch_hz = 440.0 * 2.0 ** ((key - 69) / 12)
-        self.level = self.loudness * velocity / 127
-
-    def noteoff(self, chan: int, key: int) -> None:
-        self.level *= 0.1
-
-    def generate(self, frames: int) -> memoryview:
-        t = (self.t + np.arange(frames)) / self.rate_hz
-        self.t += frames
-        wave = self.level * np.sin(2 * np.pi * self.pitch_hz * t)
-        return memoryview(np.repeat(wave.astype(np.float32), 2).tobytes())
-
-
-@pytest.fixture
-def font(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A font that the synthesiser above plays."""
-    module = ModuleType("tinysoundfont")
-    module.Synth = Synth  # type: ignore[attr-defined]
-    module.SoundFontException = RuntimeError  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "tinysoundfont", module)
-    path = tmp_path / "sines.sf2"
-    path.write_bytes(b"font")
-    return path
-
-
 def make(seed: int, **fields: object) -> Take:
     return Band.model_validate(fields).make_take(Context(rng_for(seed, 0, "source")))
 
 
 def test_only_what_a_font_has_is_chosen(font: Path) -> None:
-    kits, keys, basses = list_font_instruments(font)
+    kits, keys, basses = list_font_instruments(font, 44_100)
     assert "gm-brush" not in kits  # number 40
     assert {"gm-jazz", "rhodes", "upright"} <= {*kits, *keys, *basses}
 

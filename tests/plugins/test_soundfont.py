@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -13,59 +12,13 @@ from lofigen_kit.components.base import Context, Take
 from lofigen_kit.errors import InputError
 from lofigen_kit.music.score import Note
 from lofigen_kit.runtime.seeding import rng_for
+from lofigen_kit_plugins.band.fonts import list_font_instruments
 from lofigen_kit_plugins.beatmaker import Beatmaker
 from lofigen_kit_plugins.beatmaker import soundfont as fonts
 
 RATE_HZ = 22_050
 FONT = Path("/usr/share/sounds/sf3/FluidR3Mono_GM.sf3")
 """Where Debian's fluidr3mono-gm-soundfont puts it."""
-
-
-class Synth:
-    """Plays every note of every instrument as a sine of its own level until it is let go."""
-
-    def __init__(self, samplerate: int) -> None:
-        self.rate_hz = samplerate
-        self.sounds_off()
-
-    def sfload(self, data: bytes) -> int:
-        if data != b"font":
-            raise RuntimeError("no soundfont")
-        return 1
-
-    def sfpreset_name(self, font: int, bank: int, number: int) -> str | None:
-        return "there" if number < 40 else None
-
-    def sounds_off(self) -> None:
-        self.level, self.t = 0.0, 0
-
-    def program_select(self, chan: int, font: int, bank: int, number: int, drums: bool) -> None:
-        self.loudness = 0.01 * (1 + number)
-
-    def noteon(self, chan: int, key: int, velocity: int) -> None:
-        self.pitch_hz = 440.0 * 2.0 ** ((key - 69) / 12)
-        self.level = self.loudness * velocity / 127
-
-    def noteoff(self, chan: int, key: int) -> None:
-        self.level *= 0.1
-
-    def generate(self, frames: int) -> memoryview:
-        t = (self.t + np.arange(frames)) / self.rate_hz
-        self.t += frames
-        wave = self.level * np.sin(2 * np.pi * self.pitch_hz * t)
-        return memoryview(np.repeat(wave.astype(np.float32), 2).tobytes())
-
-
-@pytest.fixture
-def font(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A font that the synthesiser above plays."""
-    module = ModuleType("tinysoundfont")
-    module.Synth = Synth  # type: ignore[attr-defined]
-    module.SoundFontException = RuntimeError  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "tinysoundfont", module)
-    path = tmp_path / "sines.sf2"
-    path.write_bytes(b"font")
-    return path
 
 
 def make(seed: int, **fields: object) -> Take:
@@ -92,7 +45,7 @@ def test_a_stroke_of_full_velocity_peaks_at_one(font: Path) -> None:
 
 
 def test_only_what_a_font_has_is_chosen(font: Path) -> None:
-    kits, keys, basses = fonts.list_instruments(font, RATE_HZ)
+    kits, keys, basses = list_font_instruments(font, RATE_HZ)
     assert "gm-brush" not in kits  # number 40
     assert {"gm-jazz", "rhodes", "upright"} <= {*kits, *keys, *basses}
 

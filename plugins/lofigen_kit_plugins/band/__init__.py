@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import ValidationInfo
 
 from lofigen_kit.api import (
+    SAMPLE_RATE_HZ,
     Context,
     Field,
     PresetPath,
@@ -211,7 +212,7 @@ def _palette(font: Path | None) -> Palette:
     own = Palette()
     if font is None:
         return own
-    kits, keys, basses = list_font_instruments(font)
+    kits, keys, basses = list_font_instruments(font, SAMPLE_RATE_HZ)
     return replace(
         own,
         kits=(*own.kits, *kits),

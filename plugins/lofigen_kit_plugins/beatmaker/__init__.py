@@ -17,8 +17,9 @@ from lofigen_kit.api import (
     model_validator,
     resolve_inside,
 )
+from lofigen_kit_plugins.band.fonts import FONT_KITS
 from lofigen_kit_plugins.beatmaker.harmony import PROGRESSION_NAMES, parse_key
-from lofigen_kit_plugins.beatmaker.kits import FONT_KITS, KITS
+from lofigen_kit_plugins.beatmaker.kits import KITS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -120,14 +121,14 @@ class Solo(_Arranger):
 
 def _palette(font: Path | None) -> Palette:
     """Return the instruments to choose from: the plugin's own, and those of a soundfont."""
+    from lofigen_kit_plugins.band.fonts import list_font_instruments
     from lofigen_kit_plugins.beatmaker.arranger import Palette
     from lofigen_kit_plugins.beatmaker.instruments import SAMPLE_RATE_HZ
-    from lofigen_kit_plugins.beatmaker.soundfont import list_instruments
 
     own = Palette()
     if font is None:
         return own
-    kits, keys, basses = list_instruments(font, SAMPLE_RATE_HZ)
+    kits, keys, basses = list_font_instruments(font, SAMPLE_RATE_HZ)
     return Palette((*own.kits, *kits), (*own.keys, *keys), (*own.basses, *basses))
 
 

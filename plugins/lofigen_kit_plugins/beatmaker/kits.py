@@ -1,4 +1,4 @@
-"""Drum kits: which CC0 one-shot sounds for each drum; and the instruments of a soundfont."""
+"""Drum kits: which CC0 one-shot sounds for each drum."""
 
 from __future__ import annotations
 
@@ -11,15 +11,3 @@ KITS: dict[str, dict[str, str]] = {
 
 DRUM_PEAK = {"kick": 0.62, "snare": 0.42, "hat": 0.16}
 """The peak of a stroke of velocity 1, of full scale."""
-
-FONT_KITS = {"gm-studio": 0, "gm-808": 25, "gm-jazz": 32, "gm-brush": 40}
-FONT_KEYS = {
-    "grand": 0,
-    "rhodes": 4,
-    "tine": 5,
-    "vibes": 11,
-    "nylon-guitar": 24,
-    "jazz-guitar": 26,
-}
-FONT_BASSES = {"upright": 32, "fingered": 33, "picked": 34, "fretless": 35}
-"""By name, General MIDI's program numbers, from 0."""

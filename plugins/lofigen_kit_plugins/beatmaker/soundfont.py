@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from lofigen_kit.api import Note
-from lofigen_kit_plugins.beatmaker.kits import FONT_BASSES, FONT_KEYS, FONT_KITS
+from lofigen_kit_plugins.band.fonts import FONT_BASSES, FONT_KEYS, FONT_KITS
 from lofigen_kit_plugins.instruments.soundfont_file import DRUM_BANK, load_font
 
 KEY_OF_DRUM: dict[str, int] = {"kick": 36, "snare": 38, "hat": 42}
@@ -18,16 +18,6 @@ TAIL_S = 0.3
 LOUD_S = 0.4
 RMS_OF_PEAK = 0.5
 """About what the first moments of a plucked note have, of a sine's peak."""
-
-
-def list_instruments(path: Path, rate_hz: int) -> tuple[list[str], list[str], list[str]]:
-    """Return the kits, keys and basses that a font has, by name."""
-    font = load_font(path, rate_hz)
-    return (
-        [name for name, number in FONT_KITS.items() if font.has(DRUM_BANK, number)],
-        [name for name, number in FONT_KEYS.items() if font.has(0, number)],
-        [name for name, number in FONT_BASSES.items() if font.has(0, number)],
-    )
 
 
 def play_note(path: Path, name: str, note: Note, rate_hz: int, *, loudness: float) -> np.ndarray:
