@@ -38,8 +38,9 @@ if TYPE_CHECKING:
     from lofigen_kit.analysis import extract_score
     from lofigen_kit.audio.files import read_audio
     from lofigen_kit.music.chords import Bar, Chord, Span, format_chart, infer_key, parse_chart
-    from lofigen_kit.music.conditioning import PART_DECAY_S, RELEASE_S, envelope
+    from lofigen_kit.music.excitation import RELEASE_S, envelope
     from lofigen_kit.music.keys import MODES, Key, Mode, name_key, parse_key
+    from lofigen_kit.music.mix_channels import PART_DECAY_S
     from lofigen_kit.music.score import DRUMS, BeatGrid, Drum, Hit, Note, Part, Score, Section
     from lofigen_kit.nn.checkpoint import Network, assemble_network, expected_shapes
     from lofigen_kit.nn.spec import make_stack_spec
@@ -140,11 +141,11 @@ if not TYPE_CHECKING:  # type checkers see the imports above, and refuse any oth
             "Hit": "lofigen_kit.music.score",
             "Network": "lofigen_kit.nn.checkpoint",
             "Note": "lofigen_kit.music.score",
-            "PART_DECAY_S": "lofigen_kit.music.conditioning",
-            "RELEASE_S": "lofigen_kit.music.conditioning",
+            "PART_DECAY_S": "lofigen_kit.music.mix_channels",
+            "RELEASE_S": "lofigen_kit.music.excitation",
             "Score": "lofigen_kit.music.score",
             "did_you_mean": "lofigen_kit.plugins.registry",
-            "envelope": "lofigen_kit.music.conditioning",
+            "envelope": "lofigen_kit.music.excitation",
             "expected_shapes": "lofigen_kit.nn.checkpoint",
             "extract_score": "lofigen_kit.analysis",
             "assemble_network": "lofigen_kit.nn.checkpoint",

@@ -213,7 +213,7 @@ def _methods(names: list[str] | None) -> list[str]:
 
 def _specs(ctx: typer.Context, models: list[str] | None) -> dict[str, NetworkSpec]:
     """Return the network specs of variants, with a mixture head and the channels of a guide."""
-    from lofigen_kit.music.conditioning import CHANNELS
+    from lofigen_kit.music.mix_channels import CHANNELS
     from lofigen_kit.nn.spec import make_stack_spec
 
     registry = load_registry(ctx)

@@ -23,6 +23,7 @@ from lofigen_kit.plugins import defaults
 if TYPE_CHECKING:
     from lofigen_kit.components.contracts import Source
     from lofigen_kit.corpus.build import Workers
+    from lofigen_kit.corpus.songs import CorpusFormat
     from lofigen_kit.plugins.registry import Registry
 
 MINUTES = 60.0
@@ -58,14 +59,26 @@ def make(
     licence: Annotated[
         str, typer.Option(help="Licence of the recordings: an SPDX name, such as CC0-1.0.")
     ] = "unknown",
+    rate_hz: Annotated[
+        int,
+        typer.Option("--rate", min=4000, max=48_000, help="Frames a second: the network's rate."),
+    ] = 8000,
+    by_part: Annotated[
+        bool,
+        typer.Option(
+            "--parts", help="Make each part a song of its own, for a network that plays parts."
+        ),
+    ] = False,
     workers: WorkerCount = 1,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Make a training corpus: songs at 8 kHz, their scores, and a manifest.
+    """Make a training corpus: songs at the network's rate, their scores, and a manifest.
 
     If it was stopped, the same command goes on where it was.
     """
+    from lofigen_kit.corpus.songs import CorpusFormat
+
     registry = load_registry(ctx)
     processes = make_workers(ctx, workers)
     if input_folder:
@@ -83,7 +96,8 @@ def make(
         player = make_source(registry, source, overrides or [])
         manifest = _render(
             player, output,
-            minutes=minutes or MINUTES, seed=seed, workers=processes, quiet=quiet or as_json,
+            minutes=minutes or MINUTES, seed=seed, form=CorpusFormat(rate_hz, by_part),
+            workers=processes, quiet=quiet or as_json,
         )  # fmt: skip
     songs = len(manifest["songs"])
     show(
@@ -109,7 +123,14 @@ def make_source(registry: Registry, name: str, overrides: list[str]) -> Source:
 
 
 def _render(
-    player: Source, output: Path, *, minutes: float, seed: int, workers: Workers, quiet: bool
+    player: Source,
+    output: Path,
+    *,
+    minutes: float,
+    seed: int,
+    form: CorpusFormat,
+    workers: Workers,
+    quiet: bool,
 ) -> dict[str, Any]:
     from lofigen_kit.corpus.songs import make_corpus
 
@@ -120,8 +141,9 @@ def _render(
                 bar("rendering", round(min(done, minutes) * 60), round(minutes * 60))
 
         return make_corpus(
-            output, player, minutes=minutes, seed=seed, workers=workers, progress=report
-        )
+            output, player,
+            minutes=minutes, seed=seed, form=form, workers=workers, progress=report,
+        )  # fmt: skip
 
 
 def _make_recorded_corpus(

@@ -65,8 +65,8 @@ class Take:
     Attributes:
         audio: The reference rendering, or the recording.
         score: The score of the audio.
-        parts: The rendering of each part by its name, at its level in the mix, where the source
-            has parts; their sum is what `audio` is made of.
+        parts: The rendering of each part alone by its name, dry, where the source has parts;
+            `audio` is their default mix (`mix_parts`).
         licence: Licence of the audio (an SPDX name, or `unknown`).
         title: A few words for file names and listings.
         group: What it shares with other takes (a progression, an album): a corpus never splits a

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lofigen_kit.corpus.songs import Song
 from lofigen_kit.music.conditioning import INSTRUMENT_PREFIX, render_conditioning
+from lofigen_kit.music.score import DRUM_PART
 from lofigen_kit.nn.spec import NetworkSpec
 
 
@@ -30,18 +31,32 @@ class Crops:
         songs: At least one.
         spec: The network, for the channels of the guide and the sample rate.
         frames: Length of a crop.
+        percussive_share: Share of the crops that are drum parts alone; 0 draws all songs by their
+            lengths.
     """
 
-    def __init__(self, songs: Sequence[Song], spec: NetworkSpec, *, frames: int) -> None:
+    def __init__(
+        self,
+        songs: Sequence[Song],
+        spec: NetworkSpec,
+        *,
+        frames: int,
+        percussive_share: float = 0.0,
+    ) -> None:
         self.frames = frames
         self.instruments = [
             i for i, name in enumerate(spec.guide) if name.startswith(INSTRUMENT_PREFIX)
         ]
         self._audio = [song.samples for song in songs]
         self._self_play: dict[int, np.ndarray] = {}
+        self._channels = len(spec.guide)
         self._guides = [_guide(song, spec) for song in songs]
         lengths = np.array([len(samples) for samples in self._audio], dtype=np.float64)
         self._weights = lengths / lengths.sum()
+        drums = np.array([song.part == DRUM_PART for song in songs])
+        if percussive_share and 0 < drums.sum() < len(songs):
+            for kind, share in ((drums, percussive_share), (~drums, 1.0 - percussive_share)):
+                self._weights[kind] *= share / self._weights[kind].sum()
 
     def set_self_play(self, rollouts: dict[int, np.ndarray]) -> None:
         """Set what the network played of some songs, by index, as their past in some crops."""
@@ -80,10 +95,16 @@ class Crops:
         for song, start in places:
             index = (start + stretch) % len(self._audio[song])
             audio.append(self._audio[song][index])
-            guides.append(self._guides[song][:, index[1:]])
+            rows, guide = self._guides[song]
+            whole = np.zeros((self._channels, self.frames), np.float32)
+            whole[rows] = guide[:, index[1:]]
+            guides.append(whole)
         waves = torch.from_numpy(np.stack(audio))[:, None]
-        guide = torch.from_numpy(np.stack(guides)).float() if guides[0].size else None
-        return Batch(x=waves[..., :-1].clone(), target=waves[..., 1:], guide=guide)
+        return Batch(
+            x=waves[..., :-1].clone(),
+            target=waves[..., 1:],
+            guide=torch.from_numpy(np.stack(guides)) if self._channels else None,
+        )
 
     def list_crop_places(self, stride: int) -> list[tuple[int, int]]:
         """Return places at a fixed stride through every song."""
@@ -94,7 +115,8 @@ class Crops:
         ]
 
 
-def _guide(song: Song, spec: NetworkSpec) -> np.ndarray:
+def _guide(song: Song, spec: NetworkSpec) -> tuple[np.ndarray, np.ndarray]:
+    """Return the channels that a song's guide is not silent on, and their numbers."""
     guide = render_conditioning(
         song.score,
         spec.guide,
@@ -102,4 +124,5 @@ def _guide(song: Song, spec: NetworkSpec) -> np.ndarray:
         frames=len(song.samples),
         sample_rate_hz=spec.sample_rate_hz,
     )
-    return guide.astype(np.float16)
+    rows = np.flatnonzero(guide.any(axis=1))
+    return rows, guide[rows].astype(np.float16)

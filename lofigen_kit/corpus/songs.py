@@ -1,7 +1,8 @@
 """A corpus: a folder of songs at the network's rate, their scores, and a manifest.
 
 `manifest.json` says what made it, and lists for each song its file, hash, split, group and
-licence; `0000.flac` is a song, mono at 8 kHz and 24 bits, and `0000.json` its score.
+licence; `0000.flac` is a song, mono at 24 bits, and `0000.json` its score. In a corpus by part,
+`0000-bass.flac` is one part of a song alone, and `0000-bass.json` the score of that part.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -39,20 +40,48 @@ HELD_OUT_SHARE = 0.1
 
 @dataclass(frozen=True, eq=False)
 class Song:
-    """One song of a corpus: mono samples at 8 kHz, its score, and the file it is from."""
+    """One song of a corpus, or one part of it.
+
+    Attributes:
+        samples: Mono [shape=(frames,), dtype=float32].
+        score: The score of it, or of the part.
+        split: Whether it is trained on or held out.
+        title: A few words.
+        file: The file it is from.
+        sample_rate_hz: Frames a second.
+        part: Which part of the song it is; empty for the whole.
+    """
 
     samples: np.ndarray
     score: Score
     split: Split
     title: str
     file: str = ""
+    sample_rate_hz: int = SAMPLE_RATE_HZ
+    part: str = ""
+
+
+@dataclass(frozen=True)
+class CorpusFormat:
+    """What the songs of a corpus are.
+
+    Attributes:
+        sample_rate_hz: Frames a second: the rate of the network that learns them.
+        by_part: Whether each part is a song of its own, rather than the mix.
+    """
+
+    sample_rate_hz: int = SAMPLE_RATE_HZ
+    by_part: bool = False
 
 
 def resample_take(take: Take, rate_hz: int = SAMPLE_RATE_HZ) -> np.ndarray:
     """Return a take's audio, mono, at the network's rate [shape=(frames,), dtype=float32]."""
-    score = take.score
-    mono = take.audio.mono()
-    piece = resample_piece(mono, rate_hz, duration_s=score.duration_s, loop=score.loop)
+    return resample_sound(take.audio, take.score, rate_hz)
+
+
+def resample_sound(sound: AudioBuffer, score: Score, rate_hz: int) -> np.ndarray:
+    """Return the sound of a score, mono, at a rate [shape=(frames,), dtype=float32]."""
+    piece = resample_piece(sound.mono(), rate_hz, duration_s=score.duration_s, loop=score.loop)
     return np.asarray(piece.samples[0])
 
 
@@ -62,6 +91,7 @@ def make_corpus(
     *,
     minutes: float,
     seed: int,
+    form: CorpusFormat | None = None,
     workers: Workers | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> dict[str, Any]:
@@ -74,41 +104,69 @@ def make_corpus(
         source: The source; take n is what it makes from the random stream (seed, n).
         minutes: Length of all songs together, at least.
         seed: Seed of every take.
+        form: What the songs are; by default whole mixes at 8 kHz.
         workers: The processes that render; by default this process alone.
         progress: Called with the minutes that are done.
 
     Raises:
-        InputError: where the folder already holds something else.
+        InputError: where the folder already holds something else, or the source has no parts.
         RenderError: if a worker dies.
     """
-    facts = {"source": source.model_dump(mode="json"), "seed": seed}
+    form = form or CorpusFormat()
+    rate_hz = form.sample_rate_hz
+    facts: dict[str, Any] = {"source": source.model_dump(mode="json"), "seed": seed}
+    if form != CorpusFormat():
+        facts |= {"sample_rate_hz": rate_hz, "by_part": form.by_part}
     made = assemble(
         folder,
-        partial(_write_take, source, seed),
+        partial(_write_take, source, seed, form),
         arguments={**facts, "minutes": minutes},
-        is_enough=lambda songs: sum_durations(songs) >= minutes * 60.0,
+        is_enough=lambda songs: sum_durations(songs, rate_hz) >= minutes * 60.0,
         workers=workers,
-        progress=lambda songs: progress(sum_durations(songs) / 60.0) if progress else None,
+        progress=lambda songs: progress(sum_durations(songs, rate_hz) / 60.0) if progress else None,
     )
     manifest = {
         "made_by": MADE_BY,
         **facts,
-        "minutes": round(sum_durations(made) / 60.0, 2),
-        "sample_rate_hz": SAMPLE_RATE_HZ,
+        "minutes": round(sum_durations(made, rate_hz) / 60.0, 2),
+        "sample_rate_hz": rate_hz,
         "songs": assign_splits(song for songs in made for song in songs),
     }
     finish(folder, manifest)
     return manifest
 
 
-def _write_take(source: Source, seed: int, folder: Path, number: int) -> SongEntries:
+def _write_take(
+    source: Source, seed: int, form: CorpusFormat, folder: Path, number: int
+) -> SongEntries:
     take = source.make_take(Context(rng=rng_for(seed, number, "source")))
     rng = rng_for(seed, number, "dither")
-    return [write_song(folder / f"{number:04d}.flac", take, resample_take(take), rng)]
+    rate_hz = form.sample_rate_hz
+    if not form.by_part:
+        path = folder / f"{number:04d}.flac"
+        return [write_song(path, take, resample_take(take, rate_hz), rng, rate_hz)]
+    if not take.parts:
+        raise InputError(
+            f"the source {source.use!r} does not render its parts alone",
+            where="--parts",
+            remedy="leave it out, or take a source such as band",
+        )
+    entries = []
+    for name, sound in take.parts.items():
+        score = take.score.solo(name)
+        path = folder / f"{number:04d}-{name}.flac"
+        samples = resample_sound(sound, score, rate_hz)
+        entry = write_song(path, replace(take, score=score), samples, rng, rate_hz)
+        entries.append({**entry, "part": name})
+    return entries
 
 
 def write_song(
-    path: Path, take: Take, samples: np.ndarray, rng: np.random.Generator
+    path: Path,
+    take: Take,
+    samples: np.ndarray,
+    rng: np.random.Generator,
+    rate_hz: int = SAMPLE_RATE_HZ,
 ) -> dict[str, Any]:
     """Write a song and its score, each whole or not at all, and return its manifest entry.
 
@@ -117,10 +175,11 @@ def write_song(
         take: Its score, title and licence.
         samples: The song at the network's rate [shape=(frames,)].
         rng: Random numbers for dither.
+        rate_hz: The song's rate.
     """
     write_audio(
         path,
-        AudioBuffer(samples[None], SAMPLE_RATE_HZ),
+        AudioBuffer(samples[None], rate_hz),
         format="flac",
         bit_depth=24,
         comment=f"{take.title}, {take.licence}",
@@ -138,12 +197,12 @@ def write_song(
     }
 
 
-def sum_durations(made: Iterable[SongEntries]) -> float:
+def sum_durations(made: Iterable[SongEntries], rate_hz: int = SAMPLE_RATE_HZ) -> float:
     """Return how long the songs of some jobs last."""
     seconds = 0.0
     for songs in made:
         for song in songs:
-            seconds += song["frames"] / SAMPLE_RATE_HZ
+            seconds += song["frames"] / rate_hz
     return seconds
 
 
@@ -196,7 +255,7 @@ def describe(folder: Path) -> dict[str, Any]:
     """
     manifest, sha256 = read_manifest(folder)
     songs = manifest["songs"]
-    known = ("source", "seed", "minutes", "sample_rate_hz")
+    known = ("source", "seed", "minutes", "sample_rate_hz", "by_part")
     return {
         "sha256": sha256,
         **{key: manifest[key] for key in known if key in manifest},
@@ -222,6 +281,7 @@ def read_songs(folder: Path, split: Split, *, order: SplitOrder = "groups") -> l
     """
     manifest, _ = read_manifest(folder)
     entries = manifest["songs"]
+    rate_hz = int(manifest.get("sample_rate_hz", SAMPLE_RATE_HZ))
     splits = [entry["split"] for entry in entries]
     if order == "reference":
         splits = split_in_time([entry["frames"] for entry in entries])
@@ -234,7 +294,8 @@ def read_songs(folder: Path, split: Split, *, order: SplitOrder = "groups") -> l
         if hash_samples(samples) != entry["sha256"]:
             raise InputError("the song is not the one the manifest lists", where=path)
         score = Score.model_validate_json(path.with_suffix(".json").read_bytes())
-        songs.append(Song(samples, score, split, entry["title"], path.name))
+        part = entry.get("part", "")
+        songs.append(Song(samples, score, split, entry["title"], path.name, rate_hz, part))
     return songs
 
 

@@ -76,6 +76,7 @@ def make_stack_spec(
     head: HeadKind = "mol",
     mixtures: int = 10,
     guide: tuple[str, ...] = (),
+    sample_rate_hz: int = 8000,
 ) -> NetworkSpec:
     """Return the spec of a stack whose last layer is widened to the head.
 
@@ -87,8 +88,11 @@ def make_stack_spec(
         head: `mse`, `mol` or `mulaw`.
         mixtures: Number of logistics of a `mol` head.
         guide: Names of the conditioning channels.
+        sample_rate_hz: Sample rate of the waveform.
     """
     outputs = {"mse": 1, "mol": 3 * mixtures, "mulaw": MULAW_LEVELS}[head]
     shapes = [*shapes[:-1], (shapes[-1][0], outputs, shapes[-1][2])]
     layers = tuple(Layer(in_channels=i, out_channels=o, kernel=k) for i, o, k in shapes)
-    return NetworkSpec(layers=layers, head=head, mixtures=mixtures, guide=guide)
+    return NetworkSpec(
+        layers=layers, head=head, mixtures=mixtures, guide=guide, sample_rate_hz=sample_rate_hz
+    )

@@ -457,7 +457,7 @@ def _check_score(source: Source) -> None:
     """Check that a score is as long as its audio, and that its drums and chords match it."""
     from lofigen_kit.analysis import chroma, chroma_similarity, drum_f_measure, render_score_tones
     from lofigen_kit.analysis.agreement import PLAIN_STROKE
-    from lofigen_kit.music.conditioning import CHANNEL_DRUMS
+    from lofigen_kit.music.mix_channels import CHANNEL_DRUMS
 
     take = source.make_take(make_context())
     audio, score = take.audio, take.score

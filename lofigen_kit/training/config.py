@@ -59,6 +59,8 @@ class TrainingConfig:
         self_play_share: Share of crops whose past was played by the network; 0 to 1.
         self_play_spread: Width of the distribution from which the network draws in self-play and
             in validation (`spread` of the sampler `narrowed`). Take the value you will use later.
+        percussive_share: Share of crops that are drum parts, in a corpus by part; 0 draws all
+            parts by their lengths. Drums are the hardest to learn.
         validate_every: Updates between two validations on held-out songs; 0 is never. The weights
             do not depend on it.
         validated_songs: Songs in a validation.
@@ -85,6 +87,7 @@ class TrainingConfig:
     self_play_songs: Count = 24
     self_play_share: Share = 0.5
     self_play_spread: Annotated[float, Field(gt=0, le=1)] = 0.1
+    percussive_share: Share = 0.0
     validate_every: Every = 1000
     validated_songs: Count = 4
     validated_seconds: Annotated[float, Field(gt=0, le=600)] = 8.0
@@ -133,8 +136,14 @@ def make_default_config(head: HeadKind) -> TrainingConfig:
 
 
 def to_json(config: TrainingConfig) -> dict[str, Any]:
-    """Return the hyperparameters as plain data, with the keys that files have."""
-    return {STORED_NAMES.get(name, name): value for name, value in asdict(config).items()}
+    """Return the hyperparameters as plain data, with the keys that files have.
+
+    What came later than the first files is left out where it is not used.
+    """
+    values = {STORED_NAMES.get(name, name): value for name, value in asdict(config).items()}
+    if not config.percussive_share:
+        del values["percussive_share"]
+    return values
 
 
 def from_json(data: Mapping[str, Any]) -> TrainingConfig:

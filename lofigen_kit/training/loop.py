@@ -88,7 +88,8 @@ def train(
     else:
         state = TrainingState(about=about, facts=dict(facts))
     hardware.processes.wait()  # until every process has read the state
-    crops = Crops(songs, spec, frames=config.window + spec.receptive_field - 1)
+    frames = config.window + spec.receptive_field - 1
+    crops = Crops(songs, spec, frames=frames, percussive_share=config.percussive_share)
     if resume:
         check_state(path, state, spec, songs, config.steps)
         learner = Learner.restore(spec, state, config, hardware)

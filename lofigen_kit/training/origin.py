@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from lofigen_kit.components.contracts import Model
-from lofigen_kit.corpus.songs import Song
+from lofigen_kit.corpus.songs import SAMPLE_RATE_HZ, Song
 from lofigen_kit.errors import InputError
 from lofigen_kit.music.conditioning import channel_names
 from lofigen_kit.nn import checkpoint
@@ -134,5 +134,14 @@ def choose_spec(
         ).layers
     guide: tuple[str, ...] = ()
     if settings.guide:
-        guide = (before.guide if before else ()) or channel_names(song.score for song in songs)
-    return make_stack_spec(layers, head=settings.head, mixtures=settings.mixtures, guide=guide)
+        names = channel_names(
+            (song.score for song in songs), by_part=any(song.part for song in songs)
+        )
+        guide = (before.guide if before else ()) or names
+    return make_stack_spec(
+        layers,
+        head=settings.head,
+        mixtures=settings.mixtures,
+        guide=guide,
+        sample_rate_hz=next((song.sample_rate_hz for song in songs), SAMPLE_RATE_HZ),
+    )

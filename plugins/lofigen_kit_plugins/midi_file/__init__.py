@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from lofigen_kit.api import (
     AnyInstrument,
-    AudioBuffer,
     Context,
     Field,
     InputError,
@@ -34,7 +33,6 @@ DEFAULT_INSTRUMENT = "tine-piano"
 MAX_PARTS = 16
 _LATE_S, _UNEVEN = 0.012, 0.15
 """The deviations of a fully humanised stroke: its time, and its velocity as a share."""
-_LOUDEST = 0.9
 
 TrackName = Annotated[str, Field(min_length=1, max_length=64)]
 Role = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
@@ -91,6 +89,7 @@ class MidiFile(Source):
 
     def make_take(self, ctx: Context) -> Take:
         """Read the song, and play it part by part."""
+        from lofigen_kit.api.dsp import mix_parts
         from lofigen_kit_plugins.midi_file.arrange import Request, make_score
         from lofigen_kit_plugins.midi_file.reader import read_song
 
@@ -110,10 +109,10 @@ class MidiFile(Source):
         players = {name: self._choose_instrument(name) for name in score.part_names}
         score = _name_players(_fold(_humanise(score, self.humanise, ctx), players), players)
         sounds = {
-            name: render_part(player, score, name, replace(ctx, rng=_rng_for(ctx, name))).stereo()
+            name: render_part(player, score, name, replace(ctx, rng=_rng_for(ctx, name)))
             for name, player in players.items()
         }
-        audio, sounds = _mix(sounds)
+        audio, _ = mix_parts(sounds, loop=score.loop)
         terms = (self.licence, *(player.terms for player in players.values()))
         return Take(
             audio=audio,
@@ -188,21 +187,6 @@ def _name_players(score: Score, players: Mapping[str, Instrument]) -> Score:
 def _label(player: Instrument) -> str:
     """Return the name of an instrument; of a drum kit, which kit it is."""
     return str(getattr(player, "kit", player.use))
-
-
-def _mix(sounds: Mapping[str, AudioBuffer]) -> tuple[AudioBuffer, dict[str, AudioBuffer]]:
-    """Return the sum of parts, and the parts as they are in it: turned down if they would clip."""
-    import numpy as np
-
-    rate_hz = next(iter(sounds.values())).sample_rate_hz
-    total = np.sum([sound.samples for sound in sounds.values()], axis=0, dtype=np.float64)
-    peak = np.abs(total).max(initial=0.0)
-    gain = min(1.0, _LOUDEST / float(peak)) if peak else 1.0
-    levelled = {
-        name: AudioBuffer(s.samples * np.float32(gain), rate_hz) for name, s in sounds.items()
-    }
-    mix = np.sum([sound.samples for sound in levelled.values()], axis=0, dtype=np.float32)
-    return AudioBuffer(np.asarray(mix), rate_hz), levelled
 
 
 @hookimpl

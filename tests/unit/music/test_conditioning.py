@@ -6,13 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lofigen_kit.errors import CheckpointError
-from lofigen_kit.music.conditioning import (
-    CHANNELS,
-    INSTRUMENT_LEVEL,
-    PULSE_LEVEL,
-    channel_names,
-    render_conditioning,
-)
+from lofigen_kit.music.conditioning import INSTRUMENT_LEVEL, channel_names, render_conditioning
+from lofigen_kit.music.excitation import PULSE_LEVEL
+from lofigen_kit.music.mix_channels import CHANNELS
 from lofigen_kit.music.score import Hit, Note, Part, Score
 
 RATE = 8000

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from lofigen_kit.errors import CheckpointError
-from lofigen_kit.music.conditioning import CHANNELS
+from lofigen_kit.music.mix_channels import CHANNELS
 from lofigen_kit.nn import heads
 from lofigen_kit.nn.checkpoint import load, save
 from lofigen_kit.nn.deepen import deepen

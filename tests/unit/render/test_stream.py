@@ -33,7 +33,8 @@ from lofigen_kit.engine import (
     generate,
 )
 from lofigen_kit.errors import PresetError
-from lofigen_kit.music.conditioning import CHANNELS, render_conditioning
+from lofigen_kit.music.conditioning import render_conditioning
+from lofigen_kit.music.mix_channels import CHANNELS
 from lofigen_kit.music.score import Hit, Note, Part, Score
 from lofigen_kit.nn.checkpoint import Network, expected_shapes
 from lofigen_kit.nn.spec import make_stack_spec

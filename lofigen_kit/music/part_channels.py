@@ -1,0 +1,95 @@
+"""The channels of networks that play each part of a score alone.
+
+They hear one part at a time, so all pitched parts share the channels of `note`, and each of the six
+drums has its own. The receptive field is shorter than a stroke: a stroke's pulse comes again some
+times later, each time on a channel of its own, and so the network knows where in the stroke it is.
+A kick has the sine and cosine of a falling pitch, a snare those of its head's lowest modes, from
+which the phase of a drum's body can be taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lofigen_kit.music.excitation import (
+    Event,
+    make_decay,
+    make_drum_tone,
+    make_note_wave,
+    make_pulse,
+)
+from lofigen_kit.music.score import Drum, Hit, Note, Score
+
+NOTE_DECAY_S = 1.1
+"""How fast a note fades on its channels; on those that are `held` it does not."""
+
+HARMONICS = range(2, 9)
+PULSE_STEP_MS = 30
+"""How long after each other the pulses of one stroke come."""
+
+PULSES: dict[Drum, int] = {
+    "kick": 7, "snare": 7, "rim": 3, "hat": 3, "open-hat": 4, "ride": 4,
+}  # fmt: skip
+"""How often each drum's pulse comes."""
+DECAYS_MS: dict[Drum, tuple[int, int]] = {
+    "kick": (20, 120),
+    "snare": (20, 100),
+    "rim": (10, 50),
+    "hat": (10, 50),
+    "open-hat": (40, 250),
+    "ride": (40, 300),
+}
+TONES_HZ: dict[Drum, tuple[int, ...]] = {"kick": (50,), "snare": (185, 330)}
+"""The pitch of a kick's body, and two modes of a 14 inch head, 1.8 apart (Rossing, 1992)."""
+FALLS: dict[Drum, tuple[float, float]] = {"kick": (150.0, 0.03), "snare": (0.0, 0.03)}
+"""By how many Hz each begins higher, and how fast that falls."""
+TONE_DECAY_S = 0.15
+
+CHANNELS = (
+    *(f"note.{wave}" for wave in ("sin", "cos", "env", "held-sin", "held-cos", "held-env")),
+    "note.pulse",
+    *(f"note.sin{harmonic}" for harmonic in HARMONICS),
+    *(
+        f"{drum}.pulse@{PULSE_STEP_MS * k}ms"
+        for drum, count in PULSES.items()
+        for k in range(count)
+    ),
+    *(f"{drum}.decay@{ms}ms" for drum, decays_ms in DECAYS_MS.items() for ms in decays_ms),
+    *(
+        f"{drum}.{wave}@{hz}Hz"
+        for drum in TONES_HZ
+        for hz in TONES_HZ[drum]
+        for wave in ("sin", "cos")
+    ),
+)
+"""What is played: for a drum, when its pulse comes, how it fades, and its tones."""
+
+
+def iterate_events(score: Score, channel: str, rate: int) -> Iterator[Event]:
+    """Yield what sounds on one of the channels."""
+    family, shape = channel.split(".")
+    if family == "note":
+        for note in score.notes:
+            yield _make_note_event(note, shape, rate)
+        return
+    for hit in score.hits:
+        if hit.drum == family:
+            yield _make_hit_event(hit, shape, rate)
+
+
+def _make_note_event(note: Note, shape: str, rate: int) -> Event:
+    if shape == "pulse":
+        return make_pulse(note.onset_s, note.velocity, rate)
+    wave = shape.removeprefix("held-")
+    decay_s = NOTE_DECAY_S if wave == shape else float("inf")
+    return make_note_wave(note, wave[:3], decay_s, rate, harmonic=int(wave[3:] or 1))
+
+
+def _make_hit_event(hit: Hit, shape: str, rate: int) -> Event:
+    kind, _, number = shape.partition("@")
+    if kind == "pulse":
+        return make_pulse(hit.onset_s + int(number[:-2]) / 1000, hit.velocity, rate)
+    if kind == "decay":
+        return make_decay(hit, int(number[:-2]) / 1000, rate)
+    pitch_hz, fall = float(number[:-2]), FALLS[hit.drum]
+    return make_drum_tone(hit, kind, TONE_DECAY_S, rate, pitch_hz=pitch_hz, fall=fall)
