@@ -55,6 +55,7 @@ SAMPLING_DTYPE = np.dtype(
         ("top_p", np.float64),
         ("tail", np.float64),
         ("spread", np.float64),
+        ("noise_level", np.float64),
     ]
 )
 """A `SamplingParams` as the kernels read it."""
@@ -65,7 +66,16 @@ _NO_UNIFORMS = np.zeros((0, 0, 2))
 def pack_sampling_params(params: SamplingParams) -> np.ndarray:
     """Return sampling parameters as the kernels read them [shape=(1,), dtype=SAMPLING_DTYPE]."""
     return np.array(
-        [(params.temperature, params.top_k, params.top_p, params.tail, params.spread)],
+        [
+            (
+                params.temperature,
+                params.top_k,
+                params.top_p,
+                params.tail,
+                params.spread,
+                params.noise_level,
+            )
+        ],
         SAMPLING_DTYPE,
     )
 

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from lofigen_kit.nn.sampling import (
+    LEAST_NOISE,
+    LOGISTIC_VARIANCE,
     MIN_LOG_SCALE,
     MULAW_LEVELS,
     HeadKind,
@@ -62,12 +64,13 @@ class TorchSampler:
             weights = self._compute_weights(numbers)
             # A choice among weights that are not numbers is not a number either.
             drawn = self._levels[_choose(weights, noise)[:, 0]] + 0.0 * weights[:, 0]
-            drawn = self._narrow_draw(drawn, weights, self._levels)
+            drawn = self._narrow_draw(drawn, weights, self._levels, 0.0)
         else:
             logits, means, log_scales = numbers.chunk(3, dim=1)
             weights = self._compute_weights(logits)
             drawn = self._draw_logistic(weights, means, log_scales, noise)
-            drawn = self._narrow_draw(drawn, weights, means)
+            widths = log_scales.clamp(min=MIN_LOG_SCALE).exp() * self._params.temperature
+            drawn = self._narrow_draw(drawn, weights, means, LOGISTIC_VARIANCE * widths**2)
         # Zero times an infinity is no number, and leaves every other number as it is.
         return torch.addcmul(drawn.clamp(-1.0, 1.0), drawn, self._zero)
 
@@ -79,11 +82,19 @@ class TorchSampler:
         width = log_scale.clamp(min=MIN_LOG_SCALE).exp() * self._params.temperature
         return mean + width * noise[:, 1]
 
-    def _narrow_draw(self, drawn: Tensor, weights: Tensor, centres: Tensor) -> Tensor:
-        if self._params.spread >= 1.0:
+    def _narrow_draw(
+        self, drawn: Tensor, weights: Tensor, centres: Tensor, variances: Tensor | float
+    ) -> Tensor:
+        params = self._params
+        if params.spread >= 1.0:
             return drawn
         mean = (weights * centres).sum(1)
-        return mean + self._params.spread * (drawn - mean)
+        if not params.noise_level:
+            return mean + params.spread * (drawn - mean)
+        square = (weights * (centres**2 + variances)).sum(1)
+        variance = (square - mean**2).clamp(min=0.0)
+        noise = variance / (variance + max(params.noise_level, LEAST_NOISE) ** 2)
+        return mean + (params.spread + (1.0 - params.spread) * noise) * (drawn - mean)
 
     def _compute_weights(self, logits: Tensor) -> Tensor:
         """Return the probabilities that the parameters leave, each row summing to 1."""

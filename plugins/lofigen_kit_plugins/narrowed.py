@@ -15,16 +15,19 @@ class Narrowed(ParametricSampler):
 
     Attributes:
         spread: The share of its distance from the mean that a draw keeps, 0 to 1.
+        noise_level: The deviation of the distribution, of full scale, above which a draw keeps its
+            whole distance, so that hats, snares and breath stay noise; 0 narrows everything.
         tail: The quantile cut at either end of each component, 0 to 0.49; 0 cuts nothing.
     """
 
     use: Literal["narrowed"] = "narrowed"
     spread: float = Field(default=0.1, ge=0, le=1)
+    noise_level: float = Field(default=0.0, ge=0, le=1)
     tail: float = Field(default=0.01, ge=0, le=0.49)
 
     def sampling_params(self) -> SamplingParams:
         """Return parameters that cut the tails and narrow the draw."""
-        return SamplingParams(tail=self.tail, spread=self.spread)
+        return SamplingParams(tail=self.tail, spread=self.spread, noise_level=self.noise_level)
 
 
 @hookimpl
