@@ -476,6 +476,25 @@ def test_chords_of_ones_own_repeat_to_fill_the_bars() -> None:
     assert silent == []
 
 
+def test_a_section_plays_its_own_chords() -> None:
+    charts = {"a": "Dm9 | G13", "bridge": "Fmaj7 | Em7 A7"}
+    arrangement = write(4, chords=charts, sections="intro 2, a 4, b 2, c 4, outro 2")
+    a, c = (parse_chart(text) for text in charts.values())
+    assert arrangement.chords[:-1] == (*a, *a, *a, *a, *c, *c, a[0])  # the last bar is the end
+    score, heard = arrangement.score, {}
+    for section in score.sections:
+        span = (section.first_bar, section.first_bar + section.bars)
+        bar_s = score.duration_s / score.bars
+        heard[section.name.lower()] = {
+            round(n.midi) % 12
+            for n in part(score, "keys")
+            if span[0] * bar_s + 0.1 < n.onset_s < span[1] * bar_s - 0.1
+        }
+    assert 11 in heard["c"] | heard["a"]
+    assert {4, 9, 1} <= heard["c"]  # E and A7 with its C sharp
+    assert 1 not in heard["a"]
+
+
 def test_the_bass_plays_the_note_after_the_slash() -> None:
     score = write(4, chords="Dm7/G | Cmaj7/E", bars=2).score
     bar_s = score.duration_s / 2
@@ -687,6 +706,10 @@ def test_lists_of_names_are_those_of_the_tables() -> None:
         ({"lead": "flut"}, "did you mean 'flute'"),
         ({"bars": 0}, "greater than or equal to 1"),
         ({"chords": "Dm7 | Gx"}, "column 8"),
+        ({"chords": {"a": "Dm7", "b": "Gx"}}, "b: .*column"),
+        ({"chords": {"b": "Dm7"}}, "need those of a"),
+        ({"chords": {"a": "C", "intro": "Dm7"}}, "'intro' plays the chords of a"),
+        ({"chords": {"a": "C", "hok": "Dm7"}}, "did you mean 'hook'"),
         ({"plan": "short", "form": "loop"}, "set form: song"),
         ({"form": "song", "plan": "short", "sections": "a 8"}, "give one of them"),
         ({"chords": "C", "progression": "noir"}, "give one of them"),

@@ -17,7 +17,6 @@ from lofigen_kit.api import (
     field_validator,
     hookimpl,
     model_validator,
-    parse_chart,
     parse_key,
     resolve_inside,
 )
@@ -35,7 +34,7 @@ from lofigen_kit_plugins.band.choices import (
     check_choice,
     check_instrument,
 )
-from lofigen_kit_plugins.band.sections import parse_sections
+from lofigen_kit_plugins.band.sections import parse_charts, parse_sections
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,6 +44,9 @@ if TYPE_CHECKING:
 
 Name = Annotated[str, Field(max_length=80)]
 """Of an instrument that is installed, besides the built-in ones."""
+
+
+Chart = Annotated[str, Field(max_length=4000)]
 
 
 class _Arranger(Source):
@@ -69,10 +71,10 @@ class _Arranger(Source):
     progression: ProgressionName | None = Field(
         default=None, description="One of the named progressions."
     )
-    chords: str | None = Field(
+    chords: Chart | dict[str, Chart] | None = Field(
         default=None,
-        max_length=4000,
-        description="Chords of one's own instead of a progression, such as Dm9 | G13 | Cmaj9 | %.",
+        description="Chords of one's own instead of a progression, such as Dm9 | G13 | Cmaj9 | %; "
+        "or those of each section: a, b and c.",
     )
     feel: FeelName | None = Field(
         default=None, description="How drums, bass and comping play, with their swing and timing."
@@ -125,9 +127,9 @@ class _Arranger(Source):
 
     @field_validator("chords")
     @classmethod
-    def _check_chords(cls, chords: str | None) -> str | None:
+    def _check_chords(cls, chords: Any) -> Any:
         if chords is not None:
-            parse_chart(chords)
+            parse_charts(chords)
         return chords
 
     @field_validator("sections")

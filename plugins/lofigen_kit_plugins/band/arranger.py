@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
@@ -19,7 +19,6 @@ from lofigen_kit.api import (
     format_chart,
     infer_key,
     name_key,
-    parse_chart,
     parse_key,
 )
 from lofigen_kit_plugins.band import bass as basses
@@ -57,7 +56,7 @@ from lofigen_kit_plugins.band.harmony import (
     read_progression,
 )
 from lofigen_kit_plugins.band.lead import DENSITY, write_lead
-from lofigen_kit_plugins.band.sections import LEAST_SONG_BARS, parse_sections
+from lofigen_kit_plugins.band.sections import LEAST_SONG_BARS, parse_charts, parse_sections
 from lofigen_kit_plugins.band.voicing import draw_voices
 
 T = TypeVar("T")
@@ -93,7 +92,7 @@ class Brief:
     key: str | None = None
     swing_pct: float | None = None
     progression: ProgressionName | None = None
-    chords: str | None = None
+    chords: str | Mapping[str, str] | None = None
     feel: FeelName | None = None
     form: Literal["loop", "song"] | None = None
     plan: PlanName | None = None
@@ -255,9 +254,10 @@ def _choose_harmony(brief: Brief, draw: Generators) -> _Harmony:
     tonic, mode = int(draw["key"].integers(12)), draw_mode(draw["mode"])
     share = float(draw["progression"].random())
     if brief.chords is not None:
-        chart = parse_chart(brief.chords)
-        key = parse_key(brief.key) if brief.key is not None else infer_key(chart)
-        return _Harmony(key, format_chart(chart), (chart,))
+        charts = parse_charts(brief.chords)
+        together = [bar for chart in charts for bar in chart]
+        key = parse_key(brief.key) if brief.key is not None else infer_key(together)
+        return _Harmony(key, format_chart(charts[0]), charts)
     if brief.progression is not None:
         mode = PROGRESSION_MODES[brief.progression]
     key = parse_key(brief.key) if brief.key is not None else name_key(tonic, mode)

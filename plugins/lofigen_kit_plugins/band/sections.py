@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from lofigen_kit.api import Bar, parse_chart
 from lofigen_kit_plugins.band.choices import PlanName
 
 PartName = Literal["drums", "bass", "keys", "lead"]
@@ -46,6 +47,8 @@ _ALIASES = {
     "verse": "a", "chorus": "b", "hook": "b", "bridge": "c", "interlude": "break",
     "breakdown": "break", "start": "intro", "ending": "outro", "end": "outro",
 }  # fmt: skip
+_OWN_HARMONY = ("a", "b", "c")
+"""The sections that have chords of their own, in the order of their `harmony`."""
 SECTION_WORDS = (*KINDS, *_ALIASES)
 
 PLANS: dict[PlanName, tuple[int, str]] = {
@@ -81,6 +84,44 @@ def parse_sections(text: str | Sequence[str]) -> tuple[SectionItem, ...]:
     return found
 
 
+def find_kind(word: str) -> str:
+    """Return the kind of section that a word means.
+
+    Raises:
+        ValueError: where there is none, with the nearest.
+    """
+    kind = _ALIASES.get(word, word)
+    if kind in KINDS:
+        return kind
+    near = difflib.get_close_matches(word, SECTION_WORDS, n=1, cutoff=0.5)
+    remedy = f"did you mean {near[0]!r}?" if near else f"sections are {', '.join(KINDS)}"
+    raise ValueError(f"there is no section {word!r}; {remedy}")
+
+
+def parse_charts(chords: str | Mapping[str, str]) -> tuple[tuple[Bar, ...], ...]:
+    """Read the chords of sections a, b and c: one chart for all, or one by section.
+
+    A section of which no chart is given plays that of a.
+
+    Raises:
+        ValueError: naming the section and the column that cannot be read.
+    """
+    if isinstance(chords, str):
+        return (parse_chart(chords),)
+    charts = {find_kind(word.lower()): (word, text) for word, text in chords.items()}
+    if other := [word for kind, (word, _) in charts.items() if kind not in _OWN_HARMONY]:
+        raise ValueError(f"{other[0]!r} plays the chords of a; give chords for a, b and c alone")
+    if "a" not in charts:
+        raise ValueError("chords by section need those of a, which all others fall back on")
+    read = {}
+    for kind, (word, text) in charts.items():
+        try:
+            read[kind] = parse_chart(text)
+        except ValueError as error:
+            raise ValueError(f"{word}: {error}") from None
+    return tuple(read.get(kind, read["a"]) for kind in _OWN_HARMONY)
+
+
 def _read_item(number: int, item: str) -> SectionItem:
     match = _ITEM.fullmatch(item)
     if match is None:
@@ -88,11 +129,10 @@ def _read_item(number: int, item: str) -> SectionItem:
             f"item {number}, {item[:30]!r}: expected a section and its bars, as in 'a 8'"
         )
     word, bars = match[1], int(match[2])
-    kind = _ALIASES.get(word, word)
-    if kind not in KINDS:
-        near = difflib.get_close_matches(word, SECTION_WORDS, n=1, cutoff=0.5)
-        remedy = f"did you mean {near[0]!r}?" if near else f"sections are {', '.join(KINDS)}"
-        raise ValueError(f"item {number}, {item[:30]!r}: there is no section {word!r}; {remedy}")
+    try:
+        kind = find_kind(word)
+    except ValueError as error:
+        raise ValueError(f"item {number}, {item[:30]!r}: {error}") from None
     if not bars:
         raise ValueError(f"item {number}, {item!r}: a section has at least one bar")
     return kind, bars
