@@ -37,6 +37,7 @@ from lofigen_kit.runtime.resources import PresetPath, resolve_inside
 if TYPE_CHECKING:
     from lofigen_kit.analysis import extract_score
     from lofigen_kit.audio.files import read_audio
+    from lofigen_kit.effects.mixer import mix_parts
     from lofigen_kit.music.chords import Bar, Chord, Span, format_chart, infer_key, parse_chart
     from lofigen_kit.music.excitation import RELEASE_S, envelope
     from lofigen_kit.music.keys import MODES, Key, Mode, name_key, parse_key
@@ -107,6 +108,7 @@ __all__ = [
     "load_network",
     "make_instrument",
     "make_stack_spec",
+    "mix_parts",
     "model_validator",
     "name_key",
     "parse_chart",
@@ -151,6 +153,7 @@ if not TYPE_CHECKING:  # type checkers see the imports above, and refuse any oth
             "assemble_network": "lofigen_kit.nn.checkpoint",
             "read_audio": "lofigen_kit.audio.files",
             "make_stack_spec": "lofigen_kit.nn.spec",
+            "mix_parts": "lofigen_kit.effects.mixer",
             "rng_for_part": "lofigen_kit.runtime.seeding",
             "LawSampler": "lofigen_kit.components.deprecated",
         },

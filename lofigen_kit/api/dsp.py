@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from lofigen_kit.dsp.lfo import Lfo, SmoothedValue, loop_locked_rate
     from lofigen_kit.dsp.linear_phase import LinearPhaseFilter, design_linear_phase
     from lofigen_kit.dsp.loudness import integrated_lufs
-    from lofigen_kit.dsp.mixdown import mix_parts
     from lofigen_kit.dsp.noise import NoiseBand
     from lofigen_kit.dsp.pedalboard_adapter import CHUNK_FRAMES, LinkedGain, PedalboardChain
     from lofigen_kit.dsp.resample import (
@@ -92,7 +91,6 @@ __all__ = [
     "log_uniform",
     "loop_locked_rate",
     "low_shelf",
-    "mix_parts",
     "oversampling_latency",
     "pan_mono",
     "peak",
@@ -141,7 +139,6 @@ if not TYPE_CHECKING:  # type checkers see the imports above, and refuse any oth
             "integrated_lufs": "lofigen_kit.dsp.loudness",
             "log_uniform": "lofigen_kit.dsp.grains",
             "low_shelf": "lofigen_kit.dsp.filters",
-            "mix_parts": "lofigen_kit.dsp.mixdown",
             "draw_onsets": "lofigen_kit.dsp.grains",
             "oversampling_latency": "lofigen_kit.dsp.resample",
             "pan_mono": "lofigen_kit.dsp.grains",

@@ -148,7 +148,7 @@ def _render_and_publish(group: TakeGroup, preset: Preset, registry: Registry) ->
         [job.take for job in group.jobs],
         device=group.settings.device,
         cache=Cache(group.settings.cache) if group.settings.cache else None,
-        on_take=lambda _, take: _check_take_licences(group.options, take),
+        on_take=lambda _, take, __: _check_take_licences(group.options, take),
     )
     with closing(renderings):
         for job, first in zip(group.jobs, renderings, strict=True):
@@ -190,7 +190,8 @@ def _retry_collapsed(group: TakeGroup, preset: Preset, rendering: Rendering) -> 
 
 
 def _findings(rendering: Rendering) -> list[collapse.Finding]:
-    return collapse.examine(rendering.played) if rendering.played else []
+    mix = rendering.played_mix
+    return collapse.examine(mix) if mix else []
 
 
 def _publish(
@@ -262,9 +263,10 @@ def _record(
         "licences": facts["licences"],
         "made_with": list_components(facts),
     }
-    if group.options.rank and rendering.played:
+    mix = rendering.played_mix
+    if group.options.rank and mix:
         # The network's output is rated, because effects may change tempo and pitch.
-        record["rank"] = round(compute_quality(rendering.played, rendering.written, findings), 4)
+        record["rank"] = round(compute_quality(mix, rendering.written, findings), 4)
     return record
 
 

@@ -89,7 +89,7 @@ def render(
     """
     from lofigen_kit.provenance.save import list_output_files, list_stem_files, name_take, save
     from lofigen_kit.render import take as chain
-    from lofigen_kit.render.chain import list_stage_names, transform_score
+    from lofigen_kit.render.chain import transform_score
     from lofigen_kit.runtime.device import choose_device
     from lofigen_kit.runtime.files import check_free
 
@@ -106,13 +106,13 @@ def render(
     identity = load_signer(certificate, key, chosen.output.format) if sign else None
     paths: dict[int, Path] = {}
 
-    def check(number: int, take: Take) -> None:
+    def check(number: int, take: Take, stem_names: list[str]) -> None:
         score = transform_score(chosen, take.score)
         name = name_take(chosen, number, score.tempo_bpm, score.key)
         paths[number] = place.get_file(name, chosen)
         files = [*list_output_files(paths[number], midi=chosen.output.midi)]
         if stems:
-            files += list_stem_files(paths[number], list_stage_names(chosen))
+            files += list_stem_files(paths[number], stem_names)
         check_free(*files, force=force)
 
     done = []

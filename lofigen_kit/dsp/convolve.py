@@ -26,6 +26,11 @@ class Convolver:
         self._past = np.zeros((len(response), 0))
         self._spectra: deque[np.ndarray] = deque()
 
+    @property
+    def has_input(self) -> bool:
+        """Whether it was given anything yet."""
+        return len(self._parts) > 0
+
     def __call__(self, block: np.ndarray) -> np.ndarray:
         """Return a convolved block [shape=(channels, frames), dtype=float32].
 

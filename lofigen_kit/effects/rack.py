@@ -106,6 +106,7 @@ def process_stream(
     *,
     tail: bool = True,
     live_controls: Mapping[str, LiveControl] | None = None,
+    within: str = "effects",
 ) -> tuple[AudioFormat, Blocks]:
     """Run a sound that is no loop through effects, one after another, block by block.
 
@@ -116,6 +117,7 @@ def process_stream(
         dry: The sound, in pieces of any size.
         tail: Let the effects sound on after its end, until all is silent.
         live_controls: What is turned by hand, by stage.
+        within: What the names of the stages begin with.
 
     Returns:
         What the sound becomes, its tail not counted; and its blocks, equal bit for bit to what
@@ -124,13 +126,13 @@ def process_stream(
     live_controls = live_controls or {}
     if sound.endless:
         blocks = dry
-        for name, effect in name_stages(effects):
+        for name, effect in name_stages(effects, within):
             processed = apply_blocks(
                 effect, sound, contexts(name), blocks, live_control=live_controls.get(name)
             )
             blocks = _locate_block_errors(name, processed)
         return sound, blocks
-    blocks, plan = dry, _StagePlan(effects, sound, contexts, tail=tail)
+    blocks, plan = dry, _StagePlan(effects, sound, contexts, tail=tail, within=within)
     if plan.silence:
         blocks = chain(dry, split_blocks(np.zeros((sound.channels, plan.silence), np.float32)))
     for stage in plan.stages:
@@ -148,6 +150,7 @@ def process_whole(
     *,
     loop: bool,
     tail: bool = True,
+    within: str = "effects",
 ) -> Iterator[tuple[str, AudioBuffer]]:
     """Run a whole sound through effects; yield each stage's name and the sound after it.
 
@@ -155,7 +158,7 @@ def process_whole(
     `process_stream`.
     """
     sound = dry.format
-    plan = _StagePlan(effects, sound, contexts, tail=tail and not loop)
+    plan = _StagePlan(effects, sound, contexts, tail=tail and not loop, within=within)
     audio = dry.with_samples(np.pad(dry.samples, ((0, 0), (0, plan.silence))))
     for number, stage in enumerate(plan.stages, start=1):
         with locate_errors(stage.name):
@@ -294,13 +297,19 @@ class _StagePlan:
     """
 
     def __init__(
-        self, effects: Sequence[Effect], sound: AudioFormat, contexts: Contexts, *, tail: bool
+        self,
+        effects: Sequence[Effect],
+        sound: AudioFormat,
+        contexts: Contexts,
+        *,
+        tail: bool,
+        within: str = "effects",
     ) -> None:
         self.silence = math.ceil(compute_tail_s(effects) * sound.sample_rate_hz) if tail else 0
         self.stages: list[_Stage] = []
         done: list[Effect] = []
         frames = [sound.frames + self.silence]
-        for name, effect in name_stages(effects):
+        for name, effect in name_stages(effects, within):
             ctx = contexts(name)
             grid = ctx.grid.change_speed(compute_speed(done))
             done.append(effect)

@@ -21,13 +21,16 @@ from pydantic import (
     TypeAdapter,
     ValidationError,
     create_model,
+    field_validator,
 )
 from pydantic import model_validator as validator
 from pydantic_core import core_schema
 
 from lofigen_kit.components.contracts import Effect, Instrument, Model, Sampler, Source
 from lofigen_kit.effects.effect import ANY_EFFECT_SCHEMA
+from lofigen_kit.effects.strip import Strip, complete_settings, default_strip
 from lofigen_kit.errors import PresetError
+from lofigen_kit.music.score import PartName
 from lofigen_kit.plugins.any_instrument import ANY_INSTRUMENT_SCHEMA
 from lofigen_kit.plugins.registry import Registry, did_you_mean
 from lofigen_kit.preset import yaml_loader
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
     from pydantic.annotated_handlers import GetCoreSchemaHandler
 
 MAX_EFFECTS = 64
+MAX_PARTS = 32
 SUFFIXES = (".yaml", ".yml")
 OVERRIDE_EXAMPLE = "write `effects.wow-flutter.wow_depth_pct=0.8` or `seed=3`"
 
@@ -110,6 +114,9 @@ class Preset(_Part):
         sampler: How samples are drawn from the network's distribution; required with a model, and
             only then.
         dry_mix: The level of the source's own audio in the mix with the network's, 0 to 1.
+        mixer: How each part stands in the mix, by its name: drums, bass, keys, lead. What is left
+            out has a default by the part's name. It is for networks that play parts, and for
+            sources with parts where no network plays.
         effects: The effects in their order, at most 64.
         master: Loudness, true peak and fades.
         output: Format, sample rate and bit depth of the file.
@@ -124,12 +131,27 @@ class Preset(_Part):
     model: Model | None = None
     sampler: Sampler | None = None
     dry_mix: float = Field(default=0.0, ge=0, le=1)
+    mixer: dict[PartName, Strip] = Field(default={}, max_length=MAX_PARTS)
     effects: tuple[Effect, ...] = Field(default=(), max_length=MAX_EFFECTS)
     master: Master = Master()
     output: Output = Output()
 
     _root: Path | None = PrivateAttr(default=None)
     _source_root: Path | None = PrivateAttr(default=None)
+
+    @field_validator("mixer", mode="before")
+    @classmethod
+    def _complete_strips(cls, mixer: Any) -> Any:
+        if not isinstance(mixer, dict):
+            return mixer
+        return {
+            part: complete_settings(str(part), strip) if isinstance(strip, dict) else strip
+            for part, strip in mixer.items()
+        }
+
+    def find_strip(self, part: str) -> Strip:
+        """Return how a part stands in the mix."""
+        return self.mixer.get(part) or default_strip(part)
 
     @property
     def root(self) -> Path | None:

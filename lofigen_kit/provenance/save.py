@@ -202,15 +202,27 @@ def get_stems_folder(path: Path) -> Path:
     return path.with_name(f"{path.stem}{STEMS}")
 
 
-def list_stem_files(path: Path, stages: Iterable[str]) -> list[Path]:
-    """Return the files beside `path` for the sound after each stage, in order."""
+def list_stem_files(path: Path, names: Iterable[str]) -> list[Path]:
+    """Return the files beside `path` for its stems, in order.
+
+    Args:
+        path: The audio file.
+        names: The stems' names: `parts.drums` is `part-drums.wav`; the stages after them are
+            numbered from 0.
+    """
     folder = get_stems_folder(path)
-    names = [stage.removeprefix("effects.").partition("#")[0] for stage in stages]
-    return [folder / f"{number:02}-{make_safe_name(name)}.wav" for number, name in enumerate(names)]
+    names = list(names)
+    parts = [name.removeprefix("parts.") for name in names if name.startswith("parts.")]
+    stages = [name for name in names if not name.startswith("parts.")]
+    uses = [stage.removeprefix("effects.").partition("#")[0] for stage in stages]
+    return [
+        *(folder / f"part-{make_safe_name(part)}.wav" for part in parts),
+        *(folder / f"{number:02}-{make_safe_name(use)}.wav" for number, use in enumerate(uses)),
+    ]
 
 
 def save_stems(rendering: Rendering, path: Path, *, force: bool) -> None:
-    """Write the sound after each stage, as 32-bit float WAV, into the folder of stems."""
+    """Write each part and the sound after each stage, as 32-bit float WAV, into a folder."""
     from lofigen_kit.audio.files import write_audio
 
     files = list_stem_files(path, rendering.stems)

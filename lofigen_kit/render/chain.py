@@ -20,7 +20,9 @@ from lofigen_kit.components.base import Context, Take
 from lofigen_kit.components.contracts import Sampler
 from lofigen_kit.effects import rack
 from lofigen_kit.effects.effect import compute_speed, compute_transposition
+from lofigen_kit.effects.mixer import place_part, sum_parts
 from lofigen_kit.effects.rack import locate_errors
+from lofigen_kit.effects.strip import Strip
 from lofigen_kit.errors import PresetError
 from lofigen_kit.music.score import BeatGrid, Score
 from lofigen_kit.preset.schema import Preset
@@ -31,6 +33,13 @@ if TYPE_CHECKING:
     from lofigen_kit.engine import Track
     from lofigen_kit.nn.checkpoint import Network
 
+
+MIX = "mix"
+"""The one track of a network that does not play in parts."""
+PARTS = "parts"
+"""What the names of parts among the stems begin with: `parts.drums`."""
+COMMON_PARTS = ("drums", "bass", "keys", "lead")
+"""Parts that a preset may mix though not every song has them."""
 
 PRIME_FRAMES = 8192
 """How much of the past the network hears before it plays, unless its receptive field is longer."""
@@ -59,8 +68,16 @@ class Chain:
 
         Raises:
             InputError: if its checkpoint cannot be used, or the sampler cannot draw from it.
+            PresetError: if there is a mixer, and the network plays no parts.
         """
-        return cls(preset, device, load_network(preset, device))
+        chain = cls(preset, device, load_network(preset, device))
+        if chain.network and preset.mixer and not chain.plays_parts:
+            raise PresetError(
+                "the network plays the whole mix, in which there are no parts to mix",
+                where="mixer",
+                remedy="leave the mixer out, or take a network that plays parts",
+            )
+        return chain
 
     @property
     def generator(self) -> tuple[Network, Sampler] | None:
@@ -85,50 +102,135 @@ class Chain:
         network = {"model": self.network.licence} if self.network else {}
         return {"source": take.licence, **network}
 
-    def make_track(self, number: int, take: Take, *, attempt: int = 0) -> Track:
-        """Return what the network is to generate for a take: prime, conditioning and randomness.
+    @property
+    def plays_parts(self) -> bool:
+        """Whether the network plays each part alone; if not, it plays the mix."""
+        from lofigen_kit.music.conditioning import plays_parts
+
+        return self.network is not None and plays_parts(self.network.spec.guide)
+
+    def list_generated_parts(self, take: Take) -> list[str]:
+        """Return what the network is to play of a take, each a track: its parts, or the mix."""
+        if self.network is None:
+            return []
+        if not self.plays_parts:
+            return [MIX]
+        return [part for part in self._list_parts(take) if self._find_strip(part).by == "network"]
+
+    def make_track(self, number: int, take: Take, part: str, *, attempt: int = 0) -> Track:
+        """Return what the network is to generate: prime, conditioning and randomness.
 
         Args:
             number: The take's.
             take: What the source gave.
+            part: Of `list_generated_parts`.
             attempt: Draw afresh, for as often as this.
         """
         from lofigen_kit.engine import Track
 
         assert self.network is not None  # noqa: S101 - whoever calls asked for the generator
         spec = self.network.spec
-        prime = make_prime(take, self.network)
-        frames = round(take.score.duration_s * spec.sample_rate_hz)
+        score = take.score if part == MIX else take.score.solo(part)
+        prime = make_prime(take, part, self.network)
+        frames = round(score.duration_s * spec.sample_rate_hz)
         return Track(
             frames=frames,
             prime=prime,
-            guide=_make_conditioning(take.score, self.network, len(prime), frames),
-            rng=self.make_sampler_rng(number, attempt=attempt),
+            guide=_make_conditioning(score, self.network, len(prime), frames),
+            rng=self.make_sampler_rng(number, part, attempt=attempt),
         )
 
-    def make_sampler_rng(self, number: int, *, attempt: int = 0) -> np.random.Generator:
-        """Return the random numbers that a take's samples are drawn with."""
-        stage = f"sampler.attempt{attempt}" if attempt else "sampler"
-        return rng_for(self.preset.seed, number, stage)
+    def make_sampler_rng(self, number: int, part: str, *, attempt: int = 0) -> np.random.Generator:
+        """Return the random numbers that the samples of a take's part are drawn with."""
+        stage = "sampler" if part == MIX else f"sampler.{part}"
+        return rng_for(self.preset.seed, number, f"{stage}.attempt{attempt}" if attempt else stage)
 
-    def mix_with_source(self, take: Take, generated: AudioBuffer | None) -> AudioBuffer:
-        """Return what goes into the effects: the network's audio, the source's, or both.
+    def mix(
+        self, number: int, take: Take, generated: Mapping[str, AudioBuffer]
+    ) -> tuple[AudioBuffer, dict[str, AudioBuffer]]:
+        """Return what goes into the effects: what the network plays, the source, or both.
 
         Args:
+            number: The take's.
             take: What the source gave.
-            generated: What the network made of it, at its own rate; None where there is none.
+            generated: What the network made of it, by part, at its own rate.
 
         Returns:
-            Stereo, at the output's rate, as long as the score.
+            The mix, stereo, at the output's rate; and each part as it stands in it, their sum to
+            the bit. Where nothing plays in parts there are none, and the mix is as long as the
+            score.
         """
+        names = [] if MIX in generated else self._list_parts(take)
+        if not names:
+            mixed = self._add_source(take.audio, generated.get(MIX), take.score)
+            return mixed.stereo(), {}
+        placed = {}
+        for name in names:
+            with locate_errors(f"mixer {name}"):
+                sound = self._add_source(take.parts.get(name), generated.get(name), take.score)
+                placed[name] = place_part(
+                    name,
+                    self._find_strip(name),
+                    sound,
+                    self._make_effect_contexts(number, take.score.grid),
+                    loop=is_loop(self.preset, take.score),
+                    tail=self._has_tail,
+                )
+        return sum_parts(placed.values()), placed
+
+    def _add_source(
+        self, source: AudioBuffer | None, generated: AudioBuffer | None, score: Score
+    ) -> AudioBuffer:
+        """Return what was generated, the source's own, or both mixed, at the output's rate."""
         rate_hz, dry_mix = self.preset.output.sample_rate_hz, self.preset.dry_mix
-        if generated is None:
-            return _resample_to_score(take.audio, rate_hz, take.score).stereo()
-        audio = _resample_to_score(generated, rate_hz, take.score).stereo()
-        if dry_mix:
-            source = _resample_to_score(take.audio, rate_hz, take.score).stereo()
-            audio = rack.crossfade(audio, source, dry_mix)
+        if generated is None or (source is not None and dry_mix == 1.0):
+            assert source is not None  # noqa: S101 - `_list_parts` refuses what nobody plays
+            return _resample_to_score(source, rate_hz, score)
+        audio = _resample_to_score(generated, rate_hz, score)
+        if source is not None and dry_mix:
+            dry = _resample_to_score(source, rate_hz, score)
+            audio = rack.crossfade(audio.stereo(), dry.stereo(), dry_mix)
         return audio
+
+    def _find_strip(self, part: str) -> Strip:
+        return self.preset.find_strip(part)
+
+    def list_stem_names(self, take: Take) -> list[str]:
+        """Return the names of a take's stems, in order: its parts, and the stages."""
+        parts = [] if self.network and not self.plays_parts else self._list_parts(take)
+        return [*(f"{PARTS}.{part}" for part in parts), *list_stage_names(self.preset)]
+
+    def _list_parts(self, take: Take) -> list[str]:
+        """Return the parts of a take that are heard, if it is played in parts.
+
+        Raises:
+            PresetError: for a part that the preset mixes and the song has not, or nobody plays.
+        """
+        names = take.score.part_names if self.plays_parts else tuple(take.parts)
+        if not names and self.preset.mixer:
+            raise PresetError(
+                f"the source {self.preset.source.use!r} has no parts to mix",
+                where="mixer",
+                remedy="leave the mixer out, or take a source such as band",
+            )
+        unknown = self.preset.mixer.keys() - {*names, *COMMON_PARTS}
+        if names and unknown:
+            raise PresetError(
+                f"the song has no part {min(unknown)!r}",
+                where=f"mixer.{min(unknown)}",
+                remedy=f"its parts are {', '.join(names)}",
+            )
+        heard = [name for name in names if not self._find_strip(name).mute]
+        for name in heard:
+            if self._find_strip(name).by == "samples" and name not in take.parts:
+                raise PresetError(
+                    f"the source {self.preset.source.use!r} has no sound of its own for {name!r}",
+                    where=f"mixer.{name}.by",
+                    remedy="leave it out, so that the network plays it",
+                )
+        if names and not heard:
+            raise PresetError("every part is mute", where="mixer", remedy="let one be heard")
+        return heard
 
     def mix_blocks_with_source(self, generated: Blocks, source: Blocks) -> Blocks:
         """Yield the mix of the network's audio and the source's, both stereo, at the output's rate.
@@ -288,19 +390,29 @@ def load_network(preset: Preset, device: str = "cpu") -> Network | None:
     return network
 
 
-def make_prime(take: Take, network: Network) -> np.ndarray:
+def make_prime(take: Take, part: str, network: Network) -> np.ndarray:
     """Return what the network hears first: what would sound before bar 1 as the loop repeats.
+
+    Args:
+        take: What the source gave.
+        part: Which part of it, or `MIX`. Before a part of a song, or one without a sound of its
+            own, there is silence.
+        network: The network.
 
     Returns:
         np.ndarray [shape=(frames,), dtype=float32], at the network's rate.
     """
     rate_hz = network.spec.sample_rate_hz
-    past: np.ndarray = _resample_to_score(take.audio.mono(), rate_hz, take.score).samples[0]
-    return past[-max(PRIME_FRAMES, network.spec.receptive_field) :]
+    frames = max(PRIME_FRAMES, network.spec.receptive_field)
+    sound = take.audio if part == MIX else take.parts.get(part)
+    if sound is None or (part != MIX and not take.score.loop):
+        return np.zeros(frames, np.float32)
+    past: np.ndarray = _resample_to_score(sound.mono(), rate_hz, take.score).samples[0]
+    return past[-frames:]
 
 
 def list_stage_names(preset: Preset) -> list[str]:
-    """Return the names of the stages whose sounds are the stems, in order."""
+    """Return the names of the stages whose sounds are among the stems, in order."""
     first = "source" if preset.model is None else "model"
     return [first, *(name for name, _ in rack.name_stages(preset.effects))]
 

@@ -56,12 +56,24 @@ class Rendering(Result):
 
     Attributes:
         audio: Stereo, at the output's rate, mastered.
-        played: What the network generated, mono, at its own rate; None where there is none.
+        played: What the network generated, by part, mono, at its own rate; a network that does not
+            play in parts has one, `mix`. Empty where no network plays.
         written: The source's score, before the effects change its tempo and pitch.
-        stems: The sound after each stage, in order, if asked for.
+        stems: If asked for, each part as it stands in the mix, and the sound after each stage, in
+            order. The sum of the parts is the first stage's, to the bit.
     """
 
     audio: AudioBuffer
-    played: AudioBuffer | None
+    played: dict[str, AudioBuffer]
     written: Score
     stems: dict[str, AudioBuffer] = field(default_factory=dict)
+
+    @property
+    def played_mix(self) -> AudioBuffer | None:
+        """The plain sum of what the network generated, mono; None where no network plays."""
+        sounds = list(self.played.values())
+        if not sounds:
+            return None
+        first, *others = sounds
+        samples = sum((sound.samples for sound in others), first.samples)
+        return first.with_samples(samples)

@@ -25,7 +25,7 @@ from lofigen_kit.effects.rack import locate_errors
 from lofigen_kit.errors import PresetError
 from lofigen_kit.music.score import BeatGrid, Hit, Note, Score
 from lofigen_kit.preset.schema import Preset
-from lofigen_kit.render.chain import Chain, make_prime
+from lofigen_kit.render.chain import MIX, Chain, make_prime
 from lofigen_kit.runtime.device import choose_device
 from lofigen_kit.runtime.prefetch import prefetch
 
@@ -214,12 +214,12 @@ class StreamRenderer:
         generator = self.chain.generator
         assert generator is not None  # noqa: S101 - whoever calls knows
         network, sampler = generator
-        prime = make_prime(self.first, network)
+        prime = make_prime(self.first, MIX, network)
         reader = None
         if network.spec.guide:
             reader = GuideReader(self._iterate_conditioning(bars, network, len(prime)))
         decoder = make_decoder(network, sampler, device=self.device)
-        rng = self.chain.make_sampler_rng(0)
+        rng = self.chain.make_sampler_rng(0, MIX)
         decoder.prime(EndlessTrack(prime=prime, guide_reader=reader, rng=rng))
         return decoder
 

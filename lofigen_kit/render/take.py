@@ -22,7 +22,7 @@ from lofigen_kit.effects.rack import locate_errors
 from lofigen_kit.errors import PresetError, RenderError
 from lofigen_kit.music.score import Score
 from lofigen_kit.preset.schema import Preset
-from lofigen_kit.render.chain import Chain, is_loop, list_stage_names, transform_score
+from lofigen_kit.render.chain import PARTS, Chain, is_loop, list_stage_names, transform_score
 from lofigen_kit.render.result import Rendering
 from lofigen_kit.runtime.device import choose_device
 from lofigen_kit.runtime.prefetch import prefetch
@@ -50,7 +50,7 @@ def render_takes(
     attempt: int = 0,
     cache: Cache | None = None,
     stems: bool = False,
-    on_take: Callable[[int, Take], None] | None = None,
+    on_take: Callable[[int, Take, list[str]], None] | None = None,
     progress: Progress | None = None,
 ) -> Generator[Rendering]:
     """Render takes, several at once where a network plays them.
@@ -64,7 +64,8 @@ def render_takes(
         attempt: Draw afresh, for as often as this: another number is another performance.
         cache: Where what the network plays is kept and looked for.
         stems: Keep the sound after each stage.
-        on_take: Called with each take before anything slow is done with it; it may raise.
+        on_take: Called with each take's number, the take, and the names that its stems have,
+            before anything slow is done with it; it may raise.
         progress: Called while the network plays.
 
     Raises:
@@ -89,12 +90,12 @@ def render_takes(
         progress=report,
     )
 
-    def begin(numbers: tuple[int, ...]) -> list[tuple[int, Take, AudioBuffer | None]]:
+    def begin(numbers: tuple[int, ...]) -> list[tuple[int, Take, dict[str, AudioBuffer]]]:
         batch = []
         for number in numbers:
             take = _make_take(renderer.chain, number)
             if on_take:
-                on_take(number, take)
+                on_take(number, take, renderer.chain.list_stem_names(take))
             batch.append((number, take))
         generated = renderer.generate_audio(batch)
         return [(*one, audio) for one, audio in zip(batch, generated, strict=True)]
@@ -130,6 +131,15 @@ def _batches(takes: Iterable[int], size: int) -> Iterator[tuple[int, ...]]:
         yield batch
 
 
+@dataclass(frozen=True, eq=False)
+class _Performance:
+    """One part of a take, or its mix, that the network is to play."""
+
+    number: int
+    take: Take
+    part: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class _TakeRenderer:
     """A chain, and how its takes are rendered; see `render_takes` for the settings."""
@@ -141,51 +151,58 @@ class _TakeRenderer:
     keep_stems: bool
     progress: Progress
 
-    def generate_audio(self, batch: list[tuple[int, Take]]) -> list[AudioBuffer | None]:
-        """Return what the network makes of each take; None where there is no network."""
+    def generate_audio(self, batch: list[tuple[int, Take]]) -> list[dict[str, AudioBuffer]]:
+        """Return what the network makes of each take, by part; empty where it plays none."""
         network = self.chain.network
-        if network is None:
-            return [None] * len(batch)
-        keys, samples_by_take = {}, {}
+        performances = [
+            _Performance(number, take, part)
+            for number, take in batch
+            for part in self.chain.list_generated_parts(take)
+        ]
+        if network is None or not performances:
+            return [{} for _ in batch]
+        samples: dict[_Performance, np.ndarray] = {}
+        keys = {p: self._make_cache_key(p) for p in performances} if self.cache else {}
         if self.cache:
-            keys = {number: self._make_cache_key(number, take) for number, take in batch}
-            found = {number: self.cache.get(key) for number, key in keys.items()}
-            samples_by_take = {
-                number: samples for number, samples in found.items() if samples is not None
-            }
-        missing = [(number, take) for number, take in batch if number not in samples_by_take]
-        for (number, _), samples in zip(missing, self._generate(missing), strict=True):
-            samples_by_take[number] = samples
+            found = {p: self.cache.get(key) for p, key in keys.items()}
+            samples = {p: sound for p, sound in found.items() if sound is not None}
+        missing = [performance for performance in performances if performance not in samples]
+        for performance, sound in zip(missing, self._generate(missing), strict=True):
+            samples[performance] = sound
             if self.cache:
-                self.cache.put(keys[number], samples)
-        rate_hz = network.spec.sample_rate_hz
-        return [AudioBuffer(samples_by_take[number][None], rate_hz) for number, _ in batch]
+                self.cache.put(keys[performance], sound)
+        generated: dict[int, dict[str, AudioBuffer]] = {number: {} for number, _ in batch}
+        for performance in performances:
+            audio = AudioBuffer(samples[performance][None], network.spec.sample_rate_hz)
+            generated[performance.number][performance.part] = audio
+        return [generated[number] for number, _ in batch]
 
-    def _make_cache_key(self, number: int, take: Take) -> str:
-        """Return what the network's performance of a take depends on, as a hash."""
+    def _make_cache_key(self, performance: _Performance) -> str:
+        """Return what the network's performance of a part depends on, as a hash."""
         from lofigen_kit.audio.hashing import hash_audio
 
-        preset, network = self.chain.preset, self.chain.network
+        preset, network, take = self.chain.preset, self.chain.network, performance.take
         facts = {
             "network": network and network.sha256,
             "sampler": preset.sampler and preset.sampler.model_dump(mode="json"),
-            "stream": [preset.seed, number, self.attempt],
-            "source": hash_audio(take.audio),
+            "stream": [preset.seed, performance.number, self.attempt, performance.part],
+            "source": hash_audio(take.parts.get(performance.part, take.audio)),
             "score": take.score.to_json(),
             "device": self.chain.device,
         }
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
-    def _generate(self, batch: list[tuple[int, Take]]) -> list[np.ndarray]:
-        """Return the network's samples of each take [shape=(frames,), dtype=float32]."""
+    def _generate(self, performances: list[_Performance]) -> list[np.ndarray]:
+        """Return the network's samples of parts of takes [each shape=(frames,), dtype=float32]."""
         from lofigen_kit.engine import generate
 
         generator = self.chain.generator
-        if generator is None or not batch:
+        if generator is None or not performances:
             return []
         network, sampler = generator
         tracks = [
-            self.chain.make_track(number, take, attempt=self.attempt) for number, take in batch
+            self.chain.make_track(p.number, p.take, p.part, attempt=self.attempt)
+            for p in performances
         ]
         with locate_errors(f"sampler {sampler.use}"):
             return generate(
@@ -197,15 +214,15 @@ class _TakeRenderer:
                 device=self.chain.device,
             )
 
-    def finish(self, number: int, take: Take, generated: AudioBuffer | None) -> Rendering:
+    def finish(self, number: int, take: Take, generated: dict[str, AudioBuffer]) -> Rendering:
         """Run the effects and the master over what the network, or the source, made of a take."""
         from lofigen_kit.audio.hashing import hash_audio
 
         chain, preset = self.chain, self.chain.preset
         loop = is_loop(preset, take.score)
-        audio = chain.mix_with_source(take, generated)
+        audio, parts = chain.mix(number, take, generated)
         first, *_ = list_stage_names(preset)
-        stems = {first: audio}
+        stems = {**{f"{PARTS}.{name}": part for name, part in parts.items()}, first: audio}
         for stage, processed in chain.process_whole(number, audio, take.score.grid, loop=loop):
             audio = stems[stage] = processed
         mastered = chain.master_whole(audio, loop=loop)

@@ -9,9 +9,9 @@ from lofigen_kit.api import (
     Context,
     Instrument,
     make_instrument,
+    mix_parts,
     render_part,
 )
-from lofigen_kit.api.dsp import mix_parts
 from lofigen_kit_plugins.band.arranger import Arrangement
 from lofigen_kit_plugins.band.choices import CHOICES
 from lofigen_kit_plugins.band.fonts import FONT_BASSES, FONT_KEYS, FONT_KITS
@@ -44,7 +44,7 @@ def render(
         own = replace(ctx, rng=generators[name])
         parts[name] = render_part(player, score, name, own)
         terms.append(player.terms)
-    mix, _ = mix_parts(parts, loop=score.loop)
+    mix = mix_parts(parts, loop=score.loop)
     return mix, parts, " AND ".join(dict.fromkeys(terms))
 
 

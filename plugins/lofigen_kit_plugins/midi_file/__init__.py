@@ -89,7 +89,7 @@ class MidiFile(Source):
 
     def make_take(self, ctx: Context) -> Take:
         """Read the song, and play it part by part."""
-        from lofigen_kit.api.dsp import mix_parts
+        from lofigen_kit.api import mix_parts
         from lofigen_kit_plugins.midi_file.arrange import Request, make_score
         from lofigen_kit_plugins.midi_file.reader import read_song
 
@@ -112,7 +112,7 @@ class MidiFile(Source):
             name: render_part(player, score, name, replace(ctx, rng=_rng_for(ctx, name)))
             for name, player in players.items()
         }
-        audio, _ = mix_parts(sounds, loop=score.loop)
+        audio = mix_parts(sounds, loop=score.loop)
         terms = (self.licence, *(player.terms for player in players.values()))
         return Take(
             audio=audio,

@@ -40,7 +40,7 @@ from lofigen_kit.nn.checkpoint import Network, expected_shapes
 from lofigen_kit.nn.spec import make_stack_spec
 from lofigen_kit.plugins.loader import load_plugins
 from lofigen_kit.preset.schema import Master, Preset, load_preset
-from lofigen_kit.render.chain import load_network, make_prime
+from lofigen_kit.render.chain import MIX, load_network, make_prime
 from lofigen_kit.render.live_controls import LiveControls
 from lofigen_kit.render.stream import STEPS, StreamRenderer, truncate_blocks
 from lofigen_kit.runtime.seeding import rng_for
@@ -156,7 +156,7 @@ def played_in_one_piece(preset: Preset, bars: int) -> np.ndarray:
     assert network is not None
     assert preset.sampler is not None
     endless = StreamRenderer(preset)
-    prime = make_prime(endless.first, network)
+    prime = make_prime(endless.first, MIX, network)
     pieces = list(
         islice(endless._iterate_conditioning(endless.iterate_bars(), network, len(prime)), bars + 1)
     )

@@ -174,5 +174,5 @@ def test_a_sampler_that_cannot_draw_from_the_head_is_refused(load: Load) -> None
 
 def test_takes_are_shown_before_they_are_played(load: Load) -> None:
     seen: list[int] = []
-    list(render_takes(load(), [4, 2], on_take=lambda number, _: seen.append(number)))
+    list(render_takes(load(), [4, 2], on_take=lambda number, _, __: seen.append(number)))
     assert seen == [4, 2]
