@@ -26,6 +26,7 @@ from lofigen_kit.audio.metadata import AudioMetadata, Cue, Loop
 from lofigen_kit.audition import decisions
 from lofigen_kit.errors import AudioError, InputError, LofigenError, PresetError
 from lofigen_kit.music.midi import to_midi
+from lofigen_kit.music.midi_reader import parse_midi
 from lofigen_kit.music.score import DRUMS, Hit, Note, Score, Section
 from lofigen_kit.plugins.loader import load_plugins
 from lofigen_kit.plugins.registry import Registry
@@ -35,7 +36,6 @@ from lofigen_kit.provenance import recipe
 from lofigen_kit.provenance.load import load
 from lofigen_kit_plugins.instruments.sfz_file import parse_regions
 from lofigen_kit_plugins.midi_file.arrange import Request, make_score
-from lofigen_kit_plugins.midi_file.reader import parse_song
 
 NAME = "fuzzed.yaml"
 PLACE = re.compile(rf"{re.escape(NAME)}(:\d+:\d+)?: ")
@@ -157,7 +157,7 @@ def check_audio(data: bytes) -> None:
 def check_midi(data: bytes) -> None:
     """A MIDI file gives a score, or one line that names the file."""
     try:
-        song = parse_song(data, "fuzzed.mid")
+        song = parse_midi(data, "fuzzed.mid")
         for request in (Request(), Request(first_bar=2, bars=4, tempo_bpm=80, loop=True)):
             score = make_score(song, request, "fuzzed.mid")
             assert score.notes or score.hits or score.bars

@@ -17,6 +17,7 @@ from lofigen_kit.api import (
     Take,
     hookimpl,
     make_instrument,
+    read_midi,
     render_part,
     resolve_inside,
 )
@@ -92,7 +93,6 @@ class MidiFile(Source):
     def make_take(self, ctx: Context) -> Take:
         """Read the song, and play it part by part."""
         from lofigen_kit_plugins.midi_file.arrange import Request, make_score
-        from lofigen_kit_plugins.midi_file.reader import read_song
 
         path = resolve_inside(ctx.root, self.path)
         request = Request(
@@ -100,7 +100,7 @@ class MidiFile(Source):
                 include={"first_bar", "bars", "tempo_bpm", "swing_pct", "loop", "parts", "drum_map"}
             )
         )
-        score = make_score(read_song(path), request, self.path)
+        score = make_score(read_midi(path), request, self.path)
         if len(score.part_names) > MAX_PARTS:
             raise InputError(
                 f"{len(score.part_names)} parts are more than {MAX_PARTS}",
