@@ -174,7 +174,7 @@ def _draw_legend(score: Score, parts: Sequence[RollPart], y: float) -> tuple[lis
         drawn.append(
             f'<rect class="{colour}" x="{_px(x)}" y="{_px(y - 9)}" width="10" height="10"/>'
         )
-        drawn.append(_text(x + 16, y, text, "ink", WIDTH - MARGIN - x - 16))
+        drawn.append(_text(x + 16, y, text, "ink", room=WIDTH - MARGIN - x - 16))
         x += width
     return drawn, y + 14 if entries else y - 6
 

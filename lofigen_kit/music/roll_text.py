@@ -45,8 +45,7 @@ class Line(NamedTuple):
     part: str = ""
 
 
-@dataclass(frozen=True)
-class Signs:
+class Signs(NamedTuple):
     """What a roll is drawn with.
 
     Attributes:
