@@ -861,7 +861,7 @@ async function drawRoll(canvas, roll, width, height) {
       pen.fillRect(left, drums + STROKE * roll.drums.indexOf(row), Math.min(2, Math.max(1, width / 300)), STROKE - 1);
     } else {
       pen.fillStyle = `rgb(${colours[PARTS[part]]})`;
-      pen.fillRect(left, top + (roll.high - row) * tall, Math.max(length * width - 0.5, 1), Math.max(tall - 0.4, 1.6));
+      pen.fillRect(left, top + (roll.high - row) * tall, Math.max(length * width - 0.5, 1), Math.max(tall - 0.4, 2));
     }
   }
   pen.globalAlpha = 1;
@@ -872,17 +872,17 @@ function drawBars(pen, roll, width, top, height) {
   while (every * roll.bar * width < 8) every *= 2;
   pen.fillStyle = `rgb(${colours.line})`;
   for (let bar = every; bar * roll.bar < 1; bar += every) pen.fillRect(bar * roll.bar * width, top, 1, height - top);
-  pen.font = "11px system-ui, sans-serif";
+  pen.font = `${width < 500 ? 10 : 11}px system-ui, sans-serif`;
   pen.textBaseline = "top";
   roll.sections.forEach(([from, name], number) => {
     const end = number + 1 < roll.sections.length ? roll.sections[number + 1][0] : 1;
-    const room = (end - from) * width - 6;
+    const room = (end - from) * width - 4;
     let text = name;
     while (text && pen.measureText(text).width > room) text = text.slice(0, -1);
     pen.fillStyle = `rgb(${colours.edge})`;
     if (number) pen.fillRect(from * width, 0, 1, height);
     pen.fillStyle = `rgb(${colours.dim})`;
-    pen.fillText(text, from * width + (number ? 4 : 0), 1);
+    pen.fillText(text, from * width + (number ? 3 : 0), 1);
   });
 }
 

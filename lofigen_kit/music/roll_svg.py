@@ -204,13 +204,15 @@ def _draw_sections(score: Score, axis: _Axis, y: float) -> Iterator[str]:
 def _place_chords(chords: Sequence[Bar], key: str, axis: _Axis) -> list[Label]:
     """Return the names of the chords if there is room for nearly all of them, else none."""
     labels = [label for label in name_chords(chords, key) if label.bar < axis.last]
+    if not labels:
+        return []
     ends = [*(axis.x(label.bar) for label in labels[1:]), float(WIDTH)]
     fits = [
         label
         for label, end in zip(labels, ends, strict=True)
         if axis.x(label.bar) + _measure(label.text) + 3 <= end
     ]
-    return fits if labels and len(fits) >= 0.9 * len(labels) else []
+    return fits if len(fits) >= 0.9 * len(labels) else []
 
 
 def _draw_notes(score: Score, parts: Sequence[RollPart], axis: _Axis, top: float) -> _Panel:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from itertools import islice
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 
@@ -24,9 +25,12 @@ from lofigen_kit.audio import riff, tags
 from lofigen_kit.audio.files import read_audio_blocks, read_comment, read_metadata
 from lofigen_kit.audio.metadata import AudioMetadata, Cue, Loop
 from lofigen_kit.audition import decisions
+from lofigen_kit.audition.rolls import make_roll
 from lofigen_kit.errors import AudioError, InputError, LofigenError, PresetError
-from lofigen_kit.music.midi import to_midi
+from lofigen_kit.music.midi import from_midi, to_midi
 from lofigen_kit.music.midi_reader import parse_midi
+from lofigen_kit.music.roll_svg import draw_svg
+from lofigen_kit.music.roll_text import draw_text
 from lofigen_kit.music.score import DRUMS, Hit, Note, Score, Section
 from lofigen_kit.plugins.loader import load_plugins
 from lofigen_kit.plugins.registry import Registry
@@ -167,6 +171,18 @@ def check_midi(data: bytes) -> None:
         _check_line(error, re.compile(r"fuzzed\.mid: "))
 
 
+def check_score_midi(data: bytes) -> None:
+    """A MIDI file beside a take gives a score that can be drawn, or one line that names it."""
+    try:
+        score = from_midi(data, "fuzzed.mid")
+    except InputError as error:
+        _check_line(error, re.compile(r"fuzzed\.mid: "))
+    else:
+        assert len(make_roll(score, 10.0).events) < 100_000
+        assert max(len(line.text) for line in draw_text(score)) <= 80
+        ElementTree.fromstring(draw_svg(score))  # noqa: S314 - made here
+
+
 def check_sfz(data: bytes) -> None:
     """An SFZ file gives regions, or one line that names the file."""
     try:
@@ -301,6 +317,7 @@ TARGETS = {
     "id3": Target(check_id3, _tagged_seeds("MP3")),
     "flac": Target(check_flac, _tagged_seeds("FLAC")),
     "midi": Target(check_midi, _midi_seeds),
+    "score-midi": Target(check_score_midi, _midi_seeds),
     "sfz": Target(check_sfz, _sfz_seeds),
     "audio": Target(check_audio, _wav_seeds),
 }
