@@ -163,8 +163,7 @@ def from_midi(data: bytes, where: object) -> Score:
     count = sum(len(voice.notes) for voice in song.voices)
     if not 0 < count <= MAX_NOTES:
         raise InputError(f"{count} notes are none, or more than {MAX_NOTES}", where=where)
-    end = max(note.end for voice in song.voices for note in voice.notes)
-    bars = -(-end // (4 * song.ticks_per_beat))
+    bars = _count_bars(song)
     if bars > MAX_BARS:
         raise InputError(f"it is longer than {MAX_BARS} bars", where=where)
     names = _name_voices(song.voices)
@@ -172,7 +171,7 @@ def from_midi(data: bytes, where: object) -> Score:
         tempo_bpm=60e6 / beat_us,
         key=song.key,
         bars=bars,
-        duration_s=end * tick_s,
+        duration_s=song.end * tick_s,
         parts=tuple(
             Part(name=name, kind="percussive" if name == DRUM_PART else "pitched")
             for name in dict.fromkeys(names)
@@ -197,6 +196,14 @@ def from_midi(data: bytes, where: object) -> Score:
             if voice.channel == DRUM_CHANNEL + 1 and note.key in _DRUMS
         ),
     )
+
+
+def _count_bars(song: MidiSong) -> int:
+    """Return how many whole bars it has, or bars in which something begins if they are more."""
+    bar = 4 * song.ticks_per_beat
+    onsets = (note.start for voice in song.voices for note in voice.notes)
+    last = max([*onsets, *(tick for tick, _ in song.markers)])
+    return max((song.end + bar // 32) // bar, last // bar + 1)
 
 
 def _name_voices(voices: Iterable[MidiVoice]) -> list[str]:

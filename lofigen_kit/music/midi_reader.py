@@ -71,6 +71,7 @@ class MidiSong:
         key: `D minor`, as the first key signature says; empty where there is none.
         markers: Ticks, and the names of sections that begin there.
         voices: What has notes.
+        end: The tick at which its longest track ends.
     """
 
     format: int
@@ -80,6 +81,7 @@ class MidiSong:
     key: str = ""
     markers: list[tuple[int, str]] = field(default_factory=list)
     voices: list[MidiVoice] = field(default_factory=list)
+    end: int = 0
 
 
 def read_midi(path: Path) -> MidiSong:
@@ -264,6 +266,7 @@ class _Track:
             self._move_pedal(channel, down=False)
         for voice in self._voices.values():
             voice.name = self._name
+        self._song.end = max(self._song.end, self._tick)
         self._song.voices += [voice for voice in self._voices.values() if voice.notes]
 
     def _byte(self) -> int:

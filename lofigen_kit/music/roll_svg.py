@@ -41,14 +41,16 @@ LEVELS = 8
 FAINTEST = 0.3
 MAX_EXACT = 12_000
 """Up to so many events each one is drawn; of more, those that fall on one pixel are one."""
-_LETTER = 0.56
+_LETTER = 0.59
 """The mean width of a letter, by its size."""
 _KNOWN = {"bass": 0, "keys": 1, "lead": 2}
 _LIGHT = (
     "#8a4b1f", "#2f7391", "#c33c1c", "#5d7a1f", "#7a4ba0", "#b0772a", "#1f8070", "#a33c72",
+    "#4456b0", "#87791a", "#6b6660", "#3d8a3f",
 )  # fmt: skip
 _DARK = (
     "#d99a63", "#6fbbd9", "#ff8463", "#a8c95c", "#bf97e0", "#e8b964", "#5cc9b5", "#ea8fbd",
+    "#98a7f5", "#d6cb6a", "#b3aca4", "#83d186",
 )  # fmt: skip
 _STYLE = """
 text{{font:11px system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}}

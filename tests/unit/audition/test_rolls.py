@@ -28,7 +28,7 @@ from lofigen_kit_plugins.band.arranger import Brief, arrange
 WriteTake = Callable[..., dict[str, Any]]
 
 
-def unpack(roll: SheetRoll) -> list[tuple[int, int, int, int, int]]:
+def unpack(roll: SheetRoll) -> list[tuple[int, ...]]:
     """Return column, length, row, part and velocity of each event, as the page reads them."""
     table = np.frombuffer(zlib.decompress(b64decode(roll.events)), np.uint8)
     since, since_low, length, length_low, row, look = table.reshape(6, roll.count).astype(int)
@@ -113,13 +113,15 @@ def test_the_score_is_looked_for_beside_the_take(tmp_path: Path, write_take: Wri
     folder = tmp_path / "beats"
     for name in ("a", "b", "c", "d"):
         write_take(folder / f"{name}.wav", seconds=2.0)
-    score = Score(tempo_bpm=120, bars=1, duration_s=2, hits=(Hit(drum="kick", onset_s=1.0),))
+    score = Score(
+        tempo_bpm=120, bars=1, duration_s=2, hits=(Hit(drum="kick", onset_s=1.0, velocity=1),)
+    )
     (folder / "a.mid").write_bytes(to_midi(score))
     (folder / "b.mid").write_bytes(b"MThd is not enough")
     (tmp_path / "secret.mid").write_bytes(to_midi(score))
     (folder / "c.mid").symlink_to(tmp_path / "secret.mid")
     a, *others = read_takes(folder, find_takes(folder))
     assert a.roll is not None
-    assert unpack(a.roll) == [(COLUMNS // 2, 1, FIRST_DRUM + 5, 3, round(0.7 * 15))]
-    assert a.roll.about == "120 BPM, straight, 1 bar, 0:01. drums, 1 stroke."
+    assert unpack(a.roll) == [(COLUMNS // 2, 1, FIRST_DRUM + 5, 3, 15)]
+    assert a.roll.about == "120 BPM, straight, 1 bar, 0:02. drums, 1 stroke."
     assert [(take.roll, take.error) for take in others] == [(None, None)] * 3
