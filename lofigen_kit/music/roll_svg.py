@@ -55,12 +55,12 @@ _DARK = (
 _STYLE = """
 text{{font:11px system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}}
 .t{{font-size:15px;font-weight:600}}.s{{font-weight:600}}.e{{text-anchor:end}}.m{{text-anchor:middle}}
-.paper{{fill:#fffdfa}}.black{{fill:#f5f1ea}}.band{{fill:#efe8dd}}.alt{{fill:#e2d8c8}}.ink{{fill:#1f1b17}}
+.paper{{fill:#fffdfa}}.black{{fill:#f5f1ea}}.strip{{fill:#efe8dd}}.alt{{fill:#e2d8c8}}.ink{{fill:#1f1b17}}
 .dim{{fill:#665e55}}.drum{{fill:#3a332c}}
 .beat{{stroke:#efe9df}}.bar{{stroke:#d9d0c3}}.cut{{stroke:#857a6d}}
 path{{fill:none}}{light}
 @media (prefers-color-scheme:dark){{
-.paper{{fill:#171513}}.black{{fill:#1f1c1a}}.band{{fill:#2b2723}}
+.paper{{fill:#171513}}.black{{fill:#1f1c1a}}.strip{{fill:#2b2723}}
 .alt{{fill:#3a342e}}.ink{{fill:#f1ebe3}}.dim{{fill:#a89f94}}.drum{{fill:#e5ddd2}}.beat{{stroke:#25211e}}
 .bar{{stroke:#39342e}}.cut{{stroke:#8b8175}}{dark}}}
 """
@@ -197,7 +197,7 @@ def _draw_sections(score: Score, axis: _Axis, y: float) -> Iterator[str]:
         if right <= left:
             continue
         yield (
-            f'<rect class="{"alt" if number % 2 else "band"}" x="{_px(left)}" y="{_px(y)}" '
+            f'<rect class="{"alt" if number % 2 else "strip"}" x="{_px(left)}" y="{_px(y)}" '
             f'width="{_px(right - left)}" height="17"/>'
         )
         yield _text(left + 4, y + 12.5, section.name, "s ink section", room=right - left - 5)
