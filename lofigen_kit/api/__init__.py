@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from lofigen_kit.music.chords import Bar, Chord, Span, format_chart, infer_key, parse_chart
     from lofigen_kit.music.excitation import RELEASE_S, envelope
     from lofigen_kit.music.keys import MODES, Key, Mode, name_key, parse_key
+    from lofigen_kit.music.midi_reader import MidiNote, MidiSong, MidiVoice, read_midi
     from lofigen_kit.music.mix_channels import PART_DECAY_S
     from lofigen_kit.music.score import DRUMS, BeatGrid, Drum, Hit, Note, Part, Score, Section
     from lofigen_kit.nn.checkpoint import Network, assemble_network, expected_shapes
@@ -79,6 +80,9 @@ __all__ = [
     "Layers",
     "LiveParameter",
     "LofigenError",
+    "MidiNote",
+    "MidiSong",
+    "MidiVoice",
     "Mode",
     "Model",
     "Network",
@@ -114,6 +118,7 @@ __all__ = [
     "parse_chart",
     "parse_key",
     "read_audio",
+    "read_midi",
     "render_part",
     "resolve_inside",
     "rng_for_part",
@@ -135,6 +140,10 @@ if not TYPE_CHECKING:  # type checkers see the imports above, and refuse any oth
             "parse_chart": "lofigen_kit.music.chords",
             "parse_key": "lofigen_kit.music.keys",
             "list_component_names": "lofigen_kit.plugins.loader",
+            "MidiNote": "lofigen_kit.music.midi_reader",
+            "MidiSong": "lofigen_kit.music.midi_reader",
+            "MidiVoice": "lofigen_kit.music.midi_reader",
+            "read_midi": "lofigen_kit.music.midi_reader",
             "DRUMS": "lofigen_kit.music.score",
             "BeatGrid": "lofigen_kit.music.score",
             "Drum": "lofigen_kit.music.score",

@@ -20,7 +20,7 @@ const state = {
   show: "all", words: [], sort: "place", descending: false, page: 0,
   view: [], current: 0, a: null, b: null, dry: false,
 };
-const settings = { theme: "system", single: true, loop: true, match: true, ...kept(SETTINGS) };
+const settings = { theme: "system", single: true, loop: true, match: true, rolls: true, ...kept(SETTINGS) };
 const rows = new Map(); // number -> the elements of its row, for rows on this page
 
 // --- Storage in the browser
@@ -61,6 +61,7 @@ const SHAPES = {
   light: "M8 4.6a3.4 3.4 0 1 1 0 6.8 3.4 3.4 0 0 1 0-6.8zM7.2 0h1.6v2.8H7.2zM7.2 13.2h1.6V16H7.2z"
     + "M0 7.2h2.8v1.6H0zM13.2 7.2H16v1.6h-2.8zM1.8 2.9l1.1-1.1 2 2-1.1 1.1zM11.1 12.2l1.1-1.1 2 2"
     + "-1.1 1.1zM1.8 13.1l2-2 1.1 1.1-2 2zM11.1 3.8l2-2 1.1 1.1-2 2z",
+  roll: "M1 2h6v2.4H1zM9 2h3v2.4H9zM4 6.8h7v2.4H4zM13 6.8h2v2.4h-2zM1 11.6h3v2.4H1zM7 11.6h8v2.4H7z",
   dark: "M6.2 1a7.2 7.2 0 1 0 8.8 8.8A6 6 0 0 1 6.2 1z",
 };
 
@@ -327,7 +328,7 @@ function show() {
   byId("list").replaceChildren(...numbers.map(row));
   for (const number of numbers) {
     update(number);
-    if (rows.get(number).canvas) watcher.observe(rows.get(number).canvas);
+    for (const canvas of picturesOf(rows.get(number))) watcher.observe(canvas);
   }
   const pages = Math.ceil(state.view.length / data.pageTakes);
   byId("pages").hidden = pages < 2;
@@ -402,10 +403,15 @@ function row(number) {
   }
   let picture;
   if (take.error === null) {
-    parts.canvas = make("canvas", { role: "img", "aria-label": `Waveform and spectrogram of ${name}` });
-    parts.canvas.dataset.number = number;
+    const canvas = (kind, label) => {
+      const element = make("canvas", { class: kind, role: "img", "aria-label": label });
+      element.dataset.number = number;
+      return element;
+    };
+    parts.canvas = canvas("sound", `Waveform and spectrogram of ${name}`);
+    if (take.roll) parts.roll = canvas("roll", `Piano roll of ${name}: ${take.roll.about}`);
     parts.head = make("div", { class: "head", hidden: "" });
-    picture = make("div", { class: "picture" }, parts.canvas, parts.head);
+    picture = make("div", { class: "picture" }, ...picturesOf(parts), parts.head);
     picture.addEventListener("click", (event) => {
       const box = picture.getBoundingClientRect();
       select(number);
@@ -441,6 +447,8 @@ function row(number) {
   rows.set(number, parts);
   return parts.row;
 }
+
+const picturesOf = (parts) => [parts.canvas, parts.roll].filter((canvas) => canvas);
 
 function update(number) {
   const parts = rows.get(number);
@@ -734,7 +742,9 @@ function rgb(name) {
 }
 
 function readColours() {
-  colours = Object.fromEntries(["low", "mid", "high", "faint", "loud", "accent"].map((name) => [name, rgb(name)]));
+  colours = Object.fromEntries([
+    "low", "mid", "high", "faint", "loud", "accent", "ink", "dim", "line", "edge",
+  ].map((name) => [name, rgb(name)]));
 }
 
 const mix = (x, y, share) => x.map((value, index) => Math.round(value + (y[index] - value) * share));
@@ -742,13 +752,22 @@ const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 
 function draw(canvas) {
   const take = takes[canvas.dataset.number];
-  const scale = devicePixelRatio || 1;
   const [width, height] = [canvas.clientWidth, canvas.clientHeight];
   if (!width || !height) return;
+  if (canvas.className === "roll") drawRoll(canvas, take.roll, width, height);
+  else drawSound(prepare(canvas, width, height), take, width, height);
+}
+
+function prepare(canvas, width, height) {
+  const scale = devicePixelRatio || 1;
   canvas.width = Math.round(width * scale);
   canvas.height = Math.round(height * scale);
   const pen = canvas.getContext("2d");
   pen.scale(scale, scale);
+  return pen;
+}
+
+function drawSound(pen, take, width, height) {
   const tall = Math.round(height * 0.56);
   drawWave(pen, bytes(take.wave), width, tall);
   drawSpectrum(pen, bytes(take.spectrum), width, tall + 4, height - tall - 4);
@@ -800,6 +819,73 @@ function drawSpectrum(pen, spectrum, width, top, height) {
   pen.drawImage(small, 0, top, width, height);
 }
 
+const FIRST_DRUM = 128;
+const PARTS = ["low", "mid", "high", "accent"]; // the colours of bass, keys, lead and all others
+const STRIP = 14;
+const STROKE = 4;
+
+async function unpack(roll) {
+  // Return the events of a roll; how they are packed is said in rolls.py.
+  if (!roll.unpacked) {
+    const stream = new Blob([bytes(roll.events)]).stream().pipeThrough(new DecompressionStream("deflate"));
+    const table = new Uint8Array(await new Response(stream).arrayBuffer());
+    const at = (row, number) => table[row * roll.count + number];
+    let column = 0;
+    roll.unpacked = Array.from({ length: roll.count }, (_, number) => {
+      column += 256 * at(0, number) + at(1, number);
+      const look = at(5, number);
+      return {
+        from: column / roll.columns,
+        length: (256 * at(2, number) + at(3, number)) / roll.columns,
+        row: at(4, number),
+        part: look >> 4,
+        loudness: (look & 15) / 15,
+      };
+    });
+  }
+  return roll.unpacked;
+}
+
+async function drawRoll(canvas, roll, width, height) {
+  const events = await unpack(roll);
+  const pen = prepare(canvas, width, height);
+  const top = roll.sections.length ? STRIP : 0;
+  const drums = height - STROKE * roll.drums.length;
+  const tall = (drums - top - 4) / Math.max(roll.high - roll.low + 1, 12);
+  drawBars(pen, roll, width, top, height);
+  for (const { from, length, row, part, loudness } of events) {
+    pen.globalAlpha = 0.35 + 0.65 * loudness;
+    const left = from * width;
+    if (row >= FIRST_DRUM) {
+      pen.fillStyle = `rgb(${colours.ink})`;
+      pen.fillRect(left, drums + STROKE * roll.drums.indexOf(row), Math.min(2, Math.max(1, width / 300)), STROKE - 1);
+    } else {
+      pen.fillStyle = `rgb(${colours[PARTS[part]]})`;
+      pen.fillRect(left, top + (roll.high - row) * tall, Math.max(length * width - 0.5, 1), Math.max(tall - 0.4, 2));
+    }
+  }
+  pen.globalAlpha = 1;
+}
+
+function drawBars(pen, roll, width, top, height) {
+  let every = 1;
+  while (every * roll.bar * width < 8) every *= 2;
+  pen.fillStyle = `rgb(${colours.line})`;
+  for (let bar = every; bar * roll.bar < 1; bar += every) pen.fillRect(bar * roll.bar * width, top, 1, height - top);
+  pen.font = `${width < 500 ? 10 : 11}px system-ui, sans-serif`;
+  pen.textBaseline = "top";
+  roll.sections.forEach(([from, name], number) => {
+    const end = number + 1 < roll.sections.length ? roll.sections[number + 1][0] : 1;
+    const room = (end - from) * width - 4;
+    let text = name;
+    while (text && pen.measureText(text).width > room) text = text.slice(0, -1);
+    pen.fillStyle = `rgb(${colours.edge})`;
+    if (number) pen.fillRect(from * width, 0, 1, height);
+    pen.fillStyle = `rgb(${colours.dim})`;
+    pen.fillText(text, from * width + (number ? 3 : 0), 1);
+  });
+}
+
 const watcher = new IntersectionObserver((entries) => {
   for (const entry of entries) {
     entry.target.dataset.seen = entry.isIntersecting ? "yes" : "";
@@ -812,8 +898,7 @@ const watcher = new IntersectionObserver((entries) => {
 
 function redraw() {
   readColours();
-  for (const { canvas } of rows.values()) {
-    if (!canvas) continue;
+  for (const canvas of [...rows.values()].flatMap(picturesOf)) {
     canvas.dataset.drawn = canvas.dataset.seen;
     if (canvas.dataset.seen) draw(canvas);
   }
@@ -826,6 +911,23 @@ function setTheme(theme) {
   byId("theme").replaceChildren(icon(settings.theme));
   byId("theme").setAttribute("aria-label", `Theme: ${settings.theme === "system" ? "as the system" : settings.theme}`);
   redraw();
+}
+
+const hasRolls = takes.some((take) => take.roll);
+
+function showRolls(shown) {
+  setting("rolls", shown);
+  document.documentElement.dataset.rolls = shown ? "yes" : "no";
+  byId("rolls").setAttribute("aria-pressed", String(shown));
+}
+
+function toggleRolls() {
+  if (!hasRolls) {
+    say("No take here has its score");
+    return;
+  }
+  showRolls(!settings.rolls);
+  say(settings.rolls ? "Piano rolls shown" : "Piano rolls hidden");
 }
 
 // --- Keys
@@ -853,13 +955,14 @@ const KEYS = {
   l: () => toggleSetting("loop", "Loop on", "Loop off"),
   m: () => toggleSetting("match", "Loudness matched", "Loudness as it is"),
   r: (number) => expand(number),
+  s: () => toggleRolls(),
   "[": () => turn(-1),
   "]": () => turn(1),
   "/": () => byId("filter").focus(),
   "?": () => byId("keys").showModal(),
 };
 for (let stars = 1; stars <= 5; stars += 1) KEYS[stars] = (number) => decide(number, { stars });
-const WITHOUT_TAKE = new Set(["u", "c", "d", "l", "m", "/", "?"]);
+const WITHOUT_TAKE = new Set(["u", "c", "d", "l", "m", "s", "/", "?"]);
 
 function decideAndGoOn(number, verdict) {
   decide(number, { verdict });
@@ -902,6 +1005,7 @@ function listen() {
     byId("file").value = "";
   });
   on("theme", "click", () => setTheme(THEMES[(THEMES.indexOf(settings.theme) + 1) % THEMES.length]));
+  on("rolls", "click", toggleRolls);
   on("help", "click", () => byId("keys").showModal());
   on("close", "click", () => byId("keys").close());
   on("single", "change", () => setting("single", byId("single").checked));
@@ -961,6 +1065,9 @@ async function begin() {
   await restore();
   listen();
   setTheme(settings.theme);
+  byId("rolls").hidden = !hasRolls;
+  byId("rolls").replaceChildren(icon("roll"));
+  showRolls(settings.rolls);
   sortBy("place", false);
   document.documentElement.dataset.ready = "yes";
 }

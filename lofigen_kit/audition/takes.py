@@ -29,6 +29,7 @@ from lofigen_kit.runtime.workers import allow_interrupts, collect_warnings, make
 if TYPE_CHECKING:
     from lofigen_kit.audio.buffer import AudioBuffer
     from lofigen_kit.audio.metadata import AudioMetadata
+    from lofigen_kit.audition.rolls import SheetRoll
 
 SUFFIXES = (*AUDIO_SUFFIXES, ".aif", ".aiff")
 MAX_DRAWN_S = 1200.0
@@ -103,6 +104,7 @@ class SheetRow:
         dry: The sound before the effects, if its stems are beside it.
         wave: The waveform from `drawing`, in base64.
         spectrum: The spectrogram from `drawing`, in base64.
+        roll: The piano roll from `rolls`, if its score is beside it.
     """
 
     place: str
@@ -126,6 +128,7 @@ class SheetRow:
     dry: DrySound | None = None
     wave: str = ""
     spectrum: str = ""
+    roll: SheetRoll | None = None
 
 
 def find_takes(folder: Path) -> list[str]:
@@ -197,7 +200,7 @@ def _read_all(folder: Path, jobs: Sequence[tuple[str, Facts]]) -> Iterator[Sheet
 
 def _import_readers() -> None:
     """Import the modules that a worker needs, before its first job."""
-    from lofigen_kit.audition import drawing  # noqa: F401
+    from lofigen_kit.audition import drawing, rolls  # noqa: F401
     from lofigen_kit.provenance import recipe  # noqa: F401
 
 
@@ -277,6 +280,7 @@ def _examine_take(folder: Path, place: str, record: Facts) -> SheetRow:
     """
     from lofigen_kit.audio.files import read_audio, read_metadata
     from lofigen_kit.audition.drawing import draw_sound
+    from lofigen_kit.audition.rolls import read_roll
     from lofigen_kit.provenance import recipe
 
     path = folder / place
@@ -302,6 +306,7 @@ def _examine_take(folder: Path, place: str, record: Facts) -> SheetRow:
         dry=dry,
         wave=b64encode(wave).decode(),
         spectrum=b64encode(spectrum).decode(),
+        roll=read_roll(folder, place, audio.duration_s),
     )
 
 

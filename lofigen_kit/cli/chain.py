@@ -207,15 +207,46 @@ def list_(as_json: Json = False, quiet: Quiet = False) -> None:
 @app.command("show")
 def show_(
     ctx: typer.Context,
+    *,
     preset: PresetArgument,
     overrides: Overrides = None,
+    score: Annotated[
+        bool, typer.Option("--score", help="Draw the score of a take instead.")
+    ] = False,
+    take: Annotated[
+        int | None, typer.Option(min=0, help="Which take's score; by default the first.")
+    ] = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option(metavar="SVG", help="Write a picture of the score of a take."),
+    ] = None,
+    force: Force = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Print a preset in full, including all default values."""
+    """Print a preset in full, including all default values, or draw what one of its takes plays.
+
+    The score is drawn as `chain preset --midi` writes it: at the tempo and pitch at which it is
+    heard after the effects.
+    """
     import yaml
 
-    chosen, *_ = load(preset, load_registry(ctx), overrides or [], native=True)
+    from lofigen_kit.cli.score import check_picture, compose, draw_lines, write_picture
+    from lofigen_kit.runtime.files import check_free
+
+    if take is not None and not (score or picture):
+        raise InputError("--take needs --score or --picture", where="--take", remedy="add --score")
+    if picture:
+        check_picture(picture)
+        check_free(picture, force=force)
+    chosen, first, _ = load(preset, load_registry(ctx), overrides or [], native=True)
+    if score or picture:
+        written, chords, title = compose(chosen, first if take is None else take)
+        lines = draw_lines(written, title=title, chords=chords) if score else [str(picture)]
+        if picture:
+            write_picture(picture, written, title=title, chords=chords)
+        show(written.to_json(), lines, as_json=as_json, quiet=quiet)
+        return
     data = chosen.model_dump(mode="json", serialize_as_any=True)
     text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, default_flow_style=None)
     show(data, [text.rstrip()], as_json=as_json, quiet=quiet)

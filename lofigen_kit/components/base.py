@@ -22,6 +22,7 @@ from lofigen_kit.audio.buffer import AudioBuffer
 if TYPE_CHECKING:
     import numpy as np
 
+    from lofigen_kit.music.chords import Bar
     from lofigen_kit.music.score import BeatGrid, Score
 
 
@@ -71,6 +72,8 @@ class Take:
         title: A few words for file names and listings.
         group: What it shares with other takes (a progression, an album): a corpus never splits a
             group between training and evaluation.
+        chords: The chords of every bar, where the source knows them: pictures of the score name
+            them.
     """
 
     audio: AudioBuffer
@@ -79,6 +82,7 @@ class Take:
     title: str
     group: str = ""
     parts: Mapping[str, AudioBuffer] = field(default_factory=dict)
+    chords: tuple[Bar, ...] = ()
 
 
 class Component(BaseModel, ABC):

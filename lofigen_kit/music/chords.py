@@ -27,7 +27,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from lofigen_kit.music.keys import Key, Mode, NotationError, name_key, name_tonic
+from lofigen_kit.music.keys import MAX_DETUNE, Key, Mode, NotationError, name_key, name_tonic
 
 BEATS_PER_BAR = 4
 MAX_BARS = 256
@@ -162,6 +162,20 @@ def parse_chart(text: str) -> tuple[Bar, ...]:
 def format_chart(bars: Sequence[Bar], key: Key | None = None) -> str:
     """Return bars as text that `parse_chart` reads back, spelt as a key has it if one is given."""
     return " | ".join(" ".join(_print_bar(bar, key)) for bar in bars)
+
+
+def transpose_chart(bars: Sequence[Bar], semitones: float) -> tuple[Bar, ...]:
+    """Return bars some semitones higher; none where they come to lie between two keys."""
+    steps = round(semitones)
+    if abs(semitones - steps) > MAX_DETUNE:
+        return ()
+    return tuple(
+        tuple(
+            Span(None if span.chord is None else span.chord.transpose(steps), span.beats)
+            for span in bar
+        )
+        for bar in bars
+    )
 
 
 def infer_key(bars: Sequence[Bar]) -> Key:

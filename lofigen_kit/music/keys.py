@@ -38,7 +38,7 @@ _TONICS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 
 _NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 
-_MAX_DETUNE = 0.25
+MAX_DETUNE = 0.25
 """Semitones from where people do not call it that key any more."""
 
 _MODES = {"major": "", "minor": "m"}
@@ -170,7 +170,7 @@ def name_tonic(pitch: int) -> str:
 def transpose_key(key: str, semitones: float) -> str:
     """Return a key some semitones higher; empty where it is none, or lies between two."""
     pitch, (_, _, mode) = find_pitch_class(key), key.partition(" ")
-    if pitch is None or abs(semitones - round(semitones)) > _MAX_DETUNE:
+    if pitch is None or abs(semitones - round(semitones)) > MAX_DETUNE:
         return ""
     return f"{name_tonic(pitch + round(semitones))} {mode}".strip()
 

@@ -7,7 +7,7 @@ given all of it or blocks; which stages there are, what each is given and how it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +24,7 @@ from lofigen_kit.effects.mixer import place_part, sum_parts
 from lofigen_kit.effects.rack import locate_errors
 from lofigen_kit.effects.strip import Strip
 from lofigen_kit.errors import PresetError
+from lofigen_kit.music.chords import Bar, transpose_chart
 from lofigen_kit.music.score import BeatGrid, Score
 from lofigen_kit.preset.schema import Preset
 from lofigen_kit.runtime.seeding import rng_for
@@ -421,6 +422,14 @@ def transform_score(preset: Preset, score: Score) -> Score:
     """Return a score as it sounds after a preset's effects: their tempo, their pitch."""
     moved = score.change_speed(compute_speed(preset.effects))
     return moved.shift_pitch(compute_transposition(preset.effects))
+
+
+def transform_chords(preset: Preset, chords: Sequence[Bar]) -> tuple[Bar, ...]:
+    """Return chords as they sound after a preset's effects.
+
+    They are none where the pitch comes to lie between two keys, as the score then has no key.
+    """
+    return transpose_chart(chords, compute_transposition(preset.effects))
 
 
 def is_loop(preset: Preset, score: Score) -> bool:

@@ -19,6 +19,8 @@ import pytest
 from lofigen_kit.audio.files import read_audio
 from lofigen_kit.audition import decisions
 from lofigen_kit.dsp.loudness import integrated_lufs
+from lofigen_kit.music.midi import to_midi
+from lofigen_kit.music.score import Hit, Note, Score, Section
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -485,8 +487,11 @@ def test_more_than_five_hundred_takes_are_paged(
 @needs_chromium
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", SIZES)
-def test_axe_finds_nothing(browser: Browser, beats: Path, run: Run, size: str, scheme: Any) -> None:
+def test_axe_finds_nothing(
+    browser: Browser, scored: Path, run: Run, size: str, scheme: Any
+) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    beats = scored
     (beats / "broken.wav").write_text("no audio")
     run("audition", beats)
     width, height = SIZES[size]
@@ -557,6 +562,86 @@ def test_pictures_are_drawn_in_the_colours_of_the_sound(
     (red, _, blue), (red_high, _, blue_high) = colours
     assert red > blue + 60
     assert blue_high > red_high + 60
+
+
+@pytest.fixture
+def scored(beats: Path) -> Path:
+    """The takes, three seconds each; the first one has its score beside it."""
+    notes = tuple(
+        Note(part=part, midi=midi, onset_s=onset_s, duration_s=1.0, velocity=1.0)
+        for part, midi, onset_s in (("bass", 36, 0.0), ("keys", 60, 1.0), ("lead", 84, 2.0))
+    )
+    hits = tuple(Hit(drum="kick", onset_s=0.5 * n, velocity=1.0) for n in range(6))
+    sections = (Section(name="A", first_bar=0, bars=1), Section(name="B", first_bar=1, bars=2))
+    score = Score(tempo_bpm=240, bars=3, duration_s=3.0, notes=notes, hits=hits, sections=sections)
+    (beats / "take0.mid").write_bytes(to_midi(score))
+    return beats
+
+
+@needs_chromium
+@pytest.mark.parametrize("size", SIZES)
+def test_a_take_with_its_score_has_a_piano_roll(
+    browser: Browser, scored: Path, run: Run, size: str
+) -> None:
+    width, height = SIZES[size]
+    context = browser.new_context(viewport={"width": width, "height": height})
+    sheet = Sheet(context).open(build(run, scored))
+    rolls = sheet.page.locator(".roll")
+    assert rolls.count() == 1  # none where there is no score
+    words = rolls.get_attribute("aria-label") or ""
+    assert words.startswith("Piano roll of take0.wav: 240 BPM")
+    assert "bass, 1 note, C2" in words
+    assert words.endswith("A from bar 1, B from bar 2.")
+    # Of each third of the take, the row in which its note is: the bass low, the lead high.
+    sheet.wait("document.querySelector('.roll').width > 300")  # it is drawn
+    bass, keys, lead = sheet.ask(
+        """(() => {
+            const { width, height } = document.querySelector(".roll");
+            const pen = document.querySelector(".roll").getContext("2d");
+            const pixels = pen.getImageData(0, 0, width, height).data;
+            return ["low", "mid", "high"].map((name, third) => {
+                const x = Math.round(width * (third / 3 + 1 / 6)) + 3;
+                const colour = rgb(name).join();
+                return [...Array(height).keys()].findIndex((y) => (
+                    pixels.slice(4 * (y * width + x), 4 * (y * width + x) + 3).join() === colour));
+            });
+        })()"""
+    )
+    assert bass > keys + 10 > lead + 20 > 20
+    box = rolls.bounding_box()
+    assert box is not None
+    assert box["x"] + box["width"] <= width
+    # A click on it plays from there, and the line of the position crosses it.
+    rolls.click(position={"x": box["width"] / 2, "y": box["height"] / 2})
+    sheet.wait("deck.player && deck.player.currentTime >= 1.4")
+    head = sheet.page.locator(".take").first.locator(".head").bounding_box()
+    assert head is not None
+    below = rolls.bounding_box()
+    assert below is not None
+    assert head["y"] < below["y"]
+    assert head["y"] + head["height"] >= below["y"] + below["height"]
+    assert sheet.complaints == []
+    context.close()
+
+
+@needs_chromium
+def test_piano_rolls_can_be_hidden_and_stay_so(sheet: Sheet, scored: Path, run: Run) -> None:
+    address = build(run, scored)
+    sheet.open(address)
+    roll = sheet.page.locator(".roll")
+    assert roll.is_visible()
+    sheet.press("s")
+    assert sheet.said() == "Piano rolls hidden"
+    assert not roll.is_visible()
+    assert not sheet.open(address).page.locator(".roll").is_visible()
+    sheet.page.get_by_role("button", name="Piano rolls").click()
+    assert roll.is_visible()
+    assert sheet.page.locator("#rolls").get_attribute("aria-pressed") == "true"
+    sheet.wait("document.querySelector('.roll').width > 300")
+    (scored / "take0.mid").unlink()
+    sheet.open(build(run, scored, "--force")).press("s")
+    assert sheet.said() == "No take here has its score"
+    assert not sheet.page.locator("#rolls").is_visible()
 
 
 @needs_chromium

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ import pytest
 from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.audio.files import read_audio, write_audio
 from lofigen_kit.audio.hashing import hash_audio
+from lofigen_kit.music.score import Score
 from lofigen_kit.runtime.device import device_name
 
 Run = Callable[..., tuple[int, str, str]]
@@ -209,6 +211,67 @@ def test_presets_are_listed_shown_and_validated(run: Run, preset_file: Path) -> 
     assert code == 2
     assert "bad.yaml:1:1: name: is missing" in out
     assert "properties" in json.loads(run("chain", "schema")[1])
+
+
+def test_the_score_of_a_take_is_drawn(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    asked = (
+        "chain", "show", "lofi-tape", "--set", "source.bars=4", "--take", "2",
+    )  # fmt: skip
+    code, out, err = run(*asked, "--score")
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0].startswith("lofi-tape, take 2: ")
+    assert lines[1].startswith("D minor \N{MIDDLE DOT} 78 BPM \N{MIDDLE DOT} swing 58 %")
+    assert any(line.split() == ["1", "2", "3", "4"] for line in lines)
+    assert any(line.startswith("    kick \N{BOX DRAWINGS LIGHT VERTICAL}") for line in lines)
+    assert max(map(len, lines)) <= 80
+    assert "\x1b" not in out
+    score = Score.model_validate(json.loads(run(*asked, "--score", "--json")[1]))
+    assert (score.key, score.tempo_bpm, score.bars) == ("D minor", 78, 4)
+    code, out, err = run(*asked, "--picture", "roll.svg")
+    assert (code, out, err) == (0, "roll.svg\n", "")
+    root = ElementTree.parse("roll.svg").getroot()  # noqa: S314 - made here
+    assert str(root[0].text) == lines[0]
+    assert run(*asked, "--picture", "roll.svg")[0] == 2
+    assert run(*asked, "--picture", "roll.svg", "--force")[0] == 0
+
+
+def test_the_score_is_drawn_as_it_is_heard(run: Run) -> None:
+    Path("slow.yaml").write_text(
+        "version: 1\nname: slow\n"
+        "source: {use: band, bars: 2, tempo_bpm: 80, key: D minor, chords: Dm7 | G13}\n"
+        "effects: [{use: varispeed, semitones: -12}]\n"
+    )
+    score = json.loads(run("chain", "show", "slow.yaml", "--score", "--json")[1])
+    assert (score["tempo_bpm"], score["key"]) == (40, "D minor")
+    drawn = run("chain", "show", "slow.yaml", "--score")[1]
+    assert re.search(r"^ +Dm7 +G13$", drawn, re.MULTILINE)
+    moved = run("chain", "show", "slow.yaml", "--score", "--set", "effects.varispeed.semitones=-2")
+    assert re.search(r"^ +Cm7 +F13$", moved[1], re.MULTILINE)
+
+
+def test_a_terminal_without_unicode_gets_ascii(preset_file: Path, plugin_dir: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "lofigen_kit", "--plugin-dir", str(plugin_dir), "chain", "show",
+         str(preset_file), "--score"],
+        capture_output=True, check=True, env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )  # fmt: skip
+    assert b"|X   .   .   .   |" in ran.stdout
+    assert ran.stdout.isascii()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--take", "1"], "--take: --take needs --score or --picture; add --score"),
+        (["--picture", "a.png"], "a.png: the picture of a score is an SVG file; name it a.svg"),
+    ],
+)
+def test_a_score_that_cannot_be_drawn_is_refused(
+    refused: Callable[..., str], options: list[str], said: str
+) -> None:
+    assert refused("chain", "show", "lofi-tape", *options) == said
 
 
 def test_plugins_are_listed_and_shown(run: Run) -> None:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from itertools import islice
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 
@@ -24,8 +25,12 @@ from lofigen_kit.audio import riff, tags
 from lofigen_kit.audio.files import read_audio_blocks, read_comment, read_metadata
 from lofigen_kit.audio.metadata import AudioMetadata, Cue, Loop
 from lofigen_kit.audition import decisions
+from lofigen_kit.audition.rolls import make_roll
 from lofigen_kit.errors import AudioError, InputError, LofigenError, PresetError
-from lofigen_kit.music.midi import to_midi
+from lofigen_kit.music.midi import from_midi, to_midi
+from lofigen_kit.music.midi_reader import parse_midi
+from lofigen_kit.music.roll_svg import draw_svg
+from lofigen_kit.music.roll_text import draw_text
 from lofigen_kit.music.score import DRUMS, Hit, Note, Score, Section
 from lofigen_kit.plugins.loader import load_plugins
 from lofigen_kit.plugins.registry import Registry
@@ -35,7 +40,6 @@ from lofigen_kit.provenance import recipe
 from lofigen_kit.provenance.load import load
 from lofigen_kit_plugins.instruments.sfz_file import parse_regions
 from lofigen_kit_plugins.midi_file.arrange import Request, make_score
-from lofigen_kit_plugins.midi_file.reader import parse_song
 
 NAME = "fuzzed.yaml"
 PLACE = re.compile(rf"{re.escape(NAME)}(:\d+:\d+)?: ")
@@ -157,7 +161,7 @@ def check_audio(data: bytes) -> None:
 def check_midi(data: bytes) -> None:
     """A MIDI file gives a score, or one line that names the file."""
     try:
-        song = parse_song(data, "fuzzed.mid")
+        song = parse_midi(data, "fuzzed.mid")
         for request in (Request(), Request(first_bar=2, bars=4, tempo_bpm=80, loop=True)):
             score = make_score(song, request, "fuzzed.mid")
             assert score.notes or score.hits or score.bars
@@ -165,6 +169,18 @@ def check_midi(data: bytes) -> None:
             assert all(hit.onset_s < score.duration_s for hit in score.hits)
     except InputError as error:
         _check_line(error, re.compile(r"fuzzed\.mid: "))
+
+
+def check_score_midi(data: bytes) -> None:
+    """A MIDI file beside a take gives a score that can be drawn, or one line that names it."""
+    try:
+        score = from_midi(data, "fuzzed.mid")
+    except InputError as error:
+        _check_line(error, re.compile(r"fuzzed\.mid: "))
+    else:
+        assert len(make_roll(score, 10.0).events) < 100_000
+        assert max(len(line.text) for line in draw_text(score)) <= 80
+        ElementTree.fromstring(draw_svg(score))  # noqa: S314 - made here
 
 
 def check_sfz(data: bytes) -> None:
@@ -301,6 +317,7 @@ TARGETS = {
     "id3": Target(check_id3, _tagged_seeds("MP3")),
     "flac": Target(check_flac, _tagged_seeds("FLAC")),
     "midi": Target(check_midi, _midi_seeds),
+    "score-midi": Target(check_score_midi, _midi_seeds),
     "sfz": Target(check_sfz, _sfz_seeds),
     "audio": Target(check_audio, _wav_seeds),
 }

@@ -29,6 +29,7 @@ from lofigen_kit.api import (
     mix_parts,
 )
 from lofigen_kit.music.midi import to_midi
+from lofigen_kit.music.midi_reader import MAX_BYTES, parse_midi
 from lofigen_kit.runtime.seeding import rng_for
 from lofigen_kit.testing import check_component
 from lofigen_kit_plugins.instruments.kit import Kit
@@ -40,7 +41,6 @@ from lofigen_kit_plugins.midi_file.arrange import (
     find_part,
     make_score,
 )
-from lofigen_kit_plugins.midi_file.reader import MAX_BYTES, parse_song
 
 BEAT = 480
 Played = tuple[float, float, int]
@@ -103,7 +103,7 @@ def meta(kind: str, **fields: Any) -> mido.MetaMessage:
 
 
 def read(data: bytes, **request: Any) -> Score:
-    return make_score(parse_song(data, "a.mid"), Request(**request), "a.mid")
+    return make_score(parse_midi(data, "a.mid"), Request(**request), "a.mid")
 
 
 LINE = [(beat, beat + 0.5, 72) for beat in range(8)]
@@ -220,7 +220,7 @@ def test_one_track_of_all_channels_is_told_apart_by_channel() -> None:
     ],
 )
 def test_the_part_of_a_track(fields: dict[str, Any], part: str) -> None:
-    parsed = parse_song(midi(track(**{"notes": LINE, **fields})), "a.mid")
+    parsed = parse_midi(midi(track(**{"notes": LINE, **fields})), "a.mid")
     assert find_part(parsed, parsed.voices[0], {}) == part
 
 
@@ -529,7 +529,7 @@ def test_real_songs_are_scores_or_one_line_and_are_read_as_mido_reads_them() -> 
         pytest.skip("no package with MIDI files is installed: openttd-openmsx has some")
     refused = {}
     for path in songs:
-        parsed = parse_song(path.read_bytes(), path)
+        parsed = parse_midi(path.read_bytes(), path)
         expected = sum(
             message.type == "note_on" and message.velocity > 0
             for played in mido.MidiFile(path, clip=True).tracks

@@ -174,6 +174,7 @@ class _Arranger(Source):
             licence=terms,
             title=f"{arrangement.progression[:60]} {arrangement.kit}",
             group=arrangement.progression,
+            chords=arrangement.chords,
         )
 
     def _select_parts(self, arrangement: Arrangement) -> Arrangement:

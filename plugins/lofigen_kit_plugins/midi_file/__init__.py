@@ -16,6 +16,7 @@ from lofigen_kit.api import (
     Take,
     hookimpl,
     make_instrument,
+    read_midi,
     render_part,
     resolve_inside,
 )
@@ -91,7 +92,6 @@ class MidiFile(Source):
         """Read the song, and play it part by part."""
         from lofigen_kit.api import mix_parts
         from lofigen_kit_plugins.midi_file.arrange import Request, make_score
-        from lofigen_kit_plugins.midi_file.reader import read_song
 
         path = resolve_inside(ctx.root, self.path)
         request = Request(
@@ -99,7 +99,7 @@ class MidiFile(Source):
                 include={"first_bar", "bars", "tempo_bpm", "swing_pct", "loop", "parts", "drum_map"}
             )
         )
-        score = make_score(read_song(path), request, self.path)
+        score = make_score(read_midi(path), request, self.path)
         if len(score.part_names) > MAX_PARTS:
             raise InputError(
                 f"{len(score.part_names)} parts are more than {MAX_PARTS}",

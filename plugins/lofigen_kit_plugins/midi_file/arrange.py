@@ -11,10 +11,9 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from lofigen_kit.api import Hit, InputError, Note, Part, Score, Section, did_you_mean
-from lofigen_kit_plugins.midi_file.reader import Song, TickNote, Voice
 
 if TYPE_CHECKING:
-    from lofigen_kit.api import Drum
+    from lofigen_kit.api import Drum, MidiNote, MidiSong, MidiVoice
 
 MAX_NOTES = 20_000
 MAX_DURATION_S = 600.0
@@ -88,7 +87,7 @@ class Request:
     drum_map: Mapping[str, str] = field(default_factory=dict)
 
 
-def make_score(song: Song, request: Request, where: object) -> Score:
+def make_score(song: MidiSong, request: Request, where: object) -> Score:
     """Return the score of what is asked for.
 
     Raises:
@@ -132,7 +131,7 @@ def make_score(song: Song, request: Request, where: object) -> Score:
     )
 
 
-def _assign(song: Song, request: Request, where: object) -> dict[str, list[TickNote]]:
+def _assign(song: MidiSong, request: Request, where: object) -> dict[str, list[MidiNote]]:
     """Return the notes of each part, in order; those of the drums are still keys."""
     told = {name.strip().lower(): part for name, part in request.parts.items()}
     known = [label for voice in song.voices for label in _labels(song, voice)]
@@ -144,7 +143,7 @@ def _assign(song: Song, request: Request, where: object) -> dict[str, list[TickN
                 where=where,
                 remedy=did_you_mean(name, known, otherwise=f"it has {listed}"),
             )
-    found: dict[str, list[TickNote]] = {}
+    found: dict[str, list[MidiNote]] = {}
     for voice in song.voices:
         part = find_part(song, voice, told)
         if part != LEFT_OUT:
@@ -154,7 +153,7 @@ def _assign(song: Song, request: Request, where: object) -> dict[str, list[TickN
     return {name: sorted(found[name], key=attrgetter("start", "key")) for name in names}
 
 
-def find_part(song: Song, voice: Voice, told: Mapping[str, str]) -> str:
+def find_part(song: MidiSong, voice: MidiVoice, told: Mapping[str, str]) -> str:
     """Return the part that a track plays: as told, by name, by program, or by what it plays."""
     for label in _labels(song, voice):
         if label in told:
@@ -178,17 +177,17 @@ def find_part(song: Song, voice: Voice, told: Mapping[str, str]) -> str:
     return "lead" if solo and middle >= _LEAD_FROM else "keys"
 
 
-def _labels(song: Song, voice: Voice) -> tuple[str, ...]:
+def _labels(song: MidiSong, voice: MidiVoice) -> tuple[str, ...]:
     """Return what a track may be called by: in a file of one track, the channel's number."""
     number = voice.channel if song.format == 0 else voice.track
     return (str(number), voice.name.lower()) if voice.name else (str(number),)
 
 
-def _describe(song: Song, voice: Voice) -> str:
+def _describe(song: MidiSong, voice: MidiVoice) -> str:
     return " ".join([_labels(song, voice)[0], *([repr(voice.name)] if voice.name else [])])
 
 
-def _is_solo(notes: list[TickNote]) -> bool:
+def _is_solo(notes: list[MidiNote]) -> bool:
     """Return whether nearly all notes sound alone, but for a little legato."""
     ordered = sorted(notes, key=attrgetter("start"))
     alone = sum(
@@ -198,14 +197,14 @@ def _is_solo(notes: list[TickNote]) -> bool:
     return alone >= _SOLO_SHARE * (len(ordered) - 1)
 
 
-def _count_bars(parts: Iterable[list[TickNote]], first: int, ticks_per_beat: int) -> int:
+def _count_bars(parts: Iterable[list[MidiNote]], first: int, ticks_per_beat: int) -> int:
     """Return how many bars there are until the last note, at least one."""
     slack = int(_RELEASE_BEATS * ticks_per_beat)
     ends = (max(note.start + 1, note.end - slack) for notes in parts for note in notes)
     return max(1, math.ceil((max(ends, default=0) - first) / (BEATS * ticks_per_beat)))
 
 
-def _check_amount(played: Mapping[str, list[TickNote]], where: object) -> None:
+def _check_amount(played: Mapping[str, list[MidiNote]], where: object) -> None:
     count = sum(map(len, played.values()))
     if not count:
         raise InputError(
@@ -219,7 +218,7 @@ def _check_amount(played: Mapping[str, list[TickNote]], where: object) -> None:
         )
 
 
-def _check_meter(song: Song, last: int, where: object) -> None:
+def _check_meter(song: MidiSong, last: int, where: object) -> None:
     for tick, beats, value in song.signatures:
         if tick < last and beats != value:
             raise InputError(
@@ -229,7 +228,7 @@ def _check_meter(song: Song, last: int, where: object) -> None:
             )
 
 
-def _find_tempo(song: Song, first: int, last: int, where: object) -> float:
+def _find_tempo(song: MidiSong, first: int, last: int, where: object) -> float:
     """Return the one tempo of a stretch, the first that it has."""
     tempo_us, remaining = _DEFAULT_TEMPO_US, []
     for tick, beat_us in song.tempos:
@@ -259,7 +258,7 @@ def _bpm(beat_us: int) -> str:
     return f"{60e6 / max(beat_us, 1):.5g}"
 
 
-def _bar_number(song: Song, tick: int) -> int:
+def _bar_number(song: MidiSong, tick: int) -> int:
     return tick // (BEATS * song.ticks_per_beat) + 1
 
 
@@ -288,7 +287,7 @@ def _swing(beats: float, place: float) -> float:
     return (eighth + moved) / 2.0
 
 
-def _notes(played: Mapping[str, list[TickNote]], clock: _Clock, end_s: float) -> Iterator[Note]:
+def _notes(played: Mapping[str, list[MidiNote]], clock: _Clock, end_s: float) -> Iterator[Note]:
     for part, notes in played.items():
         if part == DRUMS:
             continue
@@ -304,7 +303,7 @@ def _notes(played: Mapping[str, list[TickNote]], clock: _Clock, end_s: float) ->
             )
 
 
-def _hits(strokes: list[TickNote], drum_map: Mapping[str, str], clock: _Clock) -> Iterator[Hit]:
+def _hits(strokes: list[MidiNote], drum_map: Mapping[str, str], clock: _Clock) -> Iterator[Hit]:
     """Yield the strokes on the six drums; two on one drum at once are one, the louder."""
     drums: dict[int, str] = {**DRUM_OF_KEY, **{int(key): drum for key, drum in drum_map.items()}}
     for start, together in groupby(strokes, key=attrgetter("start")):
@@ -319,7 +318,9 @@ def _hits(strokes: list[TickNote], drum_map: Mapping[str, str], clock: _Clock) -
             )
 
 
-def _parts(song: Song, played: Mapping[str, list[TickNote]], request: Request) -> Iterator[Part]:
+def _parts(
+    song: MidiSong, played: Mapping[str, list[MidiNote]], request: Request
+) -> Iterator[Part]:
     told = {name.strip().lower(): part for name, part in request.parts.items()}
     programs: dict[str, int] = {}
     for voice in song.voices:
@@ -330,7 +331,7 @@ def _parts(song: Song, played: Mapping[str, list[TickNote]], request: Request) -
             yield Part.model_validate({"name": name, "kind": kind, "program": programs[name]})
 
 
-def _sections(song: Song, first: int, bars: int) -> Iterator[Section]:
+def _sections(song: MidiSong, first: int, bars: int) -> Iterator[Section]:
     """Yield a section for each marker, from its bar to the next marker's."""
     bar = BEATS * song.ticks_per_beat
     starts: dict[int, str] = {}

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+from operator import itemgetter
+from typing import Any
 
 import mido
 import pytest
 
 from lofigen_kit.components.base import Context
+from lofigen_kit.errors import InputError
 from lofigen_kit.music.keys import abbreviate_key
-from lofigen_kit.music.midi import DRUM_CHANNEL, DRUM_NOTES, to_midi
-from lofigen_kit.music.score import Hit, Note, Score
+from lofigen_kit.music.midi import DRUM_CHANNEL, DRUM_NOTES, from_midi, to_midi
+from lofigen_kit.music.score import DRUMS, Hit, Note, Score, Section
 from lofigen_kit.runtime.seeding import rng_for
 from lofigen_kit_plugins.beatmaker import Beatmaker
 
@@ -108,3 +111,68 @@ def test_a_tempo_too_slow_for_midi_keeps_its_seconds() -> None:
     score = Score(tempo_bpm=1, bars=1, duration_s=240.0, hits=hits)
     _, channels = read(to_midi(score))
     assert [onset for onset, *_ in channels[DRUM_CHANNEL]] == pytest.approx([0, 59], abs=0.02)
+
+
+def test_a_score_comes_back_from_its_midi() -> None:
+    notes = tuple(
+        Note(part=part, midi=40 + n, onset_s=0.31 * n, duration_s=0.3, velocity=0.1 * (n + 1))
+        for n, part in enumerate(["bass", "keys", "pad-2", "bass", "lead", "keys"])
+    )
+    hits = tuple(Hit(drum=drum, onset_s=0.27 * n) for n, drum in enumerate(DRUMS))
+    sections = (Section(name="A", first_bar=0, bars=1), Section(name="B", first_bar=1, bars=1))
+    score = Score(
+        tempo_bpm=120, key="F# minor", bars=2, duration_s=4, notes=notes, hits=hits,
+        sections=sections,
+    )  # fmt: skip
+    found = from_midi(to_midi(score), "a.mid")
+    assert (found.tempo_bpm, found.key, found.sections) == (120, "F# minor", sections)
+    assert set(found.part_names) == {"bass", "keys", "pad-2", "lead", "drums"}
+    assert found.bars == 2
+    assert found.duration_s == pytest.approx(4, abs=1e-3)
+    key = itemgetter(1)
+    pairs = zip(sorted(map(list_facts, found.notes), key=key), map(list_facts, notes), strict=True)
+    for one, other in pairs:
+        assert one[0] == other[0]
+        assert one[1:] == pytest.approx(other[1:], abs=0.005)
+    assert [hit.drum for hit in found.hits] == [hit.drum for hit in hits]
+    onsets = [hit.onset_s for hit in hits]
+    assert [hit.onset_s for hit in found.hits] == pytest.approx(onsets, abs=1e-3)
+
+
+def list_facts(note: Note) -> tuple[Any, ...]:
+    return note.part, note.onset_s, note.duration_s, note.midi, note.velocity
+
+
+def test_what_is_no_score_is_refused() -> None:
+    empty = Score(tempo_bpm=120, bars=1, duration_s=2)
+    changes = mido.MidiFile(
+        tracks=[[mido.MetaMessage("set_tempo", tempo=t) for t in (400_000, 500_000)]]
+    )
+    blob = io.BytesIO()
+    changes.save(file=blob)
+    for data, said in (
+        (b"RIFF", "no MIDI file"),
+        (to_midi(empty), "0 notes"),
+        (blob.getvalue(), "its tempo"),
+    ):
+        with pytest.raises(InputError, match=said):
+            from_midi(data, "a.mid")
+
+
+def test_tracks_of_other_programs_have_names_that_parts_can_have() -> None:
+    tracks = [
+        [
+            mido.MetaMessage("track_name", name=name),
+            mido.Message("note_on", channel=channel, note=note, velocity=64),
+            mido.Message("note_off", channel=channel, note=note, time=480),
+        ]
+        for name, channel, note in (
+            ("01 Grand Piano", 0, 60), ("", 1, 61), ("Beat", 9, 36), ("x", 9, 99), ("drums", 2, 62)
+        )
+    ]  # fmt: skip
+    blob = io.BytesIO()
+    mido.MidiFile(tracks=tracks, ticks_per_beat=480).save(file=blob)
+    score = from_midi(blob.getvalue(), "a.mid")
+    assert [note.part for note in score.notes] == ["grand-piano", "track-2", "track-5"]
+    assert [hit.drum for hit in score.hits] == ["kick"]
+    assert score.part_names == ("grand-piano", "track-2", "drums", "track-5")

@@ -11,7 +11,7 @@ from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lofigen_kit.api import InputError
+from lofigen_kit.errors import InputError
 
 MAX_BYTES = 4 << 20
 MAX_NOTES = 200_000
@@ -31,7 +31,7 @@ _MINOR = ("Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#", "G#",
 
 
 @dataclass(frozen=True)
-class TickNote:
+class MidiNote:
     """One note: its first tick, the tick at which it ends, its key and its velocity, 1 to 127."""
 
     start: int
@@ -41,7 +41,7 @@ class TickNote:
 
 
 @dataclass
-class Voice:
+class MidiVoice:
     """What one track plays on one channel.
 
     Attributes:
@@ -56,11 +56,11 @@ class Voice:
     channel: int
     name: str = ""
     program: int | None = None
-    notes: list[TickNote] = field(default_factory=list)
+    notes: list[MidiNote] = field(default_factory=list)
 
 
 @dataclass
-class Song:
+class MidiSong:
     """A Standard MIDI File.
 
     Attributes:
@@ -71,6 +71,7 @@ class Song:
         key: `D minor`, as the first key signature says; empty where there is none.
         markers: Ticks, and the names of sections that begin there.
         voices: What has notes.
+        end: The tick at which its longest track ends.
     """
 
     format: int
@@ -79,10 +80,11 @@ class Song:
     signatures: list[tuple[int, int, int]] = field(default_factory=list)
     key: str = ""
     markers: list[tuple[int, str]] = field(default_factory=list)
-    voices: list[Voice] = field(default_factory=list)
+    voices: list[MidiVoice] = field(default_factory=list)
+    end: int = 0
 
 
-def read_song(path: Path) -> Song:
+def read_midi(path: Path) -> MidiSong:
     """Read a file.
 
     Raises:
@@ -95,10 +97,10 @@ def read_song(path: Path) -> Song:
             data = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         raise InputError(f"the file cannot be read ({error})", where=path) from None
-    return parse_song(data, path)
+    return parse_midi(data, path)
 
 
-def parse_song(data: bytes, where: object) -> Song:
+def parse_midi(data: bytes, where: object) -> MidiSong:
     """Read the bytes of a file.
 
     Args:
@@ -129,7 +131,7 @@ def parse_song(data: bytes, where: object) -> Song:
             where=where,
             remedy="export it with ticks per quarter note",
         )
-    song = Song(format=kind, ticks_per_beat=division)
+    song = MidiSong(format=kind, ticks_per_beat=division)
     for number, chunk in enumerate(_tracks(data, where), start=1):
         if number > MAX_TRACKS:
             raise InputError(f"more than {MAX_TRACKS} tracks", where=where)
@@ -160,11 +162,11 @@ def _tracks(data: bytes, where: object) -> list[bytes]:
 class _Track:
     """One track while it is read: its events enter the song."""
 
-    def __init__(self, song: Song, number: int, data: bytes, where: str) -> None:
+    def __init__(self, song: MidiSong, number: int, data: bytes, where: str) -> None:
         self._song, self._number, self._data, self._where = song, number, data, where
         self._position = self._tick = 0
         self._name, self._count = "", 0
-        self._voices: dict[int, Voice] = {}
+        self._voices: dict[int, MidiVoice] = {}
         self._sounding: dict[tuple[int, int], deque[tuple[int, int]]] = defaultdict(deque)
         self._pedals: set[int] = set()
         self._held: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
@@ -225,8 +227,8 @@ class _Track:
         elif kind == _META_TRACK_NAME or (kind == _META_INSTRUMENT and not self._name):
             self._name = _decode(body) or self._name
 
-    def _voice(self, channel: int) -> Voice:
-        return self._voices.setdefault(channel, Voice(self._number, channel))
+    def _voice(self, channel: int) -> MidiVoice:
+        return self._voices.setdefault(channel, MidiVoice(self._number, channel))
 
     def _release(self, channel: int, key: int) -> None:
         """End the oldest note of a key, or leave it to the pedal."""
@@ -248,7 +250,7 @@ class _Track:
 
     def _add(self, channel: int, start: int, key: int, velocity: int) -> None:
         end = max(self._tick, start + 1)
-        self._voice(channel).notes.append(TickNote(start, end, key, velocity))
+        self._voice(channel).notes.append(MidiNote(start, end, key, velocity))
         self._count += 1
         if self._count > MAX_NOTES:
             raise InputError(
@@ -264,6 +266,7 @@ class _Track:
             self._move_pedal(channel, down=False)
         for voice in self._voices.values():
             voice.name = self._name
+        self._song.end = max(self._song.end, self._tick)
         self._song.voices += [voice for voice in self._voices.values() if voice.notes]
 
     def _byte(self) -> int:
