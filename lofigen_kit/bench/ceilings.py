@@ -12,7 +12,8 @@ import numpy as np
 
 from lofigen_kit.bench.rounds import Play
 from lofigen_kit.engine import simd
-from lofigen_kit.engine.kernels import Array, entry
+from lofigen_kit.engine.compiling import entry
+from lofigen_kit.engine.kernels import Array
 from lofigen_kit.engine.plan import WIDTH, allocate_aligned
 from lofigen_kit.engine.simd import fma, load, load_rows, store_rows, zeros, zeros_like
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from lofigen_kit.components.contracts import ParametricSampler, Sampler
 from lofigen_kit.engine import kernels
+from lofigen_kit.engine.compiling import announce
 from lofigen_kit.engine.plan import (
     BLOCK,
     NEAR,
@@ -240,7 +241,7 @@ class State:
     """
 
     def __init__(self, plan: PackedNetwork, lanes: int, step: int = 0) -> None:
-        kernels.announce()
+        announce()
         lanes = 1 if lanes == 1 else round_up(lanes, kernels.ROWS)
         self._plan = plan
         self._layers = plan.layers.copy()

@@ -1,6 +1,6 @@
-"""The compiled kernels: relaxed convolution, step by step, and the draw.
+"""The compiled kernels: relaxed convolution, step by step, and the draw after each.
 
-They are all in one file because numba's cache does not see edits in other files. Arrays are flat
+Arrays are flat
 float32 addressed by offset: `weights` is the plan's, `state` a stream's; the records say where a
 layer finds its own in both (`plan.py` describes their fields). `like` is a value of as many
 vectors as a kernel carries lanes side by side, and fixes nothing but that.
@@ -14,20 +14,13 @@ arXiv 2410.12982.
 
 from __future__ import annotations
 
-import functools
-import hashlib
-import logging
-from collections.abc import Callable
-from math import exp, log, log1p
-from pathlib import Path
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Any, TypeAlias
 
-import numba
 import numpy as np
-from numba import njit
-from platformdirs import user_cache_path
 
 from lofigen_kit.engine import simd
+from lofigen_kit.engine.compiling import entry, inner
+from lofigen_kit.engine.draw import draw
 from lofigen_kit.engine.simd import (
     constant,
     fma,
@@ -42,75 +35,17 @@ from lofigen_kit.engine.simd import (
     zeros,
     zeros_like,
 )
-from lofigen_kit.nn.sampling import (
-    LEAST_NOISE,
-    LOGISTIC_VARIANCE,
-    MIN_LOG_SCALE,
-    MULAW_LEVELS,
-    mulaw_decode,
-)
-
-_config: Any = numba.config
-_log = logging.getLogger(__name__)
 
 Array: TypeAlias = np.ndarray
 Vectors: TypeAlias = Any
 Record: TypeAlias = Any
 
-MSE, MOL, MULAW = range(3)
-"""The heads, in the order of `plan.HEADS`."""
-
 ROWS = 4 if simd.IN_ONE_REGISTER else 1
 """Lanes side by side, as many as the registers hold: four chains of sums for each hide the latency
 of an addition, and what does not fit is spilled to memory. A take's bits do not depend on it."""
 
-LEVELS = mulaw_decode(np.arange(MULAW_LEVELS))
 HALF = np.float32(0.5)
 SIN_60 = np.float32(0.75**0.5)
-
-_Function = TypeVar("_Function", bound=Callable[..., Any])
-
-# No fast-math: sums keep their order, and what is fused says so.
-_OPTIONS: dict[str, Any] = {"boundscheck": False, "error_model": "numpy"}
-_PART = {**_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-
-
-def inner(function: _Function) -> _Function:
-    """Compile as a part of the kernels that call it; Python cannot."""
-    return cast("_Function", njit(**_PART)(function))
-
-
-def entry(function: _Function) -> _Function:
-    """Compile for this CPU once, on the first call, to run without the interpreter's lock.
-
-    The result is kept in the user's cache folder, or in `NUMBA_CACHE_DIR`. Where neither can be
-    written, every process compiles anew.
-    """
-    compiled = njit(**_OPTIONS, nogil=True)(function)
-    chosen = _config.CACHE_DIR
-    _config.CACHE_DIR = str(_cache_folder())
-    try:
-        compiled.enable_caching()
-    except RuntimeError:
-        _log.debug("the cache folder %s cannot be written", _config.CACHE_DIR)
-    finally:
-        _config.CACHE_DIR = chosen
-    return cast("_Function", compiled)
-
-
-def _cache_folder() -> Path:
-    """Return a folder that changes with `simd.py`, whose edits numba does not see."""
-    digest = hashlib.sha256(Path(simd.__file__).read_bytes()).hexdigest()
-    folder = Path(_config.CACHE_DIR or user_cache_path("lofigen-kit"))
-    return folder / f"engine-{digest[:12]}"
-
-
-@functools.cache
-def announce() -> None:
-    """Say once, before the first call, that it will compile."""
-    if not any(_cache_folder().rglob("kernels.run-*.nbi")):
-        _log.info("compiling the engine for this processor, once: it takes some ten seconds")
-
 
 # ------------------------------------------------------------------------------- the schedule
 
@@ -588,144 +523,3 @@ def pass_3(state: Array, z: int, out: int, m: int, s: int, weights: Array, turns
             put(state, j + 2 * o, fr - gi, fi + gr, c2, s2)
             i += 32
             j += 32
-
-
-# ----------------------------------------------------------------------------------- the draw
-
-
-@inner
-def draw(
-    numbers: Array,
-    start: int,
-    form: Record,
-    law: Record,
-    which: float,
-    where: float,
-    scratch: Array,
-) -> float:
-    """Draw one sample as `sampling.draw` does, of which this is the compiled twin."""
-    if form.head_kind == MSE:
-        return judged(np.float64(numbers[start]), numbers, start, 1)
-    count = form.head_outputs
-    if form.head_kind == MOL:
-        count //= 3
-    total = weigh(numbers, start, count, law, scratch)
-    if law.top_k > 0 or law.top_p < 1.0:
-        total = truncate(count, law, total, scratch)
-    chosen = choose(count, which * total, scratch)
-    drawn = centre(numbers, start + count + chosen, chosen, form)
-    if form.head_kind == MOL:
-        log_scale: float = np.float64(numbers[start + 2 * count + chosen])
-        log_scale = MIN_LOG_SCALE if log_scale < MIN_LOG_SCALE else log_scale
-        drawn += exp(log_scale) * law.temperature * logistic(where, law.tail)
-    if law.spread < 1.0:
-        mean = 0.0
-        for i in range(count):
-            mean += scratch[0, i] * centre(numbers, start + count + i, i, form)
-        mean /= total
-        spread = law.spread
-        if law.noise_level > 0.0:
-            spread += (1.0 - spread) * measure_noise(
-                numbers, start, count, form, law, scratch, mean
-            )
-        drawn = mean + spread * (drawn - mean)
-    return judged(drawn, numbers, start, form.head_outputs)
-
-
-@inner
-def measure_noise(
-    numbers: Array, start: int, count: int, form: Record, law: Record, scratch: Array, mean: float
-) -> float:
-    """Return how far the distribution's variance is above the noise level's, 0 to 1."""
-    total = 0.0
-    square = 0.0
-    for i in range(count):
-        middle = centre(numbers, start + count + i, i, form)
-        own = middle * middle
-        if form.head_kind == MOL:
-            log_scale: float = np.float64(numbers[start + 2 * count + i])
-            log_scale = MIN_LOG_SCALE if log_scale < MIN_LOG_SCALE else log_scale
-            width = exp(log_scale) * law.temperature
-            own += LOGISTIC_VARIANCE * width * width
-        square += scratch[0, i] * own
-        total += scratch[0, i]
-    variance = max(square / total - mean * mean, 0.0)
-    level = max(law.noise_level, LEAST_NOISE)
-    noise: float = variance / (variance + level * level)
-    return noise
-
-
-@inner
-def logistic(where: float, tail: float) -> float:
-    """Return the standard logistic's quantile, the tails cut."""
-    edge = tail if tail > 1e-7 else 1e-7
-    quantile = edge if where < edge else where
-    quantile = 1.0 - edge if quantile > 1.0 - edge else quantile
-    return log(quantile) - log1p(-quantile)
-
-
-@inner
-def centre(numbers: Array, place: int, level: int, form: Record) -> float:
-    """Return a component's mean, or the amplitude of a mu-law level."""
-    if form.head_kind == MULAW:
-        return np.float64(LEVELS[level])
-    return np.float64(numbers[place])
-
-
-@inner
-def judged(sample: float, numbers: Array, start: int, count: int) -> float:
-    """Return the sample within [-1, 1], or no number where it or one of the head's is infinite."""
-    spoilt = 0.0 * sample  # an infinity times zero is no number
-    for i in range(start, start + count):
-        spoilt += 0.0 * numbers[i]
-    return min(max(sample, -1.0), 1.0) + spoilt
-
-
-@inner
-def weigh(numbers: Array, start: int, count: int, law: Record, scratch: Array) -> float:
-    """Write exp of the logits, at the law's temperature, to scratch[0], and return their sum."""
-    top = numbers[start]
-    for i in range(start + 1, start + count):
-        top = numbers[i] if numbers[i] > top else top
-    temperature = law.temperature if law.temperature > 1e-6 else 1e-6
-    sharpness = 1.0 / temperature
-    total = 0.0
-    for i in range(count):
-        scratch[0, i] = exp((np.float64(numbers[start + i]) - top) * sharpness)
-        total += scratch[0, i]
-    return total
-
-
-@inner
-def truncate(count: int, law: Record, total: float, scratch: Array) -> float:
-    """Keep the heaviest weights that the law leaves, and return their sum."""
-    for i in range(count):
-        scratch[1, i] = 0.0
-    sum_kept = 0.0
-    kept = 0
-    while kept < count and sum_kept < law.top_p * total and (law.top_k == 0 or kept < law.top_k):
-        best = 0
-        for i in range(1, count):
-            if scratch[0, i] > scratch[0, best]:
-                best = i
-        scratch[1, best] = scratch[0, best]
-        sum_kept += scratch[0, best]
-        scratch[0, best] = -1.0
-        kept += 1
-    for i in range(count):
-        scratch[0, i] = scratch[1, i]
-    return sum_kept
-
-
-@inner
-def choose(count: int, mark: float, scratch: Array) -> int:
-    """Return where the running sum of the weights passes the mark."""
-    passed = 0.0
-    heavy = 0
-    for i in range(count):
-        passed += scratch[0, i]
-        if passed > mark:
-            return i
-        if scratch[0, i] > 0.0:
-            heavy = i
-    return heavy  # rounding left the sum short of the mark

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from numba import njit
 from numpy.testing import assert_allclose
 
-from lofigen_kit.engine import kernels
 from lofigen_kit.engine.compiled_stream import FORM, pack_sampling_params
+from lofigen_kit.engine.draw import draw as inner_draw
 from lofigen_kit.engine.plan import HEADS
 from lofigen_kit.nn.sampling import HeadKind, SamplingParams, draw
 
@@ -19,8 +19,8 @@ WIDTHS: dict[HeadKind, int] = {"mse": 1, "mol": 30, "mulaw": 256}
 
 @njit
 def compiled_draw(numbers, form, law, pair, scratch):  # type: ignore[no-untyped-def]
-    """Draw as the kernels do: `kernels.draw` itself cannot be called from Python."""
-    return kernels.draw(numbers, 0, form, law, pair[0], pair[1], scratch)
+    """Draw as the kernels do: `draw.draw` itself cannot be called from Python."""
+    return inner_draw(numbers, 0, form, law, pair[0], pair[1], scratch)
 
 
 laws = st.builds(

@@ -16,7 +16,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from lofigen_kit import engine
 from lofigen_kit.components.contracts import ParametricSampler, Sampler
-from lofigen_kit.engine import CompiledDecoder, Ring, Track, generate, kernels, predict
+from lofigen_kit.engine import CompiledDecoder, Ring, Track, compiling, generate, predict
 from lofigen_kit.engine.reference import generate_track
 from lofigen_kit.errors import InputError, RenderError
 from lofigen_kit.nn.checkpoint import Network
@@ -330,11 +330,11 @@ def test_without_numba_the_ring_plays(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_compiling_is_announced_once_where_it_is_due(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("INFO", logger="lofigen_kit.engine.kernels")
-    monkeypatch.setattr(kernels._config, "CACHE_DIR", str(tmp_path))
-    kernels.announce.cache_clear()
-    kernels.announce()
-    kernels.announce()
+    caplog.set_level("INFO", logger="lofigen_kit.engine.compiling")
+    monkeypatch.setattr(compiling._config, "CACHE_DIR", str(tmp_path))
+    compiling.announce.cache_clear()
+    compiling.announce()
+    compiling.announce()
     assert len(caplog.records) == 1
     assert "once" in caplog.text
 

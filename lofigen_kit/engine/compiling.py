@@ -1,0 +1,66 @@
+"""How the kernels are compiled: for this processor, once, and kept."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numba
+from numba import njit
+from platformdirs import user_cache_path
+
+_config: Any = numba.config
+_log = logging.getLogger(__name__)
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+# No fast-math: sums keep their order, and what is fused says so.
+_OPTIONS: dict[str, Any] = {"boundscheck": False, "error_model": "numpy"}
+_PART = {**_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
+
+def inner(function: _Function) -> _Function:
+    """Compile as a part of the kernels that call it; Python cannot."""
+    return cast("_Function", njit(**_PART)(function))
+
+
+def entry(function: _Function) -> _Function:
+    """Compile for this CPU once, on the first call, to run without the interpreter's lock.
+
+    The result is kept in the user's cache folder, or in `NUMBA_CACHE_DIR`. Where neither can be
+    written, every process compiles anew.
+    """
+    compiled = njit(**_OPTIONS, nogil=True)(function)
+    chosen = _config.CACHE_DIR
+    _config.CACHE_DIR = str(_cache_folder())
+    try:
+        compiled.enable_caching()
+    except RuntimeError:
+        _log.debug("the cache folder %s cannot be written", _config.CACHE_DIR)
+    finally:
+        _config.CACHE_DIR = chosen
+    return cast("_Function", compiled)
+
+
+def _cache_folder() -> Path:
+    """Return a folder that changes with all that `kernels.py` is compiled from.
+
+    numba sees edits of the file of the function that is called, and of no other.
+    """
+    engine = Path(__file__).parent
+    sources = (engine / "simd.py", engine / "draw.py", engine.parent / "nn" / "sampling.py",
+               engine.parent / "nn" / "distribution.py")  # fmt: skip
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
+    folder = Path(_config.CACHE_DIR or user_cache_path("lofigen-kit"))
+    return folder / f"engine-{digest[:12]}"
+
+
+@functools.cache
+def announce() -> None:
+    """Say once, before the first call, that it will compile."""
+    if not any(_cache_folder().rglob("kernels.run-*.nbi")):
+        _log.info("compiling the engine for this processor, once: it takes some ten seconds")
