@@ -1,4 +1,4 @@
-"""Compute the data of a take's piano roll, from the MIDI file beside it.
+"""Compute the data of a take's piano roll, from its score.
 
 The page draws it, so that it follows its theme. 200 songs take less than 1 MB: what is too long for
 its share is drawn coarser.
@@ -7,10 +7,11 @@ its share is drawn coarser.
 from __future__ import annotations
 
 import zlib
-from base64 import b64encode
-from collections.abc import Iterable, Iterator
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 
@@ -63,24 +64,33 @@ class SheetRoll:
     sections: tuple[tuple[float, str], ...]
 
 
-def read_roll(folder: Path, place: str, duration_s: float) -> SheetRoll | None:
-    """Return the roll of a take whose score is beside it as MIDI; None where it is not, or damaged.
+def read_roll(
+    folder: Path, place: str, duration_s: float, facts: Mapping[str, Any]
+) -> SheetRoll | None:
+    """Return the roll of a take from the MIDI file beside it, or the score in its recipe.
 
     Args:
         folder: The folder of the takes.
         place: The take's place in it.
         duration_s: How long the take is.
+        facts: Its recipe.
+
+    Returns:
+        None where there is no score, or it is damaged.
     """
     beside = str(PurePosixPath(place).with_suffix(".mid"))
     path = resolve_place(folder, beside)
-    if path is None or duration_s <= 0.0:
+    if duration_s <= 0.0:
         return None
     try:
-        with path.open("rb") as file:
-            score = from_midi(file.read(MAX_BYTES + 1), path)
-    except (InputError, OSError):
+        if path is None:
+            midi = b64decode(str(facts["midi"])[: 2 * MAX_BYTES], validate=True)
+        else:
+            with path.open("rb") as file:
+                midi = file.read(MAX_BYTES + 1)
+        return make_roll(from_midi(midi, path or folder / place), duration_s)
+    except (InputError, OSError, KeyError, ValueError):
         return None
-    return make_roll(score, duration_s)
 
 
 def make_roll(score: Score, duration_s: float) -> SheetRoll:

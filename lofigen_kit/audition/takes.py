@@ -306,7 +306,7 @@ def _examine_take(folder: Path, place: str, record: Facts) -> SheetRow:
         dry=dry,
         wave=b64encode(wave).decode(),
         spectrum=b64encode(spectrum).decode(),
-        roll=read_roll(folder, place, audio.duration_s),
+        roll=read_roll(folder, place, audio.duration_s, facts),
     )
 
 
@@ -334,11 +334,11 @@ def _add_file_facts(
 
 
 def _split_recipe(facts: Facts) -> tuple[ChainDescription | None, str]:
-    """Return the part of a recipe that many takes share, and the rest as text."""
+    """Return the part of a recipe that many takes share, and the rest as text but for the score."""
     if not facts:
         return None, ""
     shared = {key: value for key, value in facts.items() if isinstance(value, dict)}
-    own = {key: value for key, value in facts.items() if key not in shared}
+    own = {key: value for key, value in facts.items() if key not in shared and key != "midi"}
     return ChainDescription(tuple(_list_stages(facts.get("preset"))), _json(shared)), _json(own)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import platform
+from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from itertools import chain
@@ -14,6 +15,7 @@ from typing import Any
 from lofigen_kit.components.base import Component
 from lofigen_kit.components.contracts import Effect, Instrument, Source
 from lofigen_kit.effects.effect import BranchedEffect
+from lofigen_kit.music.score import Score
 from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.preset.schema import Preset
 from lofigen_kit.preset.yaml_loader import MAX_DEPTH
@@ -29,6 +31,9 @@ STREAM = "stream"
 AS_DECODED, BEFORE_ENCODING = "the samples in the file", "the samples before encoding"
 
 _logger = logging.getLogger(__name__)
+
+MAX_MIDI_BYTES = 1 << 17
+"""A longer score is left out of the recipe: some twenty minutes of all parts."""
 
 
 def make_recipe(rendering: Result, registry: Registry, audio_sha256: str) -> dict[str, Any]:
@@ -60,6 +65,7 @@ def make_recipe(rendering: Result, registry: Registry, audio_sha256: str) -> dic
         "bars": score.bars,
         "duration_s": score.duration_s,
         "loop": rendering.loop,
+        **_describe_score(score),
         "loudness_lufs": finite(rendering.loudness_lufs),
         "true_peak_dbtp": finite(rendering.true_peak_dbtp),
         "target_unreached": rendering.target_unreached,
@@ -70,6 +76,16 @@ def make_recipe(rendering: Result, registry: Registry, audio_sha256: str) -> dic
         "audio_sha256_of": BEFORE_ENCODING if output.format in LOSSY else AS_DECODED,
         **_describe_environment(rendering.preset, registry, rendering.device),
     }
+
+
+def _describe_score(score: Score) -> dict[str, str]:
+    """Return the score as MIDI in base64, where it has notes or strokes and is not too long."""
+    from lofigen_kit.music.midi import to_midi
+
+    if not (score.notes or score.hits):
+        return {}
+    midi = to_midi(score)
+    return {"midi": b64encode(midi).decode()} if len(midi) <= MAX_MIDI_BYTES else {}
 
 
 def make_stream_recipe(

@@ -17,6 +17,7 @@ from lofigen_kit.analysis import (
     crest_db,
     drum_f_measure,
     level_dbfs,
+    render_score_tones,
     rolloff_hz,
     speed_pct,
     width_db,
@@ -35,7 +36,10 @@ from lofigen_kit.render.take import render
 from lofigen_kit.runtime.resources import presets_dir
 from lofigen_kit.runtime.seeding import rng_for
 
-PRESETS = sorted(path.stem for path in presets_dir().glob("*.yaml"))
+ALL = sorted(path.stem for path in presets_dir().glob("*.yaml"))
+SESSION = "band-session"
+"""The preset that no network plays."""
+PRESETS = [name for name in ALL if name != SESSION]
 
 
 DEEPER = "lofi-tape by conv6"
@@ -113,6 +117,55 @@ def test_the_finished_beat_still_has_its_strokes(rendering: Rendering) -> None:
 def test_the_same_take_again_is_the_same_bit_for_bit(rendering: Rendering) -> None:
     again = render(rendering.preset)
     np.testing.assert_array_equal(again.audio.samples, rendering.audio.samples)
+
+
+# The band, by its own instruments and by networks that know fewer parts and drums
+
+
+@pytest.fixture(scope="module")
+def session() -> Rendering:
+    changes = ["source.plan=null", "source.sections=intro 2, a 4, b 2, outro 2"]
+    preset = load_preset(SESSION, registry=load_plugins(), overrides=changes)
+    return render(preset, stems=True)
+
+
+def test_the_session_is_the_band_in_parts(session: Rendering) -> None:
+    assert session.network_sha256 is None
+    assert session.played_mix is None
+    parts = [f"parts.{name}" for name in ("drums", "keys", "bass", "lead")]
+    assert list(session.stems)[:5] == [*parts, "source"]
+    mix = np.zeros_like(session.stems["source"].samples)
+    for part in parts:
+        samples = session.stems[part].samples
+        mix[:, : samples.shape[1]] += samples
+    np.testing.assert_array_equal(mix, session.stems["source"].samples)
+
+
+def test_the_session_is_wide_bright_and_ends(session: Rendering) -> None:
+    mix = session.stems["source"]
+    assert -14 < width_db(mix) < -4
+    spectrum = np.abs(np.fft.rfft(mix.mono().samples[0])) ** 2
+    hz = np.fft.rfftfreq(mix.frames, 1 / mix.sample_rate_hz)
+    assert 10 * np.log10(spectrum[(hz > 4000) & (hz < 8000)].sum() / spectrum.sum()) > -34
+    end = AudioBuffer(session.audio.samples[:, -2205:], 44_100)
+    assert level_dbfs(end) < level_dbfs(session.audio) - 30
+
+
+@pytest.mark.parametrize("model", ["conv4", "conv6"])
+def test_a_network_for_mixes_plays_what_it_can_of_the_band(model: str) -> None:
+    """It has channels for keys, bass, and kick, snare and hat, which stand for all six drums."""
+    changes = ["source.use=band", "source.bars=4", "source.feel=boom-bap", f"model.use={model}"]
+    preset = load_preset("lofi-tape", registry=load_plugins(), overrides=changes)
+    rendering = render(preset, stems=True)
+    take = preset.source.make_take(Context(rng_for(preset.seed, 0, "source")))
+    played = rendering.stems["model"]
+    assert examine(played) == []
+    assert drum_f_measure(played, take.score, "kick") >= 0.7
+    known = take.score.model_copy(
+        update={"notes": tuple(n for n in take.score.notes if n.part in ("keys", "bass"))}
+    )
+    written = chroma(render_score_tones(known, played.frames, played.sample_rate_hz))
+    assert chroma_similarity(chroma(played), written) >= 0.7
 
 
 RATE_HZ = 44_100

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from lofigen_kit.audition.rolls import (
     PARTS,
     SheetRoll,
     make_roll,
+    read_roll,
 )
 from lofigen_kit.audition.takes import find_takes, read_takes
 from lofigen_kit.music.midi import to_midi
@@ -125,3 +126,20 @@ def test_the_score_is_looked_for_beside_the_take(tmp_path: Path, write_take: Wri
     assert unpack(a.roll) == [(COLUMNS // 2, 1, FIRST_DRUM + 5, 3, 15)]
     assert a.roll.about == "120 BPM, straight, 1 bar, 0:02. drums, 1 stroke."
     assert [(take.roll, take.error) for take in others] == [(None, None)] * 3
+
+
+def test_a_roll_is_of_the_file_beside_the_take_or_of_its_recipe(tmp_path: Path) -> None:
+    def score(midi: int) -> Score:
+        note = Note(part="keys", midi=midi, onset_s=0.0, duration_s=1.0)
+        return Score(tempo_bpm=60, bars=1, duration_s=4.0, notes=(note,))
+
+    facts = {"midi": b64encode(to_midi(score(64))).decode()}
+    from_recipe = read_roll(tmp_path, "take.wav", 4.0, facts)
+    assert from_recipe is not None
+    assert [event[2] for event in unpack(from_recipe)] == [64]
+    (tmp_path / "take.mid").write_bytes(to_midi(score(71)))
+    beside = read_roll(tmp_path, "take.wav", 4.0, facts)
+    assert beside is not None
+    assert [event[2] for event in unpack(beside)] == [71]
+    for damaged in ({}, {"midi": 3}, {"midi": "?"}, {"midi": "TVRoZA=="}, {"midi": None}):
+        assert read_roll(tmp_path, "other.wav", 4.0, damaged) is None
