@@ -6,7 +6,7 @@ import errno
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -37,6 +37,7 @@ KNOBS = {"t": "temperature", "d": "drive", "f": "cutoff"}
 """The knob of each key: a lower-case letter turns it down, a capital letter up."""
 
 KEYS = "keys: t/T temperature, d/D drive, f/F cutoff, space pause, n next section, q quit"
+PART_KEYS = "parts: {parts}; their number mutes one, s and its number plays it alone"
 
 
 def register(root: typer.Typer) -> None:
@@ -62,7 +63,8 @@ def play(
 
     The sound is generated while it plays. Keys change it: t and T turn the network's temperature
     down and up, d and D the drive of the first tape saturation, f and F the cutoff of the first
-    low-pass filter. Space pauses, n starts the next section at the next bar, q quits.
+    low-pass filter. Space pauses, n starts the next section at the next bar, q quits. Where parts
+    are played, the number of one mutes it, and s before the number plays it alone.
     """
     from lofigen_kit.cli.keyboard import open_keyboard
     from lofigen_kit.playback import player
@@ -90,7 +92,11 @@ def play(
         with player.open_output(endless.sound, playing.fill), open_keyboard() as read_key:
             if not quiet:
                 warn(KEYS if read_key else "keys do not work: standard input is not a terminal")
-            watch(playing, controls, read_key or _wait, _ignore if quiet else _show_status)
+                if read_key and endless.parts:
+                    names = ", ".join(f"{n} {part}" for n, part in enumerate(endless.parts, 1))
+                    warn(PART_KEYS.format(parts=names))
+            show_status = _ignore if quiet else _show_status
+            watch(playing, controls, read_key or _wait, show_status, endless.parts)
     if playing.error:
         raise playing.error
 
@@ -100,6 +106,7 @@ def watch(
     controls: LiveControls,
     read_key: Callable[[float], str],
     show_status: Callable[[str], object],
+    parts: Sequence[str] = (),
 ) -> None:
     """Show the status and handle keys until the user quits or the player is finished.
 
@@ -108,8 +115,9 @@ def watch(
         controls: The controls that keys change.
         read_key: Waits for a key, at most the given seconds.
         show_status: Replaces the status line.
+        parts: The parts that can be muted, the first by the key 1.
     """
-    message = ""
+    message, solo = "", False
     while not playing.is_finished:
         show_status(
             f"{playing.played_s:7.1f} s  {playing.speed:.1f} x real time  "
@@ -121,12 +129,23 @@ def watch(
         if key == " ":
             playing.toggle_pause()
             message = "paused" if playing.is_paused else ""
+        elif key == "s" and parts:
+            solo, message = True, "solo: press a part's number"
+        elif key.isdecimal() and 1 <= int(key) <= len(parts):
+            message = _toggle_part(controls, parts[int(key) - 1], solo=solo)
+            solo = False
         elif key == "n":
             controls.request_next_section()
             message = "the next section starts at the next bar"
         elif key.lower() in KNOBS:
             message = _turn_knob(controls, KNOBS[key.lower()], 1 if key.isupper() else -1)
     show_status("")
+
+
+def _toggle_part(controls: LiveControls, part: str, *, solo: bool) -> str:
+    if solo:
+        return f"{part} alone" if controls.toggle_solo(part) else f"{part} no more alone"
+    return f"{part} is mute" if controls.toggle_mute(part) else f"{part} is heard"
 
 
 def _turn_knob(controls: LiveControls, name: str, steps: int) -> str:

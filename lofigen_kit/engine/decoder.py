@@ -67,20 +67,21 @@ class Decoder(Protocol):
         """Draw with other parameters from the next block on, where the decoder can."""
 
 
-def make_decoder(network: Network, sampler: Sampler, *, device: str) -> Decoder:
-    """Return a decoder of one lane: on a CPU the compiled one, where numba runs.
+def make_decoder(network: Network, sampler: Sampler, *, device: str, lanes: int = 1) -> Decoder:
+    """Return a decoder: on a CPU the compiled one, where numba runs.
 
     Args:
         network: The network.
         sampler: How samples are drawn.
         device: `cpu` or `cuda`.
+        lanes: How many tracks it carries side by side.
     """
     compiled = find_compiled_decoder() if device == "cpu" else None
     if compiled:
-        return compiled(network, sampler)
+        return compiled(network, sampler, lanes=lanes)
     from lofigen_kit.engine.torch_stream import TorchDecoder
 
-    return TorchDecoder(network, sampler, lanes=1, device=device)
+    return TorchDecoder(network, sampler, lanes=lanes, device=device)
 
 
 def find_compiled_decoder() -> type[CompiledDecoder] | None:

@@ -17,7 +17,7 @@ import numpy as np
 from lofigen_kit.audio.blocks import BLOCK, Blocks, rechunk, split_blocks
 from lofigen_kit.audio.buffer import AudioBuffer, AudioFormat
 from lofigen_kit.components.base import Context, Take
-from lofigen_kit.components.contracts import Sampler
+from lofigen_kit.components.contracts import Effect, Sampler
 from lofigen_kit.effects import rack
 from lofigen_kit.effects.effect import compute_speed, compute_transposition
 from lofigen_kit.effects.mixer import place_part, sum_parts
@@ -116,7 +116,8 @@ class Chain:
             return []
         if not self.plays_parts:
             return [MIX]
-        return [part for part in self._list_parts(take) if self._find_strip(part).by == "network"]
+        heard = self.list_heard_parts(take)
+        return [part for part in heard if self._find_strip(part).by == "network"]
 
     def make_track(self, number: int, take: Take, part: str, *, attempt: int = 0) -> Track:
         """Return what the network is to generate: prime, conditioning and randomness.
@@ -131,7 +132,7 @@ class Chain:
 
         assert self.network is not None  # noqa: S101 - whoever calls asked for the generator
         spec = self.network.spec
-        score = take.score if part == MIX else take.score.solo(part)
+        score = select_part(take.score, part)
         prime = make_prime(take, part, self.network)
         frames = round(score.duration_s * spec.sample_rate_hz)
         return Track(
@@ -161,7 +162,7 @@ class Chain:
             the bit. Where nothing plays in parts there are none, and the mix is as long as the
             score.
         """
-        names = [] if MIX in generated else self._list_parts(take)
+        names = self.list_heard_parts(take)
         if not names:
             mixed = self._add_source(take.audio, generated.get(MIX), take.score)
             return mixed.stereo(), {}
@@ -185,7 +186,7 @@ class Chain:
         """Return what was generated, the source's own, or both mixed, at the output's rate."""
         rate_hz, dry_mix = self.preset.output.sample_rate_hz, self.preset.dry_mix
         if generated is None or (source is not None and dry_mix == 1.0):
-            assert source is not None  # noqa: S101 - `_list_parts` refuses what nobody plays
+            assert source is not None  # noqa: S101 - `list_heard_parts` refuses what nobody plays
             return _resample_to_score(source, rate_hz, score)
         audio = _resample_to_score(generated, rate_hz, score)
         if source is not None and dry_mix:
@@ -198,15 +199,37 @@ class Chain:
 
     def list_stem_names(self, take: Take) -> list[str]:
         """Return the names of a take's stems, in order: its parts, and the stages."""
-        parts = [] if self.network and not self.plays_parts else self._list_parts(take)
+        parts = self.list_heard_parts(take)
         return [*(f"{PARTS}.{part}" for part in parts), *list_stage_names(self.preset)]
 
-    def _list_parts(self, take: Take) -> list[str]:
-        """Return the parts of a take that are heard, if it is played in parts.
+    def count_channels(self, take: Take, part: str) -> int:
+        """Return whether a part comes into the mixer in mono or in stereo."""
+        alone = self.plays_parts and self._find_strip(part).by == "network"
+        if alone and not self.preset.dry_mix:
+            return 1
+        sound = take.parts.get(part)
+        return sound.channels if sound else 1
+
+    def process_part_blocks(
+        self,
+        part: str,
+        stages: Sequence[Effect],
+        sound: AudioFormat,
+        blocks: Blocks,
+        grid: BeatGrid,
+    ) -> tuple[AudioFormat, Blocks]:
+        """Run a part of a stream through the stages of its strip; see `rack.process_stream`."""
+        contexts = self._make_effect_contexts(0, grid)
+        return rack.process_stream(stages, sound, contexts, blocks, within=f"mixer.{part}")
+
+    def list_heard_parts(self, take: Take) -> list[str]:
+        """Return the parts of a take that are heard; none where the mix is played as one.
 
         Raises:
             PresetError: for a part that the preset mixes and the song has not, or nobody plays.
         """
+        if self.network and not self.plays_parts:
+            return []
         names = take.score.part_names if self.plays_parts else tuple(take.parts)
         if not names and self.preset.mixer:
             raise PresetError(
@@ -391,6 +414,16 @@ def load_network(preset: Preset, device: str = "cpu") -> Network | None:
     return network
 
 
+def select_part(score: Score, part: str) -> Score:
+    """Return one part of a score alone, or all of it for `MIX`."""
+    return score if part == MIX else score.solo(part)
+
+
+def get_sound(take: Take, part: str) -> AudioBuffer | None:
+    """Return the source's own sound of a part, or its mix; None where it has none."""
+    return take.audio if part == MIX else take.parts.get(part)
+
+
 def make_prime(take: Take, part: str, network: Network) -> np.ndarray:
     """Return what the network hears first: what would sound before bar 1 as the loop repeats.
 
@@ -405,7 +438,7 @@ def make_prime(take: Take, part: str, network: Network) -> np.ndarray:
     """
     rate_hz = network.spec.sample_rate_hz
     frames = max(PRIME_FRAMES, network.spec.receptive_field)
-    sound = take.audio if part == MIX else take.parts.get(part)
+    sound = get_sound(take, part)
     if sound is None or (part != MIX and not take.score.loop):
         return np.zeros(frames, np.float32)
     past: np.ndarray = _resample_to_score(sound.mono(), rate_hz, take.score).samples[0]

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from lofigen_kit.audio.blocks import split_blocks
+from lofigen_kit.audio.blocks import Blocks, split_blocks
 from lofigen_kit.components.contracts import Effect, ParametricSampler
 from lofigen_kit.effects import rack
 from lofigen_kit.effects.effect import BlockEffect, LiveParameter, Process
@@ -106,6 +106,8 @@ class LiveControls:
         device: Where its network does: on `cuda`, its temperature stays.
 
     Attributes:
+        mutes: Parts that are silent, as long as none is solo.
+        solos: Parts that are heard alone.
         knobs: By name: `temperature` of what the network draws, and each control that effects
             declare as `live_parameters`; of several effects with the same control, the first's.
         stage_controls: What turns the effects, by stage, as the rack takes them.
@@ -116,6 +118,8 @@ class LiveControls:
         self.stage_controls: dict[str, rack.LiveControl] = {}
         self._sampling_params: SamplingParams | None = None
         self._section_requested = Event()
+        self.mutes: set[str] = set()
+        self.solos: set[str] = set()
         if isinstance(preset.sampler, ParametricSampler) and device == "cpu":
             self._sampling_params = preset.sampler.sampling_params()
             self.knobs[TEMPERATURE] = Knob(
@@ -142,6 +146,32 @@ class LiveControls:
         requested = self._section_requested.is_set()
         self._section_requested.clear()
         return requested
+
+    def toggle_mute(self, part: str) -> bool:
+        """Silence a part, or let it be heard again; return whether it is silent now."""
+        self.mutes = self.mutes ^ {part}
+        return part in self.mutes
+
+    def toggle_solo(self, part: str) -> bool:
+        """Let a part be heard alone, with others that are solo, or no more; return which."""
+        self.solos = self.solos ^ {part}
+        return part in self.solos
+
+    def is_heard(self, part: str) -> bool:
+        """Return whether a part is heard now."""
+        solos = self.solos
+        return part in solos if solos else part not in self.mutes
+
+    def gate(self, part: str, blocks: Blocks) -> Blocks:
+        """Yield a part's sound, or silence while it is not heard, faded over one block."""
+        before = 1.0
+        for block in blocks:
+            now = float(self.is_heard(part))
+            if before == now == 1.0:
+                yield block
+            else:
+                yield block * np.linspace(before, now, block.shape[1], dtype=np.float32)
+            before = now
 
     def _add_knobs(self, stage: str, effect: BlockEffect) -> None:
         """Add a knob for each live parameter of an effect whose control is not taken yet."""

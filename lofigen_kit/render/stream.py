@@ -9,23 +9,24 @@ master of one gain, which is found by rendering the first section beforehand.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count, tee
 from threading import Event
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lofigen_kit.audio.blocks import Blocks
+from lofigen_kit.audio.blocks import BLOCK, Blocks, rechunk
 from lofigen_kit.audio.buffer import AudioFormat
 from lofigen_kit.components.base import Take
 from lofigen_kit.effects import rack
 from lofigen_kit.effects.rack import locate_errors
+from lofigen_kit.effects.strip import list_part_stages
 from lofigen_kit.errors import PresetError
-from lofigen_kit.music.score import BeatGrid, Hit, Note, Score
 from lofigen_kit.preset.schema import Preset
-from lofigen_kit.render.chain import MIX, Chain, make_prime
+from lofigen_kit.render.bars import BEATS_PER_BAR, Bar, check_section, extract_bar, hold_tempo
+from lofigen_kit.render.chain import MIX, Chain, get_sound, make_prime, select_part
 from lofigen_kit.runtime.device import choose_device
 from lofigen_kit.runtime.prefetch import prefetch
 
@@ -34,30 +35,11 @@ if TYPE_CHECKING:
     from lofigen_kit.nn.checkpoint import Network
     from lofigen_kit.render.live_controls import LiveControls
 
-TimedEvent = TypeVar("TimedEvent", Note, Hit)
-
 STEPS = 2048
 """How many samples the network generates at once: a quarter of a second."""
 
 CROSSFADE_S = 0.02
 """How long one section of a source's own audio fades over into the next."""
-
-BEATS_PER_BAR = 4
-
-
-@dataclass(frozen=True)
-class Bar:
-    """One bar of a stream.
-
-    Attributes:
-        take: The section that it belongs to.
-        number: Which of the section's bars it is, from 0.
-        place: Which of the stream's.
-    """
-
-    take: Take
-    number: int
-    place: int
 
 
 @dataclass(frozen=True)
@@ -95,10 +77,10 @@ class StreamRenderer:
         _check_endless(preset)
         chain = Chain.load(preset, choose_device(device))
         self.first = chain.make_take(0)
-        self.chain = replace(chain, preset=_hold_tempo(preset, self.first.score))
+        self.chain = replace(chain, preset=hold_tempo(preset, self.first.score))
         self.sound = AudioFormat(2, None, preset.output.sample_rate_hz)
         self.grid = self.first.score.grid
-        _check_section(self.first.score, self.grid, number=0)
+        check_section(self.first.score, self.grid, number=0)
 
     @property
     def preset(self) -> Preset:
@@ -114,6 +96,11 @@ class StreamRenderer:
     def device(self) -> str:
         """Where that plays: `cpu` or `cuda`."""
         return self.chain.device
+
+    @property
+    def parts(self) -> list[str]:
+        """The parts that are heard, in the order of their lanes; none where the mix is played."""
+        return self.chain.list_heard_parts(self.first)
 
     @property
     def licences(self) -> dict[str, str]:
@@ -164,22 +151,60 @@ class StreamRenderer:
 
     def _mix_dry_sound(self, controls: LiveControls | None) -> Blocks:
         """Yield the network's sound at the output's rate, the source's, or both."""
-        bars, network = self.iterate_bars(controls), self.network
-        if network is None:
-            return self._render_source(bars)
-        if not self.preset.dry_mix:
-            return self._resample_to_output(self.generate_blocks(bars, controls), network)
+        generated = self.chain.list_generated_parts(self.first)
+        heard = self.parts or [MIX]
+        sampled = heard if self.preset.dry_mix else [p for p in heard if p not in generated]
         # A network without a guide reads no bars, and `tee` would keep all of them for it.
-        guide_bars, source_bars = tee(bars) if network.spec.guide else (iter(()), bars)
-        return self.chain.mix_blocks_with_source(
-            self._resample_to_output(self.generate_blocks(guide_bars, controls), network),
-            self._render_source(source_bars),
-        )
+        guided = bool(self.network and self.network.spec.guide)
+        lanes = generated if guided else []
+        copies = tee(self.iterate_bars(controls), len(lanes) + len(sampled))
+        readers = dict(zip(lanes, copies, strict=False))
+        own = dict(zip(sampled, copies[len(lanes) :], strict=True))
+        played = self._play_parts(generated, readers, controls)
+        sounds = {part: self._add_source(part, played.get(part), own.get(part)) for part in heard}
+        return self._mix_parts(sounds, controls) if self.parts else sounds[MIX]
 
-    def _resample_to_output(self, generated: Blocks, network: Network) -> Blocks:
-        """Yield the network's audio in stereo at the output's rate."""
-        for block in self.chain.resample_blocks(generated, 1, network.spec.sample_rate_hz):
-            yield np.repeat(block, 2, axis=0)
+    def _play_parts(
+        self, parts: list[str], bars: Mapping[str, Iterator[Bar]], controls: LiveControls | None
+    ) -> dict[str, Blocks]:
+        """Return what the network plays of each part, in stereo at the output's rate."""
+        if not parts or self.network is None:
+            return {}
+        generated = self.generate_blocks(bars, controls, parts)
+        rate_hz = self.network.spec.sample_rate_hz
+        copies = tee(self.chain.resample_blocks(generated, len(parts), rate_hz), len(parts))
+        return {
+            part: _pick_lane(copy, lane)
+            for lane, (part, copy) in enumerate(zip(parts, copies, strict=True))
+        }
+
+    def _add_source(
+        self, part: str, generated: Blocks | None, bars: Iterator[Bar] | None
+    ) -> Blocks:
+        """Return what was generated of a part, the source's own sound, or both mixed."""
+        if bars is None:
+            assert generated is not None  # noqa: S101 - somebody plays what is heard
+            return generated
+        source = self._render_source(bars, part)
+        if generated is None:
+            return source
+        return self.chain.mix_blocks_with_source(generated, source)
+
+    def _mix_parts(self, sounds: Mapping[str, Blocks], controls: LiveControls | None) -> Blocks:
+        """Yield the sum of the parts as they stand in the mix."""
+        placed = []
+        for part, blocks in sounds.items():
+            stages = list_part_stages(
+                self.preset.find_strip(part), self.chain.count_channels(self.first, part)
+            )
+            _, mixed = self.chain.process_part_blocks(part, stages, self.sound, blocks, self.grid)
+            gate = controls.gate(part, mixed) if controls else mixed
+            placed.append(rechunk(gate, BLOCK))
+        for blocks_of_parts in zip(*placed, strict=True):
+            mix = np.zeros_like(blocks_of_parts[0])
+            for block in blocks_of_parts:
+                mix += block
+            yield mix
 
     def iterate_bars(self, controls: LiveControls | None = None) -> Iterator[Bar]:
         """Yield the bars of all sections; nothing is kept of those that are over."""
@@ -191,14 +216,25 @@ class StreamRenderer:
                 if controls and controls.take_section_request():
                     break
 
-    def generate_blocks(self, bars: Iterator[Bar], controls: LiveControls | None = None) -> Blocks:
-        """Yield what the network generates [shape=(1, STEPS), dtype=float32]."""
+    def generate_blocks(
+        self,
+        bars: Mapping[str, Iterator[Bar]],
+        controls: LiveControls | None = None,
+        parts: Sequence[str] = (MIX,),
+    ) -> Blocks:
+        """Yield what the network generates [shape=(parts, STEPS), dtype=float32].
+
+        Args:
+            bars: What it plays, by part.
+            controls: What is changed by hand.
+            parts: The tracks, each a lane.
+        """
         from lofigen_kit.engine.track import check_finite
 
         sampler = self.preset.sampler
         assert sampler is not None  # noqa: S101 - there is one where there is a network
         with locate_errors(f"sampler {sampler.use}"):
-            decoder = self._prime_decoder(bars)
+            decoder = self._prime_decoder(parts, bars)
         while True:
             with locate_errors(f"sampler {sampler.use}"):
                 if controls and controls.sampling_params:
@@ -207,30 +243,33 @@ class StreamRenderer:
                 check_finite(generated)
             yield generated
 
-    def _prime_decoder(self, bars: Iterator[Bar]) -> Decoder:
+    def _prime_decoder(self, parts: Sequence[str], bars: Mapping[str, Iterator[Bar]]) -> Decoder:
         """Return a decoder that has heard the end of the first section, and goes on with bars."""
         from lofigen_kit.engine import EndlessTrack, GuideReader, make_decoder
 
         generator = self.chain.generator
         assert generator is not None  # noqa: S101 - whoever calls knows
         network, sampler = generator
-        prime = make_prime(self.first, MIX, network)
-        reader = None
-        if network.spec.guide:
-            reader = GuideReader(self._iterate_conditioning(bars, network, len(prime)))
-        decoder = make_decoder(network, sampler, device=self.device)
-        rng = self.chain.make_sampler_rng(0, MIX)
-        decoder.prime(EndlessTrack(prime=prime, guide_reader=reader, rng=rng))
+        decoder = make_decoder(network, sampler, device=self.device, lanes=len(parts))
+        for lane, part in enumerate(parts):
+            prime = make_prime(self.first, part, network)
+            reader = None
+            if network.spec.guide:
+                reader = GuideReader(
+                    self._iterate_conditioning(bars[part], network, len(prime), part)
+                )
+            rng = self.chain.make_sampler_rng(0, part)
+            decoder.prime(EndlessTrack(prime=prime, guide_reader=reader, rng=rng), lane)
         return decoder
 
     def _iterate_conditioning(
-        self, bars: Iterator[Bar], network: Network, prime_frames: int
+        self, bars: Iterator[Bar], network: Network, prime_frames: int, part: str = MIX
     ) -> Iterator[np.ndarray]:
         """Yield the conditioning of the prime, and of each bar."""
         from lofigen_kit.music.conditioning import StreamingConditioning, render_conditioning
 
         names, rate_hz = network.spec.guide, network.spec.sample_rate_hz
-        score = self.first.score
+        score = select_part(self.first.score, part)
         yield render_conditioning(
             score, names, start=-prime_frames, frames=prime_frames, sample_rate_hz=rate_hz
         )
@@ -239,12 +278,15 @@ class StreamRenderer:
         for bar in bars:
             first, end = self._find_bar_span(bar.place, rate_hz)
             offset_s = bar.place * self._bar_s - first / rate_hz
-            yield conditioning.render_bar(_extract_bar(bar, self._bar_s, offset_s), end - first)
+            played = select_part(bar.take.score, part)
+            bar_score = extract_bar(bar, played, self._bar_s, offset_s)
+            yield conditioning.render_bar(bar_score, end - first)
 
-    def _render_source(self, bars: Iterator[Bar]) -> Blocks:
-        """Yield the source's own audio, which fades from the end of a section into the next.
+    def _render_source(self, bars: Iterator[Bar], part: str = MIX) -> Blocks:
+        """Yield the source's own audio of a part, or of the mix.
 
-        A section is a loop, so what sounds before its beginning is its own end.
+        It fades from the end of a section into the next. A section is a loop, so what sounds
+        before its beginning is its own end.
         """
         from lofigen_kit.dsp.resample import resample_piece
 
@@ -254,10 +296,10 @@ class StreamRenderer:
         samples = waiting
         for bar in bars:
             if bar.number == 0:
-                score = bar.take.score
-                whole = resample_piece(
-                    bar.take.audio, rate_hz, duration_s=score.duration_s, loop=True
-                )
+                score, sound = bar.take.score, get_sound(bar.take, part)
+                if sound is None:  # the part rests in this section
+                    sound = bar.take.audio.with_samples(np.zeros_like(bar.take.audio.samples))
+                whole = resample_piece(sound, rate_hz, duration_s=score.duration_s, loop=True)
                 samples, place = whole.stereo().samples, 0
                 waiting = _crossfade_sections(waiting, samples)
             yield waiting
@@ -280,7 +322,7 @@ class StreamRenderer:
         if number == 0:
             return self.first
         take = self.chain.make_take(number)
-        _check_section(take.score, self.grid, number=number)
+        check_section(take.score, self.grid, number=number)
         return take
 
 
@@ -307,62 +349,10 @@ def _check_endless(preset: Preset) -> None:
         )
 
 
-def _hold_tempo(preset: Preset, score: Score) -> Preset:
-    """Return a preset whose source keeps to a tempo, if it would draw one for each take."""
-    source = preset.source
-    if getattr(source, "tempo_bpm", score.tempo_bpm) is not None:
-        return preset
-    held = source.model_copy(update={"tempo_bpm": score.tempo_bpm})
-    return preset.model_copy(update={"source": held})
-
-
-def _check_section(score: Score, grid: BeatGrid, *, number: int) -> None:
-    """Refuse a take that would not keep to the stream's beat.
-
-    Effects follow one grid from the first bar on. Only loops of whole bars in its tempo keep to it.
-
-    Raises:
-        PresetError: saying what the take is instead.
-    """
-    whole = score.loop and not score.start_s and score.bars > 0
-    bars_s = BEATS_PER_BAR * score.bars * score.grid.beat_s
-    if not whole or not math.isclose(score.duration_s, bars_s, abs_tol=1e-6):
-        raise PresetError(
-            "a stream needs loops of whole bars, and the source gives a piece with an end",
-            where="source",
-            remedy="choose a source that writes bars",
-        )
-    if score.tempo_bpm != grid.tempo_bpm:
-        raise PresetError(
-            f"take {number} is at {score.tempo_bpm:g} bpm, the stream at {grid.tempo_bpm:g}: the "
-            "beat that effects follow is one",
-            where="source",
-            remedy="set the source's tempo, as in --set source.tempo_bpm=78",
-        )
-
-
-def _extract_bar(bar: Bar, bar_s: float, offset_s: float) -> Score:
-    """Return the notes and hits that begin in a bar, in seconds from the bar's first sample."""
-    score = bar.take.score
-    since_s = bar.number * bar_s
-    last = bar.number == score.bars - 1
-
-    def shift_events(events: tuple[TimedEvent, ...]) -> tuple[TimedEvent, ...]:
-        return tuple(
-            event.model_copy(update={"onset_s": event.onset_s - since_s + offset_s})
-            for event in events
-            if since_s <= event.onset_s and (last or event.onset_s < since_s + bar_s)
-        )
-
-    return score.model_copy(
-        update={
-            "bars": 1,
-            "duration_s": bar_s,
-            "loop": False,
-            "notes": shift_events(score.notes),
-            "hits": shift_events(score.hits),
-        }
-    )
+def _pick_lane(blocks: Blocks, lane: int) -> Blocks:
+    """Yield one channel of several, in stereo."""
+    for block in blocks:
+        yield np.repeat(block[lane : lane + 1], 2, axis=0)
 
 
 def _crossfade_sections(ending: np.ndarray, following: np.ndarray) -> np.ndarray:

@@ -202,6 +202,22 @@ def test_keys_do_what_they_say(load: Callable[..., Preset]) -> None:
     assert not playing.is_paused
 
 
+def test_numbers_mute_parts_and_play_them_alone(load: Callable[..., Preset]) -> None:
+    controls = LiveControls(load())
+    lines: list[str] = []
+    with Player(counting(), SOUND, ahead_s=1.0) as playing:
+        assert playing.wait_for_sound(10)
+        keys = Keys(NullDevice(playing), "2s392s3q")
+        watch(playing, controls, keys, lines.append, ["drums", "bass", "keys"])
+    assert not controls.mutes  # bass was muted, and heard again
+    assert not controls.solos
+    said = [line.split("gaps")[-1].strip() for line in lines]
+    assert said[1:8] == [
+        "bass is mute", "solo: press a part's number", "keys alone", "keys alone",
+        "bass is heard", "solo: press a part's number", "keys no more alone",
+    ]  # fmt: skip
+
+
 def test_watching_ends_with_the_sound() -> None:
     class Waits:
         def __call__(self, timeout_s: float) -> str:

@@ -462,9 +462,9 @@ def test_without_the_compiled_engine_it_plays_in_slow_motion(
     monkeypatch.setitem(sys.modules, "lofigen_kit.engine.kernels", None)
     controls = LiveControls(small())
     pieces = StreamRenderer(small()).generate_blocks(
-        StreamRenderer(small()).iterate_bars(), controls
+        {MIX: StreamRenderer(small()).iterate_bars()}, controls
     )
-    alone = StreamRenderer(small()).generate_blocks(StreamRenderer(small()).iterate_bars())
+    alone = StreamRenderer(small()).generate_blocks({MIX: StreamRenderer(small()).iterate_bars()})
     assert np.array_equal(next(pieces), next(alone))
     controls.knobs["temperature"].turn(-10)
     next(pieces), next(alone)
@@ -475,8 +475,8 @@ def test_a_turned_temperature_changes_what_is_played_from_there_on() -> None:
     preset = small()
     controls = LiveControls(preset)
     endless = StreamRenderer(preset)
-    alone = whole(endless.generate_blocks(endless.iterate_bars()), 10 * STEPS)
-    pieces = endless.generate_blocks(endless.iterate_bars(), controls)
+    alone = whole(endless.generate_blocks({MIX: endless.iterate_bars()}), 10 * STEPS)
+    pieces = endless.generate_blocks({MIX: endless.iterate_bars()}, controls)
     first = whole(pieces, 5 * STEPS)
     controls.knobs["temperature"].turn(-10)
     then = whole(pieces, 5 * STEPS)
