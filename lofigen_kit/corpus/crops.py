@@ -51,12 +51,7 @@ class Crops:
         self._self_play: dict[int, np.ndarray] = {}
         self._channels = len(spec.guide)
         self._guides = [_guide(song, spec) for song in songs]
-        lengths = np.array([len(samples) for samples in self._audio], dtype=np.float64)
-        self._weights = lengths / lengths.sum()
-        drums = np.array([song.part == DRUM_PART for song in songs])
-        if percussive_share and 0 < drums.sum() < len(songs):
-            for kind, share in ((drums, percussive_share), (~drums, 1.0 - percussive_share)):
-                self._weights[kind] *= share / self._weights[kind].sum()
+        self._weights = weigh_songs(songs, percussive_share)
 
     def set_self_play(self, rollouts: dict[int, np.ndarray]) -> None:
         """Set what the network played of some songs, by index, as their past in some crops."""
@@ -113,6 +108,25 @@ class Crops:
             for song, samples in enumerate(self._audio)
             for start in range(0, len(samples), stride)
         ]
+
+
+def weigh_songs(songs: Sequence[Song], percussive_share: float) -> np.ndarray:
+    """Return how likely each song is drawn: by its length, drum parts as often as is asked for.
+
+    Args:
+        songs: At least one.
+        percussive_share: Share of the drum parts, where there are others too; 0 takes their length.
+
+    Returns:
+        np.ndarray [shape=(len(songs),)], whose sum is 1.
+    """
+    lengths = np.array([len(song.samples) for song in songs], dtype=np.float64)
+    weights = lengths / lengths.sum()
+    drums = np.array([song.part == DRUM_PART for song in songs])
+    if percussive_share and 0 < drums.sum() < len(songs):
+        for kind, share in ((drums, percussive_share), (~drums, 1.0 - percussive_share)):
+            weights[kind] *= share / weights[kind].sum()
+    return np.asarray(weights)
 
 
 def _guide(song: Song, spec: NetworkSpec) -> tuple[np.ndarray, np.ndarray]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from lofigen_kit.corpus.crops import weigh_songs
 from lofigen_kit.corpus.songs import Song
 from lofigen_kit.evaluation.rollout import EvaluationSampler, generate_rollouts
 from lofigen_kit.nn.checkpoint import Network
@@ -42,7 +43,8 @@ def play_songs(
     """
     rng = rng_for(config.seed, step, "rehearsal")
     count = min(config.self_play_songs, len(songs))
-    picks = rng.choice(len(songs), size=count, replace=False).tolist()
+    weights = weigh_songs(songs, config.percussive_share) if config.percussive_share else None
+    picks = rng.choice(len(songs), size=count, replace=False, p=weights).tolist()
     rollouts = generate_rollouts(
         network,
         EvaluationSampler(spread=config.self_play_spread),
