@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,14 @@ from lofigen_kit.corpus.songs import (
 from lofigen_kit.errors import InputError
 from lofigen_kit.evaluation import musicnn
 from lofigen_kit.evaluation.memorisation import COPY_THRESHOLD, ClipMatch, SongIndex
+from lofigen_kit.evaluation.parts import (
+    group_by_take,
+    measure_part,
+    measure_sum,
+    sum_songs,
+    summarise_parts,
+    to_row,
+)
 from lofigen_kit.evaluation.performance import measure_performance, summarise
 from lofigen_kit.evaluation.prediction import measure_prediction
 from lofigen_kit.evaluation.rollout import iterate_rollouts
@@ -67,8 +76,8 @@ def evaluate_network(
 
     Returns:
         Plain JSON data: `model`, `corpus`, `sampler`, `settings`; the figures under `prediction`,
-        `playing`, `memory` and `musicnn` (None where its wheel is not installed); and one row for
-        each take under `songs`.
+        `playing` (or `by_part`, of a corpus by part), `memory` and `musicnn` (None where its wheel
+        is not installed); and one row for each take, or each of its parts, under `songs`.
 
     Raises:
         InputError: where the corpus is not whole, or too small to have held-out songs.
@@ -84,30 +93,69 @@ def evaluate_network(
             remedy="make a larger one, so that some can be held out",
         )
     prediction = measure_prediction(network, train, held_out)
-    evaluator = TakeEvaluator(train, held_out, plan)
-    rows, performances = [], []
-    songs = [held_out[number % len(held_out)] for number in range(plan.takes)]
-    stage = None if progress is None else lambda done, total: progress("playing", done, total)
-    for song, rollout in iterate_rollouts(
-        network, plan.sampler, songs,
-        seconds=plan.seconds, seed=plan.seed, threads=plan.threads, progress=stage,
-    ):  # fmt: skip
-        performance = measure_performance(song, rollout, network.spec.sample_rate_hz)
-        performances.append(performance)
-        rows.append(
-            {**asdict(performance), "file": song.file, "nearest": evaluator.add_take(rollout)}
-        )
+    takes = group_by_take(held_out)
+    evaluator = TakeEvaluator(
+        [sum_songs(take) for take in group_by_take(train)],
+        [sum_songs(take) for take in takes],
+        plan,
+    )
+    played = iterate_takes(
+        network, [takes[n % len(takes)] for n in range(plan.takes)], plan, progress
+    )
+    measure = _measure_parts if held_out[0].part else _measure_mixes
     return {
         "model": {"sha256": network.sha256, "licence": network.licence},
         "corpus": {"sha256": sha256, "minutes": manifest.get("minutes"), "split": plan.split},
         "sampler": plan.sampler.model_dump(mode="json"),
         "settings": {"takes": plan.takes, "seconds": plan.seconds, "seed": plan.seed},
         "prediction": asdict(prediction),
-        "playing": summarise(performances),
+        **measure(played, evaluator),
         "memory": evaluator.measure_memorisation(progress),
         "musicnn": evaluator.measure_distance(),
-        "songs": rows,
     }
+
+
+def iterate_takes(
+    network: Network,
+    takes: Sequence[Sequence[Song]],
+    plan: EvaluationPlan,
+    progress: Progress | None,
+) -> Iterator[tuple[Sequence[Song], list[np.ndarray]]]:
+    """Yield each take, as its parts or as one mix, and the rollout of each."""
+    songs = [song for take in takes for song in take]
+    stage = None if progress is None else lambda done, total: progress("playing", done, total)
+    rollouts = iterate_rollouts(
+        network, plan.sampler, songs,
+        seconds=plan.seconds, seed=plan.seed, threads=plan.threads, progress=stage,
+    )  # fmt: skip
+    for take in takes:
+        yield take, [rollout for _, rollout in islice(rollouts, len(take))]
+
+
+def _measure_mixes(
+    played: Iterable[tuple[Sequence[Song], list[np.ndarray]]], evaluator: TakeEvaluator
+) -> dict[str, Any]:
+    rows, performances = [], []
+    for [song], [rollout] in played:
+        performance = measure_performance(song, rollout, song.sample_rate_hz)
+        performances.append(performance)
+        nearest = evaluator.add_take(rollout, song.sample_rate_hz)
+        rows.append({**asdict(performance), "file": song.file, "nearest": nearest})
+    return {"playing": summarise(performances), "songs": rows}
+
+
+def _measure_parts(
+    played: Iterable[tuple[Sequence[Song], list[np.ndarray]]], evaluator: TakeEvaluator
+) -> dict[str, Any]:
+    rows, parts, sums = [], [], []
+    for songs, rollouts in played:
+        nearest = evaluator.add_take(np.sum(rollouts, axis=0), songs[0].sample_rate_hz)
+        names = [song.part for song in songs]
+        sums.append(measure_sum(songs, dict(zip(names, rollouts, strict=True))))
+        for song, rollout in zip(songs, rollouts, strict=True):
+            parts.append(measure_part(song, rollout))
+            rows.append({**to_row(parts[-1]), "file": song.file, "nearest": nearest})
+    return {"by_part": summarise_parts(parts, sums), "songs": rows}
 
 
 class TakeEvaluator:
@@ -124,15 +172,15 @@ class TakeEvaluator:
     ) -> None:
         folder = musicnn.find_weights()
         self._tensors = musicnn.read_tensors(folder) if folder else None
-        self._memory = SongIndex(train)
+        self._memory = SongIndex([_resample_song(song) for song in train])
         self._held_out = held_out[: plan.takes]
         self._references = held_out
         self._likeness: list[list[ClipMatch]] = []
         self._embeddings: list[np.ndarray] = []
 
-    def add_take(self, samples: np.ndarray) -> dict[str, Any] | None:
+    def add_take(self, samples: np.ndarray, rate_hz: int) -> dict[str, Any] | None:
         """Add a take, and return its nearest match in the training songs, if there is one."""
-        clip = samples[: round(ANALYSED_S * SAMPLE_RATE_HZ)]
+        clip = _cut_clip(samples, rate_hz)
         likeness = self._memory.find_nearest(clip)
         self._likeness.append(likeness)
         if self._tensors is not None:
@@ -146,9 +194,7 @@ class TakeEvaluator:
         """
         held_out = []
         for number, song in enumerate(self._held_out):
-            held_out.append(
-                self._memory.find_nearest(song.samples[: round(ANALYSED_S * SAMPLE_RATE_HZ)])
-            )
+            held_out.append(self._memory.find_nearest(_cut_clip(song.samples, song.sample_rate_hz)))
             if progress:
                 progress("comparing", number + 1, len(self._held_out))
         ours, theirs = _flat(self._likeness), _flat(held_out)
@@ -168,16 +214,36 @@ class TakeEvaluator:
         """Return the distance of the takes from the held-out songs; None without musicnn."""
         if self._tensors is None:
             return None
-        references = [self._embed(song.samples) for song in self._references]
+        clips = (_cut_clip(song.samples, song.sample_rate_hz) for song in self._references)
+        references = [self._embed(clip) for clip in clips]
         references = [reference for reference in references if len(reference)]
         if len(references) < 4 or sum(map(len, self._embeddings)) < 2:
             return None
         return musicnn.compare(self._tensors, self._embeddings, references)
 
-    def _embed(self, samples: np.ndarray) -> np.ndarray:
+    def _embed(self, clip: np.ndarray) -> np.ndarray:
         assert self._tensors is not None  # noqa: S101 - the callers have looked
-        clip = samples[: round(ANALYSED_S * SAMPLE_RATE_HZ)]
         return musicnn.embed(self._tensors, AudioBuffer(clip[None], SAMPLE_RATE_HZ))
+
+
+def _cut_clip(samples: np.ndarray, rate_hz: int) -> np.ndarray:
+    """Return what of a take is analysed, at 8 kHz [shape=(frames,), dtype=float32]."""
+    return _to_8k(samples[: round(ANALYSED_S * rate_hz)], rate_hz)
+
+
+def _to_8k(samples: np.ndarray, rate_hz: int) -> np.ndarray:
+    from lofigen_kit.dsp.resample import resample
+
+    if rate_hz == SAMPLE_RATE_HZ:
+        return samples
+    heard = AudioBuffer(samples[None].astype(np.float32), rate_hz)
+    return np.asarray(resample(heard, SAMPLE_RATE_HZ).samples[0])
+
+
+def _resample_song(song: Song) -> Song:
+    """Return a song at 8 kHz, at which songs are compared."""
+    samples = _to_8k(song.samples, song.sample_rate_hz)
+    return replace(song, samples=samples, sample_rate_hz=SAMPLE_RATE_HZ)
 
 
 def _similarity(likeness: ClipMatch) -> float:

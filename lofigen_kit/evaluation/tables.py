@@ -49,7 +49,9 @@ class Table:
 
 def make_tables(evaluation: Evaluation) -> list[Table]:
     """Return the tables of an evaluation that have at least one row."""
-    makers: list[Callable[[Evaluation], Table]] = [_prediction, _playing, _memory, _musicnn]
+    makers: list[Callable[[Evaluation], Table]] = [
+        _prediction, _playing, _parts, _sum, _memory, _musicnn,
+    ]  # fmt: skip
     made = [make(evaluation) for make in makers]
     return [_drop_empty_columns(table) for table in made if table.rows]
 
@@ -113,6 +115,50 @@ def _playing(evaluation: Evaluation) -> Table:
         ("measure", "network", "reference rendering", "ratio or difference"),
         tuple(rows),
         "The reference column is the ceiling that the detector itself allows.",
+    )
+
+
+def _parts(evaluation: Evaluation) -> Table:
+    facts = (evaluation.get("by_part") or {}).get("parts") or {}
+    drums = [("kick", "kick"), ("snare", "snare"), ("hat", "hat"), ("open-hat", "open hat")]
+    rows = []
+    for name, part in facts.items():
+        found = [f"{label} {part[f'{key}_f']:.3f} of {part[f'{key}_f_reference']:.3f}"
+                 for key, label in drums if f"{key}_f" in part]  # fmt: skip
+        if "chroma" in part:
+            found.append(f"chroma {part['chroma']:.3f} of {part['chroma_reference']:.3f}")
+        floor_db = part["noise_floor_dbfs"] - part["noise_floor_reference_dbfs"]
+        rows.append((
+            name, ", ".join(found), f"{part['mel_distance_db']:.1f} dB",
+            f"{part['level_db']:+.1f} dB", f"{part['high_db']:+.1f} dB", f"{floor_db:+.1f} dB",
+            f"{part['collapsed']} of {part['takes']}",
+        ))  # fmt: skip
+    return Table(
+        "What it plays, part by part, running free",
+        ("part", "onsets or notes, of the reference's", "mel distance", "level", "from 5 kHz up",
+         "noise floor", "collapsed"),
+        tuple(rows),
+        "Onsets are F-measures at 50 ms; the second figure is the ceiling that the detector itself "
+        "allows. Levels are beside the reference rendering.",
+    )  # fmt: skip
+
+
+def _sum(evaluation: Evaluation) -> Table:
+    facts = (evaluation.get("by_part") or {}).get("sum") or {}
+    if not facts:
+        return Table("", (), ())
+    edges = facts["octaves_hz"]
+    octaves = zip(edges, edges[1:], facts["octaves_db"], strict=False)
+    rows = [
+        ("mel-spectrogram distance", f"{facts['mel_distance_db']:.1f} dB"),
+        ("level", f"{facts['level_db']:+.1f} dB"),
+        *((f"{low} to {high} Hz", f"{level:+.1f} dB") for low, high, level in octaves),
+        ("takes that collapsed", f"{facts['collapsed']} of {facts['takes']}"),
+    ]
+    return Table(
+        "The sum of its parts, beside the sum of their reference renderings",
+        ("measure", "difference"),
+        tuple(rows),
     )
 
 
