@@ -21,6 +21,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -442,6 +443,9 @@ def _check_file_parameter(component: Source) -> None:
     require(parameter in cls.model_fields, f"{cls.name()} has the parameter {parameter!r}")
     needs_more = _refuses(cls, {parameter: "/music/recording.wav"})
     require(not needs_more, f"{cls.name()} needs no other parameter than the file's path")
+    for suffix in cls.file_suffixes:
+        fits = suffix.startswith(".") and suffix == suffix.lower() == Path(f"a{suffix}").suffix
+        require(fits, f"the suffix {suffix!r} is one, in lower case, such as '.mid'")
 
 
 def _check_take(source: Source) -> None:
