@@ -153,7 +153,7 @@ def replay(
         typer.Option(
             "--input",
             metavar="FILE",
-            help="The recording or MIDI file that it was made from, if moved.",
+            help="The recording or MIDI file that it was made from, if it was moved.",
         ),
     ] = None,
     native: Annotated[

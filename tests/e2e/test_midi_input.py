@@ -1,4 +1,4 @@
-"""A song of the user's own in place of a preset's source: `chain preset PRESET --input song.mid`."""
+"""A song of one's own in place of a preset's source: `chain preset PRESET --input song.mid`."""
 
 from __future__ import annotations
 

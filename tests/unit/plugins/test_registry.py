@@ -95,7 +95,7 @@ class Roll(Tape):
     """Plays a piano roll, and knows one by its hole."""
 
     use: Literal["roll"] = "roll"  # type: ignore[assignment]
-    file_suffixes: ClassVar = (".roll", ".rol")
+    file_suffixes: ClassVar[tuple[str, ...]] = (".roll", ".rol")
 
     @classmethod
     def reads_file(cls, path: Path) -> bool:
