@@ -45,7 +45,7 @@ from lofigen_kit.nn.checkpoint import expected_shapes
 from lofigen_kit.nn.distribution import MIN_LOG_SCALE, MULAW_LEVELS, HeadKind, SamplingParams
 from lofigen_kit.nn.sampling import draw, mulaw_decode
 from lofigen_kit.plugins.loader import NAME
-from lofigen_kit.testing import instruments
+from lofigen_kit.testing import instruments, strokes
 from lofigen_kit.testing.cases import iterate_variants, make_context, require
 
 if TYPE_CHECKING:
@@ -469,11 +469,12 @@ def _check_score(source: Source) -> None:
     require(
         difference_s < 0.01, f"audio and score have the same length, not {difference_s:.3f} s apart"
     )
-    # The detector tells three kinds of drums apart: where two of a kind play, it cannot judge.
+    strokes.check_strokes(take, ONSETS_AGREE)
+    # In a mix three kinds of drums are told apart: where two of a kind play, it cannot be judged.
     for drum, alike in CHANNEL_DRUMS.items():
-        strokes = [hit for hit in score.hits if hit.drum in alike]
-        plain = any(hit.velocity >= PLAIN_STROKE for hit in strokes)
-        if not plain or any(hit.drum != drum for hit in strokes):
+        struck = [hit for hit in score.hits if hit.drum in alike]
+        plain = any(hit.velocity >= PLAIN_STROKE for hit in struck)
+        if not plain or any(hit.drum != drum for hit in struck):
             continue
         agreement = drum_f_measure(audio, score, drum)
         require(
