@@ -29,7 +29,7 @@ from lofigen_kit.errors import AudioError, CheckpointError, InputError, LofigenE
 from lofigen_kit.nn.distribution import HeadKind, SamplingParams
 from lofigen_kit.nn.spec import Layers
 from lofigen_kit.nn.variant import load_network
-from lofigen_kit.plugins.any_instrument import AnyInstrument, make_instrument
+from lofigen_kit.plugins.any_instrument import AnyInstrument, make_instrument, read_instrument
 from lofigen_kit.plugins.hookspecs import API_VERSION, hookimpl
 from lofigen_kit.runtime.lazy_imports import lazy_getattr
 from lofigen_kit.runtime.resources import PresetPath, resolve_inside
@@ -118,6 +118,7 @@ __all__ = [
     "parse_chart",
     "parse_key",
     "read_audio",
+    "read_instrument",
     "read_midi",
     "render_part",
     "resolve_inside",

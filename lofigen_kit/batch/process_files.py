@@ -207,7 +207,8 @@ def _process_job(
     progress: Progress | None = None,
 ) -> FileResult:
     """Process one file; an error becomes its result."""
-    chosen = preset.with_source(registry.make_file_source(job.source))
+    source = registry.make_file_source(job.source, like=Path("recording.wav"))
+    chosen = preset.with_source(source)
     try:
         facts = process(
             job.source,

@@ -22,6 +22,7 @@ from lofigen_kit.cli.common import (
     progress_bar,
     show,
     to_printable,
+    warn,
 )
 from lofigen_kit.cli.output import (
     Certificate,
@@ -69,7 +70,12 @@ def render(
     overrides: Overrides = None,
     input_file: Annotated[
         Path | None,
-        typer.Option("--input", metavar="AUDIO", help="Use this recording as the source."),
+        typer.Option(
+            "--input",
+            metavar="FILE",
+            help="Use this recording or MIDI file as the source, in place of the preset's and of "
+            "its settings; `--set source.FIELD=VALUE` are then settings of the file's.",
+        ),
     ] = None,
     device: Device = "cpu",
     stems: Annotated[
@@ -100,9 +106,10 @@ def render(
         changes.append(f"seed={seed}")
     if midi:
         changes.append("output.midi=true")
-    chosen, first, attempt = load(preset, registry, changes)
     if input_file:
-        chosen = chosen.with_source(registry.make_file_source(input_file))
+        chosen, first, attempt = _load_for_file(preset, registry, changes, input_file, quiet=quiet)
+    else:
+        chosen, first, attempt = load(preset, registry, changes)
     identity = load_signer(certificate, key, chosen.output.format) if sign else None
     paths: dict[int, Path] = {}
 
@@ -143,7 +150,11 @@ def replay(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that carries its recipe.")],
     input_file: Annotated[
         Path | None,
-        typer.Option("--input", metavar="AUDIO", help="The input recording, if it was moved."),
+        typer.Option(
+            "--input",
+            metavar="FILE",
+            help="The recording or MIDI file that it was made from, if it was moved.",
+        ),
     ] = None,
     native: Annotated[
         bool, typer.Option("--native", help="Run the VST3 plugins that it names, if you trust it.")
@@ -310,6 +321,31 @@ def load(
             remedy=f"process its recording again: lofigen-kit process RECORDING -p {preset}",
         )
     return chosen, take, recipe.read_attempt(facts)
+
+
+def _load_for_file(
+    preset: str, registry: Registry, overrides: list[str], file: Path, *, quiet: bool
+) -> tuple[Preset, int, int]:
+    """Return what `load` does, with a file as the preset's source; say which settings that ends.
+
+    Overrides of `source` are the file's; of the preset's own source nothing is kept, for what
+    holds for one song (its licence, where to begin) is wrong for another. Its path may lie outside
+    the preset's folder, which that of a preset may not: it is set at the end.
+    """
+    cls = registry.find_file_source(file)
+    parameter = str(cls.file_parameter)
+    own = [text for text in overrides if text.lstrip().startswith("source.")]
+    before, *_ = load(preset, registry, [text for text in overrides if text not in own])
+    changes = [f"source.use={cls.name()}", *overrides, f"source.{parameter}=it"]
+    chosen, take, attempt = load(preset, registry, changes)
+    source = chosen.source.model_copy(update={parameter: str(file.absolute())})
+    told = {text.partition("=")[0].strip().removeprefix("source.") for text in own}
+    shared = before.source.model_fields_set & {*cls.model_fields} - {"use", parameter} - told
+    ended = [name for name in shared if getattr(before.source, name) != getattr(source, name)]
+    if ended and not quiet:
+        fields = ", ".join(sorted(ended))
+        warn(f"{file.name} has its own {fields}, not the preset's: see --set source.FIELD=VALUE")
+    return chosen.with_source(source), take, attempt
 
 
 def _description(path: Path) -> str:

@@ -72,21 +72,15 @@ def parse_component(kind: type[Part], pairs: Sequence[str], *, where: str) -> Pa
     Raises:
         PresetError: for text that is not KEY=VALUE, or a value that the component refuses.
     """
-    import json
-
     from pydantic import ValidationError
 
     from lofigen_kit.errors import PresetError
+    from lofigen_kit.preset.overrides import parse_override
 
     fields = {}
     for pair in pairs:
-        key, separator, value = pair.partition("=")
-        if not separator:
-            raise PresetError(f"{pair!r} is not KEY=VALUE", where=where)
-        try:
-            fields[key] = json.loads(value)
-        except ValueError:
-            fields[key] = value
+        override = parse_override(pair, example="write a field and its value", option=where)
+        fields[".".join(override.steps)] = override.value
     try:
         return kind.model_validate(fields)
     except ValidationError as error:

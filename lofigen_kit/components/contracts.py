@@ -31,11 +31,26 @@ class Source(Component):
 
     Attributes:
         file_parameter: The parameter that names the one file that it plays, where it plays one.
-            Such a source stands for a recording that a user names to a command.
+            Such a source stands for a file that a user names to a command.
+        file_suffixes: The suffixes of such files, in lower case: `(".mid", ".midi")`. A source
+            that names none is given what no other source reads.
     """
 
     kind = "source"
     file_parameter: ClassVar[str | None] = None
+    file_suffixes: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def reads_file(cls, path: Path) -> bool:  # noqa: ARG003 - others need it
+        """Return whether it plays a file, by its content: asked where the suffix tells nothing.
+
+        Args:
+            path: A regular file, which may be anything.
+
+        Raises:
+            OSError: if it cannot be read.
+        """
+        return False
 
     @abstractmethod
     def make_take(self, ctx: Context) -> Take:

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
-from pydantic import (
-    Field,
-    GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
-    ValidationInfo,
-    model_validator,
-)
-from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError, core_schema
+from pydantic import Field, model_validator
 
 from lofigen_kit.audio.buffer import AudioBuffer, AudioFormat
 from lofigen_kit.components.base import Context
 from lofigen_kit.components.contracts import Effect
+from lofigen_kit.components.nested import AnyOf
 
 if TYPE_CHECKING:
     import numpy as np
@@ -86,49 +79,8 @@ class BlockEffect(Effect):
         return apply_block_effect(self, audio, ctx)
 
 
-class _AnyEffectValidator:
-    """Lets an effect within another be any that is installed, told apart by `use`."""
-
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> core_schema.CoreSchema:
-        return core_schema.with_info_plain_validator_function(
-            _validate_nested_effect,
-            serialization=core_schema.plain_serializer_function_ser_schema(
-                lambda effect, info: effect.model_dump(mode=info.mode), info_arg=True
-            ),
-        )
-
-    def __get_pydantic_json_schema__(
-        self, core: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        return dict(ANY_EFFECT_SCHEMA)
-
-
-AnyEffect = Annotated[Effect, _AnyEffectValidator()]
-
-
-def _validate_nested_effect(data: Any, info: ValidationInfo) -> Effect:
-    if isinstance(data, Effect):
-        return data
-    if not isinstance(data, dict):
-        raise PydanticKnownError("model_type", {"class_name": "Effect"})
-    if "use" not in data:
-        raise PydanticKnownError("union_tag_not_found", {"discriminator": "use"})
-    registry = (info.context or {}).get("registry")
-    if registry is None:
-        raise PydanticCustomError(
-            "no_registry", "give an Effect, or validate with a registry of plugins"
-        )
-    cls = cast("type[Effect] | None", registry.classes("effect").get(str(data["use"])))
-    if cls is None:
-        raise PydanticKnownError(
-            "union_tag_invalid",
-            {"discriminator": "use", "tag": str(data["use"]), "expected_tags": ""},
-        )
-    if info.mode == "json":  # to be as strict within as without
-        return cls.model_validate_json(json.dumps(data), strict=True, context=info.context)
-    return cls.model_validate(data, context=info.context)
+AnyEffect = Annotated[Effect, AnyOf(Effect, ANY_EFFECT_SCHEMA)]
+"""A field of an effect that may be any effect, told apart by `use`."""
 
 
 class BranchedEffect(Effect):

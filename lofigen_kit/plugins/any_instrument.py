@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
-from pydantic_core import CoreSchema, PydanticKnownError, core_schema
+from pydantic import ValidationInfo
 
 from lofigen_kit.components.contracts import Instrument
+from lofigen_kit.components.nested import AnyOf
 
 if TYPE_CHECKING:
     from lofigen_kit.plugins.registry import Registry
@@ -18,26 +17,21 @@ ANY_INSTRUMENT_SCHEMA = {"type": ["string", "object"], "$comment": "any instrume
 """What stands for the schema of all instruments within a source."""
 
 
-class _AnyInstrumentValidator:
-    """Lets a source's instrument be any that is installed: `kit`, or `{use: kit, kit: jazz}`."""
+@cache
+def _load_installed() -> Registry:
+    from lofigen_kit.plugins.loader import load_plugins
 
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> core_schema.CoreSchema:
-        return core_schema.with_info_plain_validator_function(
-            _validate_instrument,
-            serialization=core_schema.plain_serializer_function_ser_schema(
-                lambda instrument, info: instrument.model_dump(mode=info.mode), info_arg=True
-            ),
-        )
-
-    def __get_pydantic_json_schema__(
-        self, core: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        return dict(ANY_INSTRUMENT_SCHEMA)
+    return load_plugins()
 
 
-AnyInstrument = Annotated[Instrument, _AnyInstrumentValidator()]
+_ANY = AnyOf(
+    Instrument,  # type: ignore[type-abstract]
+    ANY_INSTRUMENT_SCHEMA,
+    load=_load_installed,
+    names=True,
+)
+AnyInstrument = Annotated[Instrument, _ANY]
+"""A field of a source that may be any instrument: `kit`, or `{use: kit, kit: jazz}`."""
 
 
 def make_instrument(name: str, registry: Registry | None = None, **settings: object) -> Instrument:
@@ -55,29 +49,14 @@ def make_instrument(name: str, registry: Registry | None = None, **settings: obj
     return cast("Instrument", cls.model_validate({"use": name, **settings}))
 
 
-def _validate_instrument(data: Any, info: ValidationInfo) -> Instrument:
-    if isinstance(data, Instrument):
-        return data
-    if isinstance(data, str):
-        data = {"use": data}
-    if not isinstance(data, dict):
-        raise PydanticKnownError("model_type", {"class_name": "Instrument"})
-    if "use" not in data:
-        raise PydanticKnownError("union_tag_not_found", {"discriminator": "use"})
-    registry: Registry = (info.context or {}).get("registry") or _load_installed()
-    cls = cast("type[Instrument] | None", registry.classes("instrument").get(str(data["use"])))
-    if cls is None:
-        raise PydanticKnownError(
-            "union_tag_invalid",
-            {"discriminator": "use", "tag": str(data["use"]), "expected_tags": ""},
-        )
-    if info.mode == "json":  # to be as strict within as without
-        return cls.model_validate_json(json.dumps(data), strict=True, context=info.context)
-    return cls.model_validate(data, context=info.context)
+def read_instrument(data: Any, info: ValidationInfo) -> Instrument:
+    """Return what `AnyInstrument` accepts, for the validator of a field that may be more than that.
 
+    Args:
+        data: A name, a mapping or an instrument.
+        info: What the validator was given.
 
-@cache
-def _load_installed() -> Registry:
-    from lofigen_kit.plugins.loader import load_plugins
-
-    return load_plugins()
+    Raises:
+        pydantic_core.PydanticKnownError: for what is no instrument, or for its fields.
+    """
+    return _ANY.read(data, info)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 from lofigen_kit.components.base import Component
 from lofigen_kit.components.contracts import Effect, Instrument, Model, Sampler, Source
-from lofigen_kit.errors import PluginError
+from lofigen_kit.errors import InputError, PluginError
 
 if TYPE_CHECKING:
     import typer
@@ -55,6 +56,14 @@ class Plugin:
     error: str = ""
     remedy: str = ""
     traceback: str = ""
+
+
+def _reads(cls: type[Source], path: Path) -> bool:
+    """Return whether a source plays a file by its content; not what is no file or unreadable."""
+    try:
+        return path.is_file() and cls.reads_file(path)
+    except (OSError, ValueError):
+        return False
 
 
 class Registry:
@@ -116,23 +125,48 @@ class Registry:
             )
         return self._classes[kind][name]
 
-    def make_file_source(self, path: Path) -> Source:
-        """Return the source that plays a recording which a user names.
+    def make_file_source(self, path: Path, *, like: Path | None = None) -> Source:
+        """Return the source that plays a file which a user names; see `find_file_source`.
 
-        Of several that could, a built-in one is taken before others, and then the first by name.
+        Args:
+            path: The file.
+            like: Choose the source by this name instead.
+        """
+        cls = self.find_file_source(like or path)
+        return cls.model_validate({cls.file_parameter: str(path.absolute())})
+
+    def find_file_source(self, path: Path) -> type[Source]:
+        """Return the source that plays a file which a user names; it has a `file_parameter`.
+
+        It is chosen by the suffix; where no source names that, by the file's content; else it is
+        one that plays any file. Of several, a built-in one is taken before others, and then the
+        first by name.
 
         Raises:
             PluginError: if no source plays a file.
+            InputError: if none plays this one, or it is not there.
         """
         sources = cast("dict[str, type[Source]]", self.classes("source"))
-        found = {name: cls.file_parameter for name, cls in sources.items() if cls.file_parameter}
+        found = [
+            sources[name]
+            for name in sorted(sources, key=lambda n: self.owner("source", n).origin != "builtin")
+            if sources[name].file_parameter
+        ]
         if not found:
             raise PluginError(
                 "no source that is installed plays a file",
                 remedy="enable or install a plugin that brings one: see `lofigen-kit plugins list`",
             )
-        name = min(found, key=lambda name: self.owner("source", name).origin != "builtin")
-        return sources[name].model_validate({found[name]: str(path.absolute())})
+        suffix = path.suffix.lower()
+        named = (cls for cls in found if suffix in cls.file_suffixes)
+        heard = (cls for cls in found if _reads(cls, path))
+        others = (cls for cls in found if not cls.file_suffixes)
+        if chosen := next(chain(named, heard, others), None):
+            return chosen
+        if not path.exists():
+            raise InputError("there is no such file", where=path, remedy="check the path")
+        known = ", ".join(sorted({suffix for cls in found for suffix in cls.file_suffixes}))
+        raise InputError("no source plays such a file", where=path, remedy=f"name one of {known}")
 
     def owner(self, kind: str, name: str) -> Plugin:
         """Return the record of the plugin that provides a component."""

@@ -25,23 +25,30 @@ class Override:
     place: str
 
 
-def parse_override(text: str, *, example: str) -> Override:
-    """Read `KEY=VALUE`.
+def parse_override(text: str, *, example: str, option: str = "--set") -> Override:
+    """Read `KEY=VALUE`; a value that begins with a bracket is a YAML list or mapping.
 
     Args:
         text: As it was typed.
         example: A remedy that shows how to write one.
+        option: What it was given to.
 
     Raises:
-        PresetError: for another form, NaN, infinity and numbers of over 100 digits.
+        PresetError: for another form, NaN, infinity, numbers of over 100 digits, and a list or
+            mapping that `yaml_loader.load` refuses.
     """
-    place = f"--set {text}"
+    place = f"{option} {text}"
     name, equals, value = text.partition("=")
     steps = name.strip().split(".")
     if not equals or not all(steps):
         raise PresetError("not of the form KEY=VALUE", where=place, remedy=example)
+    value = value.strip()
     try:
-        return Override(steps, yaml_loader.parse_scalar(value.strip()), place)
+        if value[:1] in ("[", "{"):
+            return Override(steps, yaml_loader.load(value.encode(), place).data, place)
+        return Override(steps, yaml_loader.parse_scalar(value), place)
+    except UnicodeEncodeError:  # as a shell gives what is not UTF-8
+        raise PresetError("the value is not Unicode", where=place) from None
     except ValueError as error:
         raise PresetError(str(error), where=place) from None
 

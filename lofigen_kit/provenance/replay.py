@@ -92,7 +92,9 @@ def replay(
         )
     preset = _locate_recording(preset, path.parent, recording)
     if recorded.get("command") == "process":
-        source = resolve_inside(preset.source_root, getattr(preset.source, "path", ""))
+        source = resolve_inside(
+            preset.source_root, getattr(preset.source, _file_parameter(preset), "")
+        )
         with _process_again(preset, source) as again:
             current = recipe_of_processed(again, source, registry)
             return _compare_file(path, recorded, current, again.blocks, again.sound)
@@ -187,21 +189,27 @@ def _locate_recording(preset: Preset, folder: Path, recording: Path | None) -> P
     Raises:
         InputError: if the recording is missing, or one is given and the preset uses none.
     """
-    name = getattr(preset.source, "path", None)
+    parameter = _file_parameter(preset)
+    name = getattr(preset.source, parameter, None)
     if not isinstance(name, str):
         if recording:
             raise InputError("the file was not made from a recording", remedy="leave out --input")
         return preset
     if recording:
         path = str(recording.absolute())
-        return preset.with_source(preset.source.model_copy(update={"path": path}))
+        return preset.with_source(preset.source.model_copy(update={parameter: path}))
     if not resolve_inside(folder, name).exists():
         raise InputError(
-            "the recording from which the file was made is missing",
+            "the file from which it was made is missing",
             where=folder / name,
             remedy="put it there, or name it with --input",
         )
     return preset
+
+
+def _file_parameter(preset: Preset) -> str:
+    """Return the name of the parameter that names the source's file or folder."""
+    return preset.source.file_parameter or "path"
 
 
 def _measure_difference(audio: AudioBuffer, again: np.ndarray) -> tuple[float | None, float | None]:

@@ -21,6 +21,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -44,7 +45,7 @@ from lofigen_kit.nn.checkpoint import expected_shapes
 from lofigen_kit.nn.distribution import MIN_LOG_SCALE, MULAW_LEVELS, HeadKind, SamplingParams
 from lofigen_kit.nn.sampling import draw, mulaw_decode
 from lofigen_kit.plugins.loader import NAME
-from lofigen_kit.testing import instruments
+from lofigen_kit.testing import instruments, strokes
 from lofigen_kit.testing.cases import iterate_variants, make_context, require
 
 if TYPE_CHECKING:
@@ -442,6 +443,9 @@ def _check_file_parameter(component: Source) -> None:
     require(parameter in cls.model_fields, f"{cls.name()} has the parameter {parameter!r}")
     needs_more = _refuses(cls, {parameter: "/music/recording.wav"})
     require(not needs_more, f"{cls.name()} needs no other parameter than the file's path")
+    for suffix in cls.file_suffixes:
+        fits = suffix.startswith(".") and suffix == suffix.lower() == Path(f"a{suffix}").suffix
+        require(fits, f"the suffix {suffix!r} is one, in lower case, such as '.mid'")
 
 
 def _check_take(source: Source) -> None:
@@ -465,11 +469,12 @@ def _check_score(source: Source) -> None:
     require(
         difference_s < 0.01, f"audio and score have the same length, not {difference_s:.3f} s apart"
     )
-    # The detector tells three kinds of drums apart: where two of a kind play, it cannot judge.
+    strokes.check_strokes(take, ONSETS_AGREE)
+    # In a mix three kinds of drums are told apart: where two of a kind play, it cannot be judged.
     for drum, alike in CHANNEL_DRUMS.items():
-        strokes = [hit for hit in score.hits if hit.drum in alike]
-        plain = any(hit.velocity >= PLAIN_STROKE for hit in strokes)
-        if not plain or any(hit.drum != drum for hit in strokes):
+        struck = [hit for hit in score.hits if hit.drum in alike]
+        plain = any(hit.velocity >= PLAIN_STROKE for hit in struck)
+        if not plain or any(hit.drum != drum for hit in struck):
             continue
         agreement = drum_f_measure(audio, score, drum)
         require(

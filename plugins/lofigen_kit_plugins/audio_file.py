@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from lofigen_kit.api import (
     AudioBuffer,
@@ -15,6 +15,9 @@ from lofigen_kit.api import (
     hookimpl,
     resolve_inside,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class AudioFile(Source):
@@ -29,10 +32,22 @@ class AudioFile(Source):
 
     use: Literal["audio-file"] = "audio-file"
     file_parameter: ClassVar = "path"
+    file_suffixes: ClassVar = (".aif", ".aiff", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav")
     path: PresetPath
     start_s: float = Field(default=0.0, ge=0, le=3600)
     duration_s: float | None = Field(default=None, ge=0.1, le=3600)
     licence: str = Field(default="unknown", min_length=1, max_length=64)
+
+    @classmethod
+    def reads_file(cls, path: Path) -> bool:
+        """Return whether a file is one that libsndfile opens."""
+        import soundfile
+
+        try:
+            soundfile.info(path)
+        except soundfile.LibsndfileError:
+            return False
+        return True
 
     def make_take(self, ctx: Context) -> Take:
         """Read the recording, in all its channels, and extract its score.

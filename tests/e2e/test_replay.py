@@ -147,8 +147,8 @@ def test_a_recording_that_is_gone_is_named(
         assert run("process", recording, "--preset", preset_file, "-o", "a.wav")[0] == 0
     line = refused("chain", "replay", "a.wav")
     assert line == (
-        "piano.wav: the recording from which the file was made is missing; put it there, or name "
-        "it with --input"
+        "piano.wav: the file from which it was made is missing; put it there, or name it with "
+        "--input"
     )
     assert run("chain", "replay", "a.wav", "--input", recording)[0] == 0
     Path("piano.wav").write_bytes(recording.read_bytes())

@@ -9,6 +9,7 @@ from pydantic import ValidationInfo
 
 from lofigen_kit.api import (
     SAMPLE_RATE_HZ,
+    AnyInstrument,
     Context,
     Field,
     PresetPath,
@@ -18,6 +19,7 @@ from lofigen_kit.api import (
     hookimpl,
     model_validator,
     parse_key,
+    read_instrument,
     resolve_inside,
 )
 from lofigen_kit_plugins.band.choices import (
@@ -92,13 +94,23 @@ class _Arranger(Source):
         description="The sections of a song and their bars, such as intro 4, a 8, b 8, outro 4.",
     )
     voicing: Voicing | None = Field(default=None, description="How far a chord reaches.")
-    kit: KitName | Name | None = Field(
-        default=None, description="One of the drum kits, or an installed instrument."
+    kit: KitName | Name | AnyInstrument | None = Field(
+        default=None,
+        description="One of the drum kits, an installed instrument, or one with its settings, such "
+        "as {use: sample-kit, path: my-drums}.",
     )
-    keys: KeysName | Name | None = Field(default=None, description="What plays the chords.")
-    bass: BassName | Name | None = Field(default=None, description="What plays the bass.")
-    lead: LeadName | Name | None = Field(
-        default=None, description="What plays the lead; none leaves it out."
+    keys: KeysName | Name | AnyInstrument | None = Field(
+        default=None,
+        description="What plays the chords: a name, or an instrument with its settings, such as "
+        "{use: sample-instrument, path: my-piano}.",
+    )
+    bass: BassName | Name | AnyInstrument | None = Field(
+        default=None, description="What plays the bass: a name, or an instrument with its settings."
+    )
+    lead: LeadName | Name | AnyInstrument | None = Field(
+        default=None,
+        description="What plays the lead: a name, or an instrument with its settings; none leaves "
+        "it out.",
     )
     lead_density: float | None = Field(
         default=None, ge=0, le=1, description="In what share of the bars the lead plays, at most."
@@ -145,6 +157,15 @@ class _Arranger(Source):
         known = CHOICES[str(info.field_name)]
         return check_choice(name, known) if isinstance(name, str) else name
 
+    @field_validator("kit", "keys", "bass", "lead", mode="before")
+    @classmethod
+    def _read_settings(cls, told: Any, info: ValidationInfo) -> Any:
+        """Return the instrument of a mapping; a name stays one.
+
+        Before all the field may be, so that what is wrong in the mapping is the only complaint.
+        """
+        return told if told is None or isinstance(told, str) else read_instrument(told, info)
+
     @model_validator(mode="after")
     def _check_together(self) -> Self:
         if self.form == "loop" and (given := self.plan or self.sections):
@@ -155,15 +176,16 @@ class _Arranger(Source):
             raise ValueError("chords and progression both say the chords; give one of them")
         font = self.soundfont is not None
         for part in ("kit", "keys", "bass", "lead"):
-            check_instrument(part, getattr(self, part), font=font)
+            if isinstance(told := getattr(self, part), str):
+                check_instrument(part, told, font=font)
         return self
 
     def make_take(self, ctx: Context) -> Take:
         """Arrange and render one beat."""
-        from lofigen_kit_plugins.band.arranger import Brief, arrange
+        from lofigen_kit_plugins.band.arranger import Brief, arrange, name_player
         from lofigen_kit_plugins.band.render import render
 
-        brief = Brief(**self.model_dump(include={field.name for field in fields(Brief)}))
+        brief = Brief(**{field.name: getattr(self, field.name) for field in fields(Brief)})
         font = None if self.soundfont is None else resolve_inside(ctx.root, self.soundfont)
         arrangement = self._select_parts(arrange(brief, ctx.rng, _palette(font)))
         audio, parts, terms = render(arrangement, ctx, self.soundfont, self.soundfont_licence)
@@ -172,7 +194,7 @@ class _Arranger(Source):
             score=arrangement.score,
             parts=parts,
             licence=terms,
-            title=f"{arrangement.progression[:60]} {arrangement.kit}",
+            title=f"{arrangement.progression[:60]} {name_player(arrangement.kit)}",
             group=arrangement.progression,
             chords=arrangement.chords,
         )

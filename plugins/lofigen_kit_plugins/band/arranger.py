@@ -11,6 +11,7 @@ import numpy as np
 from lofigen_kit.api import (
     Bar,
     InputError,
+    Instrument,
     Key,
     Note,
     Part,
@@ -61,6 +62,8 @@ from lofigen_kit_plugins.band.voicing import draw_voices
 
 T = TypeVar("T")
 Solo = Literal["keys", "bass", "drums", "lead"]
+Player = str | Instrument
+"""What plays a part: one of the names to choose from, or an instrument with its settings."""
 
 LOOP_BARS = 8
 """The length of a loop of which none was asked for."""
@@ -98,10 +101,10 @@ class Brief:
     plan: PlanName | None = None
     sections: str | tuple[str, ...] | None = None
     voicing: Voicing | None = None
-    kit: str | None = None
-    keys: str | None = None
-    bass: str | None = None
-    lead: str | None = None
+    kit: Player | None = None
+    keys: Player | None = None
+    bass: Player | None = None
+    lead: Player | None = None
     lead_density: float | None = None
     lead_range: Range | None = None
 
@@ -140,10 +143,10 @@ class Arrangement:
     score: Score
     progression: str
     feel: str
-    kit: str
-    keys: str
-    bass: str
-    lead: str
+    kit: Player
+    keys: Player
+    bass: Player
+    lead: Player
     chords: tuple[Bar, ...]
     plans: tuple[BarPlan, ...]
 
@@ -186,11 +189,11 @@ def arrange(brief: Brief, rng: np.random.Generator, palette: Palette | None = No
     chords = compose_chords(
         plans, harmony.progressions, harmony.key, draw["turnarounds"], loop=loop
     )
-    names = {
-        "drums": _prefer(brief.kit, _pick(palette.kits, draw["kit"])),
-        "keys": _prefer(brief.keys, _pick(palette.keys, draw["keys-name"])),
-        "bass": _prefer(brief.bass, _pick(palette.basses, draw["bass-name"])),
-        "lead": _prefer(brief.lead, _pick(palette.leads, draw["lead-name"])),
+    players = {
+        "drums": _choose_player(brief.kit, palette.kits, draw["kit"]),
+        "keys": _choose_player(brief.keys, palette.keys, draw["keys-name"]),
+        "bass": _choose_player(brief.bass, palette.basses, draw["bass-name"]),
+        "lead": _choose_player(brief.lead, palette.leads, draw["lead-name"]),
     }
     clock = Clock(tempo_bpm, swing_pct, len(plans))
     score = Score(
@@ -200,19 +203,24 @@ def arrange(brief: Brief, rng: np.random.Generator, palette: Palette | None = No
         bars=len(plans),
         duration_s=clock.duration_s,
         loop=loop,
-        parts=_list_parts(names),
+        parts=_list_parts(players),
         sections=() if loop else tuple(_as_marker(section) for section in sections),
     )
     score = _play(
         score, brief, feel, plans=plans, chords=chords, key=harmony.key, clock=clock, draw=draw
     )
     return Arrangement(
-        score, harmony.name, feel_name, names["drums"], names["keys"], names["bass"],
-        names["lead"], chords, plans,
+        score, harmony.name, feel_name, players["drums"], players["keys"], players["bass"],
+        players["lead"], chords, plans,
     )  # fmt: skip
 
 
 def _prefer(asked: T | None, drawn: T) -> T:
+    return drawn if asked is None else asked
+
+
+def _choose_player(asked: Player | None, names: Sequence[str], rng: np.random.Generator) -> Player:
+    drawn = _pick(names, rng)
     return drawn if asked is None else asked
 
 
@@ -273,25 +281,30 @@ def _choose_harmony(brief: Brief, draw: Generators) -> _Harmony:
     return _Harmony(key, first, tuple(read_progression(name, key) for name in names))
 
 
-def _list_parts(names: dict[str, str]) -> tuple[Part, ...]:
-    pitched = [part for part in ("keys", "bass", "lead") if names[part] != NO_LEAD]
-    programs = {"keys": 4, "bass": 33, "lead": 80}
-    return (
+def name_player(player: Player) -> str:
+    """Return the name of what plays; of the drum kits, which one it is."""
+    return player if isinstance(player, str) else str(getattr(player, "kit", player.use))
+
+
+def _list_parts(players: Mapping[str, Player]) -> tuple[Part, ...]:
+    programs = {"drums": 0, "keys": 4, "bass": 33, "lead": 80}
+    return tuple(
         Part(
-            name="drums",
-            kind="percussive",
-            instrument=names["drums"],
-            program=PROGRAMS.get(names["drums"], 0),
-        ),
-        *(
-            Part(
-                name=part,
-                instrument=names[part],
-                program=PROGRAMS.get(names[part], programs[part]),
-            )
-            for part in pitched
-        ),
+            name=part,
+            kind="percussive" if part == "drums" else "pitched",
+            instrument=name_player(players[part]),
+            program=_find_program(players[part], otherwise),
+        )
+        for part, otherwise in programs.items()
+        if players[part] != NO_LEAD
     )
+
+
+def _find_program(player: Player, otherwise: int) -> int:
+    """Return the nearest General MIDI program of what plays."""
+    if isinstance(player, str):
+        return PROGRAMS.get(player, otherwise)
+    return PROGRAMS.get(name_player(player), player.program)
 
 
 def _as_marker(section: PlannedSection) -> Section:

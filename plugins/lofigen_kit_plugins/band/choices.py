@@ -74,14 +74,14 @@ def check_choice(name: str, known: Sequence[str]) -> str:
     return name
 
 
-def check_instrument(field: str, name: str | None, *, font: bool) -> None:
+def check_instrument(field: str, name: str, *, font: bool) -> None:
     """Check that a name is a built-in instrument, one of a soundfont, or one that is installed.
 
     Raises:
         ValueError: naming the nearest, or all of them.
     """
     known = (*CHOICES[field], *(_OF_A_FONT.get(field, ()) if font else ()))
-    if name is None or name in known:
+    if name in known:
         return
     installed = list_component_names("instrument")
     if name not in installed:

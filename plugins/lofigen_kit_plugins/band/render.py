@@ -12,7 +12,7 @@ from lofigen_kit.api import (
     mix_parts,
     render_part,
 )
-from lofigen_kit_plugins.band.arranger import Arrangement
+from lofigen_kit_plugins.band.arranger import Arrangement, Player
 from lofigen_kit_plugins.band.choices import CHOICES
 from lofigen_kit_plugins.band.fonts import FONT_BASSES, FONT_KEYS, FONT_KITS
 
@@ -48,8 +48,10 @@ def render(
     return mix, parts, " AND ".join(dict.fromkeys(terms))
 
 
-def make_player(part: str, name: str, font: str | None, font_licence: str) -> Instrument:
+def make_player(part: str, name: Player, font: str | None, font_licence: str) -> Instrument:
     """Return the instrument of a name: a kit's, a soundfont's or that of any instrument."""
+    if isinstance(name, Instrument):
+        return name
     programs = {"drums": FONT_KITS, "keys": FONT_KEYS, "bass": FONT_BASSES}.get(part, {})
     if font is not None and name in programs and name not in CHOICES.get(part, ()):
         return make_instrument(

@@ -22,7 +22,7 @@ class FingerBass(Instrument):
     A pickup hears the string's velocity at its place, so that both where it is and where the string
     is plucked comb the partials; coil and cable are a low-pass with a slight peak: T. D. Jungmann,
     Theoretical and Practical Studies on the Behaviour of Electric Guitar Pick-ups (1994); N. H.
-    Fletcher and T. D. Rossing, The Physics of Musical Instruments (1998), section 9.13.
+    Fletcher and T. D. Rossing, The Physics of Musical Instruments (1998), chapter 9.
 
     Attributes:
         pluck_pct: Where it is plucked, as a share of the string from the bridge.

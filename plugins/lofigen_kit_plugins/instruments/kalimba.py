@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 class Kalimba(Instrument):
     """A thumb piano: a round, hollow tone and a short tinkle.
 
-    A tongue is a bar, clamped at one end and free at the other, with partials at 1 : 6.27 : 17.5
-    (N. H. Fletcher and T. D. Rossing, The Physics of Musical Instruments, 1998, section 2.16); how
-    its tones fade and its box knocks is after D. M. F. Chapman, "The tones of the kalimba (African
-    thumb piano)", JASA 131 (2012).
+    A tongue is taken to be a bar, clamped at one end and free at the other: its partials are at 1 :
+    6.27 : 17.55 (N. H. Fletcher and T. D. Rossing, The Physics of Musical Instruments, 1998,
+    chapter 2). A real one rests on a bridge, and its second partial is elsewhere on each
+    instrument, at 5.3 to 5.9 times the first on one (D. M. F. Chapman, "Investigating the sound of
+    an African thumb piano", Canadian Acoustics 34, 2006; "The tones of the kalimba", JASA 131,
+    2012). The faint octave, which no such bar has, is heard of tongues that slide on their bridge.
+    Levels, decays and the knock of the box are set by ear.
 
     Attributes:
         decay_s: How long middle C takes to fall by 60 dB; higher tongues are shorter.

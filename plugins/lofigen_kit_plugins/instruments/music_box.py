@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 class MusicBox(Instrument):
     """A music box: thin, glassy, each tooth with a click before it.
 
-    A tooth is a bar, clamped at one end and free at the other, with partials at 1 : 6.27 : 17.5 :
-    34.4 (N. H. Fletcher and T. D. Rossing, The Physics of Musical Instruments, 1998, section 2.16);
-    a pin lets its tip go, which excites the upper ones less. A tooth is stopped just before it is
-    plucked again: that is the click.
+    A tooth is a bar, clamped at one end and free at the other, with partials at 1 : 6.27 : 17.55 :
+    34.39 (N. H. Fletcher and T. D. Rossing, The Physics of Musical Instruments, 1998, chapter 2); a
+    pin lets its tip go, which excites the upper ones less; how much is set by ear. A tooth is
+    stopped just before it is plucked again: that is the click.
 
     Attributes:
         decay_s: How long the C above middle C takes to fall by 60 dB; higher teeth are shorter.

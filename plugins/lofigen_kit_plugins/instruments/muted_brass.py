@@ -21,7 +21,7 @@ class MutedBrass(Instrument):
     A brass tone's upper harmonics rise faster than its lower ones as the note swells, and fall
     first when it ends: J.-C. Risset and M. V. Mathews, "Analysis of musical-instrument tones",
     Physics Today 22 (1969). The mute takes the low tones away and rings between 1 and 4 kHz (N. H.
-    Fletcher and T. D. Rossing, The Physics of Musical Instruments, 1998, section 14.9).
+    Fletcher and T. D. Rossing, The Physics of Musical Instruments, 1998, chapter 14).
 
     Attributes:
         mute_pct: How much of the sound goes through the mute; 0 is the open horn.

@@ -19,11 +19,11 @@ _WIDEST = 0.86
 class ReedPiano(Instrument):
     """An electric piano of reeds: woody when soft, growling when hard.
 
-    The reed is a clamped bar. It swings before a charged plate, and their capacitance rises the
-    faster the nearer it comes, which gives overtones, even and odd; the plate's resistance lets the
-    low ones pass less: F. Pfeifle and M. Münster, "Tone production of the Wurlitzer and Rhodes
-    E-pianos", in Studies in Musical Acoustics and Psychoacoustics (2017). The amplifier's tremolo
-    is one of loudness, in mono.
+    The reed is a clamped bar, with partials at 1 : 6.3 : 17.6. It swings before a charged plate,
+    and their capacitance rises the faster the nearer it comes, which gives overtones, even and odd;
+    the plate's resistance lets the low ones pass less: F. Pfeifle and M. Münster, "Tone production
+    of the Wurlitzer and Rhodes E-pianos", in Studies in Musical Acoustics and Psychoacoustics
+    (2017). The amplifier's tremolo is one of loudness, in mono.
 
     Attributes:
         tremolo_hz: How often its loudness sways.

@@ -20,12 +20,12 @@ class TinePiano(Instrument):
     """An electric piano of tines: round and bell-like when soft, barking when hard.
 
     The tine is a clamped bar with a spring near its end (its second partial lies at about seven
-    times the first, and is the bell). Its pickup's voltage is the change of a magnetic flux that is
-    densest before the pole, so that what swings wide gets overtones: F. Pfeifle and M. Münster,
-    "Tone production of the Wurlitzer and Rhodes E-pianos", in Studies in Musical Acoustics and
-    Psychoacoustics (2017); L. Gabrielli et al., "The Rhodes electric piano: analysis and
-    simulation of the inharmonic overtones", JASA 148 (2020). The amplifier pans it from side to
-    side.
+    times the first, and is the bell; 7.1 and, of the third, 20.2 are set by ear). Its pickup's
+    voltage is the change of a magnetic flux that is densest before the pole, so that what swings
+    wide gets overtones: F. Pfeifle and M. Münster, "Tone production of the Wurlitzer and Rhodes
+    E-pianos", in Studies in Musical Acoustics and Psychoacoustics (2017); L. Gabrielli et al., "The
+    Rhodes electric piano: analysis and simulation of the inharmonic overtones", JASA 148 (2020).
+    The amplifier pans it from side to side.
 
     Attributes:
         tremolo_hz: How often it goes from side to side.

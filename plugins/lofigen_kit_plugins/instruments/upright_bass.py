@@ -24,7 +24,7 @@ class UprightBass(Instrument):
     broad finger, and are radiated through the body's resonances, air at 60 Hz and plates from
     100 Hz (A. Askenfelt, "Eigenmodes and tone quality of the double bass", STL-QPSR 23, 1982); the
     upper ones fall fast (N. H. Fletcher and T. D. Rossing, The Physics of Musical Instruments,
-    1998, section 2.13).
+    1998, chapter 2).
 
     Attributes:
         pluck_pct: Where it is plucked, as a share of the string from the bridge.

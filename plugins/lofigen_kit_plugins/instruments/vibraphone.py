@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 class Vibraphone(Instrument):
     """Aluminium bars struck with yarn mallets: a pure tone, a bright start, a slow sway.
 
-    The bars are cut so that their partials are 1 : 4 : 10; a mallet that hits harder is in contact
-    for less time and excites the upper ones more; lids that a motor turns open and close the
-    resonators: N. H. Fletcher and T. D. Rossing, The Physics of Musical Instruments (1998), chapter
-    19. The bars are spread from left to right.
+    Bars are cut so that their partials are 1 : 4 : 10, which they are here in all registers (real
+    ones come nearer to each other towards the top); the fourth, at 18, is set by ear, as are levels
+    and decays. A mallet that hits harder is in contact for less time and excites the upper ones
+    more; lids that a motor turns open and close the resonators: N. H. Fletcher and T. D. Rossing,
+    The Physics of Musical Instruments (1998), chapter 19. The bars are spread from left to right.
 
     Attributes:
         motor_hz: How often the lids open.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from lofigen_kit.api import (
     AnyInstrument,
@@ -23,6 +23,7 @@ from lofigen_kit.api import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     import numpy as np
 
@@ -72,6 +73,8 @@ class MidiFile(Source):
     """
 
     use: Literal["midi-file"] = "midi-file"
+    file_parameter: ClassVar = "path"
+    file_suffixes: ClassVar = (".kar", ".mid", ".midi", ".smf")
     path: PresetPath
     first_bar: int = Field(default=1, ge=1, le=10_000)
     bars: int | None = Field(default=None, ge=1, le=1000)
@@ -87,6 +90,12 @@ class MidiFile(Source):
     lead: AnyInstrument | None = None
     instruments: dict[Role, AnyInstrument] = Field(default={}, max_length=MAX_PARTS)
     licence: str = Field(default="unknown", min_length=1, max_length=64)
+
+    @classmethod
+    def reads_file(cls, path: Path) -> bool:
+        """Return whether a file begins as a Standard MIDI File does."""
+        with path.open("rb") as file:
+            return file.read(4) == b"MThd"
 
     def make_take(self, ctx: Context) -> Take:
         """Read the song, and play it part by part."""

@@ -165,7 +165,7 @@ def test_a_source_of_a_plugin_folder_reaches_the_workers(
     ("arguments", "message"),
     [
         (("--set", "bars=0"), "bars: Input should be greater than or equal to 1"),
-        (("--set", "bars"), "'bars' is not KEY=VALUE"),
+        (("--set", "bars"), "--set bars: not of the form KEY=VALUE; write a field and its value"),
         (("--source", "folder"), "path: Field required; see `lofigen-kit plugins show folder`"),
         (("--licence", "MIT"), "a source has its own licence"),
         (("--input", ".", "--set", "bars=1"), "recordings have no settings"),

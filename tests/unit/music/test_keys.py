@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import random
-
 import pytest
 from mido import MetaMessage
 from mutagen.id3 import TKEY
@@ -17,6 +15,7 @@ from lofigen_kit.music.keys import (
     name_tonic,
     parse_key,
 )
+from tests.unit.music.texts import read_random_texts
 
 TONICS = [letter + accidental for letter in "CDEFGAB" for accidental in ("", "#", "b")]
 
@@ -96,18 +95,9 @@ def test_every_key_reads_back_and_its_pentatonic_lies_within_its_scale(mode: Mod
 
 
 def test_random_texts_are_keys_or_refused() -> None:
-    rng = random.Random(3)  # noqa: S311 - a test
     letters = "ABCDEFGHabcdefg #b\u266f-mMajorindl0\n\t"
-    read = 0
-    for _ in range(10_000):
-        text = "".join(rng.choice(letters) for _ in range(rng.randrange(8)))
-        try:
-            key = parse_key(text)
-        except NotationError:
-            continue
-        read += 1
+    for key in read_random_texts(parse_key, letters, longest=8, seed=3):
         assert parse_key(str(key)) == key
-    assert read > 100
 
 
 def test_sharps_and_flats_are_those_of_the_signature() -> None:

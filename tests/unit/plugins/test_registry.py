@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 import pytest
 
 from lofigen_kit.api import AudioBuffer, Context, Effect, Source, Take
-from lofigen_kit.errors import PluginError
+from lofigen_kit.errors import InputError, PluginError
 from lofigen_kit.plugins.registry import Origin, Plugin, Registry, did_you_mean
 
 
@@ -89,6 +89,43 @@ def test_a_file_is_played_by_a_source_that_says_so_built_in_ones_first() -> None
     assert registry.make_file_source(Path("b.wav")) == Tape(tape=str(Path("b.wav").absolute()))
     both = with_sources((Silence, "builtin"), (Tape, "package"), (Record, "builtin"))
     assert isinstance(both.make_file_source(Path("b.wav")), Record)
+
+
+class Roll(Tape):
+    """Plays a piano roll, and knows one by its hole."""
+
+    use: Literal["roll"] = "roll"  # type: ignore[assignment]
+    file_suffixes: ClassVar[tuple[str, ...]] = (".roll", ".rol")
+
+    @classmethod
+    def reads_file(cls, path: Path) -> bool:
+        return path.read_bytes().startswith(b"hole")
+
+
+class Disc(Roll):
+    """Plays a disc with holes, and knows one by them too."""
+
+    use: Literal["disc"] = "disc"  # type: ignore[assignment]
+    file_suffixes: ClassVar = (".disc",)
+
+
+def test_a_file_goes_to_the_source_of_its_suffix_then_of_its_content(tmp_path: Path) -> None:
+    plays = with_sources((Roll, "package"), (Disc, "builtin"))
+    (with_hole := tmp_path / "song.bin").write_bytes(b"hole ...")
+    (plain := tmp_path / "song.txt").write_bytes(b"plain")
+    assert plays.find_file_source(Path("nowhere/A.ROL")) is Roll
+    assert plays.find_file_source(Path("a.disc")) is Disc
+    assert plays.find_file_source(with_hole) is Disc  # the built-in one
+    with pytest.raises(InputError, match=r"no source plays .*; name one of .disc, .rol, .roll$"):
+        plays.find_file_source(plain)
+    with pytest.raises(InputError, match="there is no such file"):
+        plays.find_file_source(tmp_path / "nowhere.bin")
+    with pytest.raises(InputError, match="no source plays such a file"):
+        plays.find_file_source(tmp_path)
+    any_file = with_sources((Roll, "builtin"), (Tape, "package"))
+    assert any_file.find_file_source(plain) is Tape
+    assert any_file.find_file_source(with_hole) is Roll
+    assert any_file.make_file_source(plain, like=Path("a.roll")) == Roll(tape=str(plain))
 
 
 def test_without_a_source_that_plays_files_the_remedy_is_named() -> None:

@@ -100,6 +100,12 @@ def test_an_effect_is_overridden_by_name_where_it_stands_once(load: Load) -> Non
     assert preset.effects[1].model_dump()["how"] == "raise"
 
 
+def test_an_override_may_be_a_list_or_a_mapping(load: Load) -> None:
+    preset = load("effects=[{use: fake-noise, level: 0.5}]", "source={use: bursts, bars: 3}")
+    assert [effect.model_dump()["level"] for effect in preset.effects] == [0.5]
+    assert preset.source.model_dump()["bars"] == 3
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [
@@ -113,6 +119,8 @@ def test_an_effect_is_overridden_by_name_where_it_stands_once(load: Load) -> Non
         ("effects.9.level=1", "--set effects.9.level=1: the preset has no effect '9'; it has fa"),
         ("effects.0.level=9", "--set effects.0.level=9: effects[0].level: 9 is above the maximu"),
         ("effects.0.levle=1", "--set effects.0.levle=1: effects[0].levle: there is no such fiel"),
+        ("effects=[{use: fake", "--set effects=[{use: fake:1:12: not YAML: expected"),
+        ("source={*a", "--set source={*a:1:2: "),
         ("sampler.use=top-q", "--set sampler.use=top-q: sampler: there is no sampler 'top-q'; d"),
     ],
 )

@@ -1,0 +1,78 @@
+"""The contract of a source's drums where its kit is known: each kind is where the score has it."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import numpy as np
+
+from lofigen_kit.components.base import Take
+from lofigen_kit.components.contracts import Instrument
+from lofigen_kit.music.score import DRUM_PART, DRUMS, Drum, Score
+from lofigen_kit.plugins.loader import load_plugins
+from lofigen_kit.testing.cases import require
+
+TOLD_APART: tuple[tuple[Drum, ...], ...] = (
+    ("kick",), ("snare",), ("rim",), ("hat", "open-hat", "ride"),
+)  # fmt: skip
+"""A kit's cymbals may be one sound, short and long, as those of a drum machine are."""
+_TOGETHER_S = 0.03
+"""Two cymbals within this time are heard as one."""
+
+
+def check_strokes(take: Take, least: float) -> None:
+    """Check that the drum part has each stroke of the score, whatever else is struck.
+
+    Nothing is checked of a take without a part for its drums, or whose kit no instrument plays.
+
+    Args:
+        take: What the source made.
+        least: The least F-measure of each kind.
+    """
+    from lofigen_kit.analysis import onset_f_measure
+    from lofigen_kit.analysis.agreement import PLAIN_STROKE
+    from lofigen_kit.analysis.drum_templates import find_strokes, learn_templates
+
+    part, kit = take.parts.get(DRUM_PART), _find_kit(take.score)
+    if part is None or kit is None:
+        return
+    drums = [drum for drum in DRUMS if any(hit.drum == drum for hit in take.score.hits)]
+    found = find_strokes(part, learn_templates(kit, drums, part.sample_rate_hz))
+    for alike in TOLD_APART:
+        hits = [hit for hit in take.score.hits if hit.drum in alike]
+        plain_s = [hit.onset_s for hit in hits if hit.velocity >= PLAIN_STROKE]
+        ghosts_s = [hit.onset_s for hit in hits if hit.velocity < PLAIN_STROKE]
+        if not plain_s:
+            continue
+        heard_s = [onset_s for drum in alike if drum in found for onset_s in found[drum][0]]
+        agreement = onset_f_measure(
+            _merge(plain_s), _merge(heard_s), optional=np.sort(np.array(ghosts_s))
+        )
+        require(
+            agreement >= least,
+            f"the {alike[0]} of {kit.use} is heard in the part {DRUM_PART} where the score has it: "
+            f"an F-measure of at least {least}, not {agreement:.2f}",
+        )
+
+
+def _merge(times_s: list[float]) -> np.ndarray:
+    """Return times, ascending, without those that follow another at once."""
+    times = np.sort(np.array(times_s))
+    return times[np.diff(times, prepend=-np.inf) > _TOGETHER_S]
+
+
+def _find_kit(score: Score) -> Instrument | None:
+    """Return the installed instrument that is what the score calls its kit, or has such a kit."""
+    label = next((part.instrument for part in score.parts if part.name == DRUM_PART), "")
+    for name, cls in load_plugins().classes("instrument").items():
+        fields = cls.model_fields
+        if not issubclass(cls, Instrument) or cls.part != DRUM_PART:
+            continue
+        if any(field.is_required() for field in fields.values()):
+            continue
+        if name == label:
+            return cls.model_validate({"use": name})
+        for field in fields:
+            if field != "use" and label in get_args(fields[field].annotation):
+                return cls.model_validate({"use": name, field: label})
+    return None
