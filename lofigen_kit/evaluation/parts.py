@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,16 @@ import numpy as np
 from lofigen_kit.analysis import (
     chroma,
     chroma_similarity,
-    drum_f_measure,
     noise_floor_dbfs,
     render_score_tones,
 )
 from lofigen_kit.analysis.collapse import Finding, examine
+from lofigen_kit.analysis.drum_templates import (
+    DrumTemplates,
+    learn_templates,
+    measure_strokes,
+    select_drums,
+)
 from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.corpus.songs import Song
 from lofigen_kit.evaluation.performance import (
@@ -28,6 +34,7 @@ from lofigen_kit.evaluation.performance import (
     repeat_hits,
 )
 from lofigen_kit.music.score import DRUM_PART, DRUMS, Score
+from lofigen_kit.plugins.any_instrument import find_kit
 
 JUDGED_DRUMS = ("kick", "snare", "hat", "open-hat")
 HIGH_HZ = 5000.0
@@ -216,8 +223,20 @@ def _summarise_part(performances: Sequence[PartPerformance]) -> dict[str, Any]:
 
 
 def _measure_onsets(audio: AudioBuffer, score: Score) -> dict[str, float]:
-    sounding = {hit.drum for hit in score.hits}
-    return {d: drum_f_measure(audio, score, d) for d in DRUMS if d in sounding & {*JUDGED_DRUMS}}
+    """Return the F-measure of the onsets of each drum that is judged and struck."""
+    templates = _learn_kit(score.kit, audio.sample_rate_hz)
+    if templates is None or not score.hits:
+        return {}
+    struck = {hit.drum for hit in score.hits}
+    measures = measure_strokes(audio, score, select_drums(templates, struck))
+    return {drum: f for drum, f in measures.items() if drum in JUDGED_DRUMS}
+
+
+@lru_cache(maxsize=16)
+def _learn_kit(label: str, rate_hz: int) -> DrumTemplates | None:
+    """Return how the drums of a kit sound; None where no installed instrument plays it."""
+    kit = find_kit(label)
+    return learn_templates(kit, DRUMS, rate_hz) if kit else None
 
 
 def _find_own_faults(ours: AudioBuffer, theirs: AudioBuffer) -> tuple[Finding, ...]:

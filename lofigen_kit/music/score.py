@@ -161,6 +161,11 @@ class Score(_Event):
         return tuple(part.full_name for part in self.parts if part.instrument)
 
     @property
+    def kit(self) -> str:
+        """The drum kit's name; empty where it is unknown."""
+        return next((part.instrument for part in self.parts if part.name == DRUM_PART), "")
+
+    @property
     def part_names(self) -> tuple[str, ...]:
         """The parts that play: those listed, and others that have notes or strokes, in order."""
         names = dict.fromkeys(part.name for part in self.parts)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 from pydantic import ValidationInfo
 
 from lofigen_kit.components.contracts import Instrument
 from lofigen_kit.components.nested import AnyOf
+from lofigen_kit.music.score import DRUM_PART
 
 if TYPE_CHECKING:
     from lofigen_kit.plugins.registry import Registry
@@ -60,3 +61,19 @@ def read_instrument(data: Any, info: ValidationInfo) -> Instrument:
         pydantic_core.PydanticKnownError: for what is no instrument, or for its fields.
     """
     return _ANY.read(data, info)
+
+
+def find_kit(label: str) -> Instrument | None:
+    """Return the installed instrument that is what a score calls its kit, or has such a kit."""
+    for name, cls in _load_installed().classes("instrument").items():
+        fields = cls.model_fields
+        if not issubclass(cls, Instrument) or cls.part != DRUM_PART:
+            continue
+        if any(field.is_required() for field in fields.values()):
+            continue
+        if name == label:
+            return cls.model_validate({"use": name})
+        for field in fields:
+            if field != "use" and label in get_args(fields[field].annotation):
+                return cls.model_validate({"use": name, field: label})
+    return None

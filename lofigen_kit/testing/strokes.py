@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 import numpy as np
 
 from lofigen_kit.components.base import Take
-from lofigen_kit.components.contracts import Instrument
-from lofigen_kit.music.score import DRUM_PART, DRUMS, Drum, Score
-from lofigen_kit.plugins.loader import load_plugins
+from lofigen_kit.music.score import DRUM_PART, DRUMS, Drum
+from lofigen_kit.plugins.any_instrument import find_kit
 from lofigen_kit.testing.cases import require
 
 TOLD_APART: tuple[tuple[Drum, ...], ...] = (
@@ -33,7 +30,7 @@ def check_strokes(take: Take, least: float) -> None:
     from lofigen_kit.analysis.agreement import PLAIN_STROKE
     from lofigen_kit.analysis.drum_templates import find_strokes, learn_templates
 
-    part, kit = take.parts.get(DRUM_PART), _find_kit(take.score)
+    part, kit = take.parts.get(DRUM_PART), find_kit(take.score.kit)
     if part is None or kit is None:
         return
     drums = [drum for drum in DRUMS if any(hit.drum == drum for hit in take.score.hits)]
@@ -59,20 +56,3 @@ def _merge(times_s: list[float]) -> np.ndarray:
     """Return times, ascending, without those that follow another at once."""
     times = np.sort(np.array(times_s))
     return times[np.diff(times, prepend=-np.inf) > _TOGETHER_S]
-
-
-def _find_kit(score: Score) -> Instrument | None:
-    """Return the installed instrument that is what the score calls its kit, or has such a kit."""
-    label = next((part.instrument for part in score.parts if part.name == DRUM_PART), "")
-    for name, cls in load_plugins().classes("instrument").items():
-        fields = cls.model_fields
-        if not issubclass(cls, Instrument) or cls.part != DRUM_PART:
-            continue
-        if any(field.is_required() for field in fields.values()):
-            continue
-        if name == label:
-            return cls.model_validate({"use": name})
-        for field in fields:
-            if field != "use" and label in get_args(fields[field].annotation):
-                return cls.model_validate({"use": name, field: label})
-    return None
