@@ -439,8 +439,7 @@ def _compute_loop_margins(effect: Effect, rate_hz: int) -> tuple[int, int]:
 
 def _shift_beats(ctx: Context, seconds: float) -> Context:
     """Return a context whose beats fall later."""
-    grid = ctx.grid.model_copy(update={"start_s": ctx.grid.start_s + seconds})
-    return replace(ctx, grid=grid)
+    return replace(ctx, grid=ctx.grid.shift(seconds))
 
 
 def _process_branches(

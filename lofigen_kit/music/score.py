@@ -24,6 +24,9 @@ DRUMS: tuple[Drum, ...] = get_args(Drum)
 DRUM_PART = "drums"
 """The part that the drum strokes belong to."""
 
+PLAIN_KICK = 0.35
+"""A softer kick is a ghost note, which moves nothing else."""
+
 _OLD_PARTS = {"chords": "keys"}
 """Names of parts in scores that older versions wrote."""
 _FAMILIES = {"drums": "kit"}
@@ -153,7 +156,10 @@ class Score(_Event):
     @property
     def grid(self) -> BeatGrid:
         """The beat grid that tempo-locked effects follow."""
-        return BeatGrid(tempo_bpm=self.tempo_bpm, start_s=self.start_s)
+        kicks_s = sorted(
+            hit.onset_s for hit in self.hits if hit.drum == "kick" and hit.velocity >= PLAIN_KICK
+        )
+        return BeatGrid(tempo_bpm=self.tempo_bpm, start_s=self.start_s, kicks_s=tuple(kicks_s))
 
     @property
     def instruments(self) -> tuple[str, ...]:
@@ -251,10 +257,17 @@ class Score(_Event):
 
 
 class BeatGrid(_Event):
-    """Where the beats fall: `start_s + n * 60 / tempo_bpm`."""
+    """Where the beats fall: `start_s + n * 60 / tempo_bpm`, and the kick drum.
+
+    Attributes:
+        tempo_bpm: Quarter notes a minute.
+        start_s: Where the first beat falls.
+        kicks_s: Where the kick is struck, ascending; empty where that is not known.
+    """
 
     tempo_bpm: float = Field(default=120.0, gt=0, le=400)
     start_s: float = Field(default=0.0, ge=0)
+    kicks_s: tuple[float, ...] = ()
 
     @property
     def beat_s(self) -> float:
@@ -264,5 +277,18 @@ class BeatGrid(_Event):
     def change_speed(self, speed: float) -> BeatGrid:
         """Return where the beats fall at another speed."""
         return self.model_copy(
-            update={"tempo_bpm": self.tempo_bpm * speed, "start_s": self.start_s / speed}
+            update={
+                "tempo_bpm": self.tempo_bpm * speed,
+                "start_s": self.start_s / speed,
+                "kicks_s": tuple(kick_s / speed for kick_s in self.kicks_s),
+            }
+        )
+
+    def shift(self, seconds: float) -> BeatGrid:
+        """Return where the beats fall some seconds later."""
+        return self.model_copy(
+            update={
+                "start_s": self.start_s + seconds,
+                "kicks_s": tuple(kick_s + seconds for kick_s in self.kicks_s),
+            }
         )

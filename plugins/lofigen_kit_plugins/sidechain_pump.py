@@ -13,21 +13,24 @@ _BEATS = {"1/1": 4.0, "1/2": 2.0, "1/4": 1.0, "1/8": 0.5, "1/16": 0.25}
 
 
 class SidechainPump(BlockEffect):
-    """Reduces the level at every beat and lets it recover, in time with the score's beat grid.
+    """Reduces the level at every kick or beat and lets it recover.
 
     The reduction starts on the beat, so the drum itself is heard, as with a compressor that a drum
     controls. If the next beat comes before the level has recovered, the reduction starts from
-    there.
+    there. Where the kicks are not known in advance, as of recordings and in streams, `kick` is
+    `clock`.
 
     Attributes:
         depth_db: The greatest reduction.
-        division: How often: at every note of this length.
+        trigger: What it follows: the `kick` of the score, or the `clock`.
+        division: How often the clock strikes: at every note of this length.
         attack_ms: Time until the greatest reduction; at most half of a division.
         release_beats: Time of the recovery.
     """
 
     use: Literal["sidechain-pump"] = "sidechain-pump"
     depth_db: float = Field(default=6.0, ge=0, le=40)
+    trigger: Literal["clock", "kick"] = "clock"
     division: Literal["1/1", "1/2", "1/4", "1/8", "1/16"] = "1/4"
     attack_ms: float = Field(default=5.0, ge=1, le=100)
     release_beats: float = Field(default=0.5, ge=0.05, le=4)
@@ -40,13 +43,18 @@ class SidechainPump(BlockEffect):
 
         depth = SmoothedValue()
         frame = 0
+        kicks_s = _repeat_kicks(ctx) if self.trigger == "kick" else np.zeros(0)
 
         def process(block: np.ndarray, now: SidechainPump) -> np.ndarray:
             nonlocal frame
             count = block.shape[1]
-            elapsed_s = np.arange(frame, frame + count) / sound.sample_rate_hz - ctx.grid.start_s
+            times_s = np.arange(frame, frame + count) / sound.sample_rate_hz
             frame += count
-            duck_db = depth(now.depth_db, count) * _duck(now, elapsed_s, ctx.grid.beat_s)
+            if len(kicks_s):
+                ducked = _duck_at_kicks(now, times_s, kicks_s, ctx.grid.beat_s)
+            else:
+                ducked = _duck(now, times_s - ctx.grid.start_s, ctx.grid.beat_s)
+            duck_db = depth(now.depth_db, count) * ducked
             return np.asarray(block * 10.0 ** (-duck_db / 20.0))
 
         return process
@@ -67,6 +75,37 @@ def _duck(pump: SidechainPump, elapsed_s: np.ndarray, beat_s: float) -> np.ndarr
     start_level = 1.0 - recovered(period_s - attack_s)
     attack = start_level + (1.0 - start_level) * _smooth(np.minimum(since_s / attack_s, 1.0))
     return np.where(since_s < attack_s, attack, 1.0 - recovered(since_s - attack_s))
+
+
+def _repeat_kicks(ctx: Context) -> np.ndarray:
+    """Return where the kick is struck, in a loop before and after it too, ascending."""
+    import numpy as np
+
+    kicks_s = np.asarray(ctx.grid.kicks_s)
+    if ctx.loop_s is None or not len(kicks_s):
+        return kicks_s
+    rounds = np.arange(-2, 3)[:, None] * ctx.loop_s
+    return np.sort((kicks_s[None] + rounds).ravel())
+
+
+def _duck_at_kicks(
+    pump: SidechainPump, times_s: np.ndarray, kicks_s: np.ndarray, beat_s: float
+) -> np.ndarray:
+    """Return the reduction at each time after the last kick, as a share of the depth, 0 to 1."""
+    import numpy as np
+
+    attack_s, release_s = pump.attack_ms / 1000.0, pump.release_beats * beat_s
+
+    def recovered(since_attack_s: np.ndarray) -> np.ndarray:
+        return _smooth(np.clip(since_attack_s / release_s, 0.0, 1.0))
+
+    last = np.searchsorted(kicks_s, times_s, side="right") - 1
+    gaps_s = np.diff(kicks_s, prepend=-np.inf)
+    since_s = times_s - kicks_s[last.clip(min=0)]
+    start_level = 1.0 - recovered(gaps_s[last.clip(min=0)] - attack_s)
+    attack = start_level + (1.0 - start_level) * _smooth(np.clip(since_s / attack_s, 0.0, 1.0))
+    ducked = np.where(since_s < attack_s, attack, 1.0 - recovered(since_s - attack_s))
+    return np.where(last < 0, 0.0, ducked)
 
 
 def _smooth(progress: np.ndarray) -> np.ndarray:

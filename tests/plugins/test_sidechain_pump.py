@@ -70,3 +70,33 @@ def test_a_loop_of_whole_beats_pumps_on_over_its_seam() -> None:
     wet = gain(SidechainPump(depth_db=12, release_beats=2), 120)
     step = np.abs(np.diff(np.tile(wet, 2)))
     assert step[len(wet) - 1] <= step[: len(wet) - 1].max()
+
+
+def kicked(kicks_s: tuple[float, ...], loop_s: float | None = None, **fields: object) -> np.ndarray:
+    """Return the gain over 4 s of a pump that follows the kick."""
+    effect = SidechainPump.model_validate({"trigger": "kick", "depth_db": 12, **fields})
+    grid = BeatGrid(tempo_bpm=120, kicks_s=kicks_s)
+    context = Context(rng=np.random.default_rng(0), grid=grid, loop_s=loop_s)
+    steady = AudioBuffer(np.ones((2, 4 * RATE_HZ)), RATE_HZ)
+    return np.asarray(effect.apply(steady, context).samples[0], np.float64)
+
+
+def test_it_follows_the_kick_of_the_score() -> None:
+    kicks_s = (0.5, 1.31, 2.0, 2.17)
+    wet = kicked(kicks_s, release_beats=0.25)
+    assert onsets_s(wet) == pytest.approx(kicks_s, abs=0.001)
+    assert wet[: round(0.49 * RATE_HZ)].min() == 1.0
+    for kick_s in kicks_s:
+        lowest = wet[round(kick_s * RATE_HZ) : round((kick_s + 0.1) * RATE_HZ)].min()
+        assert 20 * np.log10(lowest) == pytest.approx(-12, abs=0.1)
+    assert np.abs(np.diff(wet)).max() < 0.01  # no click, however close the kicks
+
+
+def test_without_kicks_it_follows_the_clock() -> None:
+    assert np.diff(onsets_s(kicked(()))) == pytest.approx(0.5, abs=0.001)
+
+
+def test_the_last_kick_of_a_loop_is_heard_in_its_beginning() -> None:
+    wet = kicked((1.0, 3.9), loop_s=4.0, release_beats=1.0)
+    assert wet[0] < 0.5
+    assert kicked((1.0, 3.9), release_beats=1.0)[0] == 1.0
