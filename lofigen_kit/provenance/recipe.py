@@ -6,7 +6,7 @@ import json
 import logging
 import platform
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from itertools import chain
 from pathlib import Path
@@ -53,7 +53,7 @@ def make_recipe(rendering: Result, registry: Registry, audio_sha256: str) -> dic
     score, output = rendering.score, rendering.preset.output
     return {
         "format": FORMAT,
-        "disclosure": make_disclosure(rendering.network_sha256),
+        "disclosure": make_disclosure(rendering.network_sha256, rendering.players),
         "command": rendering.command,
         "preset": _portable(rendering.preset),
         "seed": rendering.preset.seed,
@@ -72,6 +72,7 @@ def make_recipe(rendering: Result, registry: Registry, audio_sha256: str) -> dic
         "licences": rendering.licences,
         "source_sha256": rendering.source_sha256,
         "network_sha256": rendering.network_sha256,
+        **({"players": dict(rendering.players)} if rendering.players else {}),
         "audio_sha256": audio_sha256,
         "audio_sha256_of": BEFORE_ENCODING if output.format in LOSSY else AS_DECODED,
         **_describe_environment(rendering.preset, registry, rendering.device),
@@ -102,7 +103,7 @@ def make_stream_recipe(
     network_sha256 = endless.network.sha256 if endless.network else None
     return {
         "format": FORMAT,
-        "disclosure": make_disclosure(network_sha256),
+        "disclosure": make_disclosure(network_sha256, endless.players),
         "command": STREAM,
         "preset": _portable(preset),
         "seed": preset.seed,
@@ -114,9 +115,17 @@ def make_stream_recipe(
     }
 
 
-def make_disclosure(network_sha256: str | None) -> str:
-    """Return the text by which a file discloses how it was made."""
-    return MADE if network_sha256 else PROCESSED
+def make_disclosure(network_sha256: str | None, players: Mapping[str, str] | None = None) -> str:
+    """Return the text by which a file discloses how it was made.
+
+    Args:
+        network_sha256: The weights that generated it; None where no network did.
+        players: Who plays each part; see `Result`.
+    """
+    if network_sha256 is None:
+        return PROCESSED
+    sampled = [part for part, player in (players or {}).items() if player == "samples"]
+    return f"{MADE}, but for {', '.join(sampled)}: samples" if sampled else MADE
 
 
 def read(path: Path) -> dict[str, Any] | None:

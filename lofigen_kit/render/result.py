@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lofigen_kit.audio.buffer import AudioBuffer
@@ -27,6 +28,8 @@ class Result:
         licences: The terms of the source's audio and of the weights.
         device: Where the network ran: `cpu` or `cuda`.
         command: What made it: `chain`, or `process`, which takes a recording as it comes.
+        players: Who plays each part that is heard: `network`, or `samples`, the source's own
+            instrument; empty where nothing plays in parts.
         attempt: How often the take had been generated before, and was drawn afresh.
     """
 
@@ -43,6 +46,7 @@ class Result:
     device: str = "cpu"
     command: str = "chain"
     attempt: int = 0
+    players: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def loop(self) -> bool:

@@ -104,6 +104,12 @@ class StreamRenderer:
         return self.chain.list_heard_parts(self.first)
 
     @property
+    def players(self) -> dict[str, str]:
+        """Who plays each part; see `Result`."""
+        generated = self.chain.list_generated_parts(self.first)
+        return {part: "network" if part in generated else "samples" for part in self.parts}
+
+    @property
     def licences(self) -> dict[str, str]:
         """The terms of the source's audio and of the weights."""
         return self.chain.find_licences(self.first)

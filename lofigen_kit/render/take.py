@@ -238,10 +238,11 @@ class _TakeRenderer:
             true_peak_dbtp=mastered.true_peak_dbtp,
             target_unreached=mastered.target_unreached,
             source_sha256=hash_audio(take.audio),
-            network_sha256=chain.network.sha256 if chain.network else None,
+            network_sha256=chain.network.sha256 if chain.network and generated else None,
             licences=chain.find_licences(take),
             device=chain.device,
             attempt=self.attempt,
+            players={part: "network" if part in generated else "samples" for part in parts},
             stems=stems if self.keep_stems else {},
         )
 

@@ -23,6 +23,7 @@ from lofigen_kit.music.score import Hit, Note, Part, Score
 from lofigen_kit.nn.checkpoint import Network, expected_shapes
 from lofigen_kit.nn.spec import make_stack_spec
 from lofigen_kit.preset.schema import Preset
+from lofigen_kit.provenance.recipe import make_disclosure
 from lofigen_kit.render.chain import load_network, make_prime
 from lofigen_kit.render.live_controls import LiveControls
 from lofigen_kit.render.stream import StreamRenderer, truncate_blocks
@@ -157,6 +158,10 @@ def test_takes_parts_and_threads_change_no_bit(threads: int) -> None:
 def test_a_part_may_be_played_by_the_sources_own_sound() -> None:
     rendering = render(trio(mixer={"bass": {"by": "samples"}}), stems=True)
     assert list(rendering.played) == ["drums", "keys"]
+    assert rendering.players == {"drums": "network", "keys": "network", "bass": "samples"}
+    assert make_disclosure(rendering.network_sha256, rendering.players) == (
+        "generated with AI by lofigen-kit, but for bass: samples"
+    )
     bass = rendering.stems["parts.bass"].mono().samples[0]
     spectrum = np.abs(np.fft.rfft(bass * np.hanning(len(bass))))
     assert np.argmax(spectrum) * RATE_HZ / len(bass) == pytest.approx(90.0, abs=1.0)
