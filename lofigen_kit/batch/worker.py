@@ -28,7 +28,13 @@ from lofigen_kit.preset.yaml_loader import Document
 from lofigen_kit.provenance import recipe
 from lofigen_kit.provenance.c2pa import Identity
 from lofigen_kit.provenance.licences import check_commercial, list_components
-from lofigen_kit.provenance.save import list_output_files, make_file_recipe, name_rendering, save
+from lofigen_kit.provenance.save import (
+    list_output_files,
+    list_stem_files,
+    make_file_recipe,
+    name_rendering,
+    save,
+)
 from lofigen_kit.render.cache import Cache
 from lofigen_kit.render.result import Rendering
 from lofigen_kit.render.take import render_takes
@@ -46,12 +52,19 @@ class BatchOptions:
         reject_collapsed: Generate a take again that has collapsed, at most four times in all; if it
             then still collapses, it has failed.
         rank: Rate each take.
+        stems: Write each take's stems beside it.
         commercial: Refuse material whose licence is not known to allow commercial use.
     """
 
     reject_collapsed: bool = False
     rank: bool = False
+    stems: bool = False
     commercial: bool = False
+
+    def to_json(self) -> dict[str, bool]:
+        """Return plain data; what came later than the first folders only where it is set."""
+        values = asdict(self)
+        return values if self.stems else {k: v for k, v in values.items() if k != "stems"}
 
 
 @dataclass(frozen=True)
@@ -148,6 +161,7 @@ def _render_and_publish(group: TakeGroup, preset: Preset, registry: Registry) ->
         [job.take for job in group.jobs],
         device=group.settings.device,
         cache=Cache(group.settings.cache) if group.settings.cache else None,
+        stems=group.options.stems,
         on_take=lambda _, take, __: _check_take_licences(group.options, take),
     )
     with closing(renderings):
@@ -184,7 +198,13 @@ def _retry_collapsed(group: TakeGroup, preset: Preset, rendering: Rendering) -> 
                 remedy="choose another sampler, or a lower temperature",
             )
         rendering = next(
-            render_takes(preset, [rendering.take], device=group.settings.device, attempt=attempt)
+            render_takes(
+                preset,
+                [rendering.take],
+                device=group.settings.device,
+                attempt=attempt,
+                stems=group.options.stems,
+            )
         )
     return rendering
 
@@ -205,7 +225,9 @@ def _publish(
     output = rendering.preset.output
     folder = group.settings.folder / group.subfolder
     path = folder / f"{name_rendering(rendering)}.{output.format}"
-    files = list_output_files(path, midi=output.midi)
+    files = [
+        *list_output_files(path, midi=output.midi), *list_stem_files(path, rendering.stems)
+    ]  # fmt: skip
     if path.exists():
         facts = _read_recipe(path)
         current = make_file_recipe(rendering, registry)

@@ -8,7 +8,6 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -148,6 +147,12 @@ def run(
     rank: Annotated[
         bool, typer.Option("--rank", help="Rate each take, and write ranking.csv, best first.")
     ] = False,
+    stems: Annotated[
+        bool,
+        typer.Option(
+            "--stems", help="Also write each part, and the sound after each stage, of every take."
+        ),
+    ] = False,
     commercial: Annotated[
         bool,
         typer.Option(
@@ -176,7 +181,9 @@ def run(
     plan = make_plan(
         preset, takes, registry, overrides=changes, sweeps=sweep or [], table=sweep_table
     )
-    options = BatchOptions(reject_collapsed=reject_collapsed, rank=rank, commercial=commercial)
+    options = BatchOptions(
+        reject_collapsed=reject_collapsed, rank=rank, stems=stems, commercial=commercial
+    )
     if commercial:
         _check_plan_licences(plan)
     tls = {"ca_file": tls_ca, "cert": tls_cert, "key": tls_key}
@@ -192,7 +199,7 @@ def run(
     if dry_run:
         _estimate(plan, registry, executor, output, as_json=as_json)
         return
-    head = {**plan.to_json(), "options": asdict(options)}
+    head = {**plan.to_json(), "options": options.to_json()}
     identity = _identity(plan, certificate, key) if sign else None
     worker_settings = _make_worker_settings(
         ctx.obj, output, plan, cache=cache, gpu=gpu, identity=identity

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ import numpy as np
 from lofigen_kit.audio.blocks import split_blocks
 from lofigen_kit.audio.buffer import AudioBuffer, AudioFormat
 from lofigen_kit.audio.metadata import MAX_CUES, AudioMetadata, Cue, Loop
+from lofigen_kit.effects.effect import compute_speed, compute_transposition
 from lofigen_kit.music.score import Score
 from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.preset.schema import Preset
@@ -163,13 +165,23 @@ def quantise_rendering(rendering: Rendering) -> AudioBuffer:
 
 def make_metadata(rendering: Result, sound: AudioFormat) -> AudioMetadata:
     """Return the metadata of a finished sound for other programs."""
-    score = rendering.score
+    return replace(
+        _describe_sound(rendering, rendering.score, sound, rendering.preset.name),
+        loudness_lufs=finite(rendering.loudness_lufs),
+        true_peak_dbtp=finite(rendering.true_peak_dbtp),
+    )
+
+
+def _describe_sound(
+    rendering: Result, score: Score, sound: AudioFormat, name: str
+) -> AudioMetadata:
+    """Return the metadata of a sound in which a score is heard, without its loudness."""
     facts = (rendering.preset.name, f"{score.tempo_bpm:.6g} BPM", score.key, rendering.title)
     bar_s = 4.0 * score.grid.beat_s
     starts = (score.start_s + n * bar_s for n in range(min(score.bars, MAX_CUES)))
     frames = [round(start_s * sound.sample_rate_hz) for start_s in starts]
     return AudioMetadata(
-        title=f"{rendering.title} ({rendering.preset.name})",
+        title=f"{rendering.title} ({name})",
         description=", ".join(fact for fact in facts if fact),
         tempo_bpm=score.tempo_bpm,
         beats=4 * score.bars,
@@ -180,8 +192,6 @@ def make_metadata(rendering: Result, sound: AudioFormat) -> AudioMetadata:
             for n, frame in enumerate(frames, start=1)
             if frame < sound.frames
         ),
-        loudness_lufs=finite(rendering.loudness_lufs),
-        true_peak_dbtp=finite(rendering.true_peak_dbtp),
     )
 
 
@@ -222,11 +232,15 @@ def list_stem_files(path: Path, names: Iterable[str]) -> list[Path]:
 
 
 def save_stems(rendering: Rendering, path: Path, *, force: bool) -> None:
-    """Write each part and the sound after each stage, as 32-bit float WAV, into a folder."""
+    """Write each part and the sound after each stage, as 32-bit float WAV, into a folder.
+
+    Each has the tempo, the loop and the bars of its own stage: effects may change the tempo.
+    """
     from lofigen_kit.audio.files import write_audio
 
     files = list_stem_files(path, rendering.stems)
-    for file, (stage, audio) in zip(files, rendering.stems.items(), strict=True):
+    scores = _list_stem_scores(rendering)
+    for file, score, (stage, audio) in zip(files, scores, rendering.stems.items(), strict=True):
         file.parent.mkdir(exist_ok=True)
         write_audio(
             file,
@@ -235,8 +249,25 @@ def save_stems(rendering: Rendering, path: Path, *, force: bool) -> None:
             bit_depth=32,
             comment="",
             rng=rng_for(rendering.preset.seed, rendering.take, f"output.{stage}"),
+            metadata=_describe_sound(rendering, score, audio.format, stage),
             force=force,
         )
+
+
+def _list_stem_scores(rendering: Rendering) -> list[Score]:
+    """Return what sounds in each stem: effects change its tempo and its pitch one after another."""
+    effects, written = rendering.preset.effects, rendering.written
+    parts = sum(name.startswith("parts.") for name in rendering.stems)
+    done = range(len(rendering.stems) - parts)
+    return [
+        *[written] * parts,
+        *(
+            written.change_speed(compute_speed(effects[:count])).shift_pitch(
+                compute_transposition(effects[:count])
+            )
+            for count in done
+        ),
+    ]
 
 
 def name_rendering(rendering: Rendering) -> str:

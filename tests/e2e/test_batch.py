@@ -332,6 +332,21 @@ def test_resuming_does_nothing_twice(run: Run, preset_file: Path) -> None:
     assert "options.rank was True, is False" in err
 
 
+def test_stems_stand_beside_each_take_and_come_back(run: Run, preset_file: Path) -> None:
+    assert run("batch", preset_file, "-n", 2, "-o", "beats", "--stems")[0] == 0
+    takes = sorted(Path("beats").glob("*.wav"))
+    assert len(takes) == 2
+    for take in takes:
+        stems = sorted(take.with_suffix(".stems").glob("*.wav"))
+        assert [stem.name[:3] for stem in stems] == ["00-", "01-", "02-"]
+        with soundfile.SoundFile(stems[0]) as sound:
+            assert (sound.samplerate, sound.subtype) == (44_100, "FLOAT")
+    stems[1].unlink()
+    (Path("beats") / "manifest.jsonl").unlink()
+    assert run("batch", preset_file, "-n", 2, "-o", "beats", "--stems")[0] == 0
+    assert stems[1].exists()
+
+
 def test_what_a_batch_would_cost(run: Run, preset_file: Path) -> None:
     code, out, _ = run("batch", preset_file, "-n", 10, "-o", "beats", "--dry-run", "--json",
                        "--sweep", "seed=1,2")  # fmt: skip
