@@ -204,6 +204,7 @@ def _result(
         rate = _median(rates[case])
         figures["samples_per_s"] = rate
         figures["x_realtime"] = rate / network.spec.sample_rate_hz
+        figures["track_x_realtime"] = figures["x_realtime"] / case.tracks
         figures["us_per_step"] = 1e6 * groups * lanes / rate
         figures["ratios"] = _ratios(case, rates)
         if case.method == "engine":

@@ -12,8 +12,8 @@ def speed(cases: Sequence[Mapping[str, Any]], *, by_cpu_time: bool = False) -> R
     """Return the speed of each case; the first row is the header."""
     rows = [
         [
-            "model", "method", "tracks", "threads", "samples/s", "x real time", "us/step",
-            "x engine", "x ring", "x window", "of floor", "bound by",
+            "model", "method", "tracks", "threads", "samples/s", "x real time", "a track",
+            "us/step", "x engine", "x ring", "x window", "of floor", "bound by",
         ]
     ]  # fmt: skip
     for case in cases:
@@ -24,7 +24,7 @@ def speed(cases: Sequence[Mapping[str, Any]], *, by_cpu_time: bool = False) -> R
                 *(str(case[key]) for key in ("model", "method", "tracks", "threads")),
                 *(
                     format_number(figures[key])
-                    for key in ("samples_per_s", "x_realtime", "us_per_step")
+                    for key in ("samples_per_s", "x_realtime", "track_x_realtime", "us_per_step")
                 ),
                 *(
                     format_number(figures["ratios"].get(base))

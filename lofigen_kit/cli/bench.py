@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Measure speed on this machine.")
 
 INSTRUMENTS = tuple(f"plays.{number}" for number in range(12))
-"""As many instruments as the shipped network is conditioned on."""
+"""As many instruments as the shipped networks at 8 kHz are conditioned on."""
+PART_INSTRUMENTS = tuple(f"plays.{number}" for number in range(26))
+"""The same of those that play parts."""
+PART_RATE_HZ = 24_000
 
 BENCHMARK_MODELS = defaults.MODELS[:2]
 
@@ -63,12 +66,20 @@ def generate(
     ] = None,
     tracks: Annotated[
         list[int] | None,
-        typer.Option(min=1, help="Tracks at once, repeatable; by default 1, 8 and 32."),
+        typer.Option(
+            min=1, help="Tracks at once, repeatable; by default 1, 8 and 32, of parts 4 and 5."
+        ),
     ] = None,
     threads: Annotated[
         list[int] | None,
         typer.Option(min=1, help="Cores to use, repeatable; by default 1 and 2."),
     ] = None,
+    parts: Annotated[
+        bool,
+        typer.Option(
+            "--parts", help="Networks that play parts, at 24 kHz: the tracks are those of a take."
+        ),
+    ] = False,
     rounds: Annotated[int, typer.Option(min=1, help="How often each case is timed.")] = 9,
     seconds: Annotated[
         float, typer.Option(min=0, help="About how many seconds a case takes in each round.")
@@ -93,11 +104,12 @@ def generate(
     if checkpoint:
         networks = _load_trained(checkpoint)
     else:
-        specs = _specs(ctx, model)
+        specs = _specs(ctx, model, parts=parts)
         networks = {name: generation.make_random_network(spec) for name, spec in specs.items()}
     chosen = cast("type[Sampler]", load_registry(ctx).find("sampler", sampler)).model_validate({})
+    usual = [4, 5] if parts else [1, 8, 32]
     cases = generation.list_cases(
-        list(networks), _methods(method), tracks or [1, 8, 32], threads or [1, 2]
+        list(networks), _methods(method), tracks or usual, threads or [1, 2]
     )
     setting = generation.BenchmarkSettings(
         chosen, rounds=rounds, seconds=seconds, device=choose_device(device)
@@ -110,6 +122,7 @@ def generate(
 
         result = {
             **generation.measure(networks, cases, setting, report),
+            "parts": parts,
             "machine": describe(),
         }
     lines = tables.machine(result["machine"])
@@ -211,9 +224,17 @@ def _methods(names: list[str] | None) -> list[str]:
     return names or list(METHODS)
 
 
-def _specs(ctx: typer.Context, models: list[str] | None) -> dict[str, NetworkSpec]:
-    """Return the network specs of variants, with a mixture head and the channels of a guide."""
-    from lofigen_kit.music.mix_channels import CHANNELS
+def _specs(
+    ctx: typer.Context, models: list[str] | None, *, parts: bool = False
+) -> dict[str, NetworkSpec]:
+    """Return the network specs of variants, with a mixture head and the channels of a guide.
+
+    Args:
+        ctx: The context of the command.
+        models: The variants.
+        parts: Whether they play parts at 24 kHz, rather than the mix at 8 kHz.
+    """
+    from lofigen_kit.music import mix_channels, part_channels
     from lofigen_kit.nn.spec import make_stack_spec
 
     registry = load_registry(ctx)
@@ -221,8 +242,13 @@ def _specs(ctx: typer.Context, models: list[str] | None) -> dict[str, NetworkSpe
         name: cast("type[Model]", registry.find("model", name))
         for name in models or BENCHMARK_MODELS
     }
-    guide = (*CHANNELS, *INSTRUMENTS)
-    return {name: make_stack_spec(model.layers, guide=guide) for name, model in found.items()}
+    guide, rate_hz = (*mix_channels.CHANNELS, *INSTRUMENTS), 8000
+    if parts:
+        guide, rate_hz = (*part_channels.CHANNELS, *PART_INSTRUMENTS), PART_RATE_HZ
+    return {
+        name: make_stack_spec(model.layers, guide=guide, sample_rate_hz=rate_hz)
+        for name, model in found.items()
+    }
 
 
 def _load_trained(name: str) -> dict[str, Network]:
