@@ -18,6 +18,9 @@ PULSE_LEVEL = 4.0
 RING = 7.0
 """For how many of its decays a stroke is heard."""
 
+SHORT_TONE_WIDTHS = 3.0
+"""For how many of its widths a short tone is heard."""
+
 HARMONIC_DECAY_S = 0.5
 """The higher a harmonic, the sooner it fades: harmonic k in a (k - 1)th of this time."""
 HIGHEST = 0.45
@@ -96,6 +99,24 @@ def make_drum_tone(
     cycles = pitch_hz * elapsed + fall_hz * fall_s * (1.0 - np.exp(-elapsed / fall_s))
     level = GAIN * hit.velocity * np.exp(-elapsed / decay_s)
     return first, np.asarray(level * _WAVES[wave](2.0 * np.pi * cycles))
+
+
+def make_short_tone(
+    hit: Hit, wave: str, rate: int, *, pitch_hz: float, centre_s: float, width_s: float
+) -> Event:
+    """Return a tone under a Gaussian, which is loudest some time after a stroke.
+
+    Args:
+        hit: The stroke, at which the tone's phase is 0.
+        wave: `sin` or `cos`.
+        rate: Frames a second.
+        pitch_hz: Its pitch.
+        centre_s: When it is loudest.
+        width_s: How long after that it is at 1/e.
+    """
+    first, elapsed = _measure_time(hit.onset_s, centre_s + SHORT_TONE_WIDTHS * width_s, rate)
+    level = GAIN * hit.velocity * np.exp(-(((elapsed - centre_s) / width_s) ** 2))
+    return first, np.asarray(level * _WAVES[wave](2.0 * np.pi * pitch_hz * elapsed))
 
 
 def _measure_time(onset_s: float, duration_s: float, rate: int) -> tuple[int, np.ndarray]:

@@ -4,7 +4,9 @@ They hear one part at a time, so all pitched parts share the channels of `note`,
 drums has its own. The receptive field is shorter than a stroke: a stroke's pulse comes again some
 times later, each time on a channel of its own, and so the network knows where in the stroke it is.
 A kick has the sine and cosine of a falling pitch, a snare those of its head's lowest modes, from
-which the phase of a drum's body can be taken.
+which the phase of a drum's body can be taken. A kick has a frame of short tones besides, high at
+first and low later (Gabor, "Theory of communication", 1946): the kick of any kit is a sum of them,
+but for a rest of -7 to -14 dB.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from lofigen_kit.music.excitation import (
     make_drum_tone,
     make_note_wave,
     make_pulse,
+    make_short_tone,
 )
 from lofigen_kit.music.score import Drum, Hit, Note, Score
 
@@ -44,6 +47,16 @@ TONES_HZ: dict[Drum, tuple[int, ...]] = {"kick": (50,), "snare": (185, 330)}
 FALLS: dict[Drum, tuple[float, float]] = {"kick": (150.0, 0.03), "snare": (0.0, 0.03)}
 """By how many Hz each begins higher, and how fast that falls."""
 TONE_DECAY_S = 0.15
+KICK_FRAME: dict[int, tuple[int, tuple[int, ...]]] = {
+    0: (8, (100, 300)),
+    12: (10, (80, 180)),
+    30: (15, (60, 110)),
+    55: (20, (50, 85)),
+    90: (28, (48, 72)),
+    140: (35, (46, 64)),
+    210: (50, (45, 60)),
+}
+"""By the time in ms at which a short tone is loudest: its width in ms, and its pitches in Hz."""
 
 CHANNELS = (
     *(f"note.{wave}" for wave in ("sin", "cos", "env", "held-sin", "held-cos", "held-env")),
@@ -59,6 +72,12 @@ CHANNELS = (
         f"{drum}.{wave}@{hz}Hz"
         for drum in TONES_HZ
         for hz in TONES_HZ[drum]
+        for wave in ("sin", "cos")
+    ),
+    *(
+        f"kick.{wave}@{hz}Hz+{centre_ms}ms"
+        for centre_ms, (_, pitches_hz) in KICK_FRAME.items()
+        for hz in pitches_hz
         for wave in ("sin", "cos")
     ),
 )
@@ -91,5 +110,12 @@ def _make_hit_event(hit: Hit, shape: str, rate: int) -> Event:
         return make_pulse(hit.onset_s + int(number[:-2]) / 1000, hit.velocity, rate)
     if kind == "decay":
         return make_decay(hit, int(number[:-2]) / 1000, rate)
-    pitch_hz, fall = float(number[:-2]), FALLS[hit.drum]
-    return make_drum_tone(hit, kind, TONE_DECAY_S, rate, pitch_hz=pitch_hz, fall=fall)
+    pitch, _, centre = number.partition("+")
+    pitch_hz = float(pitch[:-2])
+    if centre:
+        centre_ms = int(centre[:-2])
+        width_s = KICK_FRAME[centre_ms][0] / 1000
+        return make_short_tone(
+            hit, kind, rate, pitch_hz=pitch_hz, centre_s=centre_ms / 1000, width_s=width_s
+        )
+    return make_drum_tone(hit, kind, TONE_DECAY_S, rate, pitch_hz=pitch_hz, fall=FALLS[hit.drum])

@@ -1,4 +1,4 @@
-"""Deepening: from a trained network to a deeper one with the same output, for further training.
+"""Growing: from a trained network to a larger one with the same output, for further training.
 
 The new layers start as identities. The input of a layer is positive after a ReLU, and another ReLU
 leaves it unchanged (Net2Net: Chen, Goodfellow and Shlens, 2016). Additional channels start with
@@ -7,6 +7,10 @@ random weights, and no other layer uses them yet.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
 import torch
 
 from lofigen_kit.errors import CheckpointError
@@ -45,6 +49,28 @@ def deepen(network: Network, spec: NetworkSpec, *, seed: int = 0) -> Network:
             if spec.guide:
                 stack.guide_weights[index][:width] = 0.0
     return to_network(stack)
+
+
+def extend_guide(network: Network, guide: Sequence[str]) -> Network:
+    """Return a network that hears more channels, and does not use the new ones yet.
+
+    Args:
+        network: The network.
+        guide: Its channels, and new ones behind them.
+
+    Raises:
+        CheckpointError: if the channels do not begin with the network's own.
+    """
+    own = network.spec.guide
+    if tuple(guide[: len(own)]) != own or not own:
+        raise CheckpointError(
+            "the model to start from has another guide",
+            remedy="start from one that follows the same score",
+        )
+    more = len(guide) - len(own)
+    spec = network.spec.model_copy(update={"guide": tuple(guide)})
+    weights = tuple(np.pad(w, ((0, 0), (0, more))) for w in network.guide_weights)
+    return replace(network, spec=spec, guide_weights=weights)
 
 
 def _count_outer_layers(shallow: NetworkSpec, deep: NetworkSpec) -> tuple[int, int]:

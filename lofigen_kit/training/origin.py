@@ -14,7 +14,7 @@ from lofigen_kit.errors import InputError
 from lofigen_kit.music.conditioning import channel_names
 from lofigen_kit.nn import checkpoint
 from lofigen_kit.nn.checkpoint import Network
-from lofigen_kit.nn.deepen import deepen
+from lofigen_kit.nn.deepen import deepen, extend_guide
 from lofigen_kit.nn.spec import NetworkSpec, make_stack_spec
 from lofigen_kit.plugins import defaults
 from lofigen_kit.plugins.registry import Registry
@@ -81,10 +81,13 @@ def find_origin(resumed: Path | None, start: Path | None) -> Origin:
 
 
 def load_start(origin: Origin, spec: NetworkSpec, *, seed: int) -> Network | None:
-    """Return the model to begin with, deepened where the network to train is another one."""
-    if origin.start is None or origin.start.spec == spec:
-        return origin.start
-    return deepen(origin.start, spec, seed=seed)
+    """Return the model to begin with, made larger where the network to train is another one."""
+    start = origin.start
+    if start and start.spec.guide != spec.guide:
+        start = extend_guide(start, spec.guide)
+    if start is None or start.spec == spec:
+        return start
+    return deepen(start, spec, seed=seed)
 
 
 def check_output(output: Path, *, resume: bool, force: bool) -> None:
@@ -134,10 +137,11 @@ def choose_spec(
         ).layers
     guide: tuple[str, ...] = ()
     if settings.guide:
-        names = channel_names(
-            (song.score for song in songs), by_part=any(song.part for song in songs)
-        )
+        by_part = any(song.part for song in songs)
+        names = channel_names((song.score for song in songs), by_part=by_part)
         guide = (before.guide if before else ()) or names
+        if by_part:  # what has come since it was trained
+            guide = (*guide, *(name for name in names if name not in guide))
     return make_stack_spec(
         layers,
         head=settings.head,
