@@ -146,6 +146,10 @@ class ParametricSampler(Sampler):
     def sampling_params(self) -> SamplingParams:
         """Return the sampling parameters of this sampler."""
 
+    def sampling_params_of(self, part: str) -> SamplingParams:  # noqa: ARG002 - others need it
+        """Return the sampling parameters of one part of a song, where parts are played alone."""
+        return self.sampling_params()
+
     def draw(self, outputs: np.ndarray, head: HeadKind, uniforms: np.ndarray) -> np.ndarray:
         """Draw by the sampling parameters, in numpy; see `Sampler.draw`."""
         from lofigen_kit.nn.sampling import draw

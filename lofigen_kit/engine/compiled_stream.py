@@ -20,7 +20,12 @@ from lofigen_kit.engine.plan import (
     record,
     round_up,
 )
-from lofigen_kit.engine.track import Track, draw_in_python, read_step_inputs
+from lofigen_kit.engine.track import (
+    Track,
+    draw_in_python,
+    list_sampling_params,
+    read_step_inputs,
+)
 from lofigen_kit.nn.sampling import SamplingParams
 
 if TYPE_CHECKING:
@@ -64,21 +69,10 @@ SAMPLING_DTYPE = np.dtype(
 _NO_UNIFORMS = np.zeros((0, 0, 2))
 
 
-def pack_sampling_params(params: SamplingParams) -> np.ndarray:
-    """Return sampling parameters as the kernels read them [shape=(1,), dtype=SAMPLING_DTYPE]."""
-    return np.array(
-        [
-            (
-                params.temperature,
-                params.top_k,
-                params.top_p,
-                params.tail,
-                params.spread,
-                params.noise_level,
-            )
-        ],
-        SAMPLING_DTYPE,
-    )
+def pack_sampling_params(*lanes: SamplingParams) -> np.ndarray:
+    """Return parameters as the kernels read them [shape=(lanes,), dtype=SAMPLING_DTYPE]."""
+    names = SAMPLING_DTYPE.names or ()
+    return np.array([tuple(getattr(p, name) for name in names) for p in lanes], SAMPLING_DTYPE)
 
 
 _DEFAULT_SAMPLING = pack_sampling_params(SamplingParams())
@@ -96,11 +90,12 @@ class CompiledDecoder:
     def __init__(self, network: Network, sampler: Sampler, *, lanes: int = 1) -> None:
         self._network = network
         self._sampler = sampler
-        self._sampling_params = pack_sampling_params(
+        self._sampling_params = (
             sampler.sampling_params()
             if isinstance(sampler, ParametricSampler)
             else SamplingParams()
         )
+        self._turned = False
         self._state = State(get_packed_network(network), lanes)
         self._tracks = [Track(0)] * lanes
         self._steps = [0] * lanes
@@ -145,7 +140,7 @@ class CompiledDecoder:
 
     def set_sampling_params(self, params: SamplingParams) -> None:
         """Draw with other parameters from the next step on; a sampler in Python stays as it is."""
-        self._sampling_params = pack_sampling_params(params)
+        self._sampling_params, self._turned = params, True
 
     def reset(self, lane: int = 0) -> None:
         """Let a lane forget its track and start from silence."""
@@ -182,7 +177,11 @@ class CompiledDecoder:
         """
         guide, uniforms = self._read_inputs(steps)
         if isinstance(self._sampler, ParametricSampler):
-            drawn = self._state.draw(guide, uniforms, self._sampling_params)
+            spare = [Track(0)] * (len(self._state.newest) - len(self._tracks))
+            lanes = list_sampling_params(
+                [*self._tracks, *spare], self._sampling_params, turned=self._turned
+            )
+            drawn = self._state.draw(guide, uniforms, pack_sampling_params(*lanes))
         else:
             drawn = self._draw_in_python(guide, uniforms)
         self._steps = [before + steps for before in self._steps]
@@ -289,7 +288,13 @@ class State:
     def draw(
         self, guide: np.ndarray, uniforms: np.ndarray, sampling_params: np.ndarray
     ) -> np.ndarray:
-        """Draw as many samples as the guide has rows [shape=(steps, lanes), dtype=float32]."""
+        """Draw as many samples as the guide has rows [shape=(steps, lanes), dtype=float32].
+
+        Args:
+            guide: [shape=(steps, lanes, guide channels)].
+            uniforms: [shape=(steps, lanes, 2)].
+            sampling_params: How each lane is drawn [shape=(lanes,), dtype=SAMPLING_DTYPE].
+        """
         samples = np.empty((len(guide) + 1, len(self.newest)), np.float32)
         samples[0] = self.newest
         none = np.zeros((0, 0, 0), np.float32)
@@ -359,7 +364,7 @@ class State:
             outputs,
             len(uniforms) > 0,
             uniforms,
-            sampling_params[0],
+            sampling_params,
             self._scratch,
         )
 

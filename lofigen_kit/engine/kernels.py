@@ -63,7 +63,7 @@ def run(
     outputs: Array,
     drawing: bool,
     uniforms: Array,
-    law: Record,
+    laws: Array,
     scratch: Array,
 ) -> None:
     """Advance every lane by one step for each row of `samples` but the last.
@@ -87,7 +87,7 @@ def run(
         outputs: Takes the head's numbers [shape=(steps or 0, lanes, head outputs)].
         drawing: Whether to draw samples.
         uniforms: Two random numbers for each draw [shape=(steps or 0, lanes, 2)].
-        law: How to draw.
+        laws: How to draw each lane [shape=(lanes,)].
         scratch: Room for the draw [shape=(2, head outputs), dtype=float64].
     """
     for t in range(len(samples) - 1):
@@ -107,7 +107,7 @@ def run(
             if drawing:
                 u = uniforms[t, lane, 0]
                 v = uniforms[t, lane, 1]
-                samples[t + 1, lane] = draw(state, start, form, law, u, v, scratch)
+                samples[t + 1, lane] = draw(state, start, form, laws[lane], u, v, scratch)
         clock[0] += 1
         clock[1] = (clock[1] + 1) % form.block
 

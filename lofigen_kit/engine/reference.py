@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lofigen_kit.engine.track import Track, draw_in_python
+from lofigen_kit.components.contracts import ParametricSampler
+from lofigen_kit.engine.track import Track, check_finite, draw_in_python
+from lofigen_kit.nn.sampling import draw
 
 if TYPE_CHECKING:
     from lofigen_kit.components.contracts import Sampler
     from lofigen_kit.nn.checkpoint import Network
+    from lofigen_kit.nn.distribution import HeadKind
 
 
 class Ring:
@@ -76,7 +79,17 @@ def generate_track(network: Network, sampler: Sampler, track: Track) -> np.ndarr
     uniforms = track.rng.random((track.frames, 2))
     for t in range(track.frames):
         outputs = ring.step(audio[t], guide[len(known) - 1 + t])
-        [audio[t + 1]] = draw_in_python(
-            sampler, outputs[None], network.spec.head, uniforms[t : t + 1]
+        [audio[t + 1]] = _draw(
+            sampler, track, outputs[None], network.spec.head, uniforms[t : t + 1]
         )
     return audio[1:]
+
+
+def _draw(
+    sampler: Sampler, track: Track, outputs: np.ndarray, head: HeadKind, uniforms: np.ndarray
+) -> np.ndarray:
+    """Return what is drawn as the track says or, where it says nothing, as the sampler does."""
+    if track.sampling_params is None or not isinstance(sampler, ParametricSampler):
+        return draw_in_python(sampler, outputs, head, uniforms)
+    check_finite(outputs)
+    return draw(outputs, head, track.sampling_params, uniforms)

@@ -6,10 +6,13 @@ launch. Probabilities are float64, as in the reference.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
 
+from lofigen_kit.errors import InputError
 from lofigen_kit.nn.sampling import (
     LEAST_NOISE,
     LOGISTIC_VARIANCE,
@@ -20,28 +23,48 @@ from lofigen_kit.nn.sampling import (
     mulaw_decode,
 )
 
+_TEMPERATURE, _TAIL, _SPREAD, _NOISE_LEVEL = range(4)
+
 
 class TorchSampler:
-    """A `SamplingParams` for one head on one device.
+    """How each lane is drawn, for one head on one device.
 
     Args:
         kind: The head.
-        params: How to draw.
+        params: How to draw every lane.
         device: Where the numbers are.
+        lanes: How many lanes there are.
     """
 
-    def __init__(self, kind: HeadKind, params: SamplingParams, device: torch.device) -> None:
+    def __init__(
+        self, kind: HeadKind, params: SamplingParams, device: torch.device, lanes: int = 1
+    ) -> None:
         self._kind = kind
         self._params = params
+        self._lanes = torch.tensor(
+            [_to_numbers(params)] * lanes, dtype=torch.float64, device=device
+        ).T.contiguous()
         self._zero = torch.zeros((), dtype=torch.float64, device=device)
         self._levels = torch.from_numpy(mulaw_decode(np.arange(MULAW_LEVELS))).to(device)
+
+    def set_lanes(self, lanes: Sequence[SamplingParams]) -> None:
+        """Draw the first lanes otherwise from now on, also within a captured graph.
+
+        Raises:
+            InputError: where they differ in what is the same for all: `top_k` and `top_p`.
+        """
+        shared = self._params
+        if any((p.top_k, p.top_p) != (shared.top_k, shared.top_p) for p in lanes):
+            raise InputError("tracks that are drawn side by side have the same top_k and top_p")
+        numbers = torch.tensor([_to_numbers(p) for p in lanes], dtype=torch.float64).T
+        self._lanes[:, : len(lanes)].copy_(numbers)
 
     def prepare_noise(self, uniforms: Tensor) -> Tensor:
         """Return uniforms [shape=(..., 2)] with the second as the standard logistic's quantile.
 
         Once for a block, as it does not depend on the network.
         """
-        edge = max(self._params.tail, 1e-7)
+        edge = self._lanes[_TAIL]
         quantile = uniforms[..., 1].clamp(edge, 1.0 - edge)
         deviate = torch.log(quantile) - torch.log1p(-quantile)
         return torch.stack([uniforms[..., 0], deviate], -1)
@@ -64,12 +87,12 @@ class TorchSampler:
             weights = self._compute_weights(numbers)
             # A choice among weights that are not numbers is not a number either.
             drawn = self._levels[_choose(weights, noise)[:, 0]] + 0.0 * weights[:, 0]
-            drawn = self._narrow_draw(drawn, weights, self._levels, 0.0)
+            drawn = self._narrow_draw(drawn, weights, self._levels, self._zero)
         else:
             logits, means, log_scales = numbers.chunk(3, dim=1)
             weights = self._compute_weights(logits)
             drawn = self._draw_logistic(weights, means, log_scales, noise)
-            widths = log_scales.clamp(min=MIN_LOG_SCALE).exp() * self._params.temperature
+            widths = log_scales.clamp(min=MIN_LOG_SCALE).exp() * self._lanes[_TEMPERATURE, :, None]
             drawn = self._narrow_draw(drawn, weights, means, LOGISTIC_VARIANCE * widths**2)
         # Zero times an infinity is no number, and leaves every other number as it is.
         return torch.addcmul(drawn.clamp(-1.0, 1.0), drawn, self._zero)
@@ -79,27 +102,25 @@ class TorchSampler:
     ) -> Tensor:
         chosen = _choose(weights, noise)
         mean, log_scale = means.gather(1, chosen)[:, 0], log_scales.gather(1, chosen)[:, 0]
-        width = log_scale.clamp(min=MIN_LOG_SCALE).exp() * self._params.temperature
+        width = log_scale.clamp(min=MIN_LOG_SCALE).exp() * self._lanes[_TEMPERATURE]
         return mean + width * noise[:, 1]
 
     def _narrow_draw(
-        self, drawn: Tensor, weights: Tensor, centres: Tensor, variances: Tensor | float
+        self, drawn: Tensor, weights: Tensor, centres: Tensor, variances: Tensor
     ) -> Tensor:
-        params = self._params
-        if params.spread >= 1.0:
-            return drawn
+        spread, level = self._lanes[_SPREAD], self._lanes[_NOISE_LEVEL]
         mean = (weights * centres).sum(1)
-        if not params.noise_level:
-            return mean + params.spread * (drawn - mean)
         square = (weights * (centres**2 + variances)).sum(1)
         variance = (square - mean**2).clamp(min=0.0)
-        noise = variance / (variance + max(params.noise_level, LEAST_NOISE) ** 2)
-        return mean + (params.spread + (1.0 - params.spread) * noise) * (drawn - mean)
+        noise = variance / (variance + level.clamp(min=LEAST_NOISE) ** 2)
+        kept = spread + (1.0 - spread) * torch.where(level > 0.0, noise, self._zero)
+        return torch.where(spread < 1.0, mean + kept * (drawn - mean), drawn)
 
     def _compute_weights(self, logits: Tensor) -> Tensor:
         """Return the probabilities that the parameters leave, each row summing to 1."""
         params = self._params
-        weights = torch.softmax(logits / max(params.temperature, 1e-6), 1)
+        temperature = self._lanes[_TEMPERATURE, :, None].clamp(min=1e-6)
+        weights = torch.softmax(logits / temperature, 1)
         if not params.top_k and params.top_p >= 1.0:
             return weights
         ranked, order = weights.sort(dim=1, descending=True, stable=True)
@@ -108,6 +129,11 @@ class TorchSampler:
             keep[:, params.top_k :].zero_()
         weights = torch.zeros_like(weights).scatter(1, order, ranked * keep)
         return weights / weights.sum(1, keepdim=True)
+
+
+def _to_numbers(params: SamplingParams) -> tuple[float, ...]:
+    """Return what a lane has of its own, in the order of the rows."""
+    return params.temperature, max(params.tail, 1e-7), params.spread, params.noise_level
 
 
 def _choose(weights: Tensor, noise: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ from torch import Tensor
 from lofigen_kit.components.contracts import ParametricSampler, Sampler
 from lofigen_kit.engine.plan import BLOCK, SHORT, fft_length
 from lofigen_kit.engine.torch_sampling import TorchSampler
-from lofigen_kit.engine.track import Track, draw_in_python, read_step_inputs
+from lofigen_kit.engine.track import Track, draw_in_python, list_sampling_params, read_step_inputs
 from lofigen_kit.nn.distribution import SamplingParams
 from lofigen_kit.nn.fftconv import causal_fft_conv1d
 
@@ -96,12 +96,12 @@ class TorchDecoder:
         self._network = network
         self._sampler = sampler
         self._plan = get_torch_packed_network(network, device, precision)
-        self._torch_sampler = None
+        self._sampling_params: SamplingParams | None = None
+        self._turned = False
         if isinstance(sampler, ParametricSampler):
-            self._torch_sampler = TorchSampler(
-                network.spec.head, sampler.sampling_params(), self._plan.device
-            )
+            self._sampling_params = sampler.sampling_params()
         self._state = _State(self._plan, _choose_lane_count(self._plan.device, lanes))
+        self._torch_sampler = self._make_sampler()
         self._generate_block = self._prepare_block()
         self._tracks = [Track(0)] * lanes
         self._steps = [0] * lanes
@@ -130,15 +130,31 @@ class TorchDecoder:
         self._state.prime(lane, known[start:], guide)
         self._tracks[lane] = track
         self._steps[lane] = 0
+        self._set_lanes()
 
     def set_sampling_params(self, params: SamplingParams) -> None:
         """Draw with other parameters from the next block on, on the CPU alone.
 
-        A CUDA graph keeps the parameters that it was captured with.
+        A CUDA graph keeps the `top_k` and `top_p` that it was captured with.
         """
         if self._torch_sampler and self._plan.device.type == "cpu":
-            self._torch_sampler = TorchSampler(self._network.spec.head, params, self._plan.device)
+            self._sampling_params, self._turned = params, True
+            self._torch_sampler = self._make_sampler()
+            self._set_lanes()
             self._generate_block = self._prepare_block()
+
+    def _make_sampler(self) -> TorchSampler | None:
+        if self._sampling_params is None:
+            return None
+        head, device = self._network.spec.head, self._plan.device
+        return TorchSampler(head, self._sampling_params, device, self._state.lanes)
+
+    def _set_lanes(self) -> None:
+        """Let the sampler draw each lane as its track says."""
+        if self._torch_sampler and self._sampling_params:
+            self._torch_sampler.set_lanes(
+                list_sampling_params(self._tracks, self._sampling_params, turned=self._turned)
+            )
 
     def reset(self, lane: int = 0) -> None:
         """Let a lane forget its track and start from silence."""
@@ -155,11 +171,14 @@ class TorchDecoder:
         self._tracks = [self._tracks[lane] for lane in kept]
         self._steps = [self._steps[lane] for lane in kept]
         self._ready = self._ready[kept]
+        self._set_lanes()
 
     def copy(self) -> TorchDecoder:
         """Return an independent decoder that goes on exactly as this one would."""
         twin: TorchDecoder = copy.copy(self)
         twin._state = _State(self._plan, self._state.lanes)
+        twin._torch_sampler = twin._make_sampler()
+        twin._set_lanes()
         twin._generate_block = twin._prepare_block()
         twin._state.adopt(self._state)
         twin._tracks = copy.deepcopy(self._tracks)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lofigen_kit.errors import InputError, RenderError
-from lofigen_kit.nn.distribution import HeadKind
+from lofigen_kit.nn.distribution import HeadKind, SamplingParams
 from lofigen_kit.nn.spec import NetworkSpec
 
 if TYPE_CHECKING:
@@ -30,12 +30,14 @@ class Track:
             conditions the prediction of sample t, the one being generated. `None` is all zeros.
         rng: The track's own stream; it gives two numbers for each frame, in time order. Where
             none is given, every run is another.
+        sampling_params: How a `ParametricSampler` draws this track; None is as its sampler says.
     """
 
     frames: int
     prime: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
     guide: np.ndarray | None = None
     rng: np.random.Generator = field(default_factory=np.random.default_rng)
+    sampling_params: SamplingParams | None = None
 
     def check(self, spec: NetworkSpec) -> None:
         """Raise InputError where the track does not fit the network."""
@@ -141,6 +143,22 @@ def read_step_inputs(
         live = min(steps, max(0, track.frames - done[lane]))
         uniforms[:live, lane] = track.rng.random((live, 2))
     return guide, uniforms
+
+
+def list_sampling_params(
+    tracks: Sequence[Track], shared: SamplingParams, *, turned: bool
+) -> list[SamplingParams]:
+    """Return how each track is drawn: as it says itself, or as all are.
+
+    Args:
+        tracks: The tracks.
+        shared: How those are drawn that say nothing.
+        turned: Whether `shared` was changed while they play; its temperature then holds for all.
+    """
+    own = [track.sampling_params for track in tracks]
+    if turned:
+        own = [params and replace(params, temperature=shared.temperature) for params in own]
+    return [params or shared for params in own]
 
 
 def check_finite(numbers: np.ndarray) -> None:

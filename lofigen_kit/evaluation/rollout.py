@@ -69,7 +69,11 @@ def generate_rollouts(
             frames=len(prime) + frames,
             sample_rate_hz=rate,
         )
-        tracks.append(Track(frames, prime, guide, rng_for(seed, first + index, "sampler")))
+        params = None
+        if song.part and isinstance(sampler, ParametricSampler):
+            params = sampler.sampling_params_of(song.part)
+        rng = rng_for(seed, first + index, "sampler")
+        tracks.append(Track(frames, prime, guide, rng, params))
     return generate(network, sampler, tracks, threads=threads, progress=progress)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from lofigen_kit.audio.blocks import BLOCK, Blocks, rechunk, split_blocks
 from lofigen_kit.audio.buffer import AudioBuffer, AudioFormat
 from lofigen_kit.components.base import Context, Take
-from lofigen_kit.components.contracts import Effect, Sampler
+from lofigen_kit.components.contracts import Effect, ParametricSampler, Sampler
 from lofigen_kit.effects import rack
 from lofigen_kit.effects.effect import compute_speed, compute_transposition
 from lofigen_kit.effects.mixer import place_part, sum_parts
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from lofigen_kit.dsp.mastering import MasteredBlocks, MasteredSound, Store
     from lofigen_kit.engine import Track
     from lofigen_kit.nn.checkpoint import Network
+    from lofigen_kit.nn.distribution import SamplingParams
 
 
 MIX = "mix"
@@ -140,7 +141,15 @@ class Chain:
             prime=prime,
             guide=_make_conditioning(score, self.network, len(prime), frames),
             rng=self.make_sampler_rng(number, part, attempt=attempt),
+            sampling_params=self.find_sampling_params(part),
         )
+
+    def find_sampling_params(self, part: str) -> SamplingParams | None:
+        """Return how a part is drawn; None for the mix, and where a sampler in Python draws."""
+        sampler = self.preset.sampler
+        if part == MIX or not isinstance(sampler, ParametricSampler):
+            return None
+        return sampler.sampling_params_of(part)
 
     def make_sampler_rng(self, number: int, part: str, *, attempt: int = 0) -> np.random.Generator:
         """Return the random numbers that the samples of a take's part are drawn with."""

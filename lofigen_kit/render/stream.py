@@ -266,7 +266,13 @@ class StreamRenderer:
                     self._iterate_conditioning(bars[part], network, len(prime), part)
                 )
             rng = self.chain.make_sampler_rng(0, part)
-            decoder.prime(EndlessTrack(prime=prime, guide_reader=reader, rng=rng), lane)
+            track = EndlessTrack(
+                prime=prime,
+                guide_reader=reader,
+                rng=rng,
+                sampling_params=self.chain.find_sampling_params(part),
+            )
+            decoder.prime(track, lane)
         return decoder
 
     def _iterate_conditioning(

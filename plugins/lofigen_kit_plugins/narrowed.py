@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import replace
+from typing import Annotated, Literal
 
 from lofigen_kit.api import Field, ParametricSampler, SamplingParams, hookimpl
+
+PartName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 
 
 class Narrowed(ParametricSampler):
@@ -15,6 +18,8 @@ class Narrowed(ParametricSampler):
 
     Attributes:
         spread: The share of its distance from the mean that a draw keeps, 0 to 1.
+        spreads: The same of parts that a network plays alone, by their name: a part that is noise
+            wants a wider one than a tone.
         noise_level: The deviation of the distribution, of full scale, above which a draw keeps its
             whole distance, so that hats, snares and breath stay noise; 0 narrows everything.
         tail: The quantile cut at either end of each component, 0 to 0.49; 0 cuts nothing.
@@ -22,8 +27,13 @@ class Narrowed(ParametricSampler):
 
     use: Literal["narrowed"] = "narrowed"
     spread: float = Field(default=0.1, ge=0, le=1)
+    spreads: dict[PartName, Annotated[float, Field(ge=0, le=1)]] = Field(default={}, max_length=32)
     noise_level: float = Field(default=0.0, ge=0, le=1)
     tail: float = Field(default=0.01, ge=0, le=0.49)
+
+    def sampling_params_of(self, part: str) -> SamplingParams:
+        """Return the parameters of a part, with a spread of its own if it has one."""
+        return replace(self.sampling_params(), spread=self.spreads.get(part, self.spread))
 
     def sampling_params(self) -> SamplingParams:
         """Return parameters that cut the tails and narrow the draw."""

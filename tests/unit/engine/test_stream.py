@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +18,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from lofigen_kit import engine
 from lofigen_kit.components.contracts import ParametricSampler, Sampler
 from lofigen_kit.engine import CompiledDecoder, Ring, Track, compiling, generate, predict
+from lofigen_kit.engine.plan import BLOCK
 from lofigen_kit.engine.reference import generate_track
 from lofigen_kit.errors import InputError, RenderError
 from lofigen_kit.nn.checkpoint import Network
@@ -41,6 +43,19 @@ class ByLaw(ParametricSampler):
 
     def sampling_params(self) -> SamplingParams:
         return SamplingParams(temperature=0.9, top_p=self.top_p, tail=1e-3, spread=self.spread)
+
+
+class Given(ParametricSampler):
+    """Draw by parameters that are given."""
+
+    use: Literal["given"] = "given"
+    params: SamplingParams
+
+    def __init__(self, params: SamplingParams) -> None:
+        super().__init__(params=params)  # type: ignore[call-arg]
+
+    def sampling_params(self) -> SamplingParams:
+        return self.params
 
 
 class InPython(Sampler):
@@ -184,6 +199,33 @@ def test_a_take_depends_on_its_own_track_alone(
             )
         assert_array_equal(np.concatenate(pieces), batch[number])
         assert_array_equal(threaded[number], batch[number])
+
+
+def test_a_track_is_drawn_as_it_says_itself() -> None:
+    lengths = [300, 200, 260, 0, 150, 140]
+    own = [SamplingParams(spread=0.0), None, SamplingParams(temperature=0.9, tail=0.2, spread=0.4)]
+    tracks = [
+        replace(track, sampling_params=own[number % 3])
+        for number, track in enumerate(make_tracks(GUIDED, lengths))
+    ]
+    together = generate(GUIDED, ByLaw(), tracks, threads=2)
+    for number, params in enumerate(own):
+        [track] = make_tracks(GUIDED, lengths)[number : number + 1]
+        sampler = ByLaw() if params is None else Given(params)
+        assert_array_equal(generate(GUIDED, sampler, [track])[0], together[number])
+        [again] = make_tracks(GUIDED, lengths)[number : number + 1]
+        slow = generate_track(GUIDED, ByLaw(), replace(again, sampling_params=params))
+        assert_allclose(slow, together[number], atol=2e-5)
+
+
+def test_a_temperature_that_is_turned_holds_for_all_tracks() -> None:
+    [track] = make_tracks(GUIDED, [2 * BLOCK])
+    stream = CompiledDecoder(GUIDED, ByLaw())
+    stream.prime(replace(track, sampling_params=SamplingParams(spread=0.5)))
+    stream.set_sampling_params(SamplingParams(temperature=0.3))
+    [alike] = make_tracks(GUIDED, [2 * BLOCK])
+    [expected] = generate(GUIDED, Given(SamplingParams(temperature=0.3, spread=0.5)), [alike])
+    assert_array_equal(stream.run(2 * BLOCK)[0], expected)
 
 
 @pytest.mark.parametrize("lanes", [1, 2, 4, 7, 33, 64])

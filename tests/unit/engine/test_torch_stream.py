@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Literal
 
@@ -175,6 +176,27 @@ def test_free_running_follows_the_compiled_engine(
     compiled = generate(network, sampler, make_tracks(network, lengths))
     for one, other in zip(played, compiled, strict=True):
         assert_allclose(one, other, atol=5e-5)
+
+
+@on_devices
+def test_each_lane_is_drawn_as_its_track_says(device: str) -> None:
+    lengths = [300, 200, 260]
+    own = [SamplingParams(temperature=0.9, top_p=0.95, spread=0.1), None,
+           SamplingParams(temperature=0.9, top_p=0.95, spread=0.5, noise_level=0.02)]  # fmt: skip
+
+    def tracks() -> list[Track]:
+        pairs = zip(make_tracks(GUIDED, lengths), own, strict=True)
+        return [replace(track, sampling_params=params) for track, params in pairs]
+
+    stream = TorchDecoder(GUIDED, ByLaw(), lanes=2, device=device)
+    for one, other in zip(play(stream, tracks()), generate(GUIDED, ByLaw(), tracks()), strict=True):
+        assert_allclose(one, other, atol=5e-5)
+
+
+def test_lanes_that_cannot_be_drawn_together_are_refused() -> None:
+    law = TorchSampler("mol", SamplingParams(top_k=3), torch.device("cpu"), lanes=2)
+    with pytest.raises(InputError, match="same top_k"):
+        law.set_lanes([SamplingParams(top_k=3), SamplingParams()])
 
 
 @on_devices
