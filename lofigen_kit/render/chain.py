@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from lofigen_kit.nn.distribution import SamplingParams
 
 
-MIX = "mix"
+MIX = "mixed"
 """The one track of a network that does not play in parts."""
 PARTS = "parts"
 """What the names of parts among the stems begin with: `parts.drums`."""

@@ -61,7 +61,7 @@ class Rendering(Result):
     Attributes:
         audio: Stereo, at the output's rate, mastered.
         played: What the network generated, by part, mono, at its own rate; a network that does not
-            play in parts has one, `mix`. Empty where no network plays.
+            play in parts has one, `mixed`. Empty where no network plays.
         written: The source's score, before the effects change its tempo and pitch.
         stems: If asked for, each part as it stands in the mix, and the sound after each stage, in
             order. The sum of the parts is the first stage's, to the bit.

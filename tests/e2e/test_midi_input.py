@@ -90,6 +90,6 @@ def test_a_song_has_its_own_settings_and_those_that_are_set(
     assert run(*render, "--quiet")[2] == ""
     told = run(*render, "--set", "source.tempo_bpm=60", "--quiet")
     assert told == (0, "", "")
-    assert read_audio("a.wav").duration_s == pytest.approx(4.0)
+    assert 4.0 < read_audio("a.wav").duration_s < 5.0  # its room sounds on
     line = refused(*render, "--set", "source.barz=1")
     assert line == "--set source.barz=1: source.barz: there is no such field; did you mean 'bars'?"
