@@ -69,6 +69,10 @@ class PartsPlayer extends EventTarget {
 
   async play() {
     if (!this.paused) return;
+    if (this.elements.some((element) => element.error)) {
+      this.#fail();
+      return;
+    }
     this.paused = false;
     this.watch = setInterval(() => this.#keepStep(), WATCH_MS);
     this.#tell("play");
