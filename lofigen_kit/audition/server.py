@@ -27,8 +27,8 @@ ADDRESS = "127.0.0.1"
 MAX_BODY = 4 << 20
 TIMEOUT_S = 30.0
 MAX_RANGE = 1 << 20
-"""The most bytes in the answer to a Range without an end. A browser asks for the rest when it needs it,
-and does not hold one of its six connections meanwhile: a take may be heard as 16 parts."""
+"""The most bytes in the answer to a Range without an end. A browser asks for the rest when it needs
+it, and holds none of its six connections meanwhile: a take may be heard as 16 parts."""
 _BLOCK = 1 << 16
 _HEADERS = {
     "Cache-Control": "no-store",

@@ -26,7 +26,7 @@ from lofigen_kit.music.midi import to_midi
 from lofigen_kit.music.score import Hit, Note, Score, Section
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
 WriteTake = Callable[..., dict[str, Any]]
 Run = Callable[..., tuple[int, str, str]]
@@ -448,7 +448,10 @@ def in_step(sheet: Sheet) -> bool:
 @needs_chromium
 def test_parts_can_be_muted_and_heard_alone(sheet: Sheet, parted: Path, run: Run) -> None:
     page = sheet.open(build(run, parted)).page
-    button = lambda name: page.get_by_role("button", name=name, exact=True)  # noqa: E731
+
+    def button(name: str) -> Locator:
+        return page.get_by_role("button", name=name, exact=True)
+
     names = page.locator("#part-list .mute").all_inner_texts()
     assert names == ["drums", "keys", "lead"]
     button("Play take0.wav").click()
@@ -651,7 +654,7 @@ def test_more_than_five_hundred_takes_are_paged(
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", SIZES)
 def test_axe_finds_nothing(
-    browser: Browser, scored: Path, parted: Path, run: Run, size: str, scheme: Any
+    browser: Browser, scored: Path, run: Run, size: str, scheme: Any
 ) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     beats = scored
@@ -732,8 +735,8 @@ def test_pictures_are_drawn_in_the_colours_of_the_sound(
 
 
 @pytest.fixture
-def scored(beats: Path) -> Path:
-    """The takes, three seconds each; the first one has its score beside it."""
+def scored(parted: Path) -> Path:
+    """The takes, three seconds each; the first one has its score and its parts beside it."""
     notes = tuple(
         Note(part=part, midi=midi, onset_s=onset_s, duration_s=1.0, velocity=1.0)
         for part, midi, onset_s in (("bass", 36, 0.0), ("keys", 60, 1.0), ("lead", 84, 2.0))
@@ -741,8 +744,8 @@ def scored(beats: Path) -> Path:
     hits = tuple(Hit(drum="kick", onset_s=0.5 * n, velocity=1.0) for n in range(6))
     sections = (Section(name="A", first_bar=0, bars=1), Section(name="B", first_bar=1, bars=2))
     score = Score(tempo_bpm=240, bars=3, duration_s=3.0, notes=notes, hits=hits, sections=sections)
-    (beats / "take0.mid").write_bytes(to_midi(score))
-    return beats
+    (parted / "take0.mid").write_bytes(to_midi(score))
+    return parted
 
 
 @needs_chromium
