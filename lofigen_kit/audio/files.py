@@ -87,6 +87,18 @@ def read_audio(
     return _as_buffer(samples, rate_hz, path)
 
 
+def read_duration_s(path: Path | str) -> float:
+    """Return the duration that the header of a sound file states, in seconds.
+
+    Raises:
+        AudioError: if the file does not exist, is no audio, or has an impossible shape or rate.
+    """
+    path = Path(path)
+    with _open(path) as sound:
+        _check_shape(sound, path)
+        return float(sound.frames / sound.samplerate)
+
+
 def _as_buffer(samples: np.ndarray, rate_hz: int, path: Path) -> AudioBuffer:
     try:
         return AudioBuffer(samples, rate_hz)

@@ -162,7 +162,7 @@ def move(takes: Sequence[KeptTake], folder: Path, target: Path) -> None:
 def add_stems(
     take: KeptTake, target: Path, registry: Registry, *, threads: int = 1, force: bool = False
 ) -> KeptTake:
-    """Render a copied take again, and write its stems and its score beside it.
+    """Render a copied take again, and write its stems beside it, and its score if it has none.
 
     Args:
         take: A take that was copied; one that has stems already is returned unchanged.
@@ -198,13 +198,15 @@ def add_stems(
             remedy="see `lofigen-kit chain replay`",
         )  # fmt: skip
     stems = list_stem_files(path, rendering.stems)
-    score = path.with_suffix(".mid")
-    check_free(score, *stems, force=force)
-    save_stems(rendering, path, force=force)
-    with explain_write_errors(score):
-        write_atomic(score, to_midi(rendering.score))
-    new = {file.relative_to(target) for file in (score, *stems)}
     *sidecars, audio = take.files
+    score = path.with_suffix(".mid")
+    scores = [] if score.relative_to(target) in sidecars else [score]
+    check_free(*scores, *stems, force=force)
+    save_stems(rendering, path, force=force)
+    for score in scores:
+        with explain_write_errors(score):
+            write_atomic(score, to_midi(rendering.score))
+    new = {file.relative_to(target) for file in (*scores, *stems)}
     return replace(take, files=(*sorted({*sidecars, *new}), audio))
 
 

@@ -45,14 +45,16 @@ def make_page(
         folder: The folder of the takes.
         takes: The rows of the sheet.
         media: The allowed sources of audio: `LINKED`, `EMBEDDED` or `SERVED`.
-        urls: The URL of each take and each dry sound, by its place.
+        urls: The URL of each sound, by its place; parts without one are left out.
     """
     from jinja2 import Environment, StrictUndefined
 
     here = files("lofigen_kit.audition")
-    script, style, html = (
-        (here / name).read_text(encoding="utf-8") for name in ("sheet.js", "sheet.css", "page.html")
+    parts_script, script, style, html = (
+        (here / name).read_text(encoding="utf-8")
+        for name in ("parts.js", "sheet.js", "sheet.css", "page.html")
     )
+    script = f"{parts_script}\n{script}"
     data = {
         "format": decisions.FORMAT,
         "sheet": get_sheet_name(folder),
@@ -109,11 +111,12 @@ def link_sounds(takes: Sequence[SheetRow], base: str = "") -> dict[str, str]:
             are the same.
     """
     prefix = f"{base}/" if base else ""
-    return {place: quote(f"{prefix}{place}") for place in _places(takes)}
+    places = [*_places(takes), *(part.place for take in takes for part in take.parts)]
+    return {place: quote(f"{prefix}{place}") for place in places}
 
 
 def embed_sounds(folder: Path, takes: Sequence[SheetRow]) -> dict[str, str]:
-    """Return all sounds as data URLs, by place.
+    """Return the takes and the dry sounds as data URLs, by place; parts would be too large.
 
     Raises:
         InputError: if they are too large together, or one cannot be read.
@@ -159,6 +162,11 @@ def _factor_common(takes: Sequence[SheetRow], urls: Mapping[str, str]) -> dict[s
         row["url"] = urls[take.place]
         if take.dry:
             row["dry"]["url"] = urls[take.dry.place]
+        row["parts"] = [
+            {"name": part.name, "url": urls[part.place]}
+            for part in take.parts
+            if part.place in urls
+        ]
         rows.append(row)
     return {"takes": rows, "made": [asdict(chain) for chain in chains]}
 

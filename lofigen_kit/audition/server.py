@@ -26,6 +26,9 @@ from lofigen_kit.errors import InputError, LofigenError, RenderError
 ADDRESS = "127.0.0.1"
 MAX_BODY = 4 << 20
 TIMEOUT_S = 30.0
+MAX_RANGE = 1 << 20
+"""The most bytes in the answer to a Range without an end. A browser asks for the rest when it needs
+it, and holds none of its six connections meanwhile: a take may be heard as 16 parts."""
 _BLOCK = 1 << 16
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -297,5 +300,5 @@ def _parse_range(header: str | None, size: int) -> tuple[int, int] | None:
     if not first:
         start, stop = max(size - int(last), 0), size
     else:
-        start, stop = int(first), min(int(last) + 1, size) if last else size
+        start, stop = int(first), min(int(last) + 1 if last else int(first) + MAX_RANGE, size)
     return (start, stop) if start < stop else None

@@ -1,4 +1,3 @@
-"use strict";
 // The sheet: lists takes, plays them and stores decisions. Data from files is inserted as text only.
 
 const data = JSON.parse(document.getElementById("data").textContent);
@@ -8,6 +7,7 @@ const byId = (id) => document.getElementById(id);
 
 const SEEK_S = 2;
 const MOST_PLAYERS = 8;
+const MOST_PARTS_PLAYERS = 2; // for A and B: each has up to 16 audio elements
 const QUIETEST_LUFS = -30; // quieter takes are matched only when A and B are compared
 const STORE = `lofigen-kit-audition:${data.store}`;
 const SETTINGS = "lofigen-kit-audition:settings";
@@ -371,7 +371,7 @@ function factsOf(take) {
     take.tempo_bpm === null ? "" : `${+take.tempo_bpm.toFixed(2)} BPM`,
     take.key,
     clock(take.duration_s),
-    take.dry === null ? "" : "with dry",
+    [take.dry === null ? "" : "with dry", take.parts.length ? "parts" : ""].filter((word) => word).join(" and "),
   ];
   const measures = [
     take.loudness_lufs === null ? "silence" : `${signed(take.loudness_lufs, 1)} LUFS`,
@@ -543,15 +543,19 @@ const players = new Map(); // address -> audio element, the one used last at the
 
 const isPlaying = () => deck.player !== null && !deck.player.paused;
 const hasDry = (number) => number !== null && number !== undefined && takes[number].dry !== null;
-const soundOf = (number) => (state.dry && hasDry(number) ? takes[number].dry : takes[number]);
+const soundOf = (number) => (hasDry(number) && (state.dry || byParts(number)) ? takes[number].dry : takes[number]);
 
-function playerOf(url) {
+function playerOf(number) {
+  const parts = byParts(number) ? partsOf(number) : null;
+  const url = parts ? `${takes[number].url}#parts` : soundOf(number).url;
   let player = players.get(url);
   players.delete(url);
   if (!player) {
-    player = new Audio();
-    player.preload = "auto";
-    player.src = url;
+    player = parts ? new PartsPlayer(parts) : new Audio();
+    if (!parts) {
+      player.preload = "auto";
+      player.src = url;
+    }
     for (const event of ["play", "pause", "ended"]) player.addEventListener(event, () => heard(player));
     player.addEventListener("timeupdate", () => { if (player === deck.player) place(); });
     player.addEventListener("error", () => {
@@ -559,14 +563,24 @@ function playerOf(url) {
     });
   }
   players.set(url, player);
-  for (const [other, old] of players) {
-    if (players.size <= MOST_PLAYERS) break;
-    if (old === deck.player || old === player) continue;
-    players.delete(other);
-    old.removeAttribute("src");
-    old.load();
-  }
+  const isParts = (one) => one instanceof PartsPlayer;
+  release(player, isParts, MOST_PARTS_PLAYERS);
+  release(player, (one) => !isParts(one), MOST_PLAYERS);
   return player;
+}
+
+function release(kept, isOne, most) {
+  // Free the players of one kind that were used longest ago.
+  const old = [...players].filter(([, player]) => isOne(player));
+  for (const [url, player] of old.slice(0, Math.max(0, old.length - most))) {
+    if (player === deck.player || player === kept) continue;
+    players.delete(url);
+    if (player instanceof PartsPlayer) player.release();
+    else {
+      player.removeAttribute("src");
+      player.load();
+    }
+  }
 }
 
 const levels = takes.flatMap((take) => [take, take.dry || take])
@@ -586,7 +600,7 @@ function gainDb(number) {
 
 function play(number, fromS = null) {
   const before = deck.player;
-  const player = playerOf(soundOf(number).url);
+  const player = playerOf(number);
   if (before && before !== player) before.pause();
   deck.number = number;
   deck.player = player;
@@ -616,6 +630,7 @@ function level() {
   if (deck.player === null) return;
   deck.player.loop = settings.loop;
   deck.player.volume = 10 ** (gainDb(deck.number) / 20);
+  if (deck.player instanceof PartsPlayer) deck.player.hear((name) => isPartHeard(deck.number, name));
 }
 
 function exchange(number) {
@@ -643,7 +658,7 @@ function setPair(which, number) {
   const before = state[which];
   state[which] = before === number ? null : number;
   if (state[other] === number) state[other] = null;
-  if (state[which] !== null) playerOf(soundOf(number).url); // load it in advance
+  if (state[which] !== null) playerOf(number); // load it in advance
   for (const one of [before, number]) if (one !== null) update(one);
   level();
   showDeck();
@@ -655,6 +670,10 @@ function toggleDry() {
   const number = deck.number ?? currentNumber();
   if (!hasDry(number) && !hasDry(currentNumber())) {
     say("This take has no dry sound");
+    return;
+  }
+  if (byParts(number)) {
+    say("Parts are heard before the effects");
     return;
   }
   state.dry = !state.dry;
@@ -722,12 +741,13 @@ function showDeck() {
   press("loop", settings.loop);
   press("match", settings.match);
   press("dry", state.dry);
-  byId("dry").disabled = !state.dry && !hasDry(number);
+  byId("dry").disabled = byParts(number) || (!state.dry && !hasDry(number));
   byId("compare").disabled = state.a === null || state.b === null;
   const side = { [state.a]: "A", [state.b]: "B" }[deck.number];
   byId("ab").textContent = side && !byId("compare").disabled ? `Hear ${side === "A" ? "B" : "A"}` : "A/B";
   const gain = deck.number === null ? 0 : gainDb(deck.number);
   byId("gain").textContent = settings.match && gain < -0.05 ? `${signed(gain, 1)} dB` : "";
+  showParts(number);
   if (deck.player === null && number !== undefined) byId("time").textContent = `0:00 / ${clock(takes[number].duration_s)}`;
 }
 
@@ -956,13 +976,14 @@ const KEYS = {
   m: () => toggleSetting("match", "Loudness matched", "Loudness as it is"),
   r: (number) => expand(number),
   s: () => toggleRolls(),
+  t: () => toggleDigits(),
   "[": () => turn(-1),
   "]": () => turn(1),
   "/": () => byId("filter").focus(),
   "?": () => byId("keys").showModal(),
 };
 for (let stars = 1; stars <= 5; stars += 1) KEYS[stars] = (number) => decide(number, { stars });
-const WITHOUT_TAKE = new Set(["u", "c", "d", "l", "m", "s", "/", "?"]);
+const WITHOUT_TAKE = new Set(["u", "c", "d", "l", "m", "s", "t", "/", "?"]);
 
 function decideAndGoOn(number, verdict) {
   decide(number, { verdict });
@@ -971,8 +992,9 @@ function decideAndGoOn(number, verdict) {
 
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-  if (byId("keys").open || !Object.hasOwn(KEYS, event.key)) return;
   const { target, key } = event;
+  const action = partActionOf(event) || (Object.hasOwn(KEYS, key) && KEYS[key]);
+  if (byId("keys").open || !action) return;
   const isButton = target.closest("button, summary, label");
   if (target.closest("input[type=search], select, pre")) return;
   if (target.closest("input[type=range]") && key.startsWith("Arrow")) return;
@@ -980,7 +1002,7 @@ function onKey(event) {
   if (!settings.single && key.length === 1 && key !== " ") return;
   if (currentNumber() === undefined && !WITHOUT_TAKE.has(key)) return;
   event.preventDefault();
-  KEYS[key](currentNumber());
+  action(currentNumber());
 }
 
 // --- Begin
@@ -991,6 +1013,8 @@ function listen() {
   on("play", "click", () => toggle(deck.number ?? currentNumber()));
   on("compare", "click", compare);
   on("dry", "click", toggleDry);
+  on("digits", "click", toggleDigits);
+  on("whole", "click", hearWhole);
   on("loop", "click", KEYS.l);
   on("match", "click", KEYS.m);
   on("seek", "input", () => {

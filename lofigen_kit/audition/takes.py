@@ -10,12 +10,14 @@ import json
 import logging
 import math
 import os
+import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +43,11 @@ FEW_TAKES = 16
 """Up to so many takes are read in this process, which is faster than starting workers."""
 MAX_READERS = 16
 """The largest number of worker processes."""
+MAX_PARTS = 16
+"""The largest number of parts of a take; those after it are left out."""
+PART_FILE = re.compile(r"part-([a-z0-9-]{1,32})\.wav")
+MAX_OVERHANG_S = 0.05
+"""By so much a part may be longer than its mix; a longer one is not of that mix."""
 MAX_RECIPE_CHARS = 65_536
 MAX_TEXT_CHARS = 300
 
@@ -68,6 +75,14 @@ class DrySound:
 
     place: str
     loudness_lufs: float | None
+
+
+@dataclass(frozen=True)
+class PartSound:
+    """One part of a take as it stands in the mix before the effects: its name and its place."""
+
+    name: str
+    place: str
 
 
 @dataclass(frozen=True)
@@ -102,6 +117,7 @@ class SheetRow:
         made: The chain from its recipe.
         recipe: The rest of its recipe, as text.
         dry: The sound before the effects, if its stems are beside it.
+        parts: The parts whose sum `dry` is, if they are beside it.
         wave: The waveform from `drawing`, in base64.
         spectrum: The spectrogram from `drawing`, in base64.
         roll: The piano roll from `rolls`, if its score is beside it.
@@ -126,6 +142,7 @@ class SheetRow:
     made: ChainDescription | None = None
     recipe: str = ""
     dry: DrySound | None = None
+    parts: tuple[PartSound, ...] = ()
     wave: str = ""
     spectrum: str = ""
     roll: SheetRoll | None = None
@@ -304,6 +321,7 @@ def _examine_take(folder: Path, place: str, record: Facts) -> SheetRow:
         true_peak_dbtp=true_peak_dbtp,
         flags=tuple(flags),
         dry=dry,
+        parts=_find_parts(folder, place, dry_audio) if dry_audio else (),
         wave=b64encode(wave).decode(),
         spectrum=b64encode(spectrum).decode(),
         roll=read_roll(folder, place, audio.duration_s, facts),
@@ -396,6 +414,7 @@ def _read_dry(folder: Path, place: str) -> tuple[DrySound | None, AudioBuffer | 
     path = folder / place
     stems = get_stems_folder(path)
     names = [p.name for p in stems.glob("*.wav")] if stems.is_dir() else []
+    names = [name for name in names if not name.startswith("part-")]
     first = (stems / min(names)).relative_to(folder).as_posix() if names else ""
     if not first or _find_name_fault(first) or resolve_place(folder, first) is None:
         return None, None
@@ -404,6 +423,32 @@ def _read_dry(folder: Path, place: str) -> tuple[DrySound | None, AudioBuffer | 
     except LofigenError:
         return None, None
     return DrySound(first, _measure_loudness(audio)), audio
+
+
+def _find_parts(folder: Path, place: str, mix: AudioBuffer) -> tuple[PartSound, ...]:
+    """Return the parts of a take beside its mix: the common ones first, then others by name."""
+    from lofigen_kit.render.chain import COMMON_PARTS
+
+    stems = get_stems_folder(folder / place)
+    found = filter(None, (PART_FILE.fullmatch(path.name) for path in stems.iterdir()))
+    paths = {match[1]: stems / match[0] for match in found}
+    names = [*(name for name in COMMON_PARTS if name in paths)]
+    names += sorted(paths.keys() - set(names))
+    sounds = (PartSound(name, paths[name].relative_to(folder).as_posix()) for name in names)
+    parts = (part for part in sounds if _is_part_of(folder, part.place, mix))
+    return tuple(islice(parts, MAX_PARTS))
+
+
+def _is_part_of(folder: Path, place: str, mix: AudioBuffer) -> bool:
+    """Return whether a file is inside the folder, is a sound, and fits into its mix."""
+    from lofigen_kit.audio.files import read_duration_s
+
+    if _find_name_fault(place) or resolve_place(folder, place) is None:
+        return False
+    try:
+        return 0.0 < read_duration_s(folder / place) <= mix.duration_s + MAX_OVERHANG_S
+    except LofigenError:
+        return False
 
 
 def _parse_findings(record: Facts, facts: Facts) -> list[Flag] | None:

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,12 +19,14 @@ import pytest
 
 from lofigen_kit.audio.files import read_audio
 from lofigen_kit.audition import decisions
+from lofigen_kit.audition.server import Server
+from lofigen_kit.audition.takes import find_takes, read_takes
 from lofigen_kit.dsp.loudness import integrated_lufs
 from lofigen_kit.music.midi import to_midi
 from lofigen_kit.music.score import Hit, Note, Score, Section
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
 WriteTake = Callable[..., dict[str, Any]]
 Run = Callable[..., tuple[int, str, str]]
@@ -146,6 +149,17 @@ def beats(tmp_path: Path, write_take: WriteTake) -> Path:
         write_take(place, hz=110.0 * (number + 1), level=level, seconds=3.0, **facts)
     write_take(folder / "take1.stems" / "00-model.wav", level=0.15, seconds=3.0)
     return folder
+
+
+@pytest.fixture
+def parted(beats: Path, write_take: WriteTake) -> Path:
+    """The takes; the first one and the second one have parts, the keys of which end earlier."""
+    write_take(beats / "take0.stems" / "00-model.wav", level=0.3, seconds=3.0)
+    for place in ("take0.stems/part-lead", "take0.stems/part-drums", "take1.stems/part-drums",
+                  "take1.stems/part-bass"):  # fmt: skip
+        write_take(beats / f"{place}.wav", level=0.1, seconds=3.0)
+    write_take(beats / "take0.stems" / "part-keys.wav", level=0.1, seconds=2.0)
+    return beats
 
 
 def lufs(path: Path) -> float:
@@ -417,6 +431,158 @@ def test_dry_and_processed_are_equally_loud_at_the_same_place(
     assert stem + 20 * np.log10(sheet.ask("deck.player.volume")) == pytest.approx(wet, abs=0.05)
 
 
+HEARD = """deck.player instanceof PartsPlayer && !deck.player.seeking
+    ? deck.player.names.filter((_, n) => {
+        const { muted, volume } = deck.player.elements[n];
+        return !muted && volume > 1e-5;
+    }) : null"""
+
+
+def in_step(sheet: Sheet) -> bool:
+    """Tell whether the parts play within 50 ms of each other, once they play."""
+    sheet.wait("isPlaying() && !deck.player.seeking && deck.player.elements.some((e) => !e.paused)")
+    sheet.page.wait_for_timeout(150)
+    return bool(sheet.ask("deck.player.drift < 0.05"))
+
+
+@needs_chromium
+def test_parts_can_be_muted_and_heard_alone(sheet: Sheet, parted: Path, run: Run) -> None:
+    page = sheet.open(build(run, parted)).page
+
+    def button(name: str) -> Locator:
+        return page.get_by_role("button", name=name, exact=True)
+
+    names = page.locator("#part-list .mute").all_inner_texts()
+    assert names == ["drums", "keys", "lead"]
+    button("Play take0.wav").click()
+    sheet.wait("deck.player && deck.player.currentTime > 0.3")
+    assert not [url for url in sheet.requests if "part-" in url]  # not before they are asked for
+    before = sheet.ask("deck.player.currentTime")
+    button("Mute drums").click()
+    sheet.wait(HEARD)
+    assert sheet.ask(HEARD) == ["keys", "lead"]
+    assert in_step(sheet)
+    assert 0 < sheet.ask("deck.player.currentTime") - before < 1.5
+    assert button("Mute drums").get_attribute("aria-pressed") == "true"
+    assert page.locator("#before-effects").is_visible()
+    assert sheet.said() == "drums muted; parts are heard before the effects"
+    assert button("Dry").is_disabled()
+    # They are as loud as the dry sound would be.
+    quietest = min(
+        lufs(path) for path in (*parted.glob("*.wav"), *parted.glob("*.stems/00-model.wav"))
+    )
+    heard_db = 20 * np.log10(sheet.ask("deck.player.elements[2].volume"))
+    assert lufs(parted / "take0.stems/00-model.wav") + heard_db == pytest.approx(quietest, abs=0.05)
+    button("Solo lead").click()
+    assert sheet.ask(HEARD) == ["lead"]
+    button("Solo drums").click()  # which is no longer muted then
+    assert sheet.ask(HEARD) == ["drums", "lead"]
+    assert button("Mute drums").get_attribute("aria-pressed") == "false"
+    button("Finished take").click()
+    sheet.wait("isPlaying() && deck.player.src")
+    assert sheet.ask("deck.player.src").endswith("take0.wav")
+    assert not page.locator("#before-effects").is_visible()
+    assert button("Dry").is_enabled()
+
+
+@needs_chromium
+def test_digits_are_for_parts_after_t(sheet: Sheet, parted: Path, run: Run) -> None:
+    sheet.open(build(run, parted)).press("t", "1", "3", " ")
+    sheet.wait(HEARD)
+    assert sheet.ask(HEARD) == ["keys"]
+    sheet.press("1", "Shift+Digit3")
+    assert sheet.ask(HEARD) == ["lead"]
+    sheet.press("9")
+    assert sheet.said() == "There is no part 9"
+    sheet.press("0")
+    sheet.wait("isPlaying() && deck.player.src")
+    assert sheet.download() == {}
+    sheet.press("t", "4")
+    assert sheet.download()["take0.wav"].stars == 4
+    assert sheet.playing() == "take0.wav"
+    sheet.press(" ", "End", " ", "t")
+    assert sheet.said() == "This take has no parts"
+
+
+@needs_chromium
+def test_parts_stay_in_step(sheet: Sheet, parted: Path, run: Run) -> None:
+    sheet.open(build(run, parted)).press("l", "t", "1", " ")
+    assert in_step(sheet)
+    sheet.press("ArrowRight")
+    assert in_step(sheet)
+    assert sheet.ask("deck.player.currentTime") >= 2.0
+    sheet.page.locator("#seek").click(position={"x": 5, "y": 12})
+    assert in_step(sheet)
+    sheet.wait("deck.player.currentTime > 0.2 && deck.player.currentTime < 2")
+    sheet.ask("deck.player.elements[2].currentTime += 0.4")
+    sheet.wait("deck.player.elements[2].seeking || deck.player.drift > 0.3")
+    sheet.wait("!deck.player.seeking && deck.player.drift < 0.05")
+    sheet.press(" ")
+    assert sheet.ask("deck.player.elements.every((element) => element.paused)")
+    sheet.press(" ")
+    assert in_step(sheet)
+    # At its end it stops, and begins again; as a loop it goes on, with the part that ended earlier.
+    sheet.wait("!isPlaying()")
+    assert sheet.ask("deck.player.currentTime") == pytest.approx(3.0, abs=0.1)
+    sheet.press(" ", "l")
+    assert in_step(sheet)
+    assert sheet.ask("deck.player.currentTime") < 2.0
+    sheet.wait("deck.player.currentTime > 2.2")
+    sheet.wait("isPlaying() && deck.player.currentTime < 1.5")
+    assert in_step(sheet)
+    assert not sheet.ask("deck.player.elements[1].paused")
+
+
+@needs_chromium
+def test_mutes_stay_from_take_to_take(sheet: Sheet, parted: Path, run: Run) -> None:
+    sheet.open(build(run, parted)).press("t", "1", " ")
+    sheet.wait(HEARD)
+    sheet.press("n")
+    sheet.wait(HEARD)
+    assert (sheet.playing(), sheet.ask(HEARD)) == ("take1.wav", ["bass"])
+    sheet.press("d")
+    assert sheet.said() == "Parts are heard before the effects"
+    sheet.press("n")
+    sheet.wait("isPlaying() && deck.player.src")
+    assert sheet.playing() == "take2.wav"
+    assert not sheet.page.locator("#parts").is_visible()
+    sheet.press("b", "p", "a", "c", "c")
+    sheet.wait(HEARD)
+    assert (sheet.playing(), sheet.ask(HEARD)) == ("take1.wav", ["bass"])
+    sheet.press("1")
+    sheet.wait("isPlaying() && deck.player.src")
+    sheet.press("d")
+    sheet.wait("deck.player.readyState > 2 && !deck.player.seeking")
+    assert sheet.ask("deck.player.src").endswith("take1.stems/00-model.wav")
+
+
+@needs_chromium
+def test_parts_are_played_where_the_sheet_is_served(
+    context: BrowserContext, parted: Path, write_take: WriteTake
+) -> None:
+    # More parts than a browser has connections, each larger than one answer of the server.
+    for number in range(8):
+        write_take(parted / "take0.stems" / f"part-p{number}.wav", level=0.05, seconds=3.0)
+    takes = read_takes(parted, find_takes(parted))
+    with pytest.MonkeyPatch.context() as patched, Server(parted, takes) as server:
+        patched.setattr("lofigen_kit.audition.server.MAX_RANGE", 20_000)
+        thread = Thread(target=server.run)
+        thread.start()
+        try:
+            sheet = Sheet(context).open(server.url)
+            sheet.press("t", "1", " ")
+            assert in_step(sheet)
+            assert len(sheet.ask(HEARD)) == 10
+            sheet.press("ArrowRight", "k")
+            assert in_step(sheet)
+            sheet.wait("!saving && !unsaved.size")
+            assert sheet.complaints == []
+            sheet.page.close()
+        finally:
+            server.stop()
+            thread.join()
+
+
 @needs_chromium
 def test_names_are_text(sheet: Sheet, tmp_path: Path, write_take: WriteTake, run: Run) -> None:
     folder = tmp_path / "<b>beats"
@@ -511,6 +677,10 @@ def test_axe_finds_nothing(
     sheet.press("?")
     assert found() == []
     sheet.page.click("#close")
+    sheet.press("Home", "n", "t", "1", "Shift+Digit2")
+    assert sheet.page.get_by_role("button", name="Solo keys").is_visible()
+    sheet.page.wait_for_timeout(300)
+    assert found() == []
     wide = sheet.ask("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert wide <= 0
     assert sheet.complaints == []
@@ -565,8 +735,8 @@ def test_pictures_are_drawn_in_the_colours_of_the_sound(
 
 
 @pytest.fixture
-def scored(beats: Path) -> Path:
-    """The takes, three seconds each; the first one has its score beside it."""
+def scored(parted: Path) -> Path:
+    """The takes, three seconds each; the first one has its score and its parts beside it."""
     notes = tuple(
         Note(part=part, midi=midi, onset_s=onset_s, duration_s=1.0, velocity=1.0)
         for part, midi, onset_s in (("bass", 36, 0.0), ("keys", 60, 1.0), ("lead", 84, 2.0))
@@ -574,8 +744,8 @@ def scored(beats: Path) -> Path:
     hits = tuple(Hit(drum="kick", onset_s=0.5 * n, velocity=1.0) for n in range(6))
     sections = (Section(name="A", first_bar=0, bars=1), Section(name="B", first_bar=1, bars=2))
     score = Score(tempo_bpm=240, bars=3, duration_s=3.0, notes=notes, hits=hits, sections=sections)
-    (beats / "take0.mid").write_bytes(to_midi(score))
-    return beats
+    (parted / "take0.mid").write_bytes(to_midi(score))
+    return parted
 
 
 @needs_chromium
@@ -646,12 +816,13 @@ def test_piano_rolls_can_be_hidden_and_stay_so(sheet: Sheet, scored: Path, run: 
 
 @needs_chromium
 def test_an_embedded_sheet_needs_no_other_file(
-    sheet: Sheet, beats: Path, run: Run, tmp_path: Path
+    sheet: Sheet, parted: Path, run: Run, tmp_path: Path
 ) -> None:
     target = tmp_path / "elsewhere" / "sheet.html"
-    assert run("audition", beats, "--embed", "-o", target)[0] == 0
-    shutil.rmtree(beats)
+    assert run("audition", parted, "--embed", "-o", target)[0] == 0
+    shutil.rmtree(parted)
     sheet.open(target.as_uri()).press("n", " ")
+    assert not sheet.page.locator("#parts").is_visible()  # parts would be too large to embed
     sheet.wait("deck.player && deck.player.currentTime > 0.2")
     sheet.press("d")
     sheet.wait("deck.player.readyState > 2 && !deck.player.paused")

@@ -183,6 +183,25 @@ def test_stems_and_midi_are_rendered_of_what_was_kept(run: Run, takes: Path) -> 
     assert hash_audio(read_audio(own)) == hash_audio(read_audio(copied))
 
 
+def test_parts_go_with_their_take(run: Run) -> None:
+    assert run("chain", "preset", "band-session", "-o", "takes/a.wav",
+               "--set", "source.sections=a 2", "--set", "source.plan=null")[0] == 0  # fmt: skip
+    assert run("chain", "preset", "band-session", "--stems", "--seed", 8, "-o", "takes/b.wav",
+               "--set", "source.sections=a 2", "--set", "source.plan=null")[0] == 0  # fmt: skip
+    decide(Path("takes"), a=("keep", 1), b=("keep", 1))
+    code, _, err = run("curate", "takes", "--keep-to", "kept", "--stems")
+    assert (code, err) == (0, "")
+    parts = {"part-drums.wav", "part-bass.wav", "part-keys.wav"}
+    with zipfile.ZipFile("kept.zip") as packed:
+        members = set(packed.namelist())
+    for take in ("a", "b"):  # those of `a` are rendered now, those of `b` are copied
+        stems = {path.name for path in Path(f"kept/{take}.stems").iterdir()}
+        assert parts | {"00-source.wav"} <= stems
+        assert {f"{take}.stems/{name}" for name in stems} <= members
+    own, copied = (Path(f"{folder}/b.stems/part-bass.wav") for folder in ("takes", "kept"))
+    assert own.read_bytes() == copied.read_bytes()
+
+
 def test_takes_that_share_a_recipe_keep_it_where_it_is(run: Run, takes: Path) -> None:
     (takes / "a.flac").write_bytes(b"another form of it")
     decide(takes, a=("reject", 0))

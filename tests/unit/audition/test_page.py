@@ -14,7 +14,7 @@ import pytest
 
 from lofigen_kit.audition import page as module
 from lofigen_kit.audition.page import EMBEDDED, LINKED, SERVED, embed_sounds, link_sounds, make_page
-from lofigen_kit.audition.takes import DrySound, SheetRow, find_takes, read_takes
+from lofigen_kit.audition.takes import DrySound, PartSound, SheetRow, find_takes, read_takes
 from lofigen_kit.errors import InputError
 
 WriteTake = Callable[..., dict[str, Any]]
@@ -105,12 +105,13 @@ def test_the_page_names_no_other_place() -> None:
 
 
 def test_sounds_are_linked_from_where_the_page_lies() -> None:
-    takes = [SheetRow(name, dry=DrySound("x.stems/00 #.wav", None)) for name in HOSTILE]
+    dry, part = DrySound("x.stems/00 #.wav", None), PartSound("keys", "x ?.stems/part-keys.wav")
+    takes = [SheetRow(name, dry=dry, parts=(part,)) for name in HOSTILE]
     for base in ("", "../the beats"):
         way = f"{base}/" if base else ""
         urls = link_sounds(takes, base)
         assert {unquote(url) for url in urls.values()} == {f"{way}{place}" for place in urls}
-        assert set(urls) == {*HOSTILE, "x.stems/00 #.wav"}
+        assert set(urls) == {*HOSTILE, dry.place, part.place}
         assert all(re.fullmatch(r"[A-Za-z0-9._~/%-]+", url) for url in urls.values())
 
 
@@ -125,6 +126,21 @@ def test_sounds_are_embedded_up_to_a_bound(
     monkeypatch.setattr(module, "MAX_EMBEDDED_BYTES", 1000)
     with pytest.raises(InputError, match="leave out --embed"):
         embed_sounds(tmp_path, takes)
+
+
+def test_parts_are_linked_but_never_embedded(tmp_path: Path, write_take: WriteTake) -> None:
+    for name in ("x.wav", "x.stems/00-model.wav", "x.stems/part-bass.wav", "x.stems/part-keys.wav"):
+        write_take(tmp_path / name)
+    takes = read_takes(tmp_path, find_takes(tmp_path))
+    assert [part.name for part in takes[0].parts] == ["bass", "keys"]
+    linked = Parsed(make_page(tmp_path, takes, urls=link_sounds(takes, "a b")).html).data
+    assert linked["takes"][0]["parts"] == [
+        {"name": name, "url": f"a%20b/x.stems/part-{name}.wav"} for name in ("bass", "keys")
+    ]
+    urls = embed_sounds(tmp_path, takes)
+    assert set(urls) == {"x.wav", "x.stems/00-model.wav"}
+    embedded = Parsed(make_page(tmp_path, takes, media=EMBEDDED, urls=urls).html).data
+    assert embedded["takes"][0]["parts"] == []
 
 
 def test_what_takes_have_in_common_is_told_once(tmp_path: Path, write_take: WriteTake) -> None:

@@ -84,6 +84,8 @@ def folder(tmp_path: Path, write_take: WriteTake) -> Path:
     write_take(folder / "take.wav")
     write_take(folder / "below" / "a #1?.wav")
     write_take(folder / "take.stems" / "00-source.wav")
+    write_take(folder / "take.stems" / "part-keys.wav")
+    write_take(folder / "take.stems" / "part-<b>.wav")
     write_take(tmp_path / "secret.wav")
     (folder / "notes.txt").write_text("secret")
     return folder
@@ -140,6 +142,23 @@ def test_sounds_can_be_had_whole_and_in_parts(client: Client) -> None:
     assert head.body == b""
     assert int(head.headers["Content-Length"]) == (client.folder / "take.wav").stat().st_size
     assert client.ask("take.stems/00-source.wav").status == 200
+    assert client.ask("take.stems/part-keys.wav").status == 200
+    assert client.ask("take.stems/part-%3Cb%3E.wav").status == 404
+
+
+def test_a_part_without_an_end_is_sent_in_pieces(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_RANGE", 1000)
+    blob = (client.folder / "take.wav").read_bytes()
+    got = b""
+    while len(got) < len(blob):
+        answer = client.ask("take.wav", Range=f"bytes={len(got)}-")
+        assert answer.headers["Content-Range"].endswith(f"/{len(blob)}")
+        assert 0 < len(answer.body) <= 1000
+        got += answer.body
+    assert got == blob
+    assert client.ask("take.wav", Range="bytes=0-4999").body == blob[:5000]
 
 
 @pytest.mark.parametrize("asked", ["bytes=99999999-", "bytes=5-4", "bytes=-0"])

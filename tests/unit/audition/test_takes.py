@@ -267,3 +267,50 @@ def test_other_processes_see_the_same(
     assert told == [("reading takes", n, 7) for n in range(1, 8)]
     assert len({take.wave for take in here}) == 7
     assert len(b64decode(here[0].wave)) == 4 * COLUMNS
+
+
+def part_names(folder: Path, seconds: float = 1.0, *names: str) -> list[str]:
+    for name in names:
+        write(folder / "x.stems" / name, sine(330.0, seconds=seconds))
+    return [part.name for part in only(folder).parts]
+
+
+def test_parts_are_found_in_the_order_of_a_mixer(tmp_path: Path, write_take: WriteTake) -> None:
+    write_take(tmp_path / "x.wav")
+    names = ["strings-2", "lead", "drums", "bells", "bass", "keys"]
+    files = [f"part-{name}.wav" for name in names]
+    assert part_names(tmp_path, 1.0, *files) == []  # nothing says how loud their mix is
+    write(tmp_path / "x.stems" / "00-source.wav", sine(110.0))
+    assert part_names(tmp_path) == ["drums", "bass", "keys", "lead", "bells", "strings-2"]
+    take = only(tmp_path)
+    assert take.parts[0].place == "x.stems/part-drums.wav"
+    assert take.dry is not None
+    assert take.dry.place == "x.stems/00-source.wav"
+    assert find_takes(tmp_path) == ["x.wav"]
+
+
+def test_only_parts_of_this_mix_are_parts(tmp_path: Path, write_take: WriteTake) -> None:
+    write_take(tmp_path / "beats" / "x.wav")
+    stems = tmp_path / "beats" / "x.stems"
+    write(stems / "00-model.wav", sine(110.0))
+    hostile = ["part-Keys.wav", "part-a_b.wav", "part-a b.wav", "part-.wav", "part-<b>.wav",
+               "part-a.b.wav", "part-\u00e9.wav", "part-a\n.wav", f"part-{33 * 'a'}.wav",
+               "xpart-keys.wav", "part-keys.flac"]  # fmt: skip
+    assert part_names(tmp_path / "beats", 1.0, *hostile, "part-bass.wav") == ["bass"]
+    write(stems / "part-long.wav", sine(330.0, seconds=1.2))
+    write(stems / "part-short.wav", sine(330.0, seconds=0.5))  # its last note ends early
+    (stems / "part-text.wav").write_text("no audio")
+    (stems / "part-empty.wav").touch()
+    (stems / "part-folder.wav").mkdir()
+    write(tmp_path / "secret.wav", sine(330.0))
+    (stems / "part-out.wav").symlink_to(tmp_path / "secret.wav")
+    (stems / "part-nowhere.wav").symlink_to("none.wav")
+    assert part_names(tmp_path / "beats") == ["bass", "short"]
+
+
+def test_parts_after_the_sixteenth_are_left_out(tmp_path: Path, write_take: WriteTake) -> None:
+    write_take(tmp_path / "x.wav")
+    write(tmp_path / "x.stems" / "00-model.wav", sine(110.0))
+    files = [f"part-p{number:02}.wav" for number in range(module.MAX_PARTS)]
+    names = part_names(tmp_path, 1.0, *files, "part-lead.wav")
+    assert names == ["lead", *(f"p{number:02}" for number in range(module.MAX_PARTS - 1))]
