@@ -77,7 +77,7 @@ class Chain:
             raise PresetError(
                 "the network plays the whole mix, in which there are no parts to mix",
                 where="mixer",
-                remedy="leave the mixer out, or take a network that plays parts",
+                remedy="leave the mixer out: --set mixer={}; or take a network that plays parts",
             )
         return chain
 
@@ -244,7 +244,7 @@ class Chain:
             raise PresetError(
                 f"the source {self.preset.source.use!r} has no parts to mix",
                 where="mixer",
-                remedy="leave the mixer out, or take a source such as band",
+                remedy="leave the mixer out: --set mixer={}; or take a source such as band",
             )
         unknown = self.preset.mixer.keys() - {*names, *COMMON_PARTS}
         if names and unknown:
