@@ -494,6 +494,30 @@ def test_a_section_plays_its_own_chords() -> None:
     assert 1 not in heard["a"]
 
 
+def test_the_chords_of_sections_are_played_as_they_are_too() -> None:
+    chart = "Dm9 | G13 | Cmaj9 | Am7"
+    bars = parse_chart(chart)
+    for seed in range(12):
+        by_section = write(seed, chords={"a": chart, "b": chart}, sections="a 8, b 8, a 8")
+        assert by_section.chords[:-1] == (bars * 6)[:-1]
+        assert by_section.chords == write(seed, chords=chart, sections="a 8, b 8, a 8").chords
+
+
+@pytest.mark.parametrize("last", ["A7alt", "N.C.", "Dm7 / / G7"])
+def test_a_song_on_chords_of_ones_own_ends_on_the_tonic(last: str) -> None:
+    score = write(4, chords=f"Dm9 | {last}", sections="a 4", key="C").score
+    bar_s = score.duration_s / 4
+    end = [n for n in part(score, "bass") if n.onset_s > 3 * bar_s - LATE_S and n.duration_s > 0.2]
+    assert {round(n.midi) % 12 for n in end} == {0}
+    assert all(n.onset_s + n.duration_s <= score.duration_s for n in score.notes)
+
+
+def test_a_piece_may_have_no_bass_at_all() -> None:
+    assert part(write(4, chords="N.C. | N.C.", bars=2).score, "bass") == []
+    intros = [write(seed, sections="intro 4").score for seed in range(12)]
+    assert [] in [part(score, "bass") for score in intros]
+
+
 def test_the_bass_plays_the_note_after_the_slash() -> None:
     score = write(4, chords="Dm7/G | Cmaj7/E", bars=2).score
     bar_s = score.duration_s / 2
@@ -708,6 +732,7 @@ def test_lists_of_names_are_those_of_the_tables() -> None:
         ({"chords": {"a": "Dm7", "b": "Gx"}}, "b: .*column"),
         ({"chords": {"b": "Dm7"}}, "need those of a"),
         ({"chords": {"a": "C", "intro": "Dm7"}}, "'intro' plays the chords of a"),
+        ({"chords": {"a": "C", "verse": "Dm7"}}, "'a' and 'verse' are one section"),
         ({"chords": {"a": "C", "hok": "Dm7"}}, "did you mean 'hook'"),
         ({"plan": "short", "form": "loop"}, "set form: song"),
         ({"form": "song", "plan": "short", "sections": "a 8"}, "give one of them"),

@@ -187,8 +187,9 @@ def arrange(brief: Brief, rng: np.random.Generator, palette: Palette | None = No
     plans = plan_bars(sections, draw["form"], loop=loop)
     harmony = _choose_harmony(brief, draw)
     chords = compose_chords(
-        plans, harmony.progressions, harmony.key, draw["turnarounds"], loop=loop
-    )
+        plans, harmony.progressions, harmony.key, draw["turnarounds"],
+        loop=loop, asked=brief.chords is not None,
+    )  # fmt: skip
     players = {
         "drums": _choose_player(brief.kit, palette.kits, draw["kit"]),
         "keys": _choose_player(brief.keys, palette.keys, draw["keys-name"]),

@@ -197,7 +197,7 @@ def _finish(
 
 def _part(tones: list[Tone]) -> list[Tone]:
     """Return tones none of which sounds into the next."""
-    ends = [*(tone.step for tone in tones[1:]), float("inf")]
+    ends = [*(tone.step for tone in tones), float("inf")][1:]
     return [
         Tone(tone.midi, tone.step, min(tone.length, end - tone.step), tone.velocity)
         for tone, end in zip(tones, ends, strict=True)

@@ -119,25 +119,27 @@ def compose_chords(
     rng: np.random.Generator,
     *,
     loop: bool,
+    asked: bool,
 ) -> tuple[Bar, ...]:
     """Return the chords of every bar.
 
     Each section goes through its progression; the last bar of a phrase but the first may lead on
-    with the dominant of what follows. A single chart is played as it is, without any change.
+    with the dominant of what follows. Charts that were asked for are played as they are. The last
+    bar of a song is its tonic.
 
     Args:
         plans: The bars.
-        progressions: By the sections' numbers; one alone is a chart that was asked for.
+        progressions: By the sections' numbers.
         key: Of the last chord of a song, which is its tonic.
         rng: Draws the turnarounds.
         loop: Whether the last bar leads into the first.
+        asked: Whether the progressions are charts that were asked for.
     """
-    asked = len(progressions) == 1
     bars = []
     for plan in plans:
         chart = progressions[plan.section.harmony % len(progressions)]
         bars.append(chart[plan.within % len(chart)])
-    if not loop and not asked:
+    if not loop:
         bars[-1] = (Span(_make_tonic(key), 4),)
     if asked:
         return tuple(bars)

@@ -108,7 +108,12 @@ def parse_charts(chords: str | Mapping[str, str]) -> tuple[tuple[Bar, ...], ...]
     """
     if isinstance(chords, str):
         return (parse_chart(chords),)
-    charts = {find_kind(word.lower()): (word, text) for word, text in chords.items()}
+    charts: dict[str, tuple[str, str]] = {}
+    for word, text in chords.items():
+        kind = find_kind(word.lower())
+        if kind in charts:
+            raise ValueError(f"{charts[kind][0]!r} and {word!r} are one section; keep one of them")
+        charts[kind] = word, text
     if other := [word for kind, (word, _) in charts.items() if kind not in _OWN_HARMONY]:
         raise ValueError(f"{other[0]!r} plays the chords of a; give chords for a, b and c alone")
     if "a" not in charts:
