@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -51,9 +51,25 @@ def explain(
         cls: The preset's class, for the names of its fields.
         registry: The components, for the names of their fields.
     """
-    keys, owner, name = _locate(errors[0]["loc"], document, cls, registry)
-    fields = owner.model_fields if owner else {}
-    return _make_error(errors, document, keys, fields, name=name, registry=registry)
+    places = [_locate(error["loc"], document, cls, registry) for error in errors]
+    found = [
+        _drop_types(keys, document.data, error["type"])
+        for (keys, _, _), error in zip(places, errors, strict=True)
+    ]
+    # Of a field that may be of several types, what lies deepest is of the type that was meant.
+    within = [n for n, keys in enumerate(found) if keys[: len(found[0])] == found[0]]
+    first = max(within, key=lambda number: len(found[number]))
+    _, owner, name = places[first]
+    others = set(found) - {found[first], found[0]}
+    return _make_error(
+        errors[first],
+        document,
+        found[first],
+        owner.model_fields if owner else {},
+        name=name,
+        registry=registry,
+        others=len(others),
+    )
 
 
 def explain_flat(
@@ -68,28 +84,30 @@ def explain_flat(
     """
     keys = errors[0]["loc"]
     name = str(keys[0]) if keys else ""
-    return _make_error(errors, document, keys, fields, name=name, registry=None)
+    return _make_error(
+        errors[0], document, keys, fields, name=name, registry=None, others=len(errors) - 1
+    )
 
 
 def _make_error(
-    errors: Sequence[ErrorDetails],
+    first: ErrorDetails,
     document: Document,
     keys: Keys,
     fields: Mapping[str, FieldInfo],
     *,
     name: str,
     registry: Registry | None,
+    others: int,
 ) -> PresetError:
-    """Return the error for the first complaint, which is about the value at `keys`."""
-    first = errors[0]
+    """Return the error for a complaint, which is about the value at `keys`."""
     unknown = first["type"] in _UNKNOWN
     at = (*keys, "use") if first["type"] == "union_tag_invalid" else keys
     message, remedy = _explain_name(first, keys, fields, registry) or _explain_value(
         first, keys, fields.get(name)
     )
     subject = _format_keys(keys)
-    if len(errors) > 1:
-        message += f" (and {len(errors) - 1} more)"
+    if others:
+        message += f" (and {others} more)"
     return PresetError(
         f"{subject}: {message}" if subject else message,
         where=document.place(at, key=unknown),
@@ -104,6 +122,9 @@ def _locate(
 
     pydantic's locations also hold a component's name, after the field that holds the component.
     """
+    if len(loc) > 2 and loc[0] == "mixer":
+        strip = get_args(cls.model_fields["mixer"].annotation)[-1]
+        return _find_owner(loc, 2, strip, document, registry, nested="effect")
     depth = {"effects": 2, "source": 1, "model": 1, "sampler": 1}.get(str(loc[0]) if loc else "")
     if depth is None:
         if len(loc) < 2:
@@ -119,14 +140,52 @@ def _locate(
     component: type[BaseModel] | None = registry.find(
         "effect" if depth == 2 else str(loc[0]), str(loc[depth])
     )
-    field, place = str(keys[depth]), document.data
     nested = "effect" if depth == 2 else "instrument"
-    for number, key in enumerate(keys):  # they stand within others: the innermost one owns it
+    return _find_owner(keys, depth, component, document, registry, nested=nested)
+
+
+def _find_owner(
+    keys: Keys,
+    depth: int,
+    component: type[BaseModel] | None,
+    document: Document,
+    registry: Registry,
+    *,
+    nested: str,
+) -> tuple[Keys, type[BaseModel] | None, str]:
+    """Return the keys, and the innermost component in which they end, with its field.
+
+    Args:
+        keys: Of a value of the document.
+        depth: At which of the keys the fields of `component` stand.
+        component: The class of the outermost component.
+        document: Where components stand within others.
+        registry: The components.
+        nested: The kind of those that stand within it.
+    """
+    field, place = str(keys[depth]), document.data
+    for number, key in enumerate(keys):
         if isinstance(place, dict) and number > depth and "use" in place:
             component = registry.classes(nested).get(str(place["use"]))
             field = str(key)
         place = place[key] if _contains_key(place, key) else None
     return keys, component, field
+
+
+def _drop_types(keys: Keys, place: Any, kind: str) -> Keys:
+    """Return keys without the names of types, which pydantic adds where a field may be of several.
+
+    A field that is missing is not in the document either, and stays.
+    """
+    kept: list[str | int] = []
+    for number, key in enumerate(keys):
+        last = number == len(keys) - 1
+        if _contains_key(place, key):
+            place = place[key]
+        elif not (last and kind == "missing"):
+            continue
+        kept.append(key)
+    return tuple(kept)
 
 
 def _contains_key(place: Any, key: str | int) -> bool:

@@ -26,7 +26,7 @@ class Override:
 
 
 def parse_override(text: str, *, example: str, option: str = "--set") -> Override:
-    """Read `KEY=VALUE`; a value that begins with a bracket is a YAML list or mapping.
+    """Read `KEY=VALUE`; a value in brackets is a YAML list or mapping, one in quotes is text.
 
     Args:
         text: As it was typed.
@@ -44,13 +44,17 @@ def parse_override(text: str, *, example: str, option: str = "--set") -> Overrid
         raise PresetError("not of the form KEY=VALUE", where=place, remedy=example)
     value = value.strip()
     try:
-        if value[:1] in ("[", "{"):
+        if value[:1] in ("[", "{") or _is_quoted(value):
             return Override(steps, yaml_loader.load(value.encode(), place).data, place)
         return Override(steps, yaml_loader.parse_scalar(value), place)
     except UnicodeEncodeError:  # as a shell gives what is not UTF-8
         raise PresetError("the value is not Unicode", where=place) from None
     except ValueError as error:
         raise PresetError(str(error), where=place) from None
+
+
+def _is_quoted(value: str) -> bool:
+    return len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
 
 
 def replace_data(document: Document, data: Any, keys: Keys, place: str) -> Document:

@@ -351,50 +351,78 @@ def _preset_folders() -> list[Path]:
 def _apply_override(document: Document, override: str) -> Document:
     """Return the document with one `KEY=VALUE` applied; later errors in it point to `--set`."""
     found = parse_override(override, example=OVERRIDE_EXAMPLE)
-    data = copy.deepcopy(document.data)
+    before, data = document.data, copy.deepcopy(document.data)
     keys = _set(data, found.steps, found.value, found.place)
+    for end in range(1, len(keys)):
+        if not _has_value(before, keys[:end]):  # made on the way: what is wrong there is --set's
+            document = replace_data(document, data, keys[:end], found.place)
     return replace_data(document, data, keys, found.place)
 
 
 def _set(data: dict[str, Any], steps: list[str], value: Any, place: str) -> Keys:
-    """Set one value in a preset's data and return its keys."""
-    first, *rest = steps
-    if first not in Preset.model_fields:
-        remedy = did_you_mean(first, Preset.model_fields, otherwise=OVERRIDE_EXAMPLE)
-        raise PresetError(f"a preset has no field {first!r}", where=place, remedy=remedy)
-    if not rest:
-        data[first] = value
-        return (first,)
-    keys: Keys = (first,)
-    if first == "effects":
-        keys = (first, _effect_index(data.get(first), rest.pop(0), place))
-        target = data[first][keys[1]]
-    else:
-        target = data.setdefault(first, {})
-    if len(rest) != 1 or not isinstance(target, dict):
-        raise PresetError("this is not the name of a field", where=place, remedy=OVERRIDE_EXAMPLE)
-    if rest == ["use"]:
+    """Set one value in a preset's data, however deep it lies, and return its keys.
+
+    What lies on the way and is not there yet is made: `mixer.keys.level_db=-6` needs no mixer.
+    """
+    *way, last = steps
+    if steps[0] not in Preset.model_fields:
+        remedy = did_you_mean(steps[0], Preset.model_fields, otherwise=OVERRIDE_EXAMPLE)
+        raise PresetError(f"a preset has no field {steps[0]!r}", where=place, remedy=remedy)
+    target: Any = data
+    keys: Keys = ()
+    for step in way:
+        if isinstance(target, list):
+            keys = (*keys, _find_item(target, step, keys, place))
+        elif isinstance(target, dict):
+            keys = (*keys, step)
+            if target.get(step) is None:
+                target[step] = [] if step == "effects" else {}
+        else:
+            raise _refuse_field(target, keys, step, value, place)
+        target = target[keys[-1]]
+    if not isinstance(target, dict):
+        raise _refuse_field(target, keys, last, value, place)
+    if last == "use":
         target.clear()  # another component has other fields
-    target[rest[0]] = value
-    return (*keys, rest[0])
+    target[last] = value
+    return (*keys, last)
 
 
-def _effect_index(effects: Any, step: str, place: str) -> int:
+def _has_value(data: Any, keys: Keys) -> bool:
+    for key in keys:
+        try:
+            data = data[key]
+        except (KeyError, IndexError, TypeError):
+            return False
+    return data is not None
+
+
+def _refuse_field(target: Any, keys: Keys, step: str, value: Any, place: str) -> PresetError:
+    """Return the error for a step into what has no fields."""
+    instrument = keys[0] == "source" and keys[-1] != "use"
+    if not (instrument and isinstance(target, str)):
+        return PresetError("this is not the name of a field", where=place, remedy=OVERRIDE_EXAMPLE)
+    name = ".".join(map(str, keys))
+    remedy = f"give a mapping: '{name}={{use: {target}, {step}: {value}}}'"
+    return PresetError(f"{name} is the name {target!r} alone", where=place, remedy=remedy)
+
+
+def _find_item(items: list[Any], step: str, keys: Keys, place: str) -> int:
     """Return the index of the effect that an override names by number or by a unique name."""
-    listed = effects if isinstance(effects, list) else []
-    names = [effect.get("use") if isinstance(effect, dict) else None for effect in listed]
+    names = [item.get("use") if isinstance(item, dict) else None for item in items]
     numbers = [str(number) for number in range(len(names))]
     if step in numbers:
         return numbers.index(step)
+    path = ".".join(map(str, keys))
+    owner = "the preset" if keys == ("effects",) else path
     if names.count(step) > 1:
-        first = names.index(step)
         raise PresetError(
-            f"the preset has {names.count(step)} effects {step!r}",
+            f"{owner} has {names.count(step)} effects {step!r}",
             where=place,
-            remedy=f"give its number, counted from 0: effects.{first}",
+            remedy=f"give its number, counted from 0: {path}.{names.index(step)}",
         )
     if step not in names:
         known = [n for n in names if isinstance(n, str)]
         remedy = did_you_mean(step, known, otherwise=f"it has {', '.join(known) or 'none'}")
-        raise PresetError(f"the preset has no effect {step!r}", where=place, remedy=remedy)
+        raise PresetError(f"{owner} has no effect {step!r}", where=place, remedy=remedy)
     return names.index(step)

@@ -17,11 +17,13 @@ from pydantic import ValidationError
 
 from lofigen_kit.api import make_instrument, mix_parts
 from lofigen_kit.components.base import Context, Take
-from lofigen_kit.errors import InputError
+from lofigen_kit.errors import InputError, PresetError
 from lofigen_kit.music.chords import Chord, parse_chart
 from lofigen_kit.music.keys import parse_key
 from lofigen_kit.music.midi import to_midi
 from lofigen_kit.music.score import Note, Score
+from lofigen_kit.preset.schema import parse_preset
+from lofigen_kit.preset.yaml_loader import load
 from lofigen_kit.runtime.seeding import rng_for
 from lofigen_kit_plugins.band import Band, BandSolo, choices
 from lofigen_kit_plugins.band.arranger import Arrangement, Brief, arrange
@@ -745,6 +747,30 @@ def test_what_does_not_exist_is_refused_with_what_does(
 ) -> None:
     with pytest.raises(ValidationError, match=message):
         Band.model_validate(fields)
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        ("chords: [Dm9, G13]", "source.chords: ['Dm9', 'G13'] is not text"),
+        ("sections: [a 4, 8]", "source.sections[1]: 8 is not text; put it in quotes"),
+    ],
+)
+def test_a_field_of_several_types_is_called_by_its_own_name(told: str, message: str) -> None:
+    text = f"version: 1\nname: t\nsource: {{use: band, {told}}}"
+    with pytest.raises(PresetError) as error:
+        parse_preset(load(text.encode(), "t.yaml"), root=None)
+    assert str(error.value).startswith("t.yaml:3:")
+    assert str(error.value).endswith(f": {message}")
+
+
+def test_an_override_reaches_the_settings_of_an_instrument() -> None:
+    document = load(b"version: 1\nname: t\nsource: {use: band, keys: {use: felt-piano}}", "t.yaml")
+    band = parse_preset(document, root=None, overrides=["source.keys.width_pct=0"]).source
+    assert band.model_dump()["keys"]["width_pct"] == 0
+    named = ["source.keys=felt-piano", "source.keys.width_pct=0"]
+    with pytest.raises(PresetError, match="'source.keys={use: felt-piano, width_pct: 0}'"):
+        parse_preset(document, root=None, overrides=named)
 
 
 def test_what_contradicts_itself_is_refused() -> None:

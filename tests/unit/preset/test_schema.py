@@ -106,9 +106,45 @@ def test_an_override_may_be_a_list_or_a_mapping(load: Load) -> None:
     assert preset.source.model_dump()["bars"] == 3
 
 
+def test_an_override_reaches_a_strip_of_the_mixer_and_its_effects(load: Load) -> None:
+    preset = load(
+        "mixer.bass.level_db=-6",
+        "mixer.keys.effects=[{use: fake-noise}]",
+        "mixer.keys.effects.0.level=0.25",
+        "mixer.keys.effects.fake-noise.mix=0.5",
+        "mixer.keys.pan_pct={at: {0: -20}}",
+        "mixer.keys.pan_pct.at.0=-30",
+    )
+    assert preset.mixer["bass"].level_db == -6
+    keys = preset.model_dump(serialize_as_any=True)["mixer"]["keys"]
+    assert (keys["effects"][0]["level"], keys["effects"][0]["mix"]) == (0.25, 0.5)
+    assert "-30" in str(keys["pan_pct"])
+
+
+def test_an_override_in_quotes_is_text(load: Load) -> None:
+    assert load("name='2024'").name == "2024"
+    assert load('description="null"').description == "null"
+    assert load("name='n Roll").name == "'n Roll"
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [
+        ("mixer.bass.lvl_db=1", "--set mixer.bass.lvl_db=1: mixer.bass.lvl_db: there is no such f"),
+        (
+            "mixer.bass.pan_pct=200",
+            "--set mixer.bass.pan_pct=200: mixer.bass.pan_pct: 200 is above "
+            "the maximum 100; give -100 to 100",
+        ),
+        (
+            "mixer.bass.effects.0.mix=1",
+            "--set mixer.bass.effects.0.mix=1: mixer.bass.effects has no effect '0'; it has none",
+        ),
+        (
+            "master.x.y=1",
+            "--set master.x.y=1: master.x: there is no such field; its fields are fad",
+        ),
+        ("sampler.use.p=1", "--set sampler.use.p=1: this is not the name of a field; write"),
         ("seed", "--set seed: not of the form KEY=VALUE; write `"),
         ("sead=1", "--set sead=1: a preset has no field 'sead'; did you mean 'seed'?"),
         ("seed=x", "--set seed=x: seed: 'x' is not a whole number"),
