@@ -147,7 +147,7 @@ def _suggest_key(text: str) -> str:
     if text[:1] in ("H", "h"):
         rest = _MODE_WORDS.get(text[1:].strip().lower(), "minor")
         return f"the note H is written B: did you mean 'B {rest}'?"
-    return f"write a tonic and a mode, such as {KEY_EXAMPLES}"
+    return f"write a tonic and one of the modes {', '.join(MODES)}"
 
 
 def _make_key_error(text: str, remedy: str) -> NotationError:

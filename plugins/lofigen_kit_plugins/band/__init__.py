@@ -35,6 +35,7 @@ from lofigen_kit_plugins.band.choices import (
     Voicing,
     check_choice,
     check_instrument,
+    check_part,
 )
 from lofigen_kit_plugins.band.sections import parse_charts, parse_sections
 
@@ -178,6 +179,8 @@ class _Arranger(Source):
         for part in ("kit", "keys", "bass", "lead"):
             if isinstance(told := getattr(self, part), str):
                 check_instrument(part, told, font=font)
+            elif told is not None:
+                check_part(part, told)
         return self
 
     def make_take(self, ctx: Context) -> Take:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
 
-from lofigen_kit.api import did_you_mean, list_component_names
+from pydantic import ValidationError
+
+from lofigen_kit.api import (
+    Instrument,
+    did_you_mean,
+    list_component_names,
+    make_instrument,
+)
 from lofigen_kit_plugins.band.fonts import FONT_BASSES, FONT_KEYS, FONT_KITS
 
 ProgressionName = Literal[
@@ -78,14 +85,30 @@ def check_instrument(field: str, name: str, *, font: bool) -> None:
     """Check that a name is a built-in instrument, one of a soundfont, or one that is installed.
 
     Raises:
-        ValueError: naming the nearest, or all of them.
+        ValueError: naming the field, and the nearest name or all of them; or what an installed one
+            has to be told.
     """
     known = (*CHOICES[field], *(_OF_A_FONT.get(field, ()) if font else ()))
     if name in known:
         return
     installed = list_component_names("instrument")
     if name not in installed:
-        raise ValueError(_refuse(name, (*known, *installed)))
+        raise ValueError(f"{field}: {_refuse(name, (*known, *installed))}")
+    try:
+        check_part(field, make_instrument(name))
+    except ValidationError as error:
+        told = ", ".join(f"{wrong['loc'][0]}: ..." for wrong in error.errors())
+        raise ValueError(f"{field}: give {name!r} what it needs: {{use: {name}, {told}}}") from None
+
+
+def check_part(field: str, player: Instrument) -> None:
+    """Check that no drum kit is to play notes.
+
+    Raises:
+        ValueError: naming the field.
+    """
+    if player.part == "drums" and field != "kit":
+        raise ValueError(f"{field}: {player.use!r} is a drum kit, which plays no notes")
 
 
 def _refuse(name: str, known: Sequence[str]) -> str:

@@ -44,7 +44,7 @@ KINDS: dict[str, SectionKind] = {
     "outro": SectionKind((("drums", "bass", "keys"), ("bass", "keys", "lead")), density=0.5),
 }
 _ALIASES = {
-    "verse": "a", "chorus": "b", "hook": "b", "bridge": "c", "interlude": "break",
+    "verse": "a", "chorus": "b", "hook": "b", "refrain": "b", "bridge": "c", "interlude": "break",
     "breakdown": "break", "start": "intro", "ending": "outro", "end": "outro",
 }  # fmt: skip
 _OWN_HARMONY = ("a", "b", "c")
@@ -93,7 +93,7 @@ def find_kind(word: str) -> str:
     kind = _ALIASES.get(word, word)
     if kind in KINDS:
         return kind
-    near = difflib.get_close_matches(word, SECTION_WORDS, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(word, SECTION_WORDS, n=1, cutoff=0.6)
     remedy = f"did you mean {near[0]!r}?" if near else f"sections are {', '.join(KINDS)}"
     raise ValueError(f"there is no section {word!r}; {remedy}")
 
