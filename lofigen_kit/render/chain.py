@@ -22,7 +22,7 @@ from lofigen_kit.effects import rack
 from lofigen_kit.effects.effect import compute_speed, compute_transposition
 from lofigen_kit.effects.mixer import place_part, sum_parts
 from lofigen_kit.effects.rack import locate_errors
-from lofigen_kit.effects.strip import Strip
+from lofigen_kit.effects.strip import COMMON_PARTS, Strip
 from lofigen_kit.errors import PresetError
 from lofigen_kit.music.chords import Bar, transpose_chart
 from lofigen_kit.music.score import BeatGrid, Score
@@ -40,8 +40,6 @@ MIX = "mixed"
 """The one track of a network that does not play in parts."""
 PARTS = "parts"
 """What the names of parts among the stems begin with: `parts.drums`."""
-COMMON_PARTS = ("drums", "bass", "keys", "lead")
-"""Parts that a preset may mix though not every song has them."""
 
 PRIME_FRAMES = 8192
 """How much of the past the network hears before it plays, unless its receptive field is longer."""
