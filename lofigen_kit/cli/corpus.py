@@ -82,11 +82,14 @@ def make(
     registry = load_registry(ctx)
     processes = make_workers(ctx, workers)
     if input_folder:
+        if by_part:
+            raise InputError("recordings have no parts", where="--parts", remedy="leave it out")
         if overrides:
             raise InputError("recordings have no settings", where="--set", remedy="leave it out")
         manifest = _make_recorded_corpus(
             input_folder, output,
-            licence=licence, minutes=minutes, workers=processes, quiet=quiet or as_json,
+            licence=licence, minutes=minutes, rate_hz=rate_hz, workers=processes,
+            quiet=quiet or as_json,
         )  # fmt: skip
     else:
         if licence != "unknown":
@@ -152,6 +155,7 @@ def _make_recorded_corpus(
     *,
     licence: str,
     minutes: float | None,
+    rate_hz: int,
     workers: Workers,
     quiet: bool,
 ) -> dict[str, Any]:
@@ -164,5 +168,6 @@ def _make_recorded_corpus(
                 bar("analysing", done, total)
 
         return make_recordings_corpus(
-            output, folder, licence=licence, minutes=minutes, workers=workers, progress=report
-        )
+            output, folder, licence=licence, minutes=minutes, rate_hz=rate_hz, workers=workers,
+            progress=report,
+        )  # fmt: skip

@@ -71,7 +71,10 @@ def show_(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Show a plugin and the parameters of its components."""
+    """Show a plugin and the parameters of its components; `mixer` shows what a part's strip has."""
+    if name == "mixer":
+        show(*_describe_mixer(), as_json=as_json, quiet=quiet)
+        return
     registry = load_registry(ctx)
     plugin = _find(registry, name)
     components = _components(registry, plugin)
@@ -82,6 +85,29 @@ def show_(
         rows = [[p.name, p.default, p.range, p.meaning] for p in list_parameters(cls)]
         lines += [f"  {line}" for line in align_columns(rows)]
     show(data, lines, as_json=as_json, quiet=quiet)
+
+
+def _describe_mixer() -> tuple[Any, list[str]]:
+    """Return the fields of a strip, and the defaults of each part, as data and as lines."""
+    from lofigen_kit.effects.strip import DEFAULTS, OTHER_DEFAULTS, Strip
+
+    defaults = {**DEFAULTS, "others": OTHER_DEFAULTS}
+    fields = list_parameters(Strip)
+    heads = list(OTHER_DEFAULTS)
+    lines = [
+        "mixer: a strip for each part, by its name",
+        *(f"  {line}" for line in align_columns([[p.name, p.range, p.meaning] for p in fields])),
+        "",
+        "what is left out",
+        *(
+            f"  {line}"
+            for line in align_columns(
+                [["", *heads], *([part, *(f"{values[h]:g}" for h in heads)]
+                                 for part, values in defaults.items())]
+            )
+        ),
+    ]  # fmt: skip
+    return {"schema": Strip.model_json_schema(), "defaults": defaults}, lines
 
 
 @app.command()

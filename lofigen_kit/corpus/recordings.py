@@ -66,6 +66,7 @@ def make_recordings_corpus(
     *,
     licence: str,
     minutes: float | None = None,
+    rate_hz: int = SAMPLE_RATE_HZ,
     workers: Workers | None = None,
     progress: Callable[[float, int, int], None] | None = None,
 ) -> dict[str, Any]:
@@ -80,6 +81,7 @@ def make_recordings_corpus(
         recordings: A folder of files in any format that libsndfile reads, in subfolders too.
         licence: Licence of the recordings, as an SPDX name, or `unknown`.
         minutes: Stop after the recording with which there are so many; None takes all.
+        rate_hz: Frames a second of the songs.
         workers: The processes that analyse; by default this process alone.
         progress: Called with the minutes made, the recordings done, and the recordings in all.
 
@@ -91,25 +93,38 @@ def make_recordings_corpus(
     names, left_out = _find_distinct(recordings)
     if not names:
         raise InputError("there is no file", where=recordings, remedy="name a folder of recordings")
-    facts = {"source": {"use": "recordings", "folder": recordings.resolve().name}}
+    facts: dict[str, Any] = {"source": {"use": "recordings", "folder": recordings.resolve().name}}
+    if rate_hz != SAMPLE_RATE_HZ:
+        facts["sample_rate_hz"] = rate_hz
     limit_s = float("inf") if minutes is None else minutes * 60.0
     made = assemble(
         folder,
-        partial(_write_recording, recordings, [name for name, _ in names], licence),
+        partial(
+            _write_recording, recordings, [name for name, _ in names], licence, rate_hz=rate_hz
+        ),
         arguments={**facts, "licence": licence, "minutes": minutes, "files": names},
-        is_enough=lambda songs: len(songs) >= len(names) or sum_durations(songs) >= limit_s,
+        is_enough=lambda songs: (
+            len(songs) >= len(names) or sum_durations(songs, rate_hz) >= limit_s
+        ),
         workers=workers,
         jobs=len(names),
         progress=lambda songs: (
-            progress(sum_durations(songs) / 60.0, len(songs), len(names)) if progress else None
+            progress(sum_durations(songs, rate_hz) / 60.0, len(songs), len(names))
+            if progress
+            else None
         ),
     )
     left_out += _list_failures(made)
-    return _close(folder, facts, [s for songs in made for s in songs if "file" in s], left_out)
+    songs = [song for songs in made for song in songs if "file" in song]
+    return _close(folder, facts, songs, left_out, rate_hz)
 
 
 def _close(
-    folder: Path, facts: dict[str, Any], songs: SongEntries, left_out: list[dict[str, str]]
+    folder: Path,
+    facts: dict[str, Any],
+    songs: SongEntries,
+    left_out: list[dict[str, str]],
+    rate_hz: int,
 ) -> dict[str, Any]:
     """Write the manifest and return it."""
     for each in left_out:
@@ -127,8 +142,8 @@ def _close(
         "made_by": MADE_BY,
         **facts,
         "split_by": "recording" if by_recording else "stretch",
-        "minutes": round(sum_durations([songs]) / 60.0, 2),
-        "sample_rate_hz": SAMPLE_RATE_HZ,
+        "minutes": round(sum_durations([songs], rate_hz) / 60.0, 2),
+        "sample_rate_hz": rate_hz,
         "left_out": left_out,
         "songs": assign_splits(songs),
     }
@@ -173,17 +188,18 @@ def _to_printable(name: str) -> str:
 
 
 def _write_recording(
-    recordings: Path, names: list[str], licence: str, folder: Path, number: int
+    recordings: Path, names: list[str], licence: str, folder: Path, number: int, *, rate_hz: int
 ) -> SongEntries:
     """Write the pieces of one recording; without pieces, return one entry that says why."""
     name = _to_printable(names[number])
     songs: SongEntries = []
     why = "it holds no whole bar of sound"
     try:
-        for piece in read_pieces(recordings / names[number]):
+        for piece in read_pieces(recordings / names[number], rate_hz):
             path = folder / f"{number:04d}-{len(songs):03d}.flac"
-            take = _make_piece_take(piece, name, len(songs), licence)
-            entry = write_song(path, take, piece.samples, rng_for(0, number, "dither"))
+            take = _make_piece_take(piece, name, len(songs), licence, rate_hz)
+            rng = rng_for(0, number, "dither")
+            entry = write_song(path, take, piece.samples, rng, rate_hz)
             songs.append({**entry, "recording": name, "start_s": round(piece.start_s, 3)})
     except InputError as error:
         why = error.message
@@ -192,13 +208,13 @@ def _write_recording(
     return songs or [{"recording": name, "why": why, "frames": 0}]
 
 
-def _make_piece_take(piece: Piece, name: str, number: int, licence: str) -> Take:
-    audio = AudioBuffer(piece.samples[None], SAMPLE_RATE_HZ)
+def _make_piece_take(piece: Piece, name: str, number: int, licence: str, rate_hz: int) -> Take:
+    audio = AudioBuffer(piece.samples[None], rate_hz)
     title = f"{Path(name).stem} {number + 1}"
     return Take(audio, extract_score(audio), licence=licence, title=title, group=name)
 
 
-def read_pieces(path: Path) -> Iterator[Piece]:
+def read_pieces(path: Path, rate_hz: int = SAMPLE_RATE_HZ) -> Iterator[Piece]:
     """Yield a recording in pieces of at most eight bars, in constant memory.
 
     The tempo and the first beat are detected again for each piece, so that a recording may change
@@ -207,55 +223,56 @@ def read_pieces(path: Path) -> Iterator[Piece]:
 
     Args:
         path: A recording of up to twelve hours, at any sample rate.
+        rate_hz: The rate of the pieces.
 
     Raises:
         AudioError: if it is not audio; the pieces before a damaged place are yielded first.
     """
     rest = np.zeros(0, dtype=np.float32)
     cut = 0
-    for block in _read_mono_blocks(path):
+    for block in _read_mono_blocks(path, rate_hz):
         rest = np.concatenate([rest, block])
-        while len(rest) >= ANALYSED_S * SAMPLE_RATE_HZ:
-            first, last = _next_bars(rest)
-            yield from _skip_silence(rest[first:last], cut + first)
+        while len(rest) >= ANALYSED_S * rate_hz:
+            first, last = _next_bars(rest, rate_hz)
+            yield from _skip_silence(rest[first:last], cut + first, rate_hz)
             rest, cut = rest[last:], cut + last
-    while len(rest) >= SHORTEST_S * SAMPLE_RATE_HZ:
-        first, last = _next_bars(rest)
+    while len(rest) >= SHORTEST_S * rate_hz:
+        first, last = _next_bars(rest, rate_hz)
         if last > len(rest):
             break
-        yield from _skip_silence(rest[first:last], cut + first)
+        yield from _skip_silence(rest[first:last], cut + first, rate_hz)
         rest, cut = rest[last:], cut + last
 
 
-def _next_bars(samples: np.ndarray) -> tuple[int, int]:
+def _next_bars(samples: np.ndarray, rate_hz: int) -> tuple[int, int]:
     """Return the first frame and the end of the next whole bars, at most eight, at least one.
 
     A loop that was cut to whole bars stays whole, even if its beat is detected a little off.
     """
-    analysed = samples[: round(ANALYSED_S * SAMPLE_RATE_HZ)]
-    tempo_bpm, start_s = beat_track(AudioBuffer(analysed[None], SAMPLE_RATE_HZ))
+    analysed = samples[: round(ANALYSED_S * rate_hz)]
+    tempo_bpm, start_s = beat_track(AudioBuffer(analysed[None], rate_hz))
     bar_s = 4 * 60.0 / tempo_bpm
     if start_s < TOLERANCE_BARS * bar_s:
         start_s = 0.0
-    bars = int((len(analysed) / SAMPLE_RATE_HZ - start_s) / bar_s + TOLERANCE_BARS)
-    first = round(start_s * SAMPLE_RATE_HZ)
-    last = first + round(min(max(bars, 1), BARS) * bar_s * SAMPLE_RATE_HZ)
+    bars = int((len(analysed) / rate_hz - start_s) / bar_s + TOLERANCE_BARS)
+    first = round(start_s * rate_hz)
+    last = first + round(min(max(bars, 1), BARS) * bar_s * rate_hz)
     return first, min(last, len(analysed)) if bars else last
 
 
-def _skip_silence(samples: np.ndarray, start: int) -> Iterator[Piece]:
+def _skip_silence(samples: np.ndarray, start: int, rate_hz: int) -> Iterator[Piece]:
     if len(samples) and np.sqrt(np.mean(np.square(samples, dtype=np.float64))) >= SILENCE:
-        yield Piece(samples.copy(), start / SAMPLE_RATE_HZ)
+        yield Piece(samples.copy(), start / rate_hz)
 
 
-def _read_mono_blocks(path: Path) -> Iterator[np.ndarray]:
+def _read_mono_blocks(path: Path, rate_hz: int) -> Iterator[np.ndarray]:
     """Yield a recording at the network's rate, in blocks [shape=(frames,), dtype=float32]."""
     blocks = read_audio_blocks(path)
     first = next(blocks, None)
     if first is None:
         return
     mono = (block.mono().samples for block in _chain(first, blocks))
-    for block in resample_blocks(mono, 1, first.sample_rate_hz, SAMPLE_RATE_HZ):
+    for block in resample_blocks(mono, 1, first.sample_rate_hz, rate_hz):
         yield np.clip(block[0], -1.0, 1.0)
 
 

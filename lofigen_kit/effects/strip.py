@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, GetJsonSchemaHandler, model_validator
+from pydantic_core import CoreSchema
 
 from lofigen_kit.audio.buffer import AudioFormat
 from lofigen_kit.components.base import Context
@@ -28,6 +29,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "lead": {"level_db": -2.0, "width_pct": 60.0, "room_db": -8.0, "low_cut_hz": 40.0},
 }
 """What is left out of a part's strip, by the part's name."""
+COMMON_PARTS = tuple(DEFAULTS)
+"""Parts that a preset may mix though not every song has them."""
 OTHER_DEFAULTS: dict[str, Any] = {
     "level_db": -4.0, "width_pct": 80.0, "room_db": -8.0, "low_cut_hz": 40.0,
 }  # fmt: skip
@@ -65,6 +68,17 @@ class Strip(BlockEffect):
     low_cut_hz: float = Field(default=0.0, ge=0, le=1000)
 
     memory_s = ROOM_LENGTH_S
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Return the JSON Schema of a part in a mixer: a strip is not named, and not mixed."""
+        schema = super().__get_pydantic_json_schema__(core, handler)
+        schema["description"] = cls.summary()
+        for name in ("use", "mix"):
+            del schema["properties"][name]
+        return schema
 
     @property
     def tail_s(self) -> float:

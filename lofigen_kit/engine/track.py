@@ -31,6 +31,8 @@ class Track:
         rng: The track's own stream; it gives two numbers for each frame, in time order. Where
             none is given, every run is another.
         sampling_params: How a `ParametricSampler` draws this track; None is as its sampler says.
+        guide_reader: In place of `guide`, which a long piece would make large: what conditions the
+            prime, and then each sample, read once from left to right.
     """
 
     frames: int
@@ -38,6 +40,7 @@ class Track:
     guide: np.ndarray | None = None
     rng: np.random.Generator = field(default_factory=np.random.default_rng)
     sampling_params: SamplingParams | None = None
+    guide_reader: GuideReader | None = None
 
     def check(self, spec: NetworkSpec) -> None:
         """Raise InputError where the track does not fit the network."""
@@ -66,10 +69,13 @@ class Track:
         track's end are unguided, and channels beyond the guide's are zeros.
         """
         rows = np.zeros((stop - start, channels), np.float32)
-        if self.guide is not None:
-            shift = 1 if len(self.prime) else 0
+        shift = 1 if len(self.prime) else 0
+        columns = np.zeros((0, 0), np.float32)
+        if self.guide_reader:
+            columns = self.guide_reader.read(start + shift, stop + shift)
+        elif self.guide is not None:
             columns = self.guide[:, start + shift : stop + shift]
-            rows[: columns.shape[1], : len(columns)] = columns.T
+        rows[: columns.shape[1], : len(columns)] = columns.T
         return rows
 
 
@@ -77,7 +83,7 @@ class GuideReader:
     """A guide that is read from left to right while it is written; what was read is forgotten.
 
     Args:
-        pieces: One after another, without an end [each shape=(guide channels, any)].
+        pieces: One after another, at least one [each shape=(guide channels, any)].
     """
 
     def __init__(self, pieces: Iterator[np.ndarray]) -> None:
@@ -86,9 +92,16 @@ class GuideReader:
         self._first = 0
 
     def read(self, start: int, stop: int) -> np.ndarray:
-        """Return some columns [shape=(guide channels, stop - start)]; those before are no more."""
+        """Return some columns; those before are no more.
+
+        Returns:
+            np.ndarray [shape=(guide channels, stop - start)], or fewer where the guide ends.
+        """
         while self._first + self._kept.shape[1] < stop:
-            self._kept = np.concatenate([self._kept, next(self._pieces)], axis=1)
+            piece = next(self._pieces, None)
+            if piece is None:
+                break
+            self._kept = np.concatenate([self._kept, piece], axis=1)
         self._kept = self._kept[:, start - self._first :]
         self._first = start
         return self._kept[:, : stop - start]
@@ -96,27 +109,13 @@ class GuideReader:
 
 @dataclass(frozen=True, eq=False)
 class EndlessTrack(Track):
-    """A track that goes on and on.
-
-    Attributes:
-        guide_reader: In place of `guide`: what conditions the prime, and then each sample.
-    """
+    """A track that goes on and on."""
 
     frames: int = sys.maxsize
-    guide_reader: GuideReader | None = None
 
     def check(self, spec: NetworkSpec) -> None:
         """Raise InputError where the prime does not fit."""
         Track(0, self.prime).check(spec)
-
-    def read_guide(self, start: int, stop: int, channels: int) -> np.ndarray:
-        """Return the guide of steps, as `Track` does; each call goes on where the last ended."""
-        rows = np.zeros((stop - start, channels), np.float32)
-        if self.guide_reader:
-            shift = 1 if len(self.prime) else 0
-            columns = self.guide_reader.read(start + shift, stop + shift)
-            rows[:, : len(columns)] = columns.T
-        return rows
 
 
 def read_step_inputs(

@@ -9,8 +9,8 @@ import numpy as np
 
 from lofigen_kit.components.contracts import ParametricSampler, Sampler
 from lofigen_kit.corpus.songs import Song
-from lofigen_kit.engine import Track, generate
-from lofigen_kit.music.conditioning import render_conditioning
+from lofigen_kit.engine import GuideReader, Track, generate
+from lofigen_kit.music.conditioning import iterate_conditioning
 from lofigen_kit.nn.checkpoint import Network
 from lofigen_kit.nn.distribution import SamplingParams
 from lofigen_kit.runtime.seeding import rng_for
@@ -62,7 +62,7 @@ def generate_rollouts(
     for index, song in enumerate(songs):
         frames = len(song.samples) if seconds is None else round(seconds * rate)
         prime = song.samples[-PRIME_FRAMES:]
-        guide = render_conditioning(
+        pieces = iterate_conditioning(
             song.score,
             network.spec.guide,
             start=-len(prime),
@@ -73,7 +73,8 @@ def generate_rollouts(
         if song.part and isinstance(sampler, ParametricSampler):
             params = sampler.sampling_params_of(song.part)
         rng = rng_for(seed, first + index, "sampler")
-        tracks.append(Track(frames, prime, guide, rng, params))
+        reader = GuideReader(pieces)
+        tracks.append(Track(frames, prime, rng=rng, sampling_params=params, guide_reader=reader))
     return generate(network, sampler, tracks, threads=threads, progress=progress)
 
 
@@ -89,8 +90,7 @@ def iterate_rollouts(
 ) -> Iterator[tuple[Song, np.ndarray]]:
     """Yield each song and its rollout, with only a few in memory at a time.
 
-    A guide takes fifty times the memory of its take: a hundred takes of a minute would need 5 GB
-    at once. The arguments are those of `generate_rollouts`.
+    The arguments are those of `generate_rollouts`.
     """
     frames = round(seconds * network.spec.sample_rate_hz)
     size = BATCH * threads

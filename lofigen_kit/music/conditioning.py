@@ -16,7 +16,8 @@ Which channels there are depends on what a network plays: a mix (`mix_channels`)
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -31,6 +32,10 @@ INSTRUMENT_PREFIX = "plays."
 INSTRUMENT_LEVEL = 0.25
 """Small: a constant at full level works as a second bias and unsettles the first updates."""
 
+PIECE_S = 4.0
+"""How much of a guide is rendered at a time."""
+_MARGIN_S = 0.01
+"""Onsets fall between samples, and lengths are rounded."""
 LONGEST_RING_S = RING * max(
     *(ms / 1000 for decays_ms in part_channels.DECAYS_MS.values() for ms in decays_ms),
     *(decay_s for decays_s in mix_channels.DRUM_DECAYS_S.values() for decay_s in decays_s),
@@ -78,14 +83,38 @@ def render_conditioning(
             f"the network wants the guide channel {unknown[0]!r}, which is not known here",
             remedy="install the version of lofigen-kit that trained it",
         )
-    length = round(score.duration_s * sample_rate_hz) if score.loop else max(start + frames, 0)
-    index = np.arange(start, start + frames)
-    heard = slice(None) if score.loop else index >= 0
-    index = index % length if score.loop else index[heard]
+    stretch = _Stretch(
+        start=start,
+        frames=frames,
+        period=round(score.duration_s * sample_rate_hz) if score.loop else 0,
+        rate_hz=sample_rate_hz,
+    )
+    heard = stretch.select_events(score)
     out = np.zeros((len(names), frames), dtype=np.float32)
     for row, name in zip(out, names, strict=True):
-        row[heard] = _render_channel(score, name, length, sample_rate_hz)[index]
+        row[:] = _render_channel(heard, name, stretch)
     return out
+
+
+def iterate_conditioning(
+    score: Score, names: tuple[str, ...], *, start: int, frames: int, sample_rate_hz: int
+) -> Iterator[np.ndarray]:
+    """Yield the guide of a stretch of a score in pieces: a song's whole guide would fill gigabytes.
+
+    The arguments are those of `render_conditioning`, which gives the same numbers.
+
+    Yields:
+        np.ndarray [shape=(len(names), any), dtype=float32].
+    """
+    size = round(PIECE_S * sample_rate_hz)
+    for first in range(start, start + frames, size):
+        yield render_conditioning(
+            score,
+            names,
+            start=first,
+            frames=min(size, start + frames - first),
+            sample_rate_hz=sample_rate_hz,
+        )
 
 
 class StreamingConditioning:
@@ -146,14 +175,62 @@ def _find_instrument_rows(names: tuple[str, ...]) -> list[int]:
     return [row for row, name in enumerate(names) if name.startswith(INSTRUMENT_PREFIX)]
 
 
-def _render_channel(score: Score, name: str, frames: int, rate: int) -> np.ndarray:
-    """Return one channel from bar 1 on [shape=(frames,), dtype=float64]."""
-    canvas = np.zeros(frames)
+@dataclass(frozen=True)
+class _Stretch:
+    """A stretch of a score, in samples from bar 1.
+
+    Attributes:
+        start: Its first sample.
+        frames: How many it has.
+        period: How many the score has, where it is a loop; else 0.
+        rate_hz: Samples a second.
+    """
+
+    start: int
+    frames: int
+    period: int
+    rate_hz: int
+
+    def select_events(self, score: Score) -> Score:
+        """Return the score without what is surely not heard in it."""
+        start_s, length_s = self.start / self.rate_hz, self.frames / self.rate_hz
+
+        def is_heard(onset_s: float, sounding_s: float) -> bool:
+            since_s = onset_s - start_s
+            if not score.loop:
+                return -sounding_s <= since_s <= length_s
+            since_s %= score.duration_s
+            return since_s <= length_s or since_s + sounding_s >= score.duration_s
+
+        notes = (
+            n for n in score.notes if is_heard(n.onset_s, n.duration_s + RELEASE_S + _MARGIN_S)
+        )
+        hits = (h for h in score.hits if is_heard(h.onset_s, LONGEST_RING_S + _MARGIN_S))
+        return score.model_copy(update={"notes": tuple(notes), "hits": tuple(hits)})
+
+    def add(self, row: np.ndarray, wave: np.ndarray, first: int) -> None:
+        """Add a waveform that begins at a sample; in a loop, wherever it comes round."""
+        if not self.period:
+            _add(row, wave, first - self.start)
+            return
+        wave = wave[: self.period]
+        place = first % self.period - self.start
+        # The first of its places at which it is not over before the stretch begins.
+        place -= (place + len(wave) - 1) // self.period * self.period
+        for offset in range(place, self.frames, self.period):
+            _add(row, wave, offset)
+
+
+def _render_channel(score: Score, name: str, stretch: _Stretch) -> np.ndarray:
+    """Return one channel of a stretch [shape=(frames,), dtype=float64]."""
+    canvas = np.zeros(stretch.frames)
     if name.startswith(INSTRUMENT_PREFIX):
-        plays = name.removeprefix(INSTRUMENT_PREFIX) in score.instruments
-        return canvas + INSTRUMENT_LEVEL * plays
-    for first, wave in _iterate_events(score, name, rate):
-        _add(canvas, wave, first, wrap=score.loop)
+        if name.removeprefix(INSTRUMENT_PREFIX) in score.instruments:
+            before = 0 if stretch.period else max(0, -stretch.start)
+            canvas[before:] = INSTRUMENT_LEVEL
+        return canvas
+    for first, wave in _iterate_events(score, name, stretch.rate_hz):
+        stretch.add(canvas, wave, first)
     return canvas
 
 
@@ -168,14 +245,9 @@ def _iterate_events(score: Score, name: str, rate: int) -> Iterable[Event]:
     return part_channels.iterate_events(score, name, rate)
 
 
-def _add(row: np.ndarray, wave: np.ndarray, first: int, *, wrap: bool) -> None:
-    """Add a waveform from a sample on; what runs past the end goes round, or is cut."""
-    if not wrap:
-        count = min(len(wave), max(len(row) - first, 0))
-        row[first : first + count] += wave[:count]
-        return
-    first %= len(row)
-    wave = wave[: len(row)]
-    head = min(len(wave), len(row) - first)
-    row[first : first + head] += wave[:head]
-    row[: len(wave) - head] += wave[head:]
+def _add(row: np.ndarray, wave: np.ndarray, offset: int) -> None:
+    """Add a waveform from a sample on; what lies before the beginning or past the end is cut."""
+    wave = wave[max(0, -offset) :]
+    offset = max(0, offset)
+    count = min(len(wave), max(len(row) - offset, 0))
+    row[offset : offset + count] += wave[:count]

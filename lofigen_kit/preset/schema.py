@@ -28,7 +28,7 @@ from pydantic_core import core_schema
 
 from lofigen_kit.components.contracts import Effect, Instrument, Model, Sampler, Source
 from lofigen_kit.effects.effect import ANY_EFFECT_SCHEMA
-from lofigen_kit.effects.strip import Strip, complete_settings, default_strip
+from lofigen_kit.effects.strip import COMMON_PARTS, Strip, complete_settings, default_strip
 from lofigen_kit.errors import PresetError
 from lofigen_kit.music.score import PartName
 from lofigen_kit.plugins.any_instrument import ANY_INSTRUMENT_SCHEMA
@@ -101,6 +101,12 @@ class Output(_Part):
         return self
 
 
+def _offer_common_parts(schema: dict[str, Any]) -> None:
+    """Name the parts that most songs have, so that editors complete them."""
+    [strip] = schema["patternProperties"].values()
+    schema["properties"] = dict.fromkeys(COMMON_PARTS, strip)
+
+
 class Preset(_Part):
     """One chain: source, network, sampler, effects, mastering and output.
 
@@ -131,7 +137,9 @@ class Preset(_Part):
     model: Model | None = None
     sampler: Sampler | None = None
     dry_mix: float = Field(default=0.0, ge=0, le=1)
-    mixer: dict[PartName, Strip] = Field(default={}, max_length=MAX_PARTS)
+    mixer: dict[PartName, Strip] = Field(
+        default={}, max_length=MAX_PARTS, json_schema_extra=_offer_common_parts
+    )
     effects: tuple[Effect, ...] = Field(default=(), max_length=MAX_EFFECTS)
     master: Master = Master()
     output: Output = Output()

@@ -22,7 +22,7 @@ from lofigen_kit.effects import rack
 from lofigen_kit.effects.effect import compute_speed, compute_transposition
 from lofigen_kit.effects.mixer import place_part, sum_parts
 from lofigen_kit.effects.rack import locate_errors
-from lofigen_kit.effects.strip import Strip
+from lofigen_kit.effects.strip import COMMON_PARTS, Strip
 from lofigen_kit.errors import PresetError
 from lofigen_kit.music.chords import Bar, transpose_chart
 from lofigen_kit.music.score import BeatGrid, Score
@@ -40,8 +40,6 @@ MIX = "mixed"
 """The one track of a network that does not play in parts."""
 PARTS = "parts"
 """What the names of parts among the stems begin with: `parts.drums`."""
-COMMON_PARTS = ("drums", "bass", "keys", "lead")
-"""Parts that a preset may mix though not every song has them."""
 
 PRIME_FRAMES = 8192
 """How much of the past the network hears before it plays, unless its receptive field is longer."""
@@ -129,17 +127,18 @@ class Chain:
             part: Of `list_generated_parts`.
             attempt: Draw afresh, for as often as this.
         """
-        from lofigen_kit.engine import Track
+        from lofigen_kit.engine import GuideReader, Track
 
         assert self.network is not None  # noqa: S101 - whoever calls asked for the generator
         spec = self.network.spec
         score = select_part(take.score, part)
         prime = make_prime(take, part, self.network)
         frames = round(score.duration_s * spec.sample_rate_hz)
+        pieces = _iterate_conditioning(score, self.network, len(prime), frames)
         return Track(
             frames=frames,
             prime=prime,
-            guide=_make_conditioning(score, self.network, len(prime), frames),
+            guide_reader=GuideReader(pieces) if pieces else None,
             rng=self.make_sampler_rng(number, part, attempt=attempt),
             sampling_params=self.find_sampling_params(part),
         )
@@ -492,19 +491,19 @@ def _resample_to_score(audio: AudioBuffer, rate_hz: int, score: Score) -> AudioB
     return resample_piece(audio, rate_hz, duration_s=score.duration_s, loop=score.loop)
 
 
-def _make_conditioning(
+def _iterate_conditioning(
     score: Score, network: Network, prime_frames: int, frames: int
-) -> np.ndarray | None:
-    """Return what guides the network through the prime and what it is to generate.
+) -> Iterator[np.ndarray] | None:
+    """Return what guides the network through the prime and what it is to generate, in pieces.
 
     Returns:
-        np.ndarray [shape=(guide channels, prime_frames + frames)]; None where nothing guides it.
+        Pieces [shape=(guide channels, any)]; None where nothing guides it.
     """
-    from lofigen_kit.music.conditioning import render_conditioning
+    from lofigen_kit.music.conditioning import iterate_conditioning
 
     if not network.spec.guide:
         return None
-    return render_conditioning(
+    return iterate_conditioning(
         score,
         network.spec.guide,
         start=-prime_frames,

@@ -456,3 +456,13 @@ def test_interrupting_leaves_quietly(tmp_path: Path) -> None:
         _, err = process.communicate(timeout=90)
     assert process.returncode == 130
     assert b"Traceback" not in err
+
+
+def test_the_mixer_is_shown_as_plugins_are(run: Run) -> None:
+    code, out, _ = run("plugins", "show", "mixer")
+    assert code == 0
+    assert "pan_pct     -100 to 100" in out
+    assert "  keys    -2 " in out
+    data = json.loads(run("plugins", "show", "mixer", "--json")[1])
+    assert set(data["defaults"]) == {"drums", "bass", "keys", "lead", "others"}
+    assert "use" not in data["schema"]["properties"]

@@ -103,6 +103,18 @@ def test_workers_change_nothing(corpus: Path, crate: Path, tmp_path: Path) -> No
     assert all((tmp_path / "c" / n).read_bytes() == (corpus / n).read_bytes() for n in names)
 
 
+def test_songs_have_the_rate_that_is_asked_for(crate: Path, tmp_path: Path) -> None:
+    manifest = make_recordings_corpus(tmp_path / "c", crate, licence="CC0-1.0", rate_hz=16_000)
+    assert manifest["sample_rate_hz"] == 16_000
+    [song, *_] = read_songs(tmp_path / "c", "train")
+    assert song.sample_rate_hz == 16_000
+    assert soundfile.info(tmp_path / "c" / song.file).samplerate == 16_000
+    assert len(song.samples) / 16_000 == pytest.approx(song.score.duration_s, abs=0.01)
+    spectrum = np.abs(np.fft.rfft(song.samples))
+    hz = np.fft.rfftfreq(len(song.samples), 1 / 16_000)
+    assert spectrum[(hz > 4500) & (hz < 7500)].max() > 1e-3 * spectrum.max()  # above an 8 kHz's
+
+
 def test_a_long_recording_is_cut_at_bars_with_no_bar_lost(tmp_path: Path) -> None:
     long = np.tile(beat(1, bars=8), 5)
     soundfile.write(tmp_path / "mix.flac", long, RATE_HZ)

@@ -2,11 +2,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lofigen_kit.errors import CheckpointError
-from lofigen_kit.music.conditioning import INSTRUMENT_LEVEL, channel_names, render_conditioning
+from lofigen_kit.music.conditioning import (
+    INSTRUMENT_LEVEL,
+    channel_names,
+    iterate_conditioning,
+    render_conditioning,
+)
 from lofigen_kit.music.excitation import PULSE_LEVEL
 from lofigen_kit.music.mix_channels import CHANNELS
 from lofigen_kit.music.score import Hit, Note, Part, Score
@@ -115,3 +120,51 @@ def test_instruments_are_channels_of_their_own() -> None:
 def test_a_channel_from_the_future_is_named() -> None:
     with pytest.raises(CheckpointError, match=r"'cowbell\.fast'"):
         channel("cowbell.fast")
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    seed=st.integers(0, 50),
+    loop=st.booleans(),
+    start=st.integers(-9000, 30_000),
+    frames=st.integers(1, 40_000),
+    cut=st.integers(1, 39_999),
+)
+def test_a_guide_is_the_same_in_pieces_and_where_it_goes_round(
+    *, seed: int, loop: bool, start: int, frames: int, cut: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    bars_s = 2.0
+    piece = Score(
+        tempo_bpm=120, bars=1, duration_s=bars_s, loop=loop,
+        notes=tuple(
+            Note(part="keys", midi=float(rng.integers(30, 90)), onset_s=float(at),
+                 duration_s=float(rng.uniform(0.05, 3.0)))
+            for at in rng.uniform(0, bars_s, 5)
+        ),
+        hits=tuple(
+            Hit(drum=drum, onset_s=float(at))
+            for drum, at in zip(("kick", "snare", "ride"), rng.uniform(0, bars_s, 3), strict=True)
+        ),
+    )  # fmt: skip
+    names = ("note.sin", "note.pulse", "kick.decay@120ms", "ride.decay@300ms", "chords.cos",
+             "kick.sin@45Hz+210ms", "snare.pulse@90ms", "plays.kit:jazz")  # fmt: skip
+    whole = render_conditioning(piece, names, start=start, frames=frames, sample_rate_hz=RATE)
+    first = min(cut, frames)
+    parts = [
+        render_conditioning(piece, names, start=start, frames=first, sample_rate_hz=RATE),
+        render_conditioning(
+            piece, names, start=start + first, frames=frames - first, sample_rate_hz=RATE
+        ),
+    ]
+    np.testing.assert_array_equal(np.concatenate(parts, axis=1), whole)
+    pieces = iterate_conditioning(piece, names, start=start, frames=frames, sample_rate_hz=RATE)
+    np.testing.assert_array_equal(np.concatenate(list(pieces), axis=1), whole)
+    if loop:
+        period = round(bars_s * RATE)
+        again = render_conditioning(
+            piece, names, start=start + 3 * period, frames=frames, sample_rate_hz=RATE
+        )
+        np.testing.assert_array_equal(again, whole)
+    else:
+        assert not whole[:, : max(0, -start)].any()

@@ -15,7 +15,7 @@ from lofigen_kit.errors import CheckpointError
 from lofigen_kit.music.mix_channels import CHANNELS
 from lofigen_kit.nn import heads
 from lofigen_kit.nn.checkpoint import load, save
-from lofigen_kit.nn.deepen import deepen
+from lofigen_kit.nn.deepen import deepen, extend_guide
 from lofigen_kit.nn.fftconv import BLOCK, _CausalFFTConv, causal_conv1d
 from lofigen_kit.nn.linear_prediction import compute_residual, fit_linear_predictor
 from lofigen_kit.nn.network import (
@@ -146,6 +146,20 @@ def test_what_is_not_deeper_is_refused(shape: list[Shape]) -> None:
     shallow = to_network(CausalStack(make_stack_spec(SHALLOW), seed=1))
     with pytest.raises(CheckpointError, match="other layers"):
         deepen(shallow, make_stack_spec(shape))
+
+
+def test_a_network_that_hears_more_channels_begins_as_it_was() -> None:
+    before = CausalStack(make_stack_spec(SHALLOW, mixtures=4, guide=CHANNELS), seed=1)
+    names = (*CHANNELS, "plays.kit:new", "plays.keys:new")
+    after = extend_guide(to_network(before), names)
+    assert after.spec.guide == names
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(1, 1, 200, generator=generator)
+    guide = torch.rand(1, len(names), 200, generator=generator)
+    of_both = before(x, guide[:, : len(CHANNELS)]), from_network(after)(x, guide)
+    torch.testing.assert_close(*of_both, rtol=1e-6, atol=1e-6)
+    with pytest.raises(CheckpointError, match="another guide"):
+        extend_guide(to_network(before), ("new", *CHANNELS))
 
 
 def test_a_mixture_is_a_density() -> None:
