@@ -29,7 +29,12 @@ from lofigen_kit.errors import AudioError, CheckpointError, InputError, LofigenE
 from lofigen_kit.nn.distribution import HeadKind, SamplingParams
 from lofigen_kit.nn.spec import Layers
 from lofigen_kit.nn.variant import load_network
-from lofigen_kit.plugins.any_instrument import AnyInstrument, make_instrument, read_instrument
+from lofigen_kit.plugins.any_instrument import (
+    AnyInstrument,
+    find_kit,
+    make_instrument,
+    read_instrument,
+)
 from lofigen_kit.plugins.hookspecs import API_VERSION, hookimpl
 from lofigen_kit.runtime.lazy_imports import lazy_getattr
 from lofigen_kit.runtime.resources import PresetPath, resolve_inside
@@ -105,6 +110,7 @@ __all__ = [
     "expected_shapes",
     "extract_score",
     "field_validator",
+    "find_kit",
     "format_chart",
     "hookimpl",
     "infer_key",

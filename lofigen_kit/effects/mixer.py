@@ -55,6 +55,12 @@ def sum_parts(parts: Iterable[AudioBuffer]) -> AudioBuffer:
     return AudioBuffer(mix, placed[0].sample_rate_hz)
 
 
+def pad_sound(sound: AudioBuffer, frames: int) -> AudioBuffer:
+    """Return a sound with silence behind it, up to a length."""
+    more = frames - sound.frames
+    return sound.with_samples(np.pad(sound.samples, ((0, 0), (0, more)))) if more else sound
+
+
 def mix_parts(parts: Mapping[str, AudioBuffer], *, loop: bool) -> AudioBuffer:
     """Return the default mix of parts.
 

@@ -132,7 +132,10 @@ def parse_midi(data: bytes, where: object) -> MidiSong:
             remedy="export it with ticks per quarter note",
         )
     song = MidiSong(format=kind, ticks_per_beat=division)
-    for number, chunk in enumerate(_tracks(data, where), start=1):
+    chunks, declared = _tracks(data, where), int.from_bytes(data[10:12])
+    if len(chunks) < declared:
+        raise _damaged(f"the file is cut short: it has {len(chunks)} of {declared} tracks", where)
+    for number, chunk in enumerate(chunks, start=1):
         if number > MAX_TRACKS:
             raise InputError(f"more than {MAX_TRACKS} tracks", where=where)
         _Track(song, number, chunk, f"{where}: track {number}").read()

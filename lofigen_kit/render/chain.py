@@ -20,7 +20,7 @@ from lofigen_kit.components.base import Context, Take
 from lofigen_kit.components.contracts import Effect, ParametricSampler, Sampler
 from lofigen_kit.effects import rack
 from lofigen_kit.effects.effect import compute_speed, compute_transposition
-from lofigen_kit.effects.mixer import place_part, sum_parts
+from lofigen_kit.effects.mixer import pad_sound, place_part, sum_parts
 from lofigen_kit.effects.rack import locate_errors
 from lofigen_kit.effects.strip import COMMON_PARTS, Strip
 from lofigen_kit.errors import PresetError
@@ -166,9 +166,9 @@ class Chain:
             generated: What the network made of it, by part, at its own rate.
 
         Returns:
-            The mix, stereo, at the output's rate; and each part as it stands in it, their sum to
-            the bit. Where nothing plays in parts there are none, and the mix is as long as the
-            score.
+            The mix, stereo, at the output's rate; and each part as it stands in it, as long as the
+            mix, their sum to the bit. Where nothing plays in parts there are none, and the mix is
+            as long as the score.
         """
         names = self.list_heard_parts(take)
         if not names:
@@ -186,7 +186,8 @@ class Chain:
                     loop=is_loop(self.preset, take.score),
                     tail=self._has_tail,
                 )
-        return sum_parts(placed.values()), placed
+        mix = sum_parts(placed.values())
+        return mix, {name: pad_sound(part, mix.frames) for name, part in placed.items()}
 
     def _add_source(
         self, source: AudioBuffer | None, generated: AudioBuffer | None, score: Score

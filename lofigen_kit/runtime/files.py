@@ -127,7 +127,7 @@ def check_free(*files: Path, force: bool) -> None:
                 raise InputError(
                     "the file is there already",
                     where=file,
-                    remedy="overwrite it with --force, or write elsewhere with -o",
+                    remedy="overwrite it with --force, or choose another name",
                 )
 
 

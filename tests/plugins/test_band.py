@@ -727,6 +727,8 @@ def test_lists_of_names_are_those_of_the_tables() -> None:
         ({"plan": "shrt", "form": "song"}, "did you mean 'short'"),
         ({"voicing": "clsoe"}, "did you mean 'close'"),
         ({"kit": "marching"}, "not one of dusty"),
+        ({"kit": "felt-piano"}, "kit: 'felt-piano' plays notes"),
+        ({"kit": {"use": "flute"}}, "kit: 'flute' plays notes"),
         ({"keys": "tine-pano"}, "did you mean 'tine-piano'"),
         ({"lead": "flut"}, "lead: .*did you mean 'flute'"),
         ({"keys": "kit"}, "keys: 'kit' is a drum kit"),

@@ -545,3 +545,28 @@ def test_real_songs_are_scores_or_one_line_and_are_read_as_mido_reads_them() -> 
         assert all(n.onset_s < score.duration_s for n in score.notes)
     assert len(refused) <= len(songs) // 2
     assert all(line.startswith(f"{path}: ") for path, line in refused.items())
+
+
+# What is asked for in vain.
+
+
+def test_a_file_that_lacks_tracks_is_cut_short() -> None:
+    data = SONG
+    second = data.index(b"MTrk", data.index(b"MTrk") + 4)
+    with pytest.raises(InputError, match="cut short: it has 1 of"):
+        parse_midi(data[:second], "a.mid")
+    with pytest.raises(InputError, match="cut short"):
+        parse_midi(data[: len(data) // 2], "a.mid")
+
+
+def test_bars_that_are_not_there_are_refused() -> None:
+    with pytest.raises(InputError, match="the song has 2 bars and not 99"):
+        read(SONG, bars=99)
+    assert read(SONG, bars=1).bars == 1
+
+
+def test_a_kit_may_be_named_alone(song: Path) -> None:
+    take = MidiFile(path=str(song), kit="jazz").make_take(Context(rng=rng_for(1, 0, "source")))
+    assert take.score.kit == "jazz"
+    with pytest.raises(ValidationError):
+        MidiFile(path=str(song), kit="marching")

@@ -249,7 +249,7 @@ def _plan_sections(brief: Brief, tempo_bpm: float, draw: Generators) -> tuple[Pl
     else:
         if brief.bars is not None and brief.bars < LEAST_SONG_BARS:
             raise InputError(
-                f"a song of {brief.bars} bars is too short: it has at least {LEAST_SONG_BARS}",
+                f"a song has at least {LEAST_SONG_BARS} bars, and not {brief.bars}",
                 where="source",
                 remedy="ask for more bars, or for form: loop",
             )

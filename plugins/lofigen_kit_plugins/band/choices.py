@@ -101,14 +101,20 @@ def check_instrument(field: str, name: str, *, font: bool) -> None:
         raise ValueError(f"{field}: give {name!r} what it needs: {{use: {name}, {told}}}") from None
 
 
+_PLAYS_BOTH = "soundfont"
+"""Its program decides on which."""
+
+
 def check_part(field: str, player: Instrument) -> None:
-    """Check that no drum kit is to play notes.
+    """Check that no drum kit is to play notes, and no other instrument the drums.
 
     Raises:
         ValueError: naming the field.
     """
     if player.part == "drums" and field != "kit":
         raise ValueError(f"{field}: {player.use!r} is a drum kit, which plays no notes")
+    if field == "kit" and player.part != "drums" and player.use != _PLAYS_BOTH:
+        raise ValueError(f"{field}: {player.use!r} plays notes, and is no drum kit")
 
 
 def _refuse(name: str, known: Sequence[str]) -> str:

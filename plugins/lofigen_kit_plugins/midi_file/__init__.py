@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from lofigen_kit.api import (
     AnyInstrument,
@@ -14,6 +14,8 @@ from lofigen_kit.api import (
     PresetPath,
     Source,
     Take,
+    field_validator,
+    find_kit,
     hookimpl,
     make_instrument,
     read_midi,
@@ -64,7 +66,8 @@ class MidiFile(Source):
         parts: Which part a track plays, by its name or its number from 1 (in a type 0 file, its
             channel's): `{2: lead, Rhodes: keys, Click: none}`.
         drum_map: Which drum a key plays, beside the General MIDI map: `{41: kick, 60: none}`.
-        kit: What plays the drums: an instrument's name, or `{use: kit, kit: jazz}`.
+        kit: What plays the drums: a kit's name, such as `jazz`, an instrument's, or a mapping such
+            as `{use: sample-kit, path: my-drums}`.
         bass: What plays the bass.
         keys: What plays the keys.
         lead: What plays the lead.
@@ -96,6 +99,12 @@ class MidiFile(Source):
         """Return whether a file begins as a Standard MIDI File does."""
         with path.open("rb") as file:
             return file.read(4) == b"MThd"
+
+    @field_validator("kit", mode="before")
+    @classmethod
+    def _find_kit(cls, kit: Any) -> Any:
+        """Read `kit: jazz` as `band` does: a kit that one of the instruments has."""
+        return find_kit(kit) or kit if isinstance(kit, str) else kit
 
     def make_take(self, ctx: Context) -> Take:
         """Read the song, and play it part by part."""

@@ -97,7 +97,14 @@ def make_score(song: MidiSong, request: Request, where: object) -> Score:
     voices = _assign(song, request, where)
     bar = BEATS * song.ticks_per_beat
     first = (request.first_bar - 1) * bar
-    bars = request.bars or _count_bars(voices.values(), first, song.ticks_per_beat)
+    there_are = _count_bars(voices.values(), first, song.ticks_per_beat)
+    bars = request.bars or there_are
+    if bars > there_are:
+        raise InputError(
+            f"from bar {request.first_bar} on, the song has {there_are} bars and not {bars}",
+            where=where,
+            remedy="choose fewer bars, or leave bars out",
+        )
     last = first + bars * bar
     played = {
         name: [note for note in notes if first <= note.start < last]

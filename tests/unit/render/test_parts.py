@@ -130,6 +130,17 @@ def test_the_parts_are_lanes_and_their_sum_is_the_mix() -> None:
     np.testing.assert_array_equal(mix, rendering.stems["model"].samples)
 
 
+def test_parts_of_a_song_are_as_long_as_the_mix() -> None:
+    rendering = render(trio(source=Trio(loop=False)), stems=True)
+    mix = rendering.stems["model"]
+    assert mix.duration_s > 2 * BAR_S  # a room sounds on
+    total = np.zeros_like(mix.samples)
+    for name in PARTS:
+        assert rendering.stems[f"parts.{name}"].frames == mix.frames
+        total += rendering.stems[f"parts.{name}"].samples
+    np.testing.assert_array_equal(total, mix.samples)
+
+
 def test_each_part_has_its_own_guide_prime_and_randomness() -> None:
     preset, network = trio(), make_network()
     rendering = render(preset)
