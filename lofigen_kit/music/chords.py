@@ -317,6 +317,7 @@ class _ChordReader:
         self._at = 0
 
     def read(self) -> Chord:
+        self._check_brackets()
         root = self._read_note("a root (A to G), %, N.C. or |")
         chord = self._read_details(self._read_quality(Chord(root)))
         if self._take(re.compile("/")):
@@ -327,6 +328,24 @@ class _ChordReader:
             raise self._error(f"{rest[:20]!r} is not known; expected {_QUALITIES}")
         return chord
 
+    def _check_brackets(self) -> None:
+        """Refuse brackets that do not match or have nothing in them, and commas outside."""
+        inside = False
+        for place, sign in enumerate(self._word):
+            before = self._word[place - 1 : place]
+            if sign == "(" and inside:
+                raise self._error_at(place, "a bracket within a bracket")
+            if sign in ")," and not inside:
+                raise self._error_at(place, f"{sign!r} without a bracket before it")
+            if sign in ")," and before in ("(", ","):
+                raise self._error_at(place, "nothing in the brackets; expected one of b9, #9, #11")
+            inside = sign == "(" or (inside and sign != ")")
+        if inside:
+            raise self._error_at(len(self._word), "expected )")
+
+    def _error_at(self, place: int, message: str) -> NotationError:
+        return _make_error(self._text, self._column + place, message)
+
     def _take(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
         match = pattern.match(self._word, self._at)
         if match:
@@ -334,12 +353,18 @@ class _ChordReader:
         return match
 
     def _error(self, message: str) -> NotationError:
-        return _make_error(self._text, self._column + self._at, message)
+        return self._error_at(self._at, message)
 
     def _read_note(self, expected: str) -> int:
         match = self._take(_ROOT)
         if match is None:
-            raise self._error(f"{self._word[self._at :][:20]!r}; expected {expected}")
+            rest = self._word[self._at :]
+            hint = ""
+            if rest[:1] in "hH" and rest:
+                hint = "; H is B here"
+            elif rest[:1] in "abcdefg" and rest:
+                hint = f"; did you mean {rest[0].upper()}{rest[1:20]}?"
+            raise self._error(f"{rest[:20]!r}; expected {expected}{hint}")
         return (_LETTERS[match[1]] + _SIGNS[match[2]]) % 12
 
     def _read_quality(self, chord: Chord) -> Chord:

@@ -148,3 +148,21 @@ def test_a_chart_has_a_limit() -> None:
 )
 def test_a_chart_has_the_key_that_it_fits(text: str, key: str) -> None:
     assert str(infer_key(parse_chart(text))) == key
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("C(", "column 3: expected \\)"),
+        ("C()", "column 3: nothing in the brackets"),
+        ("C)", "column 2: '\\)' without a bracket"),
+        ("C7((b9))", "column 4: a bracket within"),
+        ("C7,b9", "column 3: ',' without"),
+        ("C7(,b9)", "column 4: nothing"),
+        ("dm7", "did you mean Dm7"),
+        ("Dm7 | H7", "column 7: .*H is B here"),
+    ],
+)
+def test_brackets_and_roots_that_are_wrong_are_told(text: str, message: str) -> None:
+    with pytest.raises(NotationError, match=message):
+        parse_chart(text)
