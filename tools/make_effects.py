@@ -42,6 +42,7 @@ from lofigen_kit.effects.effect import BlockEffect, BranchedEffect, compute_spee
 from lofigen_kit.music.score import BeatGrid
 from lofigen_kit.plugins.loader import load_plugins
 from lofigen_kit.preset.schema import Preset, load_preset
+from lofigen_kit.render.chain import list_stage_names
 from lofigen_kit.render.take import render
 from lofigen_kit.runtime.resources import presets_dir
 from lofigen_kit.runtime.seeding import rng_for
@@ -337,7 +338,7 @@ def play_effects(folder: Path) -> Figures:
             before = _shorten(_apply_effects(first, dry, grid, root))
             if example.before:
                 _write_sound(folder / "sounds" / f"{name}-before.ogg", before)
-            effect = cls.model_validate(example.settings)
+            effect = cls.model_validate(example.settings, context={"registry": load_plugins()})
             after = _shorten(_apply_effects([effect], before, grid, root))
             _write_sound(folder / "sounds" / f"{name}.ogg", after)
             figures[name], draw = example.probe(Case(effect, before, after, grid, root))
@@ -352,12 +353,12 @@ def play_presets(folder: Path) -> Figures:
     for path in find_presets():
         preset = load_preset(path)
         rendering = render(preset, stems=True)
-        stems = list(rendering.stems.values())
+        stems = [rendering.stems[stage] for stage in list_stage_names(preset)]
         played = master(
             stems[0],
             loudness_lufs=preset.master.loudness_lufs,
             true_peak_dbtp=preset.master.true_peak_dbtp,
-            loop=True,
+            loop=rendering.loop,
         ).audio
         speed = compute_speed(preset.effects)
         start_s = PRESET_START_BARS * 4 * rendering.score.grid.beat_s
