@@ -87,6 +87,8 @@ def plot_curve(
 
 def plot_takes(evaluation: Evaluation) -> bytes:
     """Return a picture of every take beside its reference, and of its nearest training window."""
+    if "by_part" in evaluation:
+        return _plot_parts(evaluation)
     rows = evaluation["songs"]
     figure = _figure(11, 9)
     axes = figure.subplots(3, 2).flatten()
@@ -106,6 +108,31 @@ def plot_takes(evaluation: Evaluation) -> bytes:
     axes[5].axhline(threshold, color="C3", linewidth=0.8, label="a copy")
     axes[5].set(title="likeness to the nearest training window", xlabel="take", ylim=(0, 1.05))
     for axis in axes:
+        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.legend(fontsize="x-small")
+    return _png(figure)
+
+
+PART_PANELS = {
+    "level_db": "level beside the reference in dB",
+    "high_db": "the same from 5 kHz up in dB",
+    "mel_distance_db": "mel distance from the reference in dB",
+    "chroma": "chroma to the score",
+}
+
+
+def _plot_parts(evaluation: Evaluation) -> bytes:
+    """Return a picture of every part of every take, beside its reference."""
+    rows, names = evaluation["songs"], list(evaluation["by_part"]["parts"])
+    figure = _figure(11, 6.5)
+    for axis, (key, label) in zip(
+        figure.subplots(2, 2).flatten(), PART_PANELS.items(), strict=True
+    ):
+        for name in names:
+            values = [row[key] for row in rows if row["part"] == name]
+            if None not in values:
+                axis.plot(values, "o", markersize=3, label=name)
+        axis.set(title=label, xlabel="take")
         axis.xaxis.get_major_locator().set_params(integer=True)
         axis.legend(fontsize="x-small")
     return _png(figure)

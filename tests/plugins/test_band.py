@@ -779,6 +779,12 @@ def test_an_override_reaches_the_settings_of_an_instrument() -> None:
         parse_preset(document, root=None, overrides=named)
 
 
+def test_a_kit_may_look_like_a_number() -> None:
+    assert Band.model_validate({"kit": 808}).kit == "808"
+    with pytest.raises(ValidationError, match="not one of dusty"):
+        Band.model_validate({"kit": 909})
+
+
 def test_what_contradicts_itself_is_refused() -> None:
     with pytest.raises(InputError, match="not in major"):
         make(0, key="C major", progression="noir")

@@ -163,8 +163,11 @@ class _Arranger(Source):
     def _read_settings(cls, told: Any, info: ValidationInfo) -> Any:
         """Return the instrument of a mapping; a name stays one.
 
-        Before all the field may be, so that what is wrong in the mapping is the only complaint.
+        Before all the field may be, so that what is wrong in the mapping is the only complaint. A
+        kit's name may look like a number: `kit: 808`.
         """
+        if isinstance(told, int) and not isinstance(told, bool):
+            return str(told)
         return told if told is None or isinstance(told, str) else read_instrument(told, info)
 
     @model_validator(mode="after")

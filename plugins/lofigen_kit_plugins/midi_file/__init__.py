@@ -103,8 +103,9 @@ class MidiFile(Source):
     @field_validator("kit", mode="before")
     @classmethod
     def _find_kit(cls, kit: Any) -> Any:
-        """Read `kit: jazz` as `band` does: a kit that one of the instruments has."""
-        return find_kit(kit) or kit if isinstance(kit, str) else kit
+        """Read `kit: jazz` and `kit: 808` as `band` does: a kit that an instrument has."""
+        named = isinstance(kit, str | int) and not isinstance(kit, bool)
+        return find_kit(str(kit)) or kit if named else kit
 
     def make_take(self, ctx: Context) -> Take:
         """Read the song, and play it part by part."""

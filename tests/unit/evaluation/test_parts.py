@@ -14,6 +14,7 @@ from lofigen_kit.evaluation.parts import (
     summarise_parts,
     to_row,
 )
+from lofigen_kit.evaluation.plots import plot_takes
 from lofigen_kit.evaluation.tables import make_tables
 from lofigen_kit.runtime.seeding import rng_for
 from lofigen_kit_plugins.band import Band
@@ -108,4 +109,8 @@ def test_the_tables_have_every_part(songs: list[Song]) -> None:
     assert [row[0] for row in by_part.rows] == [song.part for song in songs]
     assert by_part.rows[0][1].startswith("kick ")
     assert ("takes that collapsed", "0 of 1") in whole.rows
-    assert "hat_onsets" in to_row(parts[0])
+    rows = [to_row(part) for part in parts]
+    assert "hat_onsets" in rows[0]
+    pytest.importorskip("matplotlib")
+    png = plot_takes({"by_part": facts, "songs": rows})
+    assert png.startswith(b"\x89PNG")
