@@ -163,7 +163,12 @@ def render_score_tones(score: Score, frames: int, sample_rate_hz: int) -> AudioB
     Returns:
         One channel.
     """
+    notes = (n if n.part == "bass" else n.model_copy(update={"part": "keys"}) for n in score.notes)
     chords, bass = render_conditioning(
-        score, ("chords.sin", "bass.sin"), start=0, frames=frames, sample_rate_hz=sample_rate_hz
+        score.model_copy(update={"notes": tuple(notes)}),
+        ("chords.sin", "bass.sin"),
+        start=0,
+        frames=frames,
+        sample_rate_hz=sample_rate_hz,
     )
     return AudioBuffer((chords + _BASS_LEVEL * bass)[None], sample_rate_hz)

@@ -25,7 +25,9 @@ RATE = 24_000
 @pytest.fixture(scope="module")
 def songs() -> list[Song]:
     """Four bars of the band, each part alone."""
-    take = Band(bars=4, kit="jazz", feel="boom-bap").make_take(Context(rng_for(4, 0, "source")))
+    take = Band(bars=4, kit="jazz", feel="boom-bap", lead_density=1.0).make_take(
+        Context(rng_for(4, 0, "source"))
+    )
     return [
         Song(
             resample_sound(sound, take.score, RATE), take.score.solo(name), "test", take.title,
@@ -53,6 +55,9 @@ def test_the_reference_beside_itself_is_the_ceiling(songs: list[Song]) -> None:
     assert keys.onsets == {}
     assert keys.chroma is not None
     assert keys.chroma > 0.7
+    lead = measure_part(pick(songs, "lead"), pick(songs, "lead").samples)
+    assert lead.chroma is not None
+    assert lead.chroma > 0.7
 
 
 def test_what_is_wrong_with_a_part_is_seen(songs: list[Song]) -> None:
