@@ -26,7 +26,7 @@ HEARD = [n for n in NAMES if not REGISTRY.classes("effect")[n].native]  # type: 
 """What brings a sound of its own, and does not run what the user has."""
 PRESET_NAMES = sorted(path.stem for path in presets_dir().glob("*.yaml"))
 PAGES = [*sorted(EFFECTS.glob("*.md")), DOCS / "presets.md"]
-MAX_PICTURE_BYTES, MAX_BYTES = 60_000, 4_000_000
+MAX_PICTURE_BYTES, MAX_BYTES = 60_000, 6_000_000
 
 
 def stems(folder: Path) -> set[str]:
