@@ -156,10 +156,15 @@ class Score(_Event):
     @property
     def grid(self) -> BeatGrid:
         """The beat grid that tempo-locked effects follow."""
+        return BeatGrid(tempo_bpm=self.tempo_bpm, start_s=self.start_s)
+
+    @property
+    def grid_with_kicks(self) -> BeatGrid:
+        """The same, with the strokes of the kick drum that are no ghost notes."""
         kicks_s = sorted(
             hit.onset_s for hit in self.hits if hit.drum == "kick" and hit.velocity >= PLAIN_KICK
         )
-        return BeatGrid(tempo_bpm=self.tempo_bpm, start_s=self.start_s, kicks_s=tuple(kicks_s))
+        return self.grid.model_copy(update={"kicks_s": tuple(kicks_s)})
 
     @property
     def instruments(self) -> tuple[str, ...]:

@@ -182,7 +182,7 @@ class Chain:
                     name,
                     self._find_strip(name),
                     sound,
-                    self._make_effect_contexts(number, take.score.grid),
+                    self._make_effect_contexts(number, take.score.grid_with_kicks),
                     loop=is_loop(self.preset, take.score),
                     tail=self._has_tail,
                 )

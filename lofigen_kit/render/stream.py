@@ -79,8 +79,7 @@ class StreamRenderer:
         self.first = chain.make_take(0)
         self.chain = replace(chain, preset=hold_tempo(preset, self.first.score))
         self.sound = AudioFormat(2, None, preset.output.sample_rate_hz)
-        # What later sections play is not known yet.
-        self.grid = self.first.score.grid.model_copy(update={"kicks_s": ()})
+        self.grid = self.first.score.grid
         check_section(self.first.score, self.grid, number=0)
 
     @property

@@ -223,7 +223,9 @@ class _TakeRenderer:
         audio, parts = chain.mix(number, take, generated)
         first, *_ = list_stage_names(preset)
         stems = {**{f"{PARTS}.{name}": part for name, part in parts.items()}, first: audio}
-        for stage, processed in chain.process_whole(number, audio, take.score.grid, loop=loop):
+        for stage, processed in chain.process_whole(
+            number, audio, take.score.grid_with_kicks, loop=loop
+        ):
             audio = stems[stage] = processed
         mastered = chain.master_whole(audio, loop=loop)
         return Rendering(

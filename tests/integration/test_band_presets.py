@@ -29,7 +29,14 @@ SONGS = [name for name in NAMES if "form: song" in (presets_dir() / f"{name}.yam
 SHORT = ["source.plan=null", "source.sections=a 2, b 2"]
 
 
-@pytest.fixture(scope="module", params=NAMES)
+ALWAYS = ("kalimba-garden", "night-drive")
+"""A loop and a song that each run of the tests plays; `slow` plays the others too."""
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=() if name in ALWAYS else pytest.mark.slow) for name in NAMES],
+)
 def rendering(request: pytest.FixtureRequest) -> Rendering:
     changes = SHORT if request.param in SONGS else ["source.bars=4"]
     preset = load_preset(request.param, registry=load_plugins(), overrides=changes)

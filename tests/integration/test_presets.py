@@ -151,7 +151,7 @@ def test_the_session_is_wide_bright_and_ends(session: Rendering) -> None:
     assert level_dbfs(end) < level_dbfs(session.audio) - 30
 
 
-@pytest.mark.parametrize("model", ["conv4", "conv6"])
+@pytest.mark.parametrize("model", ["conv4", pytest.param("conv6", marks=pytest.mark.slow)])
 def test_a_network_for_mixes_plays_what_it_can_of_the_band(model: str) -> None:
     """It has channels for keys, bass, and kick, snare and hat, which stand for all six drums."""
     changes = ["source.use=band", "source.bars=4", "source.feel=boom-bap", f"model.use={model}"]

@@ -30,6 +30,7 @@ from lofigen_kit.render.stream import StreamRenderer, truncate_blocks
 from lofigen_kit.render.take import render, render_takes
 from lofigen_kit.runtime.seeding import rng_for
 from lofigen_kit_plugins.lowpass import Lowpass
+from lofigen_kit_plugins.sidechain_pump import SidechainPump
 from lofigen_kit_plugins.temperature import Temperature
 
 RATE_HZ, NETWORK_HZ = 44_100, 12_000
@@ -176,6 +177,18 @@ def test_a_part_may_be_played_by_the_sources_own_sound() -> None:
     bass = rendering.stems["parts.bass"].mono().samples[0]
     spectrum = np.abs(np.fft.rfft(bass * np.hanning(len(bass))))
     assert np.argmax(spectrum) * RATE_HZ / len(bass) == pytest.approx(90.0, abs=1.0)
+
+
+def test_a_pump_on_the_sum_follows_the_kicks_of_the_score() -> None:
+    pump = SidechainPump(trigger="kick", depth_db=20.0, release_beats=0.05)
+    stems = render(trio(effects=(pump,)), stems=True).stems
+    take = trio().source.make_take(Context(rng_for(5, 0, "source")))
+    before, after = stems["model"].samples[0], stems["effects.sidechain-pump#0"].samples[0]
+    for hit in take.score.hits:
+        at = round((hit.onset_s + 0.006) * RATE_HZ)
+        assert abs(after[at]) < 0.15 * abs(before[at]) + 1e-6
+    ducked = np.abs(after) < 0.9 * np.abs(before) - 1e-6
+    assert ducked.mean() < 0.1  # and nowhere else
 
 
 def test_a_song_begins_in_silence() -> None:
