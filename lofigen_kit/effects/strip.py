@@ -23,10 +23,10 @@ NO_ROOM_DB = -60.0
 MAX_PART_EFFECTS = 16
 
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "drums": {"level_db": 1.0, "width_pct": 60.0, "room_db": -17.0, "low_cut_hz": 25.0},
+    "drums": {"level_db": 1.0, "width_pct": 90.0, "room_db": -17.0, "low_cut_hz": 25.0},
     "bass": {"level_db": 2.0, "width_pct": 0.0, "room_db": NO_ROOM_DB, "low_cut_hz": 25.0},
-    "keys": {"level_db": -2.0, "width_pct": 130.0, "room_db": -8.0, "low_cut_hz": 40.0},
-    "lead": {"level_db": -2.0, "width_pct": 90.0, "room_db": -8.0, "low_cut_hz": 40.0},
+    "keys": {"level_db": -2.0, "width_pct": 180.0, "room_db": -7.0, "low_cut_hz": 40.0},
+    "lead": {"level_db": -2.0, "width_pct": 120.0, "room_db": -8.0, "low_cut_hz": 40.0},
 }
 """What is left out of a part's strip, by the part's name."""
 COMMON_PARTS = tuple(DEFAULTS)
