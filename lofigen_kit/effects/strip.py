@@ -76,7 +76,7 @@ class Strip(BlockEffect):
         """Return the JSON Schema of a part in a mixer: a strip is not named, and not mixed."""
         schema = super().__get_pydantic_json_schema__(core, handler)
         schema["description"] = cls.summary()
-        for name in ("use", "mix"):
+        for name in Effect.model_fields:
             del schema["properties"][name]
         return schema
 
