@@ -133,7 +133,7 @@ def parse_midi(data: bytes, where: object) -> MidiSong:
         )
     song = MidiSong(format=kind, ticks_per_beat=division)
     chunks, declared = _tracks(data, where), int.from_bytes(data[10:12])
-    if len(chunks) < declared:
+    if len(chunks) < min(declared, MAX_TRACKS):
         raise _damaged(f"the file is cut short: it has {len(chunks)} of {declared} tracks", where)
     for number, chunk in enumerate(chunks, start=1):
         if number > MAX_TRACKS:
