@@ -20,6 +20,7 @@ from lofigen_kit.music.score import Score
 from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.preset.schema import Preset
 from lofigen_kit.provenance.recipe import MADE, PROCESSED, finite, is_generated, make_recipe, read
+from lofigen_kit.render.chain import PART_STEM
 from lofigen_kit.render.recording import ProcessedRecording, examine, process_recording
 from lofigen_kit.render.result import Rendering, Result
 from lofigen_kit.runtime.files import check_free, explain_write_errors, make_safe_name
@@ -222,8 +223,8 @@ def list_stem_files(path: Path, names: Iterable[str]) -> list[Path]:
     """
     folder = get_stems_folder(path)
     names = list(names)
-    parts = [name.removeprefix("parts.") for name in names if name.startswith("parts.")]
-    stages = [name for name in names if not name.startswith("parts.")]
+    parts = [name.removeprefix(PART_STEM) for name in names if name.startswith(PART_STEM)]
+    stages = [name for name in names if not name.startswith(PART_STEM)]
     uses = [stage.removeprefix("effects.").partition("#")[0] for stage in stages]
     return [
         *(folder / f"part-{make_safe_name(part)}.wav" for part in parts),
@@ -257,7 +258,7 @@ def save_stems(rendering: Rendering, path: Path, *, force: bool) -> None:
 def _list_stem_scores(rendering: Rendering) -> list[Score]:
     """Return what sounds in each stem: effects change its tempo and its pitch one after another."""
     effects, written = rendering.preset.effects, rendering.written
-    parts = sum(name.startswith("parts.") for name in rendering.stems)
+    parts = sum(name.startswith(PART_STEM) for name in rendering.stems)
     done = range(len(rendering.stems) - parts)
     return [
         *[written] * parts,

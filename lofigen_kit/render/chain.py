@@ -22,7 +22,7 @@ from lofigen_kit.effects import rack
 from lofigen_kit.effects.effect import compute_speed, compute_transposition
 from lofigen_kit.effects.mixer import pad_sound, place_part, sum_parts
 from lofigen_kit.effects.rack import locate_errors
-from lofigen_kit.effects.strip import COMMON_PARTS, Strip
+from lofigen_kit.effects.strip import COMMON_PARTS
 from lofigen_kit.errors import PresetError
 from lofigen_kit.music.chords import Bar, transpose_chart
 from lofigen_kit.music.score import BeatGrid, Score
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 MIX = "mixed"
 """The one track of a network that does not play in parts."""
-PARTS = "parts"
+PART_STEM = "parts."
 """What the names of parts among the stems begin with: `parts.drums`."""
 
 PRIME_FRAMES = 8192
@@ -116,7 +116,7 @@ class Chain:
         if not self.plays_parts:
             return [MIX]
         heard = self.list_heard_parts(take)
-        return [part for part in heard if self._find_strip(part).by == "network"]
+        return [part for part in heard if self.preset.find_strip(part).by == "network"]
 
     def make_track(self, number: int, take: Take, part: str, *, attempt: int = 0) -> Track:
         """Return what the network is to generate: prime, conditioning and randomness.
@@ -180,7 +180,7 @@ class Chain:
                 sound = self._add_source(take.parts.get(name), generated.get(name), take.score)
                 placed[name] = place_part(
                     name,
-                    self._find_strip(name),
+                    self.preset.find_strip(name),
                     sound,
                     self._make_effect_contexts(number, take.score.grid_with_kicks),
                     loop=is_loop(self.preset, take.score),
@@ -203,17 +203,14 @@ class Chain:
             audio = rack.crossfade(audio.stereo(), dry.stereo(), dry_mix)
         return audio
 
-    def _find_strip(self, part: str) -> Strip:
-        return self.preset.find_strip(part)
-
     def list_stem_names(self, take: Take) -> list[str]:
         """Return the names of a take's stems, in order: its parts, and the stages."""
         parts = self.list_heard_parts(take)
-        return [*(f"{PARTS}.{part}" for part in parts), *list_stage_names(self.preset)]
+        return [*(PART_STEM + part for part in parts), *list_stage_names(self.preset)]
 
     def count_channels(self, take: Take, part: str) -> int:
         """Return whether a part comes into the mixer in mono or in stereo."""
-        alone = self.plays_parts and self._find_strip(part).by == "network"
+        alone = self.plays_parts and self.preset.find_strip(part).by == "network"
         if alone and not self.preset.dry_mix:
             return 1
         sound = take.parts.get(part)
@@ -253,9 +250,9 @@ class Chain:
                 where=f"mixer.{min(unknown)}",
                 remedy=f"its parts are {', '.join(names)}",
             )
-        heard = [name for name in names if not self._find_strip(name).mute]
+        heard = [name for name in names if not self.preset.find_strip(name).mute]
         for name in heard:
-            if self._find_strip(name).by == "samples" and name not in take.parts:
+            if self.preset.find_strip(name).by == "samples" and name not in take.parts:
                 raise PresetError(
                     f"the source {self.preset.source.use!r} has no sound of its own for {name!r}",
                     where=f"mixer.{name}.by",

@@ -22,7 +22,7 @@ from lofigen_kit.effects.rack import locate_errors
 from lofigen_kit.errors import PresetError, RenderError
 from lofigen_kit.music.score import Score
 from lofigen_kit.preset.schema import Preset
-from lofigen_kit.render.chain import PARTS, Chain, is_loop, list_stage_names, transform_score
+from lofigen_kit.render.chain import PART_STEM, Chain, is_loop, list_stage_names, transform_score
 from lofigen_kit.render.result import Rendering
 from lofigen_kit.runtime.device import choose_device
 from lofigen_kit.runtime.prefetch import prefetch
@@ -222,7 +222,7 @@ class _TakeRenderer:
         loop = is_loop(preset, take.score)
         audio, parts = chain.mix(number, take, generated)
         first, *_ = list_stage_names(preset)
-        stems = {**{f"{PARTS}.{name}": part for name, part in parts.items()}, first: audio}
+        stems = {**{PART_STEM + name: part for name, part in parts.items()}, first: audio}
         for stage, processed in chain.process_whole(
             number, audio, take.score.grid_with_kicks, loop=loop
         ):

@@ -20,8 +20,7 @@ from lofigen_kit.engine import Track, generate
 from lofigen_kit.errors import PresetError
 from lofigen_kit.music.part_channels import CHANNELS
 from lofigen_kit.music.score import Hit, Note, Part, Score
-from lofigen_kit.nn.checkpoint import Network, expected_shapes
-from lofigen_kit.nn.spec import make_stack_spec
+from lofigen_kit.nn.checkpoint import Network
 from lofigen_kit.preset.schema import Preset
 from lofigen_kit.provenance.recipe import make_disclosure
 from lofigen_kit.render.chain import load_network, make_prime
@@ -32,6 +31,7 @@ from lofigen_kit.runtime.seeding import rng_for
 from lofigen_kit_plugins.lowpass import Lowpass
 from lofigen_kit_plugins.sidechain_pump import SidechainPump
 from lofigen_kit_plugins.temperature import Temperature
+from tests.unit.render.networks import make_small_network
 
 RATE_HZ, NETWORK_HZ = 44_100, 12_000
 TEMPO_BPM = 137.0  # no bar of it is a whole number of samples
@@ -84,23 +84,7 @@ class PartPlayer(Model):
 
 @cache
 def make_network() -> Network:
-    spec = make_stack_spec(
-        [(1, 8, 16), (8, 8, 32), (8, 9, 16)],
-        head="mol", mixtures=3, guide=CHANNELS, sample_rate_hz=NETWORK_HZ,
-    )  # fmt: skip
-    rng = np.random.default_rng(0)
-    tensors = {
-        name: rng.normal(0, 0.1, shape).astype(np.float32)
-        for name, shape in expected_shapes(spec).items()
-    }
-    return Network(
-        spec,
-        tuple(tensors[f"layers.{n}.weight"] for n in range(3)),
-        tuple(tensors[f"layers.{n}.bias"] for n in range(3)),
-        tuple(tensors[f"guides.{n}.weight"] for n in range(2)),
-        facts={"licence": "CC0-1.0"},
-        sha256="ab" * 32,
-    )
+    return make_small_network(CHANNELS, NETWORK_HZ)
 
 
 def trio(**fields: object) -> Preset:

@@ -36,8 +36,7 @@ from lofigen_kit.errors import PresetError
 from lofigen_kit.music.conditioning import render_conditioning
 from lofigen_kit.music.mix_channels import CHANNELS
 from lofigen_kit.music.score import Hit, Note, Part, Score
-from lofigen_kit.nn.checkpoint import Network, expected_shapes
-from lofigen_kit.nn.spec import make_stack_spec
+from lofigen_kit.nn.checkpoint import Network
 from lofigen_kit.plugins.loader import load_plugins
 from lofigen_kit.preset.schema import Master, Preset, load_preset
 from lofigen_kit.render.chain import MIX, load_network, make_prime
@@ -54,6 +53,7 @@ from lofigen_kit_plugins.temperature import Temperature
 from lofigen_kit_plugins.time_stretch import TimeStretch
 from lofigen_kit_plugins.varispeed import Varispeed
 from lofigen_kit_plugins.wow_flutter import WowFlutter
+from tests.unit.render.networks import make_small_network
 
 RATE_HZ = 44_100
 TEMPO_BPM = 137.0  # no bar of it is a whole number of samples
@@ -104,23 +104,7 @@ class Guided(Model):
 
 @cache
 def _guided() -> Network:
-    names = (*CHANNELS, "plays.kit:jazz")
-    spec = make_stack_spec(
-        [(1, 8, 16), (8, 8, 32), (8, 9, 16)], head="mol", mixtures=3, guide=names
-    )
-    rng = np.random.default_rng(0)
-    parts = {
-        name: rng.normal(0, 0.1, shape).astype(np.float32)
-        for name, shape in expected_shapes(spec).items()
-    }
-    return Network(
-        spec,
-        tuple(parts[f"layers.{n}.weight"] for n in range(3)),
-        tuple(parts[f"layers.{n}.bias"] for n in range(3)),
-        tuple(parts[f"guides.{n}.weight"] for n in range(2)),
-        facts={"licence": "CC0-1.0"},
-        sha256="ab" * 32,
-    )
+    return make_small_network((*CHANNELS, "plays.kit:jazz"), NETWORK_HZ)
 
 
 EFFECTS: tuple[Effect, ...] = (
