@@ -17,19 +17,11 @@ from lofigen_kit.nn.spec import NetworkSpec
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """One batch: frame t of `target` is frame t + 1 of `x`, which the output at t predicts.
-
-    Attributes:
-        x: The past [shape=(crops, 1, frames)].
-        target: The song [shape=(crops, 1, frames)].
-        guide: Its conditioning [shape=(crops, channels, frames)], if the network is guided.
-        percussive: Which crops are of drum parts [shape=(crops,)].
-    """
+    """One batch: frame t of `target` is frame t + 1 of `x`, which the output at t predicts."""
 
     x: Tensor
     target: Tensor
     guide: Tensor | None
-    percussive: np.ndarray
 
 
 class Crops:
@@ -59,7 +51,6 @@ class Crops:
         self._self_play: dict[int, np.ndarray] = {}
         self._channels = len(spec.guide)
         self._guides = [_guide(song, spec) for song in songs]
-        self._percussive = np.array([song.part == DRUM_PART for song in songs])
         self._weights = weigh_songs(songs, percussive_share)
 
     def set_self_play(self, rollouts: dict[int, np.ndarray]) -> None:
@@ -67,12 +58,7 @@ class Crops:
         self._self_play = rollouts
 
     def draw_batch(
-        self,
-        rng: np.random.Generator,
-        count: int,
-        *,
-        self_play_share: float = 0.0,
-        percussive_self_play: bool = True,
+        self, rng: np.random.Generator, count: int, *, self_play_share: float = 0.0
     ) -> Batch:
         """Return a batch of crops; a crop that passes a song's end goes on at its beginning.
 
@@ -82,13 +68,10 @@ class Crops:
             self_play_share: Share of crops whose past was played by the network, 0 to 1, if it has
                 played. Their target is the song's own next sample, so the network learns to come
                 back from its own errors (DAgger: Ross, Gordon and Bagnell, 2011).
-            percussive_self_play: Whether crops of drum parts are replaced by such crops too.
         """
         picks = rng.choice(len(self._audio), size=count, p=self._weights)
         if self_play_share and self._self_play:
             is_self_play = rng.random(count) < self_play_share
-            if not percussive_self_play:
-                is_self_play &= ~self._percussive[picks]
             picks = np.where(is_self_play, rng.choice(sorted(self._self_play), size=count), picks)
         else:
             is_self_play = np.zeros(count, dtype=bool)
@@ -116,7 +99,6 @@ class Crops:
             x=waves[..., :-1].clone(),
             target=waves[..., 1:],
             guide=torch.from_numpy(np.stack(guides)) if self._channels else None,
-            percussive=self._percussive[[song for song, _ in places]],
         )
 
     def list_crop_places(self, stride: int) -> list[tuple[int, int]]:

@@ -61,10 +61,6 @@ class TrainingConfig:
             in validation (`spread` of the sampler `narrowed`). Take the value you will use later.
         percussive_share: Share of crops that are drum parts, in a corpus by part; 0 draws all
             parts by their lengths. Drums are the hardest to learn.
-        percussive_noise_max: Largest level of the noise that is added to drum parts; null is that
-            of the other parts. Drums are noise themselves, and more noise hides its colour.
-        percussive_self_play: Whether drum parts are among the songs of self-play. What the network
-            played of a noise says nothing of the song's own noise, so its colour is not learnt.
         validate_every: Updates between two validations on held-out songs; 0 is never. The weights
             do not depend on it.
         validated_songs: Songs in a validation.
@@ -92,8 +88,6 @@ class TrainingConfig:
     self_play_share: Share = 0.5
     self_play_spread: Annotated[float, Field(gt=0, le=1)] = 0.1
     percussive_share: Share = 0.0
-    percussive_noise_max: NotNegative | None = None
-    percussive_self_play: bool = True
     validate_every: Every = 1000
     validated_songs: Count = 4
     validated_seconds: Annotated[float, Field(gt=0, le=600)] = 8.0
@@ -133,8 +127,6 @@ STORED_NAMES = {
 }
 """Fields whose key in training states and checkpoints is another one. Those keys never change:
 a state that was written by an older version still resumes."""
-LATER_NAMES = ("percussive_share", "percussive_noise_max", "percussive_self_play")
-"""Fields that came later than the first files, in which they are left out where they are not used."""
 FIELD_NAMES = {stored: name for name, stored in STORED_NAMES.items()}
 
 
@@ -146,12 +138,11 @@ def make_default_config(head: HeadKind) -> TrainingConfig:
 def to_json(config: TrainingConfig) -> dict[str, Any]:
     """Return the hyperparameters as plain data, with the keys that files have.
 
-    The fields of `LATER_NAMES` are left out where they have their default.
+    What came later than the first files is left out where it is not used.
     """
     values = {STORED_NAMES.get(name, name): value for name, value in asdict(config).items()}
-    for name in LATER_NAMES:
-        if values[name] == getattr(TrainingConfig, name):
-            del values[name]
+    if not config.percussive_share:
+        del values["percussive_share"]
     return values
 
 

@@ -62,7 +62,7 @@ class DistributedContext:
             return tensor[mine].to(device)
 
         guide = None if batch.guide is None else take(batch.guide)
-        return Batch(take(batch.x), take(batch.target), guide, batch.percussive[mine])
+        return Batch(take(batch.x), take(batch.target), guide)
 
     def reduce_loss(self, loss: Tensor, stop: int) -> tuple[float, int]:
         """Return the loss over all processes, and the signal that any of them got, or 0."""

@@ -14,7 +14,6 @@ import numpy as np
 from lofigen_kit.corpus.crops import weigh_songs
 from lofigen_kit.corpus.songs import Song
 from lofigen_kit.evaluation.rollout import EvaluationSampler, generate_rollouts
-from lofigen_kit.music.score import DRUM_PART
 from lofigen_kit.nn.checkpoint import Network
 from lofigen_kit.runtime.seeding import rng_for
 from lofigen_kit.training.config import TrainingConfig
@@ -43,11 +42,9 @@ def play_songs(
         What it played, by the song's index [shape=(frames,), dtype=float32].
     """
     rng = rng_for(config.seed, step, "rehearsal")
+    count = min(config.self_play_songs, len(songs))
     weights = weigh_songs(songs, config.percussive_share) if config.percussive_share else None
-    if not config.percussive_self_play:
-        weights = _leave_out_drums(songs)
-    count = min(config.self_play_songs, len(songs) if weights is None else np.count_nonzero(weights))
-    picks = rng.choice(len(songs), size=count, replace=False, p=weights).tolist() if count else []
+    picks = rng.choice(len(songs), size=count, replace=False, p=weights).tolist()
     rollouts = generate_rollouts(
         network,
         EvaluationSampler(spread=config.self_play_spread),
@@ -58,9 +55,3 @@ def play_songs(
         progress=progress,
     )
     return dict(zip(picks, rollouts, strict=True))
-
-
-def _leave_out_drums(songs: Sequence[Song]) -> np.ndarray:
-    """Return how likely each song is drawn: by its length, and never a drum part."""
-    weights = np.array([0.0 if song.part == DRUM_PART else len(song.samples) for song in songs])
-    return weights / max(weights.sum(), 1.0)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -23,24 +23,16 @@ NOISE_TONES_HZ = (40.0, 1600.0)
 def augment_batch(crops: Crops, config: TrainingConfig, step: int, rate_hz: int) -> Batch:
     """Return the batch of an update; all that is random in it comes from the seed and the step."""
     rng = rng_for(config.seed, step, "crops")
-    batch = crops.draw_batch(
-        rng,
-        config.batch,
-        self_play_share=config.self_play_share,
-        percussive_self_play=config.percussive_self_play,
-    )
+    batch = crops.draw_batch(rng, config.batch, self_play_share=config.self_play_share)
     x = batch.x
     if noise_max := compute_noise_max(config, step):
-        highest = np.full(config.batch, noise_max)
-        if config.percussive_noise_max is not None:
-            highest[batch.percussive] = config.percussive_noise_max
-        x = x + torch.from_numpy(_draw_noise(rng, config.noise_min, highest, x.shape[-1], rate_hz))
+        x = x + torch.from_numpy(_draw_noise(rng, config, noise_max, x.shape[-1], rate_hz))
     if batch.guide is not None:
         kept = torch.from_numpy(rng.random((config.batch, 1, 1)) >= config.instrument_dropout)
         batch.guide[:, crops.instruments] *= kept
         if config.guide_dropout:
             batch.guide[torch.from_numpy(rng.random(config.batch) < config.guide_dropout)] = 0.0
-    return replace(batch, x=x)
+    return Batch(x, batch.target, batch.guide)
 
 
 def compute_loss(
@@ -55,38 +47,23 @@ def compute_loss(
 
 
 def _draw_noise(
-    rng: np.random.Generator, noise_min: float, highest: np.ndarray, frames: int, rate_hz: int
+    rng: np.random.Generator, config: TrainingConfig, noise_max: float, frames: int, rate_hz: int
 ) -> np.ndarray:
-    """Return white noise and tones, up to a level for each crop.
-
-    Args:
-        rng: Draws them.
-        noise_min: The lowest level.
-        highest: The highest, by crop [shape=(batch,)]; a crop whose highest is 0 has none.
-        frames: Length of a crop.
-        rate_hz: Frames a second.
-
-    Returns:
-        [shape=(batch, 1, frames), dtype=float32].
-    """
-    top = np.maximum(highest, np.finfo(np.float64).tiny)
-    lowest = np.minimum(noise_min, top)
-    lowest = np.where(lowest > 0.0, lowest, 1e-3 * top)
+    """Return white noise and tones [shape=(batch, 1, frames), dtype=float32]."""
+    noise_min = min(config.noise_min, noise_max) or 1e-3 * noise_max
 
     def levels() -> np.ndarray:
-        drawn = _draw_log_uniform(rng, lowest, top)
-        return np.where(highest[:, None, None] > 0.0, drawn, 0.0)
+        return _draw_log_uniform(rng, noise_min, noise_max, config.batch)
 
-    noise = levels() * rng.standard_normal((len(highest), 1, frames))
+    noise = levels() * rng.standard_normal((config.batch, 1, frames))
     time_s = np.arange(frames) / rate_hz
     for _ in range(NOISE_TONES):
-        pitch_hz = _draw_log_uniform(rng, *(np.full_like(top, hz) for hz in NOISE_TONES_HZ))
-        phase = rng.uniform(0.0, 2.0 * np.pi, size=(len(highest), 1, 1))
+        pitch_hz = _draw_log_uniform(rng, *NOISE_TONES_HZ, config.batch)
+        phase = rng.uniform(0.0, 2.0 * np.pi, size=(config.batch, 1, 1))
         noise += levels() * np.sin(2.0 * np.pi * pitch_hz * time_s + phase)
     return noise.astype(np.float32)
 
 
-def _draw_log_uniform(rng: np.random.Generator, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Draw a number for each crop whose logarithm is uniform [shape=(batch, 1, 1)]."""
-    bounds = (np.log(bound)[:, None, None] for bound in (low, high))
-    return np.asarray(np.exp(rng.uniform(*bounds)))
+def _draw_log_uniform(rng: np.random.Generator, low: float, high: float, count: int) -> np.ndarray:
+    """Draw numbers whose logarithm is uniform [shape=(count, 1, 1)]."""
+    return np.asarray(np.exp(rng.uniform(math.log(low), math.log(high), size=(count, 1, 1))))
