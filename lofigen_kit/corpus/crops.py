@@ -10,9 +10,16 @@ import torch
 from torch import Tensor
 
 from lofigen_kit.corpus.songs import Song
-from lofigen_kit.music.conditioning import INSTRUMENT_PREFIX, render_conditioning
+from lofigen_kit.music.conditioning import (
+    INSTRUMENT_PREFIX,
+    excite_noise,
+    find_noise_rows,
+    render_conditioning,
+)
 from lofigen_kit.music.score import DRUM_PART
+from lofigen_kit.nn.linear_prediction import compute_innovation
 from lofigen_kit.nn.spec import NetworkSpec
+from lofigen_kit.runtime.seeding import rng_for
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,6 +136,17 @@ def weigh_songs(songs: Sequence[Song], percussive_share: float) -> np.ndarray:
     return np.asarray(weights)
 
 
+def find_own_noise(song: Song) -> np.ndarray:
+    """Return the noise with which a song is learnt: that of the recording itself.
+
+    With another noise in its guide, a network could not learn what becomes of it.
+
+    Returns:
+        np.ndarray [shape=(frames,), dtype=float32], of deviation 1.
+    """
+    return compute_innovation(song.samples, rng_for(0, 0, song.file))
+
+
 def _guide(song: Song, spec: NetworkSpec) -> tuple[np.ndarray, np.ndarray]:
     """Return the channels that a song's guide is not silent on, and their numbers."""
     guide = render_conditioning(
@@ -138,5 +156,7 @@ def _guide(song: Song, spec: NetworkSpec) -> tuple[np.ndarray, np.ndarray]:
         frames=len(song.samples),
         sample_rate_hz=spec.sample_rate_hz,
     )
+    if find_noise_rows(spec.guide):
+        (guide,) = excite_noise([guide], spec.guide, find_own_noise(song))
     rows = np.flatnonzero(guide.any(axis=1))
     return rows, guide[rows].astype(np.float16)

@@ -10,7 +10,7 @@ import numpy as np
 from lofigen_kit.components.contracts import ParametricSampler, Sampler
 from lofigen_kit.corpus.songs import Song
 from lofigen_kit.engine import GuideReader, Track, generate
-from lofigen_kit.music.conditioning import iterate_conditioning
+from lofigen_kit.music.conditioning import excite_noise, iterate_conditioning
 from lofigen_kit.nn.checkpoint import Network
 from lofigen_kit.nn.distribution import SamplingParams
 from lofigen_kit.runtime.seeding import rng_for
@@ -39,6 +39,7 @@ def generate_rollouts(
     seconds: float | None,
     seed: int,
     first: int = 0,
+    noises: Sequence[np.ndarray] | None = None,
     threads: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[np.ndarray]:
@@ -51,6 +52,8 @@ def generate_rollouts(
         seconds: Length of each rollout; None is the song's own length.
         seed: Seed of the sampling noise.
         first: Number of the first of these takes; each number has its own noise.
+        noises: The noise in each song's guide [shape=(frames of the song,)], which goes round as
+            the song does; by default it is drawn.
         threads: Number of CPU threads.
         progress: Called with the frames done and the frames in all.
 
@@ -69,11 +72,14 @@ def generate_rollouts(
             frames=len(prime) + frames,
             sample_rate_hz=rate,
         )
+        noise: np.random.Generator | np.ndarray = rng_for(seed, first + index, "noise")
+        if noises:
+            noise = np.take(noises[index], range(-len(prime), frames), mode="wrap")
         params = None
         if song.part and isinstance(sampler, ParametricSampler):
             params = sampler.sampling_params_of(song.part)
         rng = rng_for(seed, first + index, "sampler")
-        reader = GuideReader(pieces)
+        reader = GuideReader(excite_noise(pieces, network.spec.guide, noise))
         tracks.append(Track(frames, prime, rng=rng, sampling_params=params, guide_reader=reader))
     return generate(network, sampler, tracks, threads=threads, progress=progress)
 

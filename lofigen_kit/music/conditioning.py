@@ -8,7 +8,8 @@ that had to bend them out of the sum of several notes would also hear the sums a
 their pitches, as any distortion does. Drums are pulses, from which its layers can draw a stroke as
 filters do, and decays, which tell how long ago it fell. Who plays is a channel for each instrument
 that the network was trained on, held through the piece, and silent where the instruments are
-unknown.
+unknown. Channels of noise are envelopes until `excite_noise` puts noise under them: what they say
+then depends on the score and on a stream of random numbers.
 
 Which channels there are depends on what a network plays: a mix (`mix_channels`) or each part alone
 (`part_channels`).
@@ -16,7 +17,7 @@ Which channels there are depends on what a network plays: a mix (`mix_channels`)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -115,6 +116,37 @@ def iterate_conditioning(
             frames=min(size, start + frames - first),
             sample_rate_hz=sample_rate_hz,
         )
+
+
+def excite_noise(
+    pieces: Iterable[np.ndarray], names: Sequence[str], noise: np.random.Generator | np.ndarray
+) -> Iterator[np.ndarray]:
+    """Yield a guide with white noise under the envelopes of its channels of noise.
+
+    Args:
+        pieces: The guide, from left to right [shape=(len(names), any), dtype=float32]; changed in
+            place.
+        names: Its channels.
+        noise: The noise, of deviation 1 [shape=(all frames,)]; or what draws it, one number for
+            each frame, however the pieces are cut.
+
+    Yields:
+        The same pieces.
+    """
+    rows, done = find_noise_rows(names), 0
+    for piece in pieces:
+        frames = piece.shape[1]
+        if rows and isinstance(noise, np.random.Generator):
+            piece[rows] *= noise.standard_normal(frames, dtype=np.float32)
+        elif rows:
+            piece[rows] *= np.asarray(noise)[done : done + frames]
+        done += frames
+        yield piece
+
+
+def find_noise_rows(names: Sequence[str]) -> list[int]:
+    """Return which channels of a guide are envelopes of noise."""
+    return [row for row, name in enumerate(names) if part_channels.is_noise(name)]
 
 
 class StreamingConditioning:

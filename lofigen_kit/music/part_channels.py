@@ -7,6 +7,12 @@ A kick has the sine and cosine of a falling pitch, a snare those of its head's l
 which the phase of a drum's body can be taken. A kick has a frame of short tones besides, high at
 first and low later (Gabor, "Theory of communication", 1946): the kick of any kit is a sum of them,
 but for a rest of -7 to -14 dB.
+
+What is noise in a part, hats, a snare's wires and breath, is white noise under the envelopes of its
+strokes and notes, on channels of its own, as the source-filter model has it (Wang, Takaki and
+Yamagishi, 2019): the network gives it colour. Here stand the envelopes; the noise itself is put
+under them by `conditioning.excite_noise`. A network that had to draw the noise by itself would have
+to tell, from its own past, noise that it means from errors that it makes.
 """
 
 from __future__ import annotations
@@ -58,6 +64,8 @@ KICK_FRAME: dict[int, tuple[int, tuple[int, ...]]] = {
 }
 """By the time in ms at which a short tone is loudest: its width in ms, and its pitches in Hz."""
 
+_NOISES = ("noise", "held-noise")
+
 CHANNELS = (
     *(f"note.{wave}" for wave in ("sin", "cos", "env", "held-sin", "held-cos", "held-env")),
     "note.pulse",
@@ -80,8 +88,16 @@ CHANNELS = (
         for hz in pitches_hz
         for wave in ("sin", "cos")
     ),
+    "note.noise",
+    "note.held-noise",
+    *(f"{drum}.noise@{ms}ms" for drum, decays_ms in DECAYS_MS.items() for ms in decays_ms),
 )
-"""What is played: for a drum, when its pulse comes, how it fades, and its tones."""
+"""What is played: for a drum, when its pulse comes, how it fades, its tones, and its noise."""
+
+
+def is_noise(channel: str) -> bool:
+    """Return whether a channel is an envelope under which there is to be noise."""
+    return channel in CHANNELS and channel.split(".")[1].partition("@")[0] in _NOISES
 
 
 def iterate_events(score: Score, channel: str, rate: int) -> Iterator[Event]:
@@ -101,6 +117,8 @@ def _make_note_event(note: Note, shape: str, rate: int) -> Event:
         return make_pulse(note.onset_s, note.velocity, rate)
     wave = shape.removeprefix("held-")
     decay_s = NOTE_DECAY_S if wave == shape else float("inf")
+    if wave == "noise":
+        wave = "env"
     return make_note_wave(note, wave[:3], decay_s, rate, harmonic=int(wave[3:] or 1))
 
 
@@ -108,7 +126,7 @@ def _make_hit_event(hit: Hit, shape: str, rate: int) -> Event:
     kind, _, number = shape.partition("@")
     if kind == "pulse":
         return make_pulse(hit.onset_s + int(number[:-2]) / 1000, hit.velocity, rate)
-    if kind == "decay":
+    if kind in ("decay", "noise"):
         return make_decay(hit, int(number[:-2]) / 1000, rate)
     pitch, _, centre = number.partition("+")
     pitch_hz = float(pitch[:-2])

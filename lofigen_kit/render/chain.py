@@ -27,7 +27,7 @@ from lofigen_kit.errors import PresetError
 from lofigen_kit.music.chords import Bar, transpose_chart
 from lofigen_kit.music.score import BeatGrid, Score
 from lofigen_kit.preset.schema import Preset
-from lofigen_kit.runtime.seeding import rng_for
+from lofigen_kit.runtime.seeding import rng_for, rng_for_part
 
 if TYPE_CHECKING:
     from lofigen_kit.dsp.mastering import MasteredBlocks, MasteredSound, Store
@@ -134,12 +134,13 @@ class Chain:
         score = select_part(take.score, part)
         prime = make_prime(take, part, self.network)
         frames = round(score.duration_s * spec.sample_rate_hz)
-        pieces = _iterate_conditioning(score, self.network, len(prime), frames)
+        rng = self.make_sampler_rng(number, part, attempt=attempt)
+        pieces = _iterate_conditioning(score, self.network, len(prime), frames, rng)
         return Track(
             frames=frames,
             prime=prime,
             guide_reader=GuideReader(pieces) if pieces else None,
-            rng=self.make_sampler_rng(number, part, attempt=attempt),
+            rng=rng,
             sampling_params=self.find_sampling_params(part),
         )
 
@@ -490,21 +491,29 @@ def _resample_to_score(audio: AudioBuffer, rate_hz: int, score: Score) -> AudioB
 
 
 def _iterate_conditioning(
-    score: Score, network: Network, prime_frames: int, frames: int
+    score: Score, network: Network, prime_frames: int, frames: int, rng: np.random.Generator
 ) -> Iterator[np.ndarray] | None:
     """Return what guides the network through the prime and what it is to generate, in pieces.
+
+    Args:
+        score: What it plays.
+        network: The network.
+        prime_frames: Frames of the past that it hears first.
+        frames: Frames to generate.
+        rng: The sampler's, from which the noise of the guide is derived.
 
     Returns:
         Pieces [shape=(guide channels, any)]; None where nothing guides it.
     """
-    from lofigen_kit.music.conditioning import iterate_conditioning
+    from lofigen_kit.music.conditioning import excite_noise, iterate_conditioning
 
     if not network.spec.guide:
         return None
-    return iterate_conditioning(
+    pieces = iterate_conditioning(
         score,
         network.spec.guide,
         start=-prime_frames,
         frames=prime_frames + frames,
         sample_rate_hz=network.spec.sample_rate_hz,
     )
+    return excite_noise(pieces, network.spec.guide, rng_for_part(rng, "noise"))

@@ -29,6 +29,7 @@ from lofigen_kit.render.bars import BEATS_PER_BAR, Bar, check_section, extract_b
 from lofigen_kit.render.chain import MIX, Chain, get_sound, make_prime, select_part
 from lofigen_kit.runtime.device import choose_device
 from lofigen_kit.runtime.prefetch import prefetch
+from lofigen_kit.runtime.seeding import rng_for_part
 
 if TYPE_CHECKING:
     from lofigen_kit.engine import Decoder
@@ -252,6 +253,7 @@ class StreamRenderer:
     def _prime_decoder(self, parts: Sequence[str], bars: Mapping[str, Iterator[Bar]]) -> Decoder:
         """Return a decoder that has heard the end of the first section, and goes on with bars."""
         from lofigen_kit.engine import EndlessTrack, GuideReader, make_decoder
+        from lofigen_kit.music.conditioning import excite_noise
 
         generator = self.chain.generator
         assert generator is not None  # noqa: S101 - whoever calls knows
@@ -259,12 +261,12 @@ class StreamRenderer:
         decoder = make_decoder(network, sampler, device=self.device, lanes=len(parts))
         for lane, part in enumerate(parts):
             prime = make_prime(self.first, part, network)
+            rng = self.chain.make_sampler_rng(0, part)
             reader = None
             if network.spec.guide:
-                reader = GuideReader(
-                    self._iterate_conditioning(bars[part], network, len(prime), part)
-                )
-            rng = self.chain.make_sampler_rng(0, part)
+                pieces = self._iterate_conditioning(bars[part], network, len(prime), part)
+                noise_rng = rng_for_part(rng, "noise")
+                reader = GuideReader(excite_noise(pieces, network.spec.guide, noise_rng))
             track = EndlessTrack(
                 prime=prime,
                 guide_reader=reader,

@@ -34,6 +34,9 @@ class TrainingConfig:
         window: Frames of a crop that count in the loss, 8000 in a second. The receptive field
             comes before them.
         learning_rate: Adam's peak learning rate. It is reached after `warm_up` updates.
+        learning_rate_scaling: What the learning rate of a layer depends on: `none`, or `fan-in`,
+            by which a layer of more than 128 weights to each output learns as much more slowly.
+            An update moves all weights at once, and so wide layers by far more than narrow ones.
         warm_up: Updates in which the learning rate rises from 0 to its peak.
         schedule: The learning rate after the warm-up: `cosine` falls to a hundredth of the peak,
             `constant` stays.
@@ -72,6 +75,7 @@ class TrainingConfig:
     batch: Count = 8
     window: Count = 4096
     learning_rate: NotNegative = 1e-3
+    learning_rate_scaling: Literal["none", "fan-in"] = "none"
     warm_up: Every = 300
     schedule: Literal["cosine", "constant"] = "cosine"
     beta2: Annotated[float, Field(ge=0, lt=1)] = 0.99
@@ -127,6 +131,8 @@ STORED_NAMES = {
 }
 """Fields whose key in training states and checkpoints is another one. Those keys never change:
 a state that was written by an older version still resumes."""
+LATER_NAMES = ("percussive_share", "learning_rate_scaling")
+"""Fields that came later than the first files, which leave them out where they are as before."""
 FIELD_NAMES = {stored: name for name, stored in STORED_NAMES.items()}
 
 
@@ -138,11 +144,12 @@ def make_default_config(head: HeadKind) -> TrainingConfig:
 def to_json(config: TrainingConfig) -> dict[str, Any]:
     """Return the hyperparameters as plain data, with the keys that files have.
 
-    What came later than the first files is left out where it is not used.
+    The fields of `LATER_NAMES` are left out where they have their default.
     """
     values = {STORED_NAMES.get(name, name): value for name, value in asdict(config).items()}
-    if not config.percussive_share:
-        del values["percussive_share"]
+    for name in LATER_NAMES:
+        if values[name] == getattr(TrainingConfig, name):
+            del values[name]
     return values
 
 

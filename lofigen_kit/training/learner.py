@@ -13,7 +13,7 @@ from lofigen_kit.corpus.crops import Batch
 from lofigen_kit.corpus.songs import Song
 from lofigen_kit.nn.checkpoint import Network
 from lofigen_kit.nn.fftconv import Method
-from lofigen_kit.nn.linear_prediction import ORDER, fit_linear_predictor
+from lofigen_kit.nn.linear_prediction import NOISE, ORDER, fit_linear_predictor
 from lofigen_kit.nn.network import CausalStack, from_network, initialize_linear
 from lofigen_kit.nn.spec import NetworkSpec
 from lofigen_kit.training.config import TrainingConfig
@@ -21,25 +21,41 @@ from lofigen_kit.training.hardware import Hardware
 from lofigen_kit.training.state import TrainingState
 from lofigen_kit.training.update import compute_loss
 
+NARROW = 128
+"""Inputs of a layer, channels times taps, up to which it learns at the full rate."""
+
 
 def make_stack(
-    spec: NetworkSpec, songs: Sequence[Song], *, seed: int, start: Network | None = None
+    spec: NetworkSpec, songs: Sequence[Song], config: TrainingConfig, start: Network | None = None
 ) -> CausalStack:
     """Return the network that the first update trains.
 
     Args:
         spec: Its shape.
         songs: The training songs; a mixture begins as linear prediction that is fitted to them.
-        seed: Seed of the initial weights.
+        config: The seed of the initial weights, and the noise that its predictions will meet last.
         start: A network of that shape to begin with; None makes new weights.
     """
     if start:
         return from_network(start)
-    stack = CausalStack(spec, seed=seed)
+    stack = CausalStack(spec, seed=config.seed)
     if spec.head == "mol":
-        order = min(ORDER, spec.layers[-1].kernel)
-        initialize_linear(stack, *fit_linear_predictor([s.samples for s in songs], order=order))
+        order, noise = min(ORDER, spec.layers[-1].kernel), config.noise_final or NOISE
+        waves = [song.samples for song in songs]
+        initialize_linear(stack, *fit_linear_predictor(waves, order=order, noise=noise))
     return stack
+
+
+def compute_rate_scale(parameter: Tensor, config: TrainingConfig) -> float:
+    """Return the learning rate of a weight, beside that of the training.
+
+    With `fan-in`, that of a layer falls with its inputs, from `NARROW` on (Yang and others, "Tensor
+    programs V", 2022): without that, a single update at a rate that suits the first layer moves the
+    outputs of a layer of 64 channels and 256 taps by more than their own size.
+    """
+    if config.learning_rate_scaling == "none" or parameter.ndim < 2:
+        return 1.0
+    return min(1.0, NARROW / parameter[0].numel())
 
 
 class Learner:
@@ -73,8 +89,12 @@ class Learner:
         self._average = {name: t.to(hardware.device) for name, t in average.items()}
         self.methods = list(self.stack.set_conv_methods(methods))
         self._module = hardware.processes.wrap(self.stack)
+        groups = [
+            {"params": [parameter], "scale": compute_rate_scale(parameter, config)}
+            for parameter in self.stack.parameters()
+        ]
         self._optimizer = torch.optim.Adam(
-            self.stack.parameters(), lr=config.learning_rate, betas=(0.9, config.beta2)
+            groups, lr=config.learning_rate, betas=(0.9, config.beta2)
         )
 
     @classmethod
@@ -113,7 +133,7 @@ class Learner:
         """
         hardware = self._hardware
         for group in self._optimizer.param_groups:
-            group["lr"] = learning_rate
+            group["lr"] = learning_rate * group["scale"]
         own = hardware.processes.shard_batch(batch, hardware.device)
         half = hardware.precision == "bf16"
         with torch.autocast(hardware.device, torch.bfloat16) if half else nullcontext():

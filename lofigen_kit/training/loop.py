@@ -95,7 +95,7 @@ def train(
         learner = Learner.restore(spec, state, config, hardware)
         crops.set_self_play(state.self_play)
     else:
-        stack = make_stack(spec, songs, seed=config.seed, start=start)
+        stack = make_stack(spec, songs, config, start)
         methods = hardware.choose_methods(spec, batch=config.batch, frames=crops.frames)
         learner = Learner(stack, config, hardware, methods)
         if hardware.processes.is_first:

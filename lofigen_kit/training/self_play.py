@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from lofigen_kit.corpus.crops import weigh_songs
+from lofigen_kit.corpus.crops import find_own_noise, weigh_songs
 from lofigen_kit.corpus.songs import Song
 from lofigen_kit.evaluation.rollout import EvaluationSampler, generate_rollouts
+from lofigen_kit.music.conditioning import find_noise_rows
 from lofigen_kit.nn.checkpoint import Network
 from lofigen_kit.runtime.seeding import rng_for
 from lofigen_kit.training.config import TrainingConfig
@@ -45,10 +46,14 @@ def play_songs(
     count = min(config.self_play_songs, len(songs))
     weights = weigh_songs(songs, config.percussive_share) if config.percussive_share else None
     picks = rng.choice(len(songs), size=count, replace=False, p=weights).tolist()
+    played = [songs[pick] for pick in picks]
+    has_noise = bool(find_noise_rows(network.spec.guide))
+    noises = [find_own_noise(song) for song in played] if has_noise else None
     rollouts = generate_rollouts(
         network,
         EvaluationSampler(spread=config.self_play_spread),
-        [songs[pick] for pick in picks],
+        played,
+        noises=noises,
         seconds=None,
         seed=int(rng.integers(2**32)),
         threads=threads,

@@ -8,10 +8,15 @@ import numpy as np
 import pytest
 
 from lofigen_kit.audio.files import read_audio
-from lofigen_kit.corpus.crops import Crops, weigh_songs
+from lofigen_kit.corpus.crops import Crops, find_own_noise, weigh_songs
 from lofigen_kit.corpus.songs import CorpusFormat, Song, describe, make_corpus, read_songs
 from lofigen_kit.errors import InputError
-from lofigen_kit.music.conditioning import channel_names, plays_parts, render_conditioning
+from lofigen_kit.music.conditioning import (
+    channel_names,
+    find_noise_rows,
+    plays_parts,
+    render_conditioning,
+)
 from lofigen_kit.nn.spec import make_stack_spec
 from lofigen_kit_plugins.band import Band
 from lofigen_kit_plugins.beatmaker import Beatmaker
@@ -71,6 +76,9 @@ def test_crops_hear_the_guide_of_their_part(songs: list[Song]) -> None:
         whole = render_conditioning(
             song.score, names, start=start + 1, frames=500, sample_rate_hz=RATE_HZ
         )
+        whole[find_noise_rows(names)] *= find_own_noise(song)[
+            (start + 1 + np.arange(500)) % len(song.samples)
+        ]
         assert batch.guide is not None
         np.testing.assert_array_equal(batch.guide[0], whole.astype(np.float16).astype(np.float32))
         index = (start + np.arange(500)) % len(song.samples)

@@ -9,6 +9,7 @@ from lofigen_kit.errors import CheckpointError
 from lofigen_kit.music.conditioning import (
     INSTRUMENT_LEVEL,
     channel_names,
+    excite_noise,
     iterate_conditioning,
     render_conditioning,
 )
@@ -168,3 +169,36 @@ def test_a_guide_is_the_same_in_pieces_and_where_it_goes_round(
         np.testing.assert_array_equal(again, whole)
     else:
         assert not whole[:, : max(0, -start)].any()
+
+
+NOISY = ("hat.decay@50ms", "hat.noise@50ms", "note.env", "note.noise", "note.sin")
+
+
+def _excite(noise: np.random.Generator | np.ndarray, sizes: list[int]) -> np.ndarray:
+    piece = score(loop=False).model_copy(update={"hits": (Hit(drum="hat", onset_s=0.25),)})
+    guide = render_conditioning(piece, NOISY, start=0, frames=sum(sizes), sample_rate_hz=RATE)
+    pieces = np.split(guide, np.cumsum(sizes)[:-1], axis=1)
+    return np.concatenate(list(excite_noise(pieces, NOISY, noise)), axis=1)
+
+
+def test_noise_lies_under_the_envelopes_of_strokes_and_notes_alone() -> None:
+    guide = dict(zip(NOISY, _excite(np.random.default_rng(1), [2 * RATE]), strict=True))
+    bare = render_conditioning(
+        score(loop=False), ("note.sin",), start=0, frames=2 * RATE, sample_rate_hz=RATE
+    )
+    np.testing.assert_array_equal(guide["note.sin"], bare[0])
+    for envelope, noise in (("hat.decay@50ms", "hat.noise@50ms"), ("note.env", "note.noise")):
+        heard = guide[envelope] > 0.02
+        white = guide[noise][heard] / guide[envelope][heard]
+        assert white.std() == pytest.approx(1.0, abs=0.1)
+        assert abs(np.corrcoef(white[1:], white[:-1])[0, 1]) < 0.1
+        assert not guide[noise][guide[envelope] == 0.0].any()
+
+
+def test_noise_is_the_same_however_a_guide_is_cut() -> None:
+    whole = _excite(np.random.default_rng(3), [9000])
+    for sizes in ([1, 8999], [3000, 1, 2999, 3000], [17] * 529 + [7]):
+        np.testing.assert_array_equal(_excite(np.random.default_rng(3), sizes), whole)
+    given_noise = np.random.default_rng(3).standard_normal(9000, dtype=np.float32)
+    np.testing.assert_array_equal(_excite(given_noise, [4000, 5000]), whole)
+    assert (_excite(np.random.default_rng(4), [9000]) != whole).any()

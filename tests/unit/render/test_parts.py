@@ -18,6 +18,7 @@ from lofigen_kit.effects import rack
 from lofigen_kit.effects.strip import list_part_stages
 from lofigen_kit.engine import Track, generate
 from lofigen_kit.errors import PresetError
+from lofigen_kit.music.conditioning import excite_noise
 from lofigen_kit.music.part_channels import CHANNELS
 from lofigen_kit.music.score import Hit, Note, Part, Score
 from lofigen_kit.nn.checkpoint import Network
@@ -27,7 +28,7 @@ from lofigen_kit.render.chain import load_network, make_prime
 from lofigen_kit.render.live_controls import LiveControls
 from lofigen_kit.render.stream import StreamRenderer, truncate_blocks
 from lofigen_kit.render.take import render, render_takes
-from lofigen_kit.runtime.seeding import rng_for
+from lofigen_kit.runtime.seeding import rng_for, rng_for_part
 from lofigen_kit_plugins.lowpass import Lowpass
 from lofigen_kit_plugins.sidechain_pump import SidechainPump
 from lofigen_kit_plugins.temperature import Temperature
@@ -210,8 +211,9 @@ def play_in_one_piece(preset: Preset, part: str, bars: int) -> np.ndarray:
     assert preset.sampler is not None
     prime = make_prime(endless.first, part, network)
     pieces = endless._iterate_conditioning(endless.iterate_bars(), network, len(prime), part)
-    guide = np.concatenate(list(islice(pieces, bars + 1)), axis=1)
     rng = rng_for(preset.seed, 0, f"sampler.{part}")
+    pieces = excite_noise(pieces, network.spec.guide, rng_for_part(rng, "noise"))
+    guide = np.concatenate(list(islice(pieces, bars + 1)), axis=1)
     track = Track(guide.shape[1] - len(prime), prime, guide, rng)
     [audio] = generate(network, preset.sampler, [track])
     return audio[None]
