@@ -97,6 +97,17 @@ class Chain:
         with locate_errors(f"source {source.use}", reads=True):
             return source.make_take(self._make_context(number, "source", BeatGrid(), root))
 
+    def make_score(self, number: int) -> Score | None:
+        """Return the score of a take without rendering it; None where only the take tells.
+
+        Raises:
+            LofigenError: naming the source, where it cannot give one.
+        """
+        source = self.preset.source
+        root = self.preset.source_root
+        with locate_errors(f"source {source.use}", reads=True):
+            return source.make_score(self._make_context(number, "source", BeatGrid(), root))
+
     def find_licences(self, take: Take) -> dict[str, str]:
         """Return the terms of a take's source and of the weights."""
         network = {"model": self.network.licence} if self.network else {}

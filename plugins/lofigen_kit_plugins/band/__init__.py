@@ -42,6 +42,7 @@ from lofigen_kit_plugins.band.sections import parse_charts, parse_sections
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from lofigen_kit.api import Score
     from lofigen_kit_plugins.band.arranger import Arrangement, Palette
 
 
@@ -188,12 +189,10 @@ class _Arranger(Source):
 
     def make_take(self, ctx: Context) -> Take:
         """Arrange and render one beat."""
-        from lofigen_kit_plugins.band.arranger import Brief, arrange, name_player
+        from lofigen_kit_plugins.band.arranger import name_player
         from lofigen_kit_plugins.band.render import render
 
-        brief = Brief(**{field.name: getattr(self, field.name) for field in fields(Brief)})
-        font = None if self.soundfont is None else resolve_inside(ctx.root, self.soundfont)
-        arrangement = self._select_parts(arrange(brief, ctx.rng, _palette(font)))
+        arrangement = self._arrange(ctx)
         audio, parts, terms = render(arrangement, ctx, self.soundfont, self.soundfont_licence)
         return Take(
             audio=audio,
@@ -204,6 +203,17 @@ class _Arranger(Source):
             group=arrangement.progression,
             chords=arrangement.chords,
         )
+
+    def make_score(self, ctx: Context) -> Score:
+        """Arrange one beat."""
+        return self._arrange(ctx).score
+
+    def _arrange(self, ctx: Context) -> Arrangement:
+        from lofigen_kit_plugins.band.arranger import Brief, arrange
+
+        brief = Brief(**{field.name: getattr(self, field.name) for field in fields(Brief)})
+        font = None if self.soundfont is None else resolve_inside(ctx.root, self.soundfont)
+        return self._select_parts(arrange(brief, ctx.rng, _palette(font)))
 
     def _select_parts(self, arrangement: Arrangement) -> Arrangement:
         """Return what of the arrangement is played."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from lofigen_kit.api import (
@@ -25,7 +26,6 @@ from lofigen_kit.api import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     import numpy as np
 
@@ -110,15 +110,36 @@ class MidiFile(Source):
     def make_take(self, ctx: Context) -> Take:
         """Read the song, and play it part by part."""
         from lofigen_kit.api import mix_parts
+
+        score, players = self._cast(ctx)
+        sounds = {
+            name: render_part(player, score, name, replace(ctx, rng=_rng_for(ctx, name)))
+            for name, player in players.items()
+        }
+        terms = (self.licence, *(player.terms for player in players.values()))
+        return Take(
+            audio=mix_parts(sounds, loop=score.loop),
+            score=score,
+            parts=sounds,
+            licence=" AND ".join(dict.fromkeys(terms)),
+            title=Path(self.path).stem,
+        )
+
+    def make_score(self, ctx: Context) -> Score:
+        """Read the song."""
+        return self._cast(ctx)[0]
+
+    def _cast(self, ctx: Context) -> tuple[Score, dict[str, Instrument]]:
+        """Return what is played, and by whom: an instrument for each part."""
         from lofigen_kit_plugins.midi_file.arrange import Request, make_score
 
-        path = resolve_inside(ctx.root, self.path)
         request = Request(
             **self.model_dump(
                 include={"first_bar", "bars", "tempo_bpm", "swing_pct", "loop", "parts", "drum_map"}
             )
         )
-        score = make_score(read_midi(path), request, self.path)
+        song = read_midi(resolve_inside(ctx.root, self.path))
+        score = make_score(song, request, self.path)
         if len(score.part_names) > MAX_PARTS:
             raise InputError(
                 f"{len(score.part_names)} parts are more than {MAX_PARTS}",
@@ -126,20 +147,7 @@ class MidiFile(Source):
                 remedy="let several tracks play one part, with parts",
             )
         players = {name: self._choose_instrument(name) for name in score.part_names}
-        score = _name_players(_fold(_humanise(score, self.humanise, ctx), players), players)
-        sounds = {
-            name: render_part(player, score, name, replace(ctx, rng=_rng_for(ctx, name)))
-            for name, player in players.items()
-        }
-        audio = mix_parts(sounds, loop=score.loop)
-        terms = (self.licence, *(player.terms for player in players.values()))
-        return Take(
-            audio=audio,
-            score=score,
-            parts=sounds,
-            licence=" AND ".join(dict.fromkeys(terms)),
-            title=path.stem,
-        )
+        return _name_players(_fold(_humanise(score, self.humanise, ctx), players), players), players
 
     def _choose_instrument(self, part: str) -> Instrument:
         """Return what plays a part: as told, or what such a part is played by."""
