@@ -6,8 +6,8 @@ from collections.abc import Collection, Sequence
 
 from lofigen_kit.components.base import Context
 from lofigen_kit.components.contracts import Source
-from lofigen_kit.effects.strip import COMMON_PARTS
 from lofigen_kit.errors import LofigenError, PresetError
+from lofigen_kit.music.score import COMMON_PARTS
 from lofigen_kit.plugins.registry import did_you_mean
 from lofigen_kit.preset.yaml_loader import Document
 

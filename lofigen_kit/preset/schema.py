@@ -29,9 +29,9 @@ from pydantic_core import core_schema
 from lofigen_kit.components.base import Context
 from lofigen_kit.components.contracts import Effect, Instrument, Model, Sampler, Source
 from lofigen_kit.effects.effect import ANY_EFFECT_SCHEMA
-from lofigen_kit.effects.strip import COMMON_PARTS, Strip, complete_settings, default_strip
+from lofigen_kit.effects.strip import Strip, complete_settings, default_strip
 from lofigen_kit.errors import PresetError
-from lofigen_kit.music.score import PartName
+from lofigen_kit.music.score import COMMON_PARTS, PartName
 from lofigen_kit.plugins.any_instrument import ANY_INSTRUMENT_SCHEMA
 from lofigen_kit.plugins.registry import Registry, did_you_mean
 from lofigen_kit.preset import yaml_loader

@@ -484,6 +484,21 @@ def test_fields_are_bounded(fields: dict[str, Any]) -> None:
         MidiFile(**{"path": "a.mid", **fields})
 
 
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"parts": {"1": "Leed"}}, "did you mean 'lead'?"),
+        ({"instruments": {"Warm Pad": "sines"}}, "did you mean 'warm-pad'?"),
+        ({"drum_map": {"128": "kick"}}, "'128' is no key, which is a whole number from 0 to 127"),
+    ],
+)
+def test_a_name_that_cannot_be_is_told_in_words(fields: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        MidiFile(**{"path": "a.mid", **fields})
+    assert said in str(refused.value)
+    assert "pattern" not in str(refused.value)
+
+
 def test_a_preset_reaches_no_further_than_its_folder(song: Path, tmp_path: Path) -> None:
     root = tmp_path / "root"
     root.mkdir()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import reprlib
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator, WithJsonSchema
 
 from lofigen_kit.api import (
     AnyInstrument,
@@ -12,6 +16,7 @@ from lofigen_kit.api import (
     Field,
     InputError,
     Instrument,
+    PartName,
     PresetPath,
     Source,
     Take,
@@ -39,8 +44,18 @@ _LATE_S, _UNEVEN = 0.012, 0.15
 """The deviations of a fully humanised stroke: its time, and its velocity as a share."""
 
 TrackName = Annotated[str, Field(min_length=1, max_length=64)]
-Role = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
-KeyNumber = Annotated[str, Field(pattern=r"^([0-9]|[1-9][0-9]|1[01][0-9]|12[0-7])$")]
+
+
+def _check_key(number: str) -> str:
+    if re.fullmatch(_KEY, number):
+        return number
+    raise ValueError(f"{reprlib.repr(number)} is no key, which is a whole number from 0 to 127")
+
+
+_KEY = r"^([0-9]|[1-9][0-9]|1[01][0-9]|12[0-7])$"
+KeyNumber = Annotated[
+    str, AfterValidator(_check_key), WithJsonSchema({"type": "string", "pattern": _KEY})
+]
 DrumName = Literal["kick", "snare", "rim", "hat", "open-hat", "ride", "none"]
 
 
@@ -85,13 +100,13 @@ class MidiFile(Source):
     tempo_bpm: float | None = Field(default=None, ge=20, le=300)
     swing_pct: float | None = Field(default=None, ge=50, le=75)
     humanise: float = Field(default=0.0, ge=0, le=1)
-    parts: dict[TrackName, Role] = Field(default={}, max_length=64)
+    parts: dict[TrackName, PartName] = Field(default={}, max_length=64)
     drum_map: dict[KeyNumber, DrumName] = Field(default={}, max_length=128)
     kit: AnyInstrument | None = None
     bass: AnyInstrument | None = None
     keys: AnyInstrument | None = None
     lead: AnyInstrument | None = None
-    instruments: dict[Role, AnyInstrument] = Field(default={}, max_length=MAX_PARTS)
+    instruments: dict[PartName, AnyInstrument] = Field(default={}, max_length=MAX_PARTS)
     licence: str = Field(default="unknown", min_length=1, max_length=64)
 
     @classmethod

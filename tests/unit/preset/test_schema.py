@@ -45,6 +45,19 @@ def refusal(text: str, registry: Registry) -> str:
         (BASE + "description: 5", "t.yaml:4:14: description: 5 is not text; put it in quotes"),
         (BASE + "dry_mix: 2", "t.yaml:4:10: dry_mix: 2 is above the maximum 1; give 0 to 1"),
         (BASE + "dry_mix: yes", "t.yaml:4:10: dry_mix: 'yes' is not a number"),
+        (
+            BASE + "mixer:\n  bass: {}\n  Keys: {}",
+            "t.yaml:6:3: mixer.Keys: 'Keys' is no part's name, which begins with a small letter "
+            "and has up to 32 small letters, digits and hyphens; did you mean 'keys'?",
+        ),
+        (
+            BASE + "mixer: {Lead Synth: {}}",
+            "t.yaml:4:9: mixer.Lead Synth: 'Lead Synth' is no part's",
+        ),
+        (
+            BASE + "mixer: {808: {}}",
+            "t.yaml:4:9: mixer.808: '808' is no part's name, which begins ",
+        ),
         (BASE + "effects: {}", "t.yaml:4:10: effects: {} is not a list"),
         (BASE + "effects:\n- lowpass", "t.yaml:5:3: effects[0]: 'lowpass' is not a mapping of"),
         (BASE + "effects:\n- {mix: 1}", "t.yaml:5:3: effects[0]: names no component; add `use:"),
