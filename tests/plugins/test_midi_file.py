@@ -141,6 +141,21 @@ def take_of(path: Path, seed: int = 1, root: Path | None = None, **fields: Any) 
     return source.make_take(Context(rng=rng_for(seed, 0, "source"), root=root))
 
 
+def test_an_instrument_for_a_part_that_the_file_has_not_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "song.mid"
+    path.write_bytes(SONG)
+    listed = "its parts are drums, bass, keys, lead"
+    with pytest.raises(InputError) as refused:
+        take_of(path, instruments={"bass": Sines(), "strings": Sines()})
+    assert str(refused.value) == f"{path}: instruments: the song has no part 'strings'; {listed}"
+    with pytest.raises(InputError, match=rf"did you mean 'keys'\? {listed}"):
+        take_of(path, instruments={"kees": Sines()})
+    # A part that rests in the bars that are played is one of the file.
+    late = tmp_path / "late.mid"
+    late.write_bytes(midi(track(notes=LINE, name="Lead"), track(notes=[(8, 9, 60)], name="Pad")))
+    assert take_of(late, bars=1, instruments={"pad": Sines()}).score.part_names == ("lead",)
+
+
 # What is read.
 
 
@@ -417,7 +432,7 @@ def test_the_contract(song: Path, tmp_path: Path) -> None:
     players = dict.fromkeys(("bass", "keys", "lead"), installed)
     closed = {"46": "hat"}  # to the contract's ear an open hat is one more stroke of the closed one
     check_component(
-        MidiFile, path=str(song), drum_map=closed, instruments={"pad": installed}, **players
+        MidiFile, path=str(song), drum_map=closed, instruments={"lead": installed}, **players
     )
 
 

@@ -20,6 +20,7 @@ from lofigen_kit.api import (
     PresetPath,
     Source,
     Take,
+    did_you_mean,
     field_validator,
     find_kit,
     hookimpl,
@@ -30,7 +31,7 @@ from lofigen_kit.api import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
 
@@ -86,7 +87,8 @@ class MidiFile(Source):
         bass: What plays the bass.
         keys: What plays the keys.
         lead: What plays the lead.
-        instruments: What plays other parts, by their name; the keys' instrument where left out.
+        instruments: What plays other parts of the file, by their name; the keys' instrument where
+            left out.
         licence: Under which terms the song may be used, as an SPDX name.
     """
 
@@ -146,7 +148,7 @@ class MidiFile(Source):
 
     def _cast(self, ctx: Context) -> tuple[Score, dict[str, Instrument]]:
         """Return what is played, and by whom: an instrument for each part."""
-        from lofigen_kit_plugins.midi_file.arrange import Request, make_score
+        from lofigen_kit_plugins.midi_file.arrange import Request, list_parts, make_score
 
         request = Request(
             **self.model_dump(
@@ -155,6 +157,7 @@ class MidiFile(Source):
         )
         song = read_midi(resolve_inside(ctx.root, self.path))
         score = make_score(song, request, self.path)
+        self._check_instruments(list_parts(song, request, self.path))
         if len(score.part_names) > MAX_PARTS:
             raise InputError(
                 f"{len(score.part_names)} parts are more than {MAX_PARTS}",
@@ -163,6 +166,18 @@ class MidiFile(Source):
             )
         players = {name: self._choose_instrument(name) for name in score.part_names}
         return _name_players(_fold(_humanise(score, self.humanise, ctx), players), players), players
+
+    def _check_instruments(self, parts: Sequence[str]) -> None:
+        """Refuse an instrument for a part that the song has not."""
+        for told in self.instruments:
+            if told not in parts:
+                listed = f"its parts are {', '.join(parts)}"
+                near = did_you_mean(told, parts)
+                raise InputError(
+                    f"instruments: the song has no part {told!r}",
+                    where=self.path,
+                    remedy=f"{near} {listed}" if near else listed,
+                )
 
     def _choose_instrument(self, part: str) -> Instrument:
         """Return what plays a part: as told, or what such a part is played by."""
