@@ -252,7 +252,8 @@ def show_(
         check_free(picture, force=force)
     chosen, first, _ = load(preset, load_registry(ctx), overrides or [], native=True)
     if score or picture:
-        written, chords, title = compose(chosen, first if take is None else take)
+        with progress_bar(quiet=quiet):
+            written, chords, title = compose(chosen, first if take is None else take)
         lines = draw_lines(written, title=title, chords=chords) if score else [str(picture)]
         if picture:
             write_picture(picture, written, title=title, chords=chords)

@@ -25,6 +25,7 @@ from lofigen_kit.music.score import Note, Score
 from lofigen_kit.preset.schema import parse_preset
 from lofigen_kit.preset.yaml_loader import load
 from lofigen_kit.runtime.seeding import rng_for
+from lofigen_kit_plugins import band
 from lofigen_kit_plugins.band import Band, BandSolo, choices
 from lofigen_kit_plugins.band.arranger import Arrangement, Brief, arrange
 from lofigen_kit_plugins.band.bass import LOW, TOP
@@ -494,6 +495,24 @@ def test_a_section_plays_its_own_chords() -> None:
     assert 11 in heard["c"] | heard["a"]
     assert {4, 9, 1} <= heard["c"]  # E and A7 with its C sharp
     assert 1 not in heard["a"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({}, "the chords of bridge and b: a loop plays those of a; for more, set form: song"),
+        ({"sections": "a 8, b 4"}, "the chords of bridge: it has A, B"),
+        ({"sections": "b 4, c 4"}, None),
+    ],
+)
+def test_chords_that_nothing_plays_are_named_once(
+    fields: dict[str, str], said: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    band._warn_once.cache_clear()
+    for seed in (1, 2):
+        make(seed, bars=None if fields else 1, chords={"a": "C", "bridge": "F", "b": "G"}, **fields)
+    messages = [f"source.chords: nothing plays {said}"] if said else []
+    assert caplog.messages == messages
 
 
 def test_the_chords_of_sections_are_played_as_they_are_too() -> None:

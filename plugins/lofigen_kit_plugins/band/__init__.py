@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import fields, replace
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import ValidationInfo
@@ -37,7 +39,11 @@ from lofigen_kit_plugins.band.choices import (
     check_instrument,
     check_part,
 )
-from lofigen_kit_plugins.band.sections import parse_charts, parse_sections
+from lofigen_kit_plugins.band.sections import (
+    describe_unplayed_charts,
+    parse_charts,
+    parse_sections,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -193,6 +199,13 @@ class _Arranger(Source):
         from lofigen_kit_plugins.band.render import render
 
         arrangement = self._arrange(ctx)
+        sections = dict.fromkeys(plan.section for plan in arrangement.plans)
+        if unplayed := describe_unplayed_charts(
+            self.chords,
+            [(section.name, section.harmony) for section in sections],
+            loop=arrangement.score.loop,
+        ):
+            _warn_once(unplayed)
         audio, parts, terms = render(arrangement, ctx, self.soundfont, self.soundfont_licence)
         return Take(
             audio=audio,
@@ -243,6 +256,12 @@ class BandSolo(_Arranger):
 
     def _select_parts(self, arrangement: Arrangement) -> Arrangement:
         return arrangement.solo(self.part)
+
+
+@cache
+def _warn_once(message: str) -> None:
+    """Log a warning, which would be the same for the next takes."""
+    logging.getLogger("lofigen_kit.band").warning("%s", message)
 
 
 def _palette(font: Path | None) -> Palette:
