@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lofigen_kit.analysis import chroma, chroma_similarity, extract_score, onset_f_measure
-from lofigen_kit.analysis.agreement import PLAIN_STROKE
+from lofigen_kit.analysis.agreement import split_strokes
 from lofigen_kit.analysis.drum_templates import find_strokes, learn_templates
 from lofigen_kit.analysis.pitch import frame_times_s
 from lofigen_kit.api import make_instrument
@@ -57,11 +57,9 @@ def print_drums(takes: Sequence[tuple[str, Take]], rate_hz: int) -> None:
         played = dict.fromkeys(hit.drum for hit in take.score.hits)
         templates = learn_templates(make_instrument("kit", kit=kit), played, rate_hz)
         for drum, (onsets_s, _) in find_strokes(audio, templates).items():
-            hits = [hit for hit in take.score.hits if hit.drum == drum]
-            plain = [hit.onset_s for hit in hits if hit.velocity >= PLAIN_STROKE]
-            ghosts = [hit.onset_s for hit in hits if hit.velocity < PLAIN_STROKE]
+            plain_s, ghosts_s = split_strokes(take.score, drum)
             for key in ((drum, "all"), (drum, kit)):
-                for rows, found in zip(times[key], (plain, onsets_s, ghosts), strict=True):
+                for rows, found in zip(times[key], (plain_s, onsets_s, ghosts_s), strict=True):
                     rows.append(np.sort(np.asarray(found)) + number * APART_S)
     columns = ["all", *dict.fromkeys(kit for kit, _ in takes)]
     print(f"\n| drum at {rate_hz} Hz | strokes |", " | ".join(columns), "|")

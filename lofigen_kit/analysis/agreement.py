@@ -12,6 +12,18 @@ PLAIN_STROKE = 0.35
 """Strokes below this velocity are ghost notes."""
 
 
+def split_strokes(score: Score, *drums: Drum) -> tuple[np.ndarray, np.ndarray]:
+    """Return the onsets of plain strokes and of ghost notes in seconds, of some drums together.
+
+    Returns:
+        np.ndarray [shape=(onsets,), dtype=float64], twice, ascending.
+    """
+    hits = [hit for hit in score.hits if hit.drum in drums]
+    plain_s = [hit.onset_s for hit in hits if hit.velocity >= PLAIN_STROKE]
+    ghosts_s = [hit.onset_s for hit in hits if hit.velocity < PLAIN_STROKE]
+    return np.sort(np.array(plain_s, np.float64)), np.sort(np.array(ghosts_s, np.float64))
+
+
 def onset_f_measure(
     reference: np.ndarray,
     estimated: np.ndarray,
@@ -54,13 +66,8 @@ def drum_f_measure(audio: AudioBuffer, score: Score, drum: Drum, window_s: float
     Returns:
         0 to 1.
     """
-    ghosts = [h.onset_s for h in score.hits if h.drum == drum and h.velocity < PLAIN_STROKE]
-    return onset_f_measure(
-        score.onsets_s(drum, min_velocity=PLAIN_STROKE),
-        drum_onsets(audio, drum),
-        window_s,
-        optional=np.sort(ghosts),
-    )
+    plain_s, ghosts_s = split_strokes(score, drum)
+    return onset_f_measure(plain_s, drum_onsets(audio, drum), window_s, optional=ghosts_s)
 
 
 def _match_onsets(reference: np.ndarray, estimated: np.ndarray, window_s: float) -> np.ndarray:

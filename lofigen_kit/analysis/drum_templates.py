@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lofigen_kit.analysis.agreement import PLAIN_STROKE, onset_f_measure
+from lofigen_kit.analysis.agreement import onset_f_measure, split_strokes
 from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.components.base import Context
 from lofigen_kit.components.contracts import Instrument
@@ -146,11 +146,9 @@ def measure_strokes(
     """
     measures = {}
     for drum, (found_s, _) in find_strokes(audio, templates).items():
-        plain_s = score.onsets_s(drum, min_velocity=PLAIN_STROKE)
-        ghosts_s = [h.onset_s for h in score.hits if h.drum == drum and h.velocity < PLAIN_STROKE]
+        plain_s, ghosts_s = split_strokes(score, drum)
         if len(plain_s):
-            optional = np.sort(np.asarray(ghosts_s))
-            measures[drum] = onset_f_measure(plain_s, found_s, optional=optional)
+            measures[drum] = onset_f_measure(plain_s, found_s, optional=ghosts_s)
     return measures
 
 

@@ -48,7 +48,17 @@ if TYPE_CHECKING:
     from lofigen_kit.music.keys import MODES, Key, Mode, name_key, parse_key
     from lofigen_kit.music.midi_reader import MidiNote, MidiSong, MidiVoice, read_midi
     from lofigen_kit.music.mix_channels import PART_DECAY_S
-    from lofigen_kit.music.score import DRUMS, BeatGrid, Drum, Hit, Note, Part, Score, Section
+    from lofigen_kit.music.score import (
+        DRUMS,
+        BeatGrid,
+        Drum,
+        Hit,
+        Note,
+        Part,
+        PartName,
+        Score,
+        Section,
+    )
     from lofigen_kit.nn.checkpoint import Network, assemble_network, expected_shapes
     from lofigen_kit.nn.spec import make_stack_spec
     from lofigen_kit.plugins.loader import list_component_names
@@ -94,6 +104,7 @@ __all__ = [
     "Note",
     "ParametricSampler",
     "Part",
+    "PartName",
     "PresetPath",
     "Process",
     "RenderError",
@@ -155,6 +166,7 @@ if not TYPE_CHECKING:  # type checkers see the imports above, and refuse any oth
             "BeatGrid": "lofigen_kit.music.score",
             "Drum": "lofigen_kit.music.score",
             "Part": "lofigen_kit.music.score",
+            "PartName": "lofigen_kit.music.score",
             "Section": "lofigen_kit.music.score",
             "Hit": "lofigen_kit.music.score",
             "Network": "lofigen_kit.nn.checkpoint",

@@ -427,7 +427,7 @@ def _read_dry(folder: Path, place: str) -> tuple[DrySound | None, AudioBuffer | 
 
 def _find_parts(folder: Path, place: str, mix: AudioBuffer) -> tuple[PartSound, ...]:
     """Return the parts of a take beside its mix: the common ones first, then others by name."""
-    from lofigen_kit.effects.strip import COMMON_PARTS
+    from lofigen_kit.music.score import COMMON_PARTS
 
     stems = get_stems_folder(folder / place)
     found = filter(None, (PART_FILE.fullmatch(path.name) for path in stems.iterdir()))

@@ -119,8 +119,15 @@ class Ledger:
         self.failed.pop(job, None)
         if record["status"] != "done":
             self.failed[job] = str(record.get("error"))
-        elif (self.folder / str(record.get("path"))).is_file():
+        elif self._is_whole(record):
             self.done[job] = record["path"]
+
+    def _is_whole(self, record: Record) -> bool:
+        """Return whether the files of a finished take are all there: it, and its stems."""
+        return all(
+            (self.folder / str(path)).is_file()
+            for path in (record.get("path"), *record.get("stems", ()))
+        )
 
 
 def read_head(folder: Path) -> dict[str, Any]:

@@ -34,11 +34,12 @@ from lofigen_kit.provenance.save import (
     make_file_recipe,
     name_rendering,
     save,
+    save_stems,
 )
 from lofigen_kit.render.cache import Cache
 from lofigen_kit.render.result import Rendering
 from lofigen_kit.render.take import render_takes
-from lofigen_kit.runtime.files import check_free
+from lofigen_kit.runtime.files import check_free, explain_write_errors
 from lofigen_kit.runtime.workers import allow_interrupts, limit_threads
 
 MAX_ATTEMPTS = 4
@@ -217,7 +218,7 @@ def _findings(rendering: Rendering) -> list[collapse.Finding]:
 def _publish(
     group: TakeGroup, rendering: Rendering, registry: Registry
 ) -> tuple[Path, dict[str, Any]]:
-    """Write a take, unless it exists already; return its file and its recipe.
+    """Write what there is not yet of a take; return its file and its recipe.
 
     Raises:
         InputError: if another file has its name.
@@ -225,9 +226,8 @@ def _publish(
     output = rendering.preset.output
     folder = group.settings.folder / group.subfolder
     path = folder / f"{name_rendering(rendering)}.{output.format}"
-    files = [
-        *list_output_files(path, midi=output.midi), *list_stem_files(path, rendering.stems)
-    ]  # fmt: skip
+    files = list_output_files(path, midi=output.midi)
+    stems = list_stem_files(path, rendering.stems)
     if path.exists():
         facts = _read_recipe(path)
         current = make_file_recipe(rendering, registry)
@@ -238,9 +238,14 @@ def _publish(
                 remedy="move it, and run the command again",
             )
         if all(file.exists() for file in files):
+            if not all(stem.exists() for stem in stems):
+                with explain_write_errors(path):
+                    save_stems(rendering, path, force=True)
             return path, facts
-    elif any(file.exists() for file in files) and not _is_recipe(path.with_suffix(".json")):
-        check_free(*files, force=False)
+    elif any(file.exists() for file in (*files, *stems)) and not _is_recipe(
+        path.with_suffix(".json")
+    ):
+        check_free(*files, *stems, force=False)
     # Existing files are from an earlier run of this take that was interrupted.
     identity = group.settings.identity
     return path, save(rendering, path, registry, identity=identity, force=True)
@@ -264,11 +269,14 @@ def _is_recipe(path: Path) -> bool:
 def _record(
     group: TakeGroup, job: TakeJob, rendering: Rendering, path: Path, facts: dict[str, Any]
 ) -> Record:
+    def place(file: Path) -> str:
+        return str(PurePosixPath(file.relative_to(group.settings.folder)))
+
     findings, score = _findings(rendering), rendering.score
     record = {
         "job": job.key,
         "status": "done",
-        "path": str(PurePosixPath(path.relative_to(group.settings.folder))),
+        "path": place(path),
         "take": job.take,
         "seed": rendering.preset.seed,
         "attempt": rendering.attempt,
@@ -285,6 +293,8 @@ def _record(
         "licences": facts["licences"],
         "made_with": list_components(facts),
     }
+    if rendering.stems:
+        record["stems"] = [place(stem) for stem in list_stem_files(path, rendering.stems)]
     mix = rendering.played_mix
     if group.options.rank and mix:
         # The network's output is rated, because effects may change tempo and pitch.

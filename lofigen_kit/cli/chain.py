@@ -252,7 +252,8 @@ def show_(
         check_free(picture, force=force)
     chosen, first, _ = load(preset, load_registry(ctx), overrides or [], native=True)
     if score or picture:
-        written, chords, title = compose(chosen, first if take is None else take)
+        with progress_bar(quiet=quiet):
+            written, chords, title = compose(chosen, first if take is None else take)
         lines = draw_lines(written, title=title, chords=chords) if score else [str(picture)]
         if picture:
             write_picture(picture, written, title=title, chords=chords)
@@ -332,20 +333,25 @@ def _load_for_file(
     holds for one song (its licence, where to begin) is wrong for another. Its path may lie outside
     the preset's folder, which that of a preset may not: it is set at the end.
     """
+    from lofigen_kit.preset.mixed_parts import check_mixed_parts
+
     cls = registry.find_file_source(file)
     parameter = str(cls.file_parameter)
     own = [text for text in overrides if text.lstrip().startswith("source.")]
-    before, *_ = load(preset, registry, [text for text in overrides if text not in own])
+    others = [text for text in overrides if text not in own]
+    before, *_ = load(preset, registry, [*others, "mixer={}"])  # its parts are the file's
     changes = [f"source.use={cls.name()}", *overrides, f"source.{parameter}=it"]
     chosen, take, attempt = load(preset, registry, changes)
     source = chosen.source.model_copy(update={parameter: str(file.absolute())})
+    named = chosen.with_source(source)
+    check_mixed_parts(named.mixer, source, named.make_source_context())
     told = {text.partition("=")[0].strip().removeprefix("source.") for text in own}
     shared = before.source.model_fields_set & {*cls.model_fields} - {"use", parameter} - told
     ended = [name for name in shared if getattr(before.source, name) != getattr(source, name)]
     if ended and not quiet:
         fields = ", ".join(sorted(ended))
         warn(f"{file.name} has its own {fields}, not the preset's: see --set source.FIELD=VALUE")
-    return chosen.with_source(source), take, attempt
+    return named, take, attempt
 
 
 def _description(path: Path) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import logging
+import re
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
 
 SOME_FAILED = 3
 """The exit code if some of several files or takes failed."""
+
+_CHOICES = re.compile(r"(?<=\S)\|(?=\S)")
+WIDTH = 100
+"""The width of tables where there is no terminal."""
 
 Part = TypeVar("Part", bound="Component")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -123,6 +129,31 @@ def align_columns(rows: Sequence[Sequence[str]]) -> list[str]:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
+
+
+def get_width() -> int:
+    """Return the width of the terminal, or `WIDTH` without one."""
+    return shutil.get_terminal_size((WIDTH, 0)).columns
+
+
+def wrap_columns(rows: Sequence[Sequence[str]], indent: str = "") -> list[str]:
+    """Return rows as `align_columns` does, within the terminal's width: long cells go on below.
+
+    The first column is never broken. Choices, `loop|song`, are broken between two of them.
+    """
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for number in range(len(rows[0]) if rows else 0):
+        table.add_column(no_wrap=number == 0, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(_CHOICES.sub(" | ", cell)) for cell in row))
+    console = Console(width=get_width() - len(indent), color_system=None, legacy_windows=False)
+    with console.capture() as drawn:
+        console.print(table)
+    return [f"{indent}{line}".rstrip() for line in drawn.get().splitlines()]
 
 
 @contextmanager

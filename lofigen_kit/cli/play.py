@@ -71,7 +71,9 @@ def play(
     from lofigen_kit.render.live_controls import LiveControls
     from lofigen_kit.render.stream import truncate_blocks
 
-    endless, _ = _open_stream(ctx, preset, overrides, bars=bars, seed=seed, device=device)
+    endless, _ = _open_stream(
+        ctx, preset, overrides, bars=bars, seed=seed, device=device, quiet=quiet
+    )
     player.check_output(endless.sound)
     controls = LiveControls(endless.preset, endless.device)
     with progress_bar(quiet=quiet):
@@ -202,7 +204,9 @@ def stream(
     from lofigen_kit.runtime.seeding import rng_for as rng_of
 
     _check(format, bit_depth)
-    endless, registry = _open_stream(ctx, preset, overrides, bars=bars, seed=seed, device=device)
+    endless, registry = _open_stream(
+        ctx, preset, overrides, bars=bars, seed=seed, device=device, quiet=quiet
+    )
     rate_hz, channels = endless.sound.sample_rate_hz, endless.sound.channels
     with progress_bar(quiet=quiet):
         gain_db = endless.measure_gain(time.perf_counter).gain_db
@@ -233,6 +237,7 @@ def _open_stream(
     bars: int | None,
     seed: int | None,
     device: str,
+    quiet: bool,
 ) -> tuple[StreamRenderer, Registry]:
     """Return the renderer of a preset's endless stream, and the plugins."""
     from lofigen_kit.render.stream import StreamRenderer
@@ -245,7 +250,8 @@ def _open_stream(
     if seed is not None:
         changes.append(f"seed={seed}")
     chosen, *_ = load(preset, registry, changes)
-    endless = StreamRenderer(chosen, device=device)
+    with progress_bar(quiet=quiet):
+        endless = StreamRenderer(chosen, device=device)
     limit_threads()  # matrices are small here: numpy's threads would only slow down the toolkit's
     return endless, registry
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated, Any
 from warnings import catch_warnings, simplefilter
 
@@ -16,10 +17,12 @@ from lofigen_kit.cli.common import (
     Json,
     Quiet,
     align_columns,
+    get_width,
     load_registry,
     parse_component,
     show,
     to_printable,
+    wrap_columns,
 )
 from lofigen_kit.components.parameters import list_parameters
 from lofigen_kit.errors import LofigenError, PluginError
@@ -81,9 +84,9 @@ def show_(
     data = {**_facts(plugin), "components": [c.model_json_schema() for c in components]}
     lines = [f"{plugin.name} {plugin.version} ({plugin.distribution}), {plugin.status}"]
     for cls in components:
-        lines += ["", f"{cls.kind} {cls.name()}: {cls.summary()}"]
+        lines += ["", *wrap(f"{cls.kind} {cls.name()}: {cls.summary()}", get_width())]
         rows = [[p.name, p.default, p.range, p.meaning] for p in list_parameters(cls)]
-        lines += [f"  {line}" for line in align_columns(rows)]
+        lines += wrap_columns(rows, indent="  ")
     show(data, lines, as_json=as_json, quiet=quiet)
 
 
@@ -96,7 +99,7 @@ def _describe_mixer() -> tuple[Any, list[str]]:
     heads = list(OTHER_DEFAULTS)
     lines = [
         "mixer: a strip for each part, by its name",
-        *(f"  {line}" for line in align_columns([[p.name, p.range, p.meaning] for p in fields])),
+        *wrap_columns([[p.name, p.range, p.meaning] for p in fields], indent="  "),
         "",
         "what is left out",
         *(

@@ -22,7 +22,7 @@ from lofigen_kit.nn.spec import Layers
 if TYPE_CHECKING:
     import numpy as np
 
-    from lofigen_kit.music.score import Hit, Note
+    from lofigen_kit.music.score import Hit, Note, Score
     from lofigen_kit.nn.checkpoint import Network
 
 
@@ -55,6 +55,17 @@ class Source(Component):
     @abstractmethod
     def make_take(self, ctx: Context) -> Take:
         """Return one take; the same state of the generator gives the same take, bit for bit."""
+
+    def make_score(self, ctx: Context) -> Score | None:  # noqa: ARG002 - others need it
+        """Return the score of what `make_take` gives for the same context, without its sound.
+
+        What cannot be played as it is asked for, a song in a stream or a part that is not there, is
+        then refused before anything is rendered.
+
+        Returns:
+            The score; None where only the take tells.
+        """
+        return None
 
 
 class Instrument(Component):

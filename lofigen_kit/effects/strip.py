@@ -29,8 +29,6 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "lead": {"level_db": -2.0, "width_pct": 120.0, "room_db": -8.0, "low_cut_hz": 40.0},
 }
 """What is left out of a part's strip, by the part's name."""
-COMMON_PARTS = tuple(DEFAULTS)
-"""Parts that a preset may mix though not every song has them."""
 OTHER_DEFAULTS: dict[str, Any] = {
     "level_db": -4.0, "width_pct": 80.0, "room_db": -8.0, "low_cut_hz": 40.0,
 }  # fmt: skip

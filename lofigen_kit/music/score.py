@@ -6,17 +6,48 @@ it.
 
 from __future__ import annotations
 
+import difflib
+import re
+import reprlib
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from lofigen_kit.music.keys import transpose_key
 
 if TYPE_CHECKING:
     import numpy as np
 
-PartName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
+_PART_NAME = r"^[a-z][a-z0-9-]{0,31}$"
+
+
+def _check_part_name(name: str) -> str:
+    """Return a name that a part may have; refuse another in words, with the nearest that it may."""
+    if re.fullmatch(_PART_NAME, name):
+        return name
+    lowered = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-0123456789")[:32]
+    near = difflib.get_close_matches(lowered, COMMON_PARTS, n=1, cutoff=0.7) or [lowered]
+    hint = f"; did you mean {near[0]!r}?" if near[0] else ""
+    raise ValueError(
+        f"{reprlib.repr(name)} is no part's name, which begins with a small letter and has up to "
+        f"32 small letters, digits and hyphens{hint}"
+    )
+
+
+PartName = Annotated[
+    str, AfterValidator(_check_part_name), WithJsonSchema({"type": "string", "pattern": _PART_NAME})
+]
 """`keys`, `bass`, `lead`, `drums`, and what else a source adds."""
+COMMON_PARTS = ("drums", "bass", "keys", "lead")
+"""Parts that most songs have."""
 PartKind = Literal["pitched", "percussive"]
 Drum = Literal["kick", "snare", "rim", "hat", "open-hat", "ride"]
 """`hat` is the closed hi-hat, which chokes the open one. `rim` is a rim shot, a clap or a snap."""

@@ -100,7 +100,7 @@ def _make_error(
     others: int,
 ) -> PresetError:
     """Return the error for a complaint, which is about the value at `keys`."""
-    unknown = first["type"] in _UNKNOWN
+    of_key = first["type"] in _UNKNOWN or first["loc"][-1:] == ("[key]",)
     at = (*keys, "use") if first["type"] == "union_tag_invalid" else keys
     message, remedy = _explain_name(first, keys, fields, registry) or _explain_value(
         first, keys, fields.get(name)
@@ -110,7 +110,7 @@ def _make_error(
         message += f" (and {others} more)"
     return PresetError(
         f"{subject}: {message}" if subject else message,
-        where=document.place(at, key=unknown),
+        where=document.place(at, key=of_key),
         remedy=remedy,
     )
 

@@ -26,19 +26,21 @@ from pydantic import (
 from pydantic import model_validator as validator
 from pydantic_core import core_schema
 
+from lofigen_kit.components.base import Context
 from lofigen_kit.components.contracts import Effect, Instrument, Model, Sampler, Source
 from lofigen_kit.effects.effect import ANY_EFFECT_SCHEMA
-from lofigen_kit.effects.strip import COMMON_PARTS, Strip, complete_settings, default_strip
+from lofigen_kit.effects.strip import Strip, complete_settings, default_strip
 from lofigen_kit.errors import PresetError
-from lofigen_kit.music.score import PartName
+from lofigen_kit.music.score import COMMON_PARTS, PartName
 from lofigen_kit.plugins.any_instrument import ANY_INSTRUMENT_SCHEMA
 from lofigen_kit.plugins.registry import Registry, did_you_mean
 from lofigen_kit.preset import yaml_loader
 from lofigen_kit.preset.errors import explain
+from lofigen_kit.preset.mixed_parts import check_mixed_parts
 from lofigen_kit.preset.overrides import parse_override, replace_data
 from lofigen_kit.preset.yaml_loader import Document, Keys
 from lofigen_kit.runtime import resources
-from lofigen_kit.runtime.seeding import MAX_SEED
+from lofigen_kit.runtime.seeding import MAX_SEED, rng_for
 
 if TYPE_CHECKING:
     from pydantic.annotated_handlers import GetCoreSchemaHandler
@@ -180,6 +182,10 @@ class Preset(_Part):
     def model_post_init(self, context: Any) -> None:
         """Set the root folder from the validation context."""
         self._root = self._source_root = (context or {}).get("root")
+
+    def make_source_context(self) -> Context:
+        """Return what the source is given for the first take."""
+        return Context(rng=rng_for(self.seed, 0, "source"), root=self.source_root)
 
     def without_model(self) -> Preset:
         """Return the preset without model and sampler, to process audio."""
@@ -345,11 +351,13 @@ def parse_preset(
         # For JSON, pydantic's strict mode refuses "5" for 5 and still accepts 5 for 5.0.
         text = json.dumps(document.data, ensure_ascii=False).encode()
         context = {"root": root, "registry": registry}
-        return make_preset_type(registry).model_validate_json(text, strict=True, context=context)
+        preset = make_preset_type(registry).model_validate_json(text, strict=True, context=context)
     except UnicodeEncodeError:  # in a recipe or an override
         raise PresetError("the preset has text that is not Unicode", where=document.name) from None
     except ValidationError as error:
         raise explain(error.errors(include_url=False), document, Preset, registry) from None
+    check_mixed_parts(preset.mixer, preset.source, preset.make_source_context(), document)
+    return preset
 
 
 def _preset_folders() -> list[Path]:

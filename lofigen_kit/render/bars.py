@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from lofigen_kit.components.base import Take
+from lofigen_kit.components.contracts import Source
 from lofigen_kit.errors import PresetError
 from lofigen_kit.music.score import BeatGrid, Hit, Note, Score
 from lofigen_kit.preset.schema import Preset
@@ -40,7 +41,7 @@ def hold_tempo(preset: Preset, score: Score) -> Preset:
     return preset.model_copy(update={"source": held})
 
 
-def check_section(score: Score, grid: BeatGrid, *, number: int) -> None:
+def check_section(score: Score, grid: BeatGrid, source: Source, *, number: int) -> None:
     """Refuse a take that would not keep to the stream's beat.
 
     Effects follow one grid from the first bar on. Only loops of whole bars in its tempo keep to it.
@@ -52,9 +53,10 @@ def check_section(score: Score, grid: BeatGrid, *, number: int) -> None:
     bars_s = BEATS_PER_BAR * score.bars * score.grid.beat_s
     if not whole or not math.isclose(score.duration_s, bars_s, abs_tol=1e-6):
         raise PresetError(
-            "a stream needs loops of whole bars, and the source gives a piece with an end",
+            f"a stream needs loops of whole bars, and {source.use} gives a piece with an end",
             where="source",
-            remedy="choose a source that writes bars",
+            remedy="choose the preset of a loop, or let the source write one: see "
+            f"`lofigen-kit plugins show {source.use}`",
         )
     if score.tempo_bpm != grid.tempo_bpm:
         raise PresetError(

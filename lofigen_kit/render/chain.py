@@ -22,10 +22,10 @@ from lofigen_kit.effects import rack
 from lofigen_kit.effects.effect import compute_speed, compute_transposition
 from lofigen_kit.effects.mixer import pad_sound, place_part, sum_parts
 from lofigen_kit.effects.rack import locate_errors
-from lofigen_kit.effects.strip import COMMON_PARTS
 from lofigen_kit.errors import PresetError
 from lofigen_kit.music.chords import Bar, transpose_chart
 from lofigen_kit.music.score import BeatGrid, Score
+from lofigen_kit.preset.mixed_parts import refuse_unknown_parts
 from lofigen_kit.preset.schema import Preset
 from lofigen_kit.runtime.seeding import rng_for, rng_for_part
 
@@ -96,6 +96,17 @@ class Chain:
         root = self.preset.source_root
         with locate_errors(f"source {source.use}", reads=True):
             return source.make_take(self._make_context(number, "source", BeatGrid(), root))
+
+    def make_score(self, number: int) -> Score | None:
+        """Return the score of a take without rendering it; None where only the take tells.
+
+        Raises:
+            LofigenError: naming the source, where it cannot give one.
+        """
+        source = self.preset.source
+        root = self.preset.source_root
+        with locate_errors(f"source {source.use}", reads=True):
+            return source.make_score(self._make_context(number, "source", BeatGrid(), root))
 
     def find_licences(self, take: Take) -> dict[str, str]:
         """Return the terms of a take's source and of the weights."""
@@ -244,13 +255,7 @@ class Chain:
                 where="mixer",
                 remedy="leave the mixer out: --set mixer={}; or take a source such as band",
             )
-        unknown = self.preset.mixer.keys() - {*names, *COMMON_PARTS}
-        if names and unknown:
-            raise PresetError(
-                f"the song has no part {min(unknown)!r}",
-                where=f"mixer.{min(unknown)}",
-                remedy=f"its parts are {', '.join(names)}",
-            )
+        refuse_unknown_parts(self.preset.mixer, names)
         heard = [name for name in names if not self.preset.find_strip(name).mute]
         for name in heard:
             if self.preset.find_strip(name).by == "samples" and name not in take.parts:

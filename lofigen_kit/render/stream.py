@@ -77,11 +77,13 @@ class StreamRenderer:
     def __init__(self, preset: Preset, *, device: str = "cpu") -> None:
         _check_endless(preset)
         chain = Chain.load(preset, choose_device(device))
+        if written := chain.make_score(0):
+            check_section(written, written.grid, preset.source, number=0)
         self.first = chain.make_take(0)
         self.chain = replace(chain, preset=hold_tempo(preset, self.first.score))
         self.sound = AudioFormat(2, None, preset.output.sample_rate_hz)
         self.grid = self.first.score.grid
-        check_section(self.first.score, self.grid, number=0)
+        check_section(self.first.score, self.grid, preset.source, number=0)
 
     @property
     def preset(self) -> Preset:
@@ -336,7 +338,7 @@ class StreamRenderer:
         if number == 0:
             return self.first
         take = self.chain.make_take(number)
-        check_section(take.score, self.grid, number=number)
+        check_section(take.score, self.grid, self.preset.source, number=number)
         return take
 
 

@@ -469,6 +469,8 @@ def _check_score(source: Source) -> None:
 
     take = source.make_take(make_context())
     audio, score = take.audio, take.score
+    written = source.make_score(make_context())
+    require(written in (None, score), "make_score gives the score of the take, or None")
     difference_s = abs(audio.duration_s - score.duration_s)
     require(
         difference_s < 0.01, f"audio and score have the same length, not {difference_s:.3f} s apart"

@@ -27,7 +27,7 @@ def check_strokes(take: Take, least: float) -> None:
         least: The least F-measure of each kind.
     """
     from lofigen_kit.analysis import onset_f_measure
-    from lofigen_kit.analysis.agreement import PLAIN_STROKE
+    from lofigen_kit.analysis.agreement import split_strokes
     from lofigen_kit.analysis.drum_templates import find_strokes, learn_templates
 
     part, kit = take.parts.get(DRUM_PART), find_kit(take.score.kit)
@@ -36,14 +36,12 @@ def check_strokes(take: Take, least: float) -> None:
     drums = [drum for drum in DRUMS if any(hit.drum == drum for hit in take.score.hits)]
     found = find_strokes(part, learn_templates(kit, drums, part.sample_rate_hz))
     for alike in TOLD_APART:
-        hits = [hit for hit in take.score.hits if hit.drum in alike]
-        plain_s = [hit.onset_s for hit in hits if hit.velocity >= PLAIN_STROKE]
-        ghosts_s = [hit.onset_s for hit in hits if hit.velocity < PLAIN_STROKE]
-        if not plain_s:
+        plain_s, ghosts_s = split_strokes(take.score, *alike)
+        if not len(plain_s):
             continue
         heard_s = [onset_s for drum in alike if drum in found for onset_s in found[drum][0]]
         agreement = onset_f_measure(
-            _merge(plain_s), _merge(heard_s), optional=np.sort(np.array(ghosts_s))
+            _merge(plain_s), _merge(np.sort(np.array(heard_s))), optional=ghosts_s
         )
         require(
             agreement >= least,
@@ -52,7 +50,6 @@ def check_strokes(take: Take, least: float) -> None:
         )
 
 
-def _merge(times_s: list[float]) -> np.ndarray:
-    """Return times, ascending, without those that follow another at once."""
-    times = np.sort(np.array(times_s))
-    return times[np.diff(times, prepend=-np.inf) > _TOGETHER_S]
+def _merge(times_s: np.ndarray) -> np.ndarray:
+    """Return ascending times without those that follow another at once."""
+    return times_s[np.diff(times_s, prepend=-np.inf) > _TOGETHER_S]

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Literal
 
-from lofigen_kit.api import Field, ParametricSampler, SamplingParams, hookimpl
-
-PartName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
+from lofigen_kit.api import Field, ParametricSampler, PartName, SamplingParams, hookimpl
 
 
 class Narrowed(ParametricSampler):

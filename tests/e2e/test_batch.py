@@ -341,10 +341,18 @@ def test_stems_stand_beside_each_take_and_come_back(run: Run, preset_file: Path)
         assert [stem.name[:3] for stem in stems] == ["00-", "01-", "02-"]
         with soundfile.SoundFile(stems[0]) as sound:
             assert (sound.samplerate, sound.subtype) == (44_100, "FLOAT")
+    before = {path: path.read_bytes() for path in Path("beats").rglob("*.wav")}
+    written = {path: path.stat().st_mtime_ns for path in takes}
+    command = ("batch", preset_file, "-n", 2, "-o", "beats", "--stems", "--json")
+    assert run(*command)[:2] == (0, "")
     stems[1].unlink()
-    (Path("beats") / "manifest.jsonl").unlink()
-    assert run("batch", preset_file, "-n", 2, "-o", "beats", "--stems")[0] == 0
-    assert stems[1].exists()
+    assert [json.loads(line)["take"] for line in run(*command)[1].splitlines()] == [1]
+    # Only what was missing is written: a take that was signed since then stays so.
+    assert {path: path.stat().st_mtime_ns for path in takes} == written
+    Path("beats/manifest.jsonl").unlink()
+    stems[0].unlink()
+    assert run(*command)[1].count("\n") == 2
+    assert {path: path.read_bytes() for path in Path("beats").rglob("*.wav")} == before
 
 
 def test_what_a_batch_would_cost(run: Run, preset_file: Path) -> None:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
@@ -284,6 +285,20 @@ def test_plugins_are_listed_and_shown(run: Run) -> None:
     assert "The quantile cut at either end" in shown
     assert run("plugins", "show", "truncted")[2].endswith("did you mean 'truncated'?\n")
     assert run("plugins", "doctor")[0] == 0
+
+
+@pytest.mark.parametrize("name", ["band", "mixer"])
+def test_what_is_shown_of_a_plugin_is_as_wide_as_the_terminal(
+    run: Run, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    plain, data = (run("plugins", "show", name, *options)[1] for options in ((), ("--json",)))
+    assert 90 < max(map(len, plain.splitlines())) <= 100
+    monkeypatch.setenv("COLUMNS", "70")
+    narrow = run("plugins", "show", name)[1]
+    assert 60 < max(map(len, narrow.splitlines())) <= 70
+    assert Counter(plain.split()) == Counter(narrow.split())  # no word is broken or left out
+    assert run("plugins", "show", name, "--json")[1] == data
 
 
 def test_a_broken_plugin_is_one_line_and_the_rest_works(

@@ -91,5 +91,7 @@ def test_a_song_has_its_own_settings_and_those_that_are_set(
     told = run(*render, "--set", "source.tempo_bpm=60", "--quiet")
     assert told == (0, "", "")
     assert 4.0 < read_audio("a.wav").duration_s < 5.0  # its room sounds on
+    line = refused(*render, "--set", "mixer.pads.mute=true")
+    assert line == "mixer.pads: the song has no part 'pads'; its parts are drums, keys"
     line = refused(*render, "--set", "source.barz=1")
     assert line == "--set source.barz=1: source.barz: there is no such field; did you mean 'bars'?"

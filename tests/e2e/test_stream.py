@@ -135,6 +135,8 @@ def test_a_terminal_is_not_written_to(stream: Stream) -> None:
         (("--set", "effects.lowpass.use=time-stretch"),
          "plain: time-stretch: needs the whole sound, and a stream has no end; leave it out: "
          "--set effects.0.mix=0"),
+        (("--set", "source={use: band, plan: standard}"),
+         "source: a stream needs loops of whole bars, and band gives a piece with an end; choose "),
     ],
 )  # fmt: skip
 def test_what_cannot_be_streamed_is_refused_in_one_line(

@@ -1,4 +1,4 @@
-"""VST3 plugins to try and a soundfont of sines, made on the spot."""
+"""VST3 plugins to try, a soundfont of sines and scores of the band, made on the spot."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+
+from lofigen_kit_plugins.band.arranger import Arrangement
+from tests.plugins.band_scores import SEEDS, write
 
 SOURCE = Path(__file__).parent / "vst3" / "plugin.c"
 
@@ -89,3 +92,15 @@ def font(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "sines.sf2"
     path.write_bytes(b"font")
     return path
+
+
+@pytest.fixture(scope="session")
+def loops() -> list[Arrangement]:
+    """Loops of the band, all left to the seed."""
+    return [write(seed) for seed in range(SEEDS)]
+
+
+@pytest.fixture(scope="session")
+def songs() -> list[Arrangement]:
+    """Songs of the band, all left to the seed."""
+    return [write(seed, form="song") for seed in range(24)]

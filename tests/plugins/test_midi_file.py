@@ -141,6 +141,21 @@ def take_of(path: Path, seed: int = 1, root: Path | None = None, **fields: Any) 
     return source.make_take(Context(rng=rng_for(seed, 0, "source"), root=root))
 
 
+def test_an_instrument_for_a_part_that_the_file_has_not_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "song.mid"
+    path.write_bytes(SONG)
+    listed = "its parts are drums, bass, keys, lead"
+    with pytest.raises(InputError) as refused:
+        take_of(path, instruments={"bass": Sines(), "strings": Sines()})
+    assert str(refused.value) == f"{path}: instruments: the song has no part 'strings'; {listed}"
+    with pytest.raises(InputError, match=rf"did you mean 'keys'\? {listed}"):
+        take_of(path, instruments={"kees": Sines()})
+    # A part that rests in the bars that are played is one of the file.
+    late = tmp_path / "late.mid"
+    late.write_bytes(midi(track(notes=LINE, name="Lead"), track(notes=[(8, 9, 60)], name="Pad")))
+    assert take_of(late, bars=1, instruments={"pad": Sines()}).score.part_names == ("lead",)
+
+
 # What is read.
 
 
@@ -417,7 +432,7 @@ def test_the_contract(song: Path, tmp_path: Path) -> None:
     players = dict.fromkeys(("bass", "keys", "lead"), installed)
     closed = {"46": "hat"}  # to the contract's ear an open hat is one more stroke of the closed one
     check_component(
-        MidiFile, path=str(song), drum_map=closed, instruments={"pad": installed}, **players
+        MidiFile, path=str(song), drum_map=closed, instruments={"lead": installed}, **players
     )
 
 
@@ -482,6 +497,21 @@ def test_too_many_parts_are_refused(tmp_path: Path) -> None:
 def test_fields_are_bounded(fields: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         MidiFile(**{"path": "a.mid", **fields})
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"parts": {"1": "Leed"}}, "did you mean 'lead'?"),
+        ({"instruments": {"Warm Pad": "sines"}}, "did you mean 'warm-pad'?"),
+        ({"drum_map": {"128": "kick"}}, "'128' is no key, which is a whole number from 0 to 127"),
+    ],
+)
+def test_a_name_that_cannot_be_is_told_in_words(fields: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        MidiFile(**{"path": "a.mid", **fields})
+    assert said in str(refused.value)
+    assert "pattern" not in str(refused.value)
 
 
 def test_a_preset_reaches_no_further_than_its_folder(song: Path, tmp_path: Path) -> None:

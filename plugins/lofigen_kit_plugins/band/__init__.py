@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import fields, replace
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import ValidationInfo
@@ -37,11 +39,16 @@ from lofigen_kit_plugins.band.choices import (
     check_instrument,
     check_part,
 )
-from lofigen_kit_plugins.band.sections import parse_charts, parse_sections
+from lofigen_kit_plugins.band.sections import (
+    describe_unplayed_charts,
+    parse_charts,
+    parse_sections,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from lofigen_kit.api import Score
     from lofigen_kit_plugins.band.arranger import Arrangement, Palette
 
 
@@ -188,12 +195,17 @@ class _Arranger(Source):
 
     def make_take(self, ctx: Context) -> Take:
         """Arrange and render one beat."""
-        from lofigen_kit_plugins.band.arranger import Brief, arrange, name_player
+        from lofigen_kit_plugins.band.arranger import name_player
         from lofigen_kit_plugins.band.render import render
 
-        brief = Brief(**{field.name: getattr(self, field.name) for field in fields(Brief)})
-        font = None if self.soundfont is None else resolve_inside(ctx.root, self.soundfont)
-        arrangement = self._select_parts(arrange(brief, ctx.rng, _palette(font)))
+        arrangement = self._arrange(ctx)
+        sections = dict.fromkeys(plan.section for plan in arrangement.plans)
+        if unplayed := describe_unplayed_charts(
+            self.chords,
+            [(section.name, section.harmony) for section in sections],
+            loop=arrangement.score.loop,
+        ):
+            _warn_once(unplayed)
         audio, parts, terms = render(arrangement, ctx, self.soundfont, self.soundfont_licence)
         return Take(
             audio=audio,
@@ -204,6 +216,17 @@ class _Arranger(Source):
             group=arrangement.progression,
             chords=arrangement.chords,
         )
+
+    def make_score(self, ctx: Context) -> Score:
+        """Arrange one beat."""
+        return self._arrange(ctx).score
+
+    def _arrange(self, ctx: Context) -> Arrangement:
+        from lofigen_kit_plugins.band.arranger import Brief, arrange
+
+        brief = Brief(**{field.name: getattr(self, field.name) for field in fields(Brief)})
+        font = None if self.soundfont is None else resolve_inside(ctx.root, self.soundfont)
+        return self._select_parts(arrange(brief, ctx.rng, _palette(font)))
 
     def _select_parts(self, arrangement: Arrangement) -> Arrangement:
         """Return what of the arrangement is played."""
@@ -233,6 +256,12 @@ class BandSolo(_Arranger):
 
     def _select_parts(self, arrangement: Arrangement) -> Arrangement:
         return arrangement.solo(self.part)
+
+
+@cache
+def _warn_once(message: str) -> None:
+    """Log a warning, which would be the same for the next takes."""
+    logging.getLogger("lofigen_kit.band").warning("%s", message)
 
 
 def _palette(font: Path | None) -> Palette:

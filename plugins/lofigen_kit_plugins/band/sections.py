@@ -127,6 +127,27 @@ def parse_charts(chords: str | Mapping[str, str]) -> tuple[tuple[Bar, ...], ...]
     return tuple(read.get(kind, read["a"]) for kind in _OWN_HARMONY)
 
 
+def describe_unplayed_charts(
+    chords: str | Mapping[str, str] | None, played: Sequence[tuple[str, int]], *, loop: bool
+) -> str | None:
+    """Return which charts no section plays, and what is played; None where all are.
+
+    Args:
+        chords: As they were asked for.
+        played: The sections of the piece, by name, and which of the harmonies each has.
+        loop: Whether the piece is a loop, whose one section is an A.
+    """
+    harmonies = {harmony for _, harmony in played}
+    needed = {_OWN_HARMONY[harmony] for harmony in harmonies | {0}}
+    words = [] if chords is None or isinstance(chords, str) else [*chords]
+    unplayed = [word for word in words if find_kind(word.lower()) not in needed]
+    if not unplayed:
+        return None
+    sections = ", ".join(name for name, _ in played)
+    what = "a loop plays those of a; for more, set form: song" if loop else f"it has {sections}"
+    return f"source.chords: nothing plays the chords of {' and '.join(unplayed)}: {what}"
+
+
 def _read_item(number: int, item: str) -> SectionItem:
     match = _ITEM.fullmatch(item)
     if match is None:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import reprlib
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator, WithJsonSchema
 
 from lofigen_kit.api import (
     AnyInstrument,
@@ -11,9 +16,11 @@ from lofigen_kit.api import (
     Field,
     InputError,
     Instrument,
+    PartName,
     PresetPath,
     Source,
     Take,
+    did_you_mean,
     field_validator,
     find_kit,
     hookimpl,
@@ -24,8 +31,7 @@ from lofigen_kit.api import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
 
@@ -39,8 +45,18 @@ _LATE_S, _UNEVEN = 0.012, 0.15
 """The deviations of a fully humanised stroke: its time, and its velocity as a share."""
 
 TrackName = Annotated[str, Field(min_length=1, max_length=64)]
-Role = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
-KeyNumber = Annotated[str, Field(pattern=r"^([0-9]|[1-9][0-9]|1[01][0-9]|12[0-7])$")]
+
+
+def _check_key(number: str) -> str:
+    if re.fullmatch(_KEY, number):
+        return number
+    raise ValueError(f"{reprlib.repr(number)} is no key, which is a whole number from 0 to 127")
+
+
+_KEY = r"^([0-9]|[1-9][0-9]|1[01][0-9]|12[0-7])$"
+KeyNumber = Annotated[
+    str, AfterValidator(_check_key), WithJsonSchema({"type": "string", "pattern": _KEY})
+]
 DrumName = Literal["kick", "snare", "rim", "hat", "open-hat", "ride", "none"]
 
 
@@ -71,7 +87,8 @@ class MidiFile(Source):
         bass: What plays the bass.
         keys: What plays the keys.
         lead: What plays the lead.
-        instruments: What plays other parts, by their name; the keys' instrument where left out.
+        instruments: What plays other parts of the file, by their name; the keys' instrument where
+            left out.
         licence: Under which terms the song may be used, as an SPDX name.
     """
 
@@ -85,13 +102,13 @@ class MidiFile(Source):
     tempo_bpm: float | None = Field(default=None, ge=20, le=300)
     swing_pct: float | None = Field(default=None, ge=50, le=75)
     humanise: float = Field(default=0.0, ge=0, le=1)
-    parts: dict[TrackName, Role] = Field(default={}, max_length=64)
+    parts: dict[TrackName, PartName] = Field(default={}, max_length=64)
     drum_map: dict[KeyNumber, DrumName] = Field(default={}, max_length=128)
     kit: AnyInstrument | None = None
     bass: AnyInstrument | None = None
     keys: AnyInstrument | None = None
     lead: AnyInstrument | None = None
-    instruments: dict[Role, AnyInstrument] = Field(default={}, max_length=MAX_PARTS)
+    instruments: dict[PartName, AnyInstrument] = Field(default={}, max_length=MAX_PARTS)
     licence: str = Field(default="unknown", min_length=1, max_length=64)
 
     @classmethod
@@ -110,15 +127,37 @@ class MidiFile(Source):
     def make_take(self, ctx: Context) -> Take:
         """Read the song, and play it part by part."""
         from lofigen_kit.api import mix_parts
-        from lofigen_kit_plugins.midi_file.arrange import Request, make_score
 
-        path = resolve_inside(ctx.root, self.path)
+        score, players = self._cast(ctx)
+        sounds = {
+            name: render_part(player, score, name, replace(ctx, rng=_rng_for(ctx, name)))
+            for name, player in players.items()
+        }
+        terms = (self.licence, *(player.terms for player in players.values()))
+        return Take(
+            audio=mix_parts(sounds, loop=score.loop),
+            score=score,
+            parts=sounds,
+            licence=" AND ".join(dict.fromkeys(terms)),
+            title=Path(self.path).stem,
+        )
+
+    def make_score(self, ctx: Context) -> Score:
+        """Read the song."""
+        return self._cast(ctx)[0]
+
+    def _cast(self, ctx: Context) -> tuple[Score, dict[str, Instrument]]:
+        """Return what is played, and by whom: an instrument for each part."""
+        from lofigen_kit_plugins.midi_file.arrange import Request, list_parts, make_score
+
         request = Request(
             **self.model_dump(
                 include={"first_bar", "bars", "tempo_bpm", "swing_pct", "loop", "parts", "drum_map"}
             )
         )
-        score = make_score(read_midi(path), request, self.path)
+        song = read_midi(resolve_inside(ctx.root, self.path))
+        score = make_score(song, request, self.path)
+        self._check_instruments(list_parts(song, request, self.path))
         if len(score.part_names) > MAX_PARTS:
             raise InputError(
                 f"{len(score.part_names)} parts are more than {MAX_PARTS}",
@@ -126,20 +165,19 @@ class MidiFile(Source):
                 remedy="let several tracks play one part, with parts",
             )
         players = {name: self._choose_instrument(name) for name in score.part_names}
-        score = _name_players(_fold(_humanise(score, self.humanise, ctx), players), players)
-        sounds = {
-            name: render_part(player, score, name, replace(ctx, rng=_rng_for(ctx, name)))
-            for name, player in players.items()
-        }
-        audio = mix_parts(sounds, loop=score.loop)
-        terms = (self.licence, *(player.terms for player in players.values()))
-        return Take(
-            audio=audio,
-            score=score,
-            parts=sounds,
-            licence=" AND ".join(dict.fromkeys(terms)),
-            title=path.stem,
-        )
+        return _name_players(_fold(_humanise(score, self.humanise, ctx), players), players), players
+
+    def _check_instruments(self, parts: Sequence[str]) -> None:
+        """Refuse an instrument for a part that the song has not."""
+        for told in self.instruments:
+            if told not in parts:
+                listed = f"its parts are {', '.join(parts)}"
+                near = did_you_mean(told, parts)
+                raise InputError(
+                    f"instruments: the song has no part {told!r}",
+                    where=self.path,
+                    remedy=f"{near} {listed}" if near else listed,
+                )
 
     def _choose_instrument(self, part: str) -> Instrument:
         """Return what plays a part: as told, or what such a part is played by."""

@@ -138,6 +138,11 @@ def make_score(song: MidiSong, request: Request, where: object) -> Score:
     )
 
 
+def list_parts(song: MidiSong, request: Request, where: object) -> list[str]:
+    """Return the parts of a whole song, in order."""
+    return list(_assign(song, request, where))
+
+
 def _assign(song: MidiSong, request: Request, where: object) -> dict[str, list[MidiNote]]:
     """Return the notes of each part, in order; those of the drums are still keys."""
     told = {name.strip().lower(): part for name, part in request.parts.items()}

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from lofigen_kit.errors import PresetError
+from lofigen_kit.music.midi import to_midi
+from lofigen_kit.music.score import Note, Score
 from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.preset.schema import (
     Preset,
@@ -43,6 +45,19 @@ def refusal(text: str, registry: Registry) -> str:
         (BASE + "description: 5", "t.yaml:4:14: description: 5 is not text; put it in quotes"),
         (BASE + "dry_mix: 2", "t.yaml:4:10: dry_mix: 2 is above the maximum 1; give 0 to 1"),
         (BASE + "dry_mix: yes", "t.yaml:4:10: dry_mix: 'yes' is not a number"),
+        (
+            BASE + "mixer:\n  bass: {}\n  Keys: {}",
+            "t.yaml:6:3: mixer.Keys: 'Keys' is no part's name, which begins with a small letter "
+            "and has up to 32 small letters, digits and hyphens; did you mean 'keys'?",
+        ),
+        (
+            BASE + "mixer: {Lead Synth: {}}",
+            "t.yaml:4:9: mixer.Lead Synth: 'Lead Synth' is no part's",
+        ),
+        (
+            BASE + "mixer: {808: {}}",
+            "t.yaml:4:9: mixer.808: '808' is no part's name, which begins ",
+        ),
         (BASE + "effects: {}", "t.yaml:4:10: effects: {} is not a list"),
         (BASE + "effects:\n- lowpass", "t.yaml:5:3: effects[0]: 'lowpass' is not a mapping of"),
         (BASE + "effects:\n- {mix: 1}", "t.yaml:5:3: effects[0]: names no component; add `use:"),
@@ -74,6 +89,47 @@ def test_a_mistake_is_one_line_with_place_and_remedy(
     text: str, message: str, registry: Registry
 ) -> None:
     assert refusal(text, registry).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("text", "overrides", "message"),
+    [
+        (
+            "source: {use: band}\nmixer:\n  drums: {}\n  pads: {level_db: -3}\n",
+            (),
+            "t.yaml:6:3: mixer.pads: the song has no part 'pads'; its parts are drums, keys, ",
+        ),
+        (
+            "source: {use: band, lead: none}\nmixer: {kees: {}, lead: {}}\n",
+            (),
+            "t.yaml:4:9: mixer.kees: the song has no part 'kees'; did you mean 'keys'? its parts "
+            "are drums, keys, bass",
+        ),
+        (
+            "source: {use: band}\n",
+            ("mixer.pads.mute=true",),
+            "--set mixer.pads.mute=true: mixer.pads: the song has no part 'pads'; its parts are ",
+        ),
+    ],
+)
+def test_a_mixer_with_a_part_that_the_source_does_not_write_is_refused(
+    text: str, overrides: tuple[str, ...], message: str, registry: Registry
+) -> None:
+    document = load_yaml(f"version: 1\nname: t\n{text}".encode(), "t.yaml")
+    with pytest.raises(PresetError) as error:
+        parse_preset(document, root=None, registry=registry, overrides=overrides)
+    assert str(error.value).startswith(message)
+
+
+def test_the_parts_of_a_file_are_asked_for_where_it_is(tmp_path: Path, registry: Registry) -> None:
+    text = "source: {use: midi-file, path: song.mid}\nmixer: {pad: {}, strings: {}}\n"
+    document = load_yaml(f"version: 1\nname: t\n{text}".encode(), "t.yaml")
+    assert parse_preset(document, root=tmp_path, registry=registry).mixer  # it may come yet
+    note = Note(part="pad", midi=60, onset_s=0.0, duration_s=1.0)
+    score = Score(tempo_bpm=80, bars=1, duration_s=3.0, notes=(note,))
+    (tmp_path / "song.mid").write_bytes(to_midi(score))
+    with pytest.raises(PresetError, match=r"t.yaml:4:18: mixer.strings: .*; its parts are pad$"):
+        parse_preset(document, root=tmp_path, registry=registry)
 
 
 def test_an_override_replaces_any_field(load: Load) -> None:

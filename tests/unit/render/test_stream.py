@@ -32,7 +32,7 @@ from lofigen_kit.engine import (
     Track,
     generate,
 )
-from lofigen_kit.errors import PresetError
+from lofigen_kit.errors import PresetError, RenderError
 from lofigen_kit.music.conditioning import render_conditioning
 from lofigen_kit.music.mix_channels import CHANNELS
 from lofigen_kit.music.score import Hit, Note, Part, Score
@@ -351,6 +351,30 @@ def test_a_source_that_changes_its_tempo_is_refused() -> None:
 def test_a_piece_with_an_end_is_refused() -> None:
     with pytest.raises(PresetError, match="a stream needs loops of whole bars"):
         StreamRenderer(small(source=Phrases(loop=False)))
+
+
+class Song(Phrases):
+    """Tells its score, and cannot be rendered."""
+
+    use: Literal["song"] = "song"  # type: ignore[assignment]
+    loop: bool = False
+
+    def make_score(self, ctx: Context) -> Score:
+        return Phrases(loop=self.loop).make_take(ctx).score
+
+    def make_take(self, ctx: Context) -> Take:
+        raise AssertionError("it was rendered")
+
+
+def test_a_song_is_refused_before_it_is_rendered() -> None:
+    with pytest.raises(PresetError) as refused:
+        StreamRenderer(small(source=Song()))
+    assert str(refused.value) == (
+        "source: a stream needs loops of whole bars, and song gives a piece with an end; choose "
+        "the preset of a loop, or let the source write one: see `lofigen-kit plugins show song`"
+    )
+    with pytest.raises(RenderError, match="it was rendered"):
+        StreamRenderer(small(source=Song(loop=True)))
 
 
 def test_a_fade_out_is_refused_and_a_fade_in_is_heard() -> None:
