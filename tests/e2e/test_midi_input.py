@@ -48,7 +48,7 @@ def test_a_shipped_preset_with_its_network_plays_a_song_and_replays(run: Run, so
     assert recipe["preset"]["source"]["path"] == "song.mid"  # without this machine's folders
     assert recipe["network_sha256"] is not None
     audio = read_audio("a.wav")
-    assert audio.duration_s == pytest.approx(3.0, abs=0.01)
+    assert 3.0 <= audio.duration_s < 4.0  # the song, and what rings after it
     heard = drum_onsets(audio, "kick")
     assert onset_f_measure(np.array(KICKS_S), heard, window_s=0.05) >= 0.85
     assert run("chain", "replay", "a.wav", "--input", song)[0] == 0
