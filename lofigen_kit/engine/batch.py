@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 MAX_LANES = 8
 """Enough to read each weight once for many tracks; the spectra of more would leave the cache."""
 
-CHUNK = 32 * BLOCK
-"""Steps, at most, from one report of progress to the next."""
+CHUNK = 8 * BLOCK
+"""Steps, at most, from one report of progress to the next; the guide of more leaves the cache."""
 
 
 def generate(

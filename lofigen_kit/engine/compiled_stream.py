@@ -42,6 +42,9 @@ FORM = record(
     "near",
     "levels",  # sizes of tile within a block
     "channels",  # of the guide
+    "guide",  # start of its weights
+    "sums",  # start of the sums of the steps up to a multiple of `near`: [lane][step][block][64]
+    "sum_row",  # floats from one step's to the next's
     "head_kind",
     "head_outputs",
     "head",  # start of the head's numbers: [lane][output]
@@ -49,7 +52,7 @@ FORM = record(
     "work",  # start of two buffers for one FFT of 16 channels
     "spectra",  # start of the spectra of one layer's inputs: [lane][group][bin][32]
     "spectra_lane",
-    "products",  # start of the spectra of its outputs: [lane][block][bin][32]
+    "products",  # start of the spectra of one block of its outputs: [lane][bin][32]
     "products_lane",
 )
 """The measures of a state; starts and strides count floats."""
@@ -129,7 +132,7 @@ class CompiledDecoder:
         before = known[start:-1]
         primed = State(plan, 1, step=-len(before) % BLOCK)
         guide = track.read_guide(start, len(known) - 1, plan.channels)
-        primed.force(before[:, None], guide[:, None])
+        primed.force(before[:, None], guide.T[None])
         primed.newest[0] = known[-1]
         if len(self._tracks) == 1:
             self._state = primed
@@ -177,23 +180,20 @@ class CompiledDecoder:
         """
         guide, uniforms = self._read_inputs(steps)
         if isinstance(self._sampler, ParametricSampler):
-            spare = [Track(0)] * (len(self._state.newest) - len(self._tracks))
-            lanes = list_sampling_params(
-                [*self._tracks, *spare], self._sampling_params, turned=self._turned
-            )
+            lanes = list_sampling_params(self._tracks, self._sampling_params, turned=self._turned)
             drawn = self._state.draw(guide, uniforms, pack_sampling_params(*lanes))
         else:
             drawn = self._draw_in_python(guide, uniforms)
         self._steps = [before + steps for before in self._steps]
-        return drawn.T[: len(self._tracks)]
+        return drawn.T
 
     def _read_inputs(self, steps: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return guide [shape=(steps, lanes, channels)] and uniforms [shape=(steps, lanes, 2)]."""
+        """Return what `read_step_inputs` does."""
         return read_step_inputs(
             self._tracks,
             self._steps,
             steps,
-            lanes=len(self._state.newest),
+            lanes=self.lanes,
             channels=get_packed_network(self._network).channels,
         )
 
@@ -201,9 +201,8 @@ class CompiledDecoder:
         drawn = np.empty(uniforms.shape[:2], np.float32)
         newest = self._state.newest
         for t, pair in enumerate(uniforms):
-            [outputs] = self._state.force(newest[None], guide[t : t + 1])
-            lanes, head = self.lanes, self._network.spec.head
-            newest[:lanes] = draw_in_python(self._sampler, outputs[:lanes], head, pair[:lanes])
+            [outputs] = self._state.force(newest[None], guide[..., t : t + 1])
+            newest[:] = draw_in_python(self._sampler, outputs, self._network.spec.head, pair)
             drawn[t] = newest
         return drawn
 
@@ -224,11 +223,11 @@ def predict(network: Network, samples: np.ndarray, guide: np.ndarray | None = No
     track.check(network.spec)
     plan = get_packed_network(network)
     columns = track.read_guide(0, len(track.prime), plan.channels)
-    return State(plan, 1).force(track.prime[:, None], columns[:, None])[:, 0]
+    return State(plan, 1).force(track.prime[:, None], columns.T[None])[:, 0]
 
 
 class State:
-    """What the lanes remember, as the kernels read it. Lanes fill whole rows; spare ones idle.
+    """What the lanes remember, as the kernels read it.
 
     Args:
         plan: The network.
@@ -241,7 +240,6 @@ class State:
 
     def __init__(self, plan: PackedNetwork, lanes: int, step: int = 0) -> None:
         announce()
-        lanes = 1 if lanes == 1 else round_up(lanes, kernels.ROWS)
         self._plan = plan
         self._layers = plan.layers.copy()
         self._form = np.zeros(1, FORM)
@@ -274,7 +272,7 @@ class State:
 
         Args:
             samples: [shape=(steps, lanes)].
-            guide: [shape=(steps, lanes, guide channels)].
+            guide: [shape=(lanes, guide channels, steps or more)].
 
         Returns:
             np.ndarray [shape=(steps, lanes, head outputs), dtype=float32].
@@ -288,14 +286,14 @@ class State:
     def draw(
         self, guide: np.ndarray, uniforms: np.ndarray, sampling_params: np.ndarray
     ) -> np.ndarray:
-        """Draw as many samples as the guide has rows [shape=(steps, lanes), dtype=float32].
+        """Draw a sample for each pair of uniforms [shape=(steps, lanes), dtype=float32].
 
         Args:
-            guide: [shape=(steps, lanes, guide channels)].
+            guide: [shape=(lanes, guide channels, steps or more)].
             uniforms: [shape=(steps, lanes, 2)].
             sampling_params: How each lane is drawn [shape=(lanes,), dtype=SAMPLING_DTYPE].
         """
-        samples = np.empty((len(guide) + 1, len(self.newest)), np.float32)
+        samples = np.empty((len(uniforms) + 1, len(self.newest)), np.float32)
         samples[0] = self.newest
         none = np.zeros((0, 0, 0), np.float32)
         self._run(samples, guide, none, uniforms, sampling_params)
@@ -320,7 +318,7 @@ class State:
         plan, form = self._plan, self._form[0]
         form["lanes"], form["rows"], form["memory"] = lanes, plan.memory + SLACK, plan.memory
         form["block"], form["near"], form["levels"] = BLOCK, NEAR, plan.tiles.shape[1] - 1
-        form["channels"] = plan.channels
+        form["channels"], form["guide"] = plan.channels, plan.guide
         form["head_kind"], form["head_outputs"] = plan.head_kind, plan.head_outputs
         total = 0
 
@@ -332,7 +330,7 @@ class State:
         for layer in self._layers:
             place(layer, "history", int(form["rows"] * layer["inputs"]))
             if layer["relaxed"]:
-                place(layer, "sums", int(BLOCK * layer["blocks"]) * 16)
+                place(layer, "older", int(BLOCK * layer["blocks"]) * 16)
         place(form, "head", int(plan.layers["blocks"][-1]) * 16)
         for layer, after in zip(self._layers[:-1], self._layers[1:], strict=True):
             layer["out"], layer["out_lane"] = after["history"], after["history_lane"]
@@ -340,9 +338,11 @@ class State:
         self._layers[-1]["out"], self._layers[-1]["out_lane"] = form["head"], form["head_lane"]
         longest = plan.tiles["length"].max(axis=1) + 2  # a spectrum is kept one bin apart
         place(form, "spectra", int((longest * plan.layers["inputs"]).max()))
-        place(form, "products", int((longest * plan.layers["blocks"]).max()) * 16)
+        place(form, "products", int(longest.max()) * 16)
         form["work"] = total
-        return total + 32 * int(longest.max())
+        form["sums"] = total + 32 * int(longest.max())
+        form["sum_row"] = int(plan.layers["blocks"].sum()) * 64 + 16
+        return int(form["sums"] + NEAR * lanes * form["sum_row"])
 
     def _run(
         self,

@@ -20,7 +20,8 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 # No fast-math: sums keep their order, and what is fused says so.
 _OPTIONS: dict[str, Any] = {"boundscheck": False, "error_model": "numpy"}
-_PART = {**_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+# Inlined, as vectors that are handed over would go through memory.
+_PART = {**_OPTIONS, "forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
 def inner(function: _Function) -> _Function:
@@ -52,8 +53,9 @@ def _cache_folder() -> Path:
     numba sees edits of the file of the function that is called, and of no other.
     """
     engine = Path(__file__).parent
-    sources = (engine / "simd.py", engine / "draw.py", engine.parent / "nn" / "sampling.py",
-               engine.parent / "nn" / "distribution.py")  # fmt: skip
+    theory = engine.parent / "nn"
+    sources = [engine / name for name in ("simd.py", "fft.py", "draw.py")]
+    sources += [theory / name for name in ("sampling.py", "distribution.py")]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
     folder = Path(_config.CACHE_DIR or user_cache_path("lofigen-kit"))
     return folder / f"engine-{digest[:12]}"

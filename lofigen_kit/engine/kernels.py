@@ -21,14 +21,12 @@ import numpy as np
 from lofigen_kit.engine import simd
 from lofigen_kit.engine.compiling import entry, inner
 from lofigen_kit.engine.draw import draw
+from lofigen_kit.engine.fft import fft, split, unsplit
 from lofigen_kit.engine.simd import (
-    constant,
     fma,
-    fnma,
     load,
     load_rows,
     relu,
-    splat,
     splat_rows,
     store,
     store_rows,
@@ -44,8 +42,6 @@ ROWS = 4 if simd.IN_ONE_REGISTER else 1
 """Lanes side by side, as many as the registers hold: four chains of sums for each hide the latency
 of an addition, and what does not fit is spilled to memory. A take's bits do not depend on it."""
 
-HALF = np.float32(0.5)
-SIN_60 = np.float32(0.75**0.5)
 
 # ------------------------------------------------------------------------------- the schedule
 
@@ -83,22 +79,24 @@ def run(
         clock: The row that the next inputs go to, and the step within the block.
         samples: [shape=(steps + 1, lanes)]; row 0 is the first step's input. All rows are given,
             or, when drawing, step t writes row t + 1.
-        guide: What conditions each step [shape=(steps * lanes * channels,)].
+        guide: What conditions each step: [lane][channel][step, or more].
         outputs: Takes the head's numbers [shape=(steps or 0, lanes, head outputs)].
         drawing: Whether to draw samples.
         uniforms: Two random numbers for each draw [shape=(steps or 0, lanes, 2)].
         laws: How to draw each lane [shape=(lanes,)].
         scratch: Room for the draw [shape=(2, head outputs), dtype=float64].
     """
-    for t in range(len(samples) - 1):
+    steps = len(samples) - 1
+    for t in range(steps):
         catch_up(form, layers, tiles, weights, state, clock)
+        slot = clock[1] % form.near
+        if t == 0 or slot == 0:
+            count = min(form.near - slot, steps - t)
+            begin(count, t, form, layers, weights, state, clock, guide)
         for lane in range(form.lanes):
             state[layers[0].history + lane * layers[0].history_lane + clock[0]] = samples[t, lane]
-        if form.lanes == 1:
-            step(zeros(1), 0, t, form, layers, weights, state, clock, guide)
-        else:
-            for lane in range(0, form.lanes, ROWS):
-                step(zeros(ROWS), lane, t, form, layers, weights, state, clock, guide)
+        for index in range(len(layers)):
+            convolve(form, layers[index], weights, state, clock)
         for lane in range(form.lanes):
             start = form.head + lane * form.head_lane
             if len(outputs) > 0:
@@ -142,18 +140,17 @@ def make_room(form: Record, layers: Array, state: Array, clock: Array) -> None:
         layer = layers[index]
         for lane in range(form.lanes):
             to = layer.history + lane * layer.history_lane
-            for i in range(to, to + form.memory * layer.inputs):
-                state[i] = state[i + shift * layer.inputs]
+            for i in range(to, to + form.memory * layer.inputs, 16):
+                store(state, i, load(state, i + shift * layer.inputs))
     clock[0] = form.memory
 
 
-# ----------------------------------------------------------------------------------- one step
+# ------------------------------------------------------------------------------------- sums
 
 
 @inner
-def step(
-    like: Vectors,
-    lane: int,
+def begin(
+    count: int,
     t: int,
     form: Record,
     layers: Array,
@@ -162,63 +159,225 @@ def step(
     clock: Array,
     guide: Array,
 ) -> None:
-    """Run every layer once, for as many lanes as `like` has rows, from `lane` on."""
-    column = (t * form.lanes + lane) * form.channels
-    for index in range(len(layers)):
-        convolve(like, lane, form, layers[index], weights, state, clock, guide, column)
+    """Sum what is known of the next `count` steps, up to a multiple of `near`, before the first.
+
+    In this order: the bias and the tiles; the guide; of layers that sum all lags directly, those
+    that reach back before these steps. So their weights are read once for several steps.
+    """
+    row = form.sum_row
+    pitch = len(guide) // max(1, form.lanes * form.channels)
+    for lane in range(form.lanes):
+        sums = form.sums + (lane * form.near + clock[1] % form.near) * row
+        for index in range(len(layers)):
+            begin_layer(lane, count, sums, row, layers[index], weights, state, clock)
+        x = lane * form.channels * pitch + t
+        accumulate(
+            True, count, layers[-1].place, state, sums, row,
+            weights, form.guide, form.channels * 16, guide, x, 1, form.channels, pitch,
+        )  # fmt: skip
+        for index in range(len(layers)):
+            layer = layers[index]
+            known = (layer.taps - form.near) * layer.inputs
+            x = layer.history + lane * layer.history_lane
+            x += (clock[0] + 1 - layer.taps) * layer.inputs
+            if not layer.relaxed and known > 0:
+                accumulate(
+                    not layer.hidden, count, layer.blocks, state, sums + layer.place * 64, row,
+                    weights, layer.near, layer.taps * layer.inputs * 16,
+                    state, x, layer.inputs, known, 1,
+                )  # fmt: skip
 
 
 @inner
-def convolve(
-    like: Vectors,
+def begin_layer(
     lane: int,
-    form: Record,
+    count: int,
+    sums: int,
+    row: int,
     layer: Record,
     weights: Array,
     state: Array,
     clock: Array,
-    guide: Array,
-    column: int,
 ) -> None:
-    """Write a layer's outputs: bias and older inputs, the guide, the newest lags.
+    """Write the first chains of a layer's sums: the bias, and what the tiles add to it."""
+    for block in range(layer.blocks):
+        bias = load(weights, layer.bias + 16 * block)
+        y = sums + (layer.place + block) * 64
+        older = layer.older + lane * layer.older_lane + (clock[1] * layer.blocks + block) * 16
+        for _ in range(count):
+            a = bias
+            if layer.relaxed:
+                a = a + load(state, older)
+            store(state, y, a)
+            y += row
+            older += layer.blocks * 16
 
-    They are summed in four chains, as one alone would wait for each multiply-add to end.
-    """
-    taps = layer.taps
+
+@inner
+def convolve(form: Record, layer: Record, weights: Array, state: Array, clock: Array) -> None:
+    """Add a layer's newest lags to the sums that were begun, and write its outputs."""
+    taps = min(layer.taps, form.near)
     if layer.relaxed:
         taps = clock[1] % form.near + 1
-    stride = layer.history_lane
-    newest = layer.history + lane * stride + (clock[0] + 1) * layer.inputs
-    older = layer.sums + lane * layer.sums_lane + clock[1] * layer.blocks * 16
-    out = layer.out + lane * layer.out_lane + clock[0] * layer.out_row
-    for block in range(layer.blocks):
-        a = load_rows(like, weights, layer.bias + 16 * block, 0)
+    fresh = not layer.hidden and (layer.relaxed or layer.taps <= form.near)
+    sums = form.sums + clock[1] % form.near * form.sum_row + layer.place * 64
+    row = form.near * form.sum_row
+    w = layer.near + (layer.taps - taps) * layer.inputs * 16
+    x = layer.history + (clock[0] + 1 - taps) * layer.inputs
+    accumulate(
+        fresh, form.lanes, layer.blocks, state, sums, row,
+        weights, w, layer.taps * layer.inputs * 16,
+        state, x, layer.history_lane, taps * layer.inputs, 1,
+    )  # fmt: skip
+    out = layer.out + clock[0] * layer.out_row
+    for lane in range(form.lanes):
+        for block in range(layer.blocks):
+            x = sums + lane * row + 64 * block
+            y = (load(state, x) + load(state, x + 16)) + (load(state, x + 32) + load(state, x + 48))
+            if layer.hidden:
+                y = relu(y)
+            store(state, out + lane * layer.out_lane + 16 * block, y)
+
+
+@inner
+def accumulate(
+    fresh: bool,
+    rows: int,
+    blocks: int,
+    state: Array,
+    sums: int,
+    row: int,
+    weights: Array,
+    w: int,
+    span: int,
+    numbers: Array,
+    x: int,
+    stride: int,
+    count: int,
+    pitch: int,
+) -> None:
+    """Add weights @ numbers to rows of sums, which are lanes or steps.
+
+    A sum over `count` numbers is taken in four chains, as one alone would wait for each
+    multiply-add to end.
+
+    Where they are `fresh`, all but the first chain begin at zero. Sums are [row][block][chain][16],
+    `row` apart; weights [block][number][16], `span` apart; numbers lie `stride` apart from row to
+    row, and `pitch` within one.
+    """
+    whole = rows - rows % ROWS
+    for block in range(0, blocks - 1, 2):
+        y = sums + 64 * block
+        v = w + block * span
+        for r in range(0, whole, ROWS):
+            add_pair(
+                zeros(ROWS), fresh, state, y + r * row, row, weights, v, span,
+                numbers, x + r * stride, stride, count, pitch,
+            )  # fmt: skip
+        for r in range(whole, rows):
+            add_pair(
+                zeros(1), fresh, state, y + r * row, row, weights, v, span,
+                numbers, x + r * stride, stride, count, pitch,
+            )  # fmt: skip
+    if blocks % 2:
+        y = sums + 64 * (blocks - 1)
+        v = w + (blocks - 1) * span
+        for r in range(0, whole, ROWS):
+            add_block(
+                zeros(ROWS), fresh, state, y + r * row, row, weights, v,
+                numbers, x + r * stride, stride, count, pitch,
+            )  # fmt: skip
+        for r in range(whole, rows):
+            add_block(
+                zeros(1), fresh, state, y + r * row, row, weights, v,
+                numbers, x + r * stride, stride, count, pitch,
+            )  # fmt: skip
+
+
+@inner
+def add_block(
+    like: Vectors,
+    fresh: bool,
+    state: Array,
+    sums: int,
+    row: int,
+    weights: Array,
+    w: int,
+    numbers: Array,
+    x: int,
+    stride: int,
+    count: int,
+    pitch: int,
+) -> None:
+    """Add to the four chains of a block, for as many rows as `like` has."""
+    a = load_rows(like, state, sums, row)
+    b = zeros_like(like)
+    c = zeros_like(like)
+    d = zeros_like(like)
+    if not fresh:
+        b = load_rows(like, state, sums + 16, row)
+        c = load_rows(like, state, sums + 32, row)
+        d = load_rows(like, state, sums + 48, row)
+    for _ in range(0, count, 4):
+        a = fma(load(weights, w), splat_rows(like, numbers, x, stride), a)
+        x += pitch
+        b = fma(load(weights, w + 16), splat_rows(like, numbers, x, stride), b)
+        x += pitch
+        c = fma(load(weights, w + 32), splat_rows(like, numbers, x, stride), c)
+        x += pitch
+        d = fma(load(weights, w + 48), splat_rows(like, numbers, x, stride), d)
+        x += pitch
+        w += 64
+    store_rows(state, sums, row, a)
+    store_rows(state, sums + 16, row, b)
+    store_rows(state, sums + 32, row, c)
+    store_rows(state, sums + 48, row, d)
+
+
+@inner
+def add_pair(
+    like: Vectors,
+    fresh: bool,
+    state: Array,
+    sums: int,
+    row: int,
+    weights: Array,
+    w: int,
+    span: int,
+    numbers: Array,
+    x: int,
+    stride: int,
+    count: int,
+    pitch: int,
+) -> None:
+    """Add to two blocks, two chains of each at a time: a number that is read serves both."""
+    for half in range(2):
+        a = load_rows(like, state, sums, row)
         b = zeros_like(like)
-        c = zeros_like(like)
+        c = load_rows(like, state, sums + 64, row)
         d = zeros_like(like)
-        if layer.relaxed:
-            a = a + load_rows(like, state, older + 16 * block, layer.sums_lane)
-        if layer.hidden:
-            w = layer.guide + block * form.channels * 16
-            for i in range(column, column + form.channels, 4):
-                a = fma(load(weights, w), splat_rows(like, guide, i, form.channels), a)
-                b = fma(load(weights, w + 16), splat_rows(like, guide, i + 1, form.channels), b)
-                c = fma(load(weights, w + 32), splat_rows(like, guide, i + 2, form.channels), c)
-                d = fma(load(weights, w + 48), splat_rows(like, guide, i + 3, form.channels), d)
-                w += 64
-        w = layer.near + ((block + 1) * layer.taps - taps) * layer.inputs * 16
-        x = newest - taps * layer.inputs
-        while x < newest:
-            a = fma(load(weights, w), splat_rows(like, state, x, stride), a)
-            b = fma(load(weights, w + 16), splat_rows(like, state, x + 1, stride), b)
-            c = fma(load(weights, w + 32), splat_rows(like, state, x + 2, stride), c)
-            d = fma(load(weights, w + 48), splat_rows(like, state, x + 3, stride), d)
-            w += 64
-            x += 4
-        y = (a + b) + (c + d)
-        if layer.hidden:
-            y = relu(y)
-        store_rows(state, out + 16 * block, layer.out_lane, y)
+        if fresh and half > 0:
+            a = zeros_like(like)
+            c = zeros_like(like)
+        if not fresh:
+            b = load_rows(like, state, sums + 16, row)
+            d = load_rows(like, state, sums + 80, row)
+        v = w + 32 * half
+        z = x + 2 * pitch * half
+        for _ in range(0, count, 4):
+            y = splat_rows(like, numbers, z, stride)
+            a = fma(load(weights, v), y, a)
+            c = fma(load(weights, v + span), y, c)
+            y = splat_rows(like, numbers, z + pitch, stride)
+            b = fma(load(weights, v + 16), y, b)
+            d = fma(load(weights, v + span + 16), y, d)
+            v += 64
+            z += 4 * pitch
+        store_rows(state, sums, row, a)
+        store_rows(state, sums + 16, row, b)
+        store_rows(state, sums + 64, row, c)
+        store_rows(state, sums + 80, row, d)
+        sums += 32
 
 
 # --------------------------------------------------------------------------------- FFT tiles
@@ -233,13 +392,11 @@ def apply_tile(
     for lane in range(form.lanes):
         x = layer.history + lane * layer.history_lane + (row - tile.reads) * layer.inputs
         transform(form, layer, tile, weights, state, x, form.spectra + lane * form.spectra_lane)
-    if form.lanes == 1:
-        multiply(zeros(1), form, layer, tile, weights, state)
-    else:
-        multiply(zeros(ROWS), form, layer, tile, weights, state)
-    for lane in range(form.lanes):
-        y = layer.sums + lane * layer.sums_lane + clock[1] * layer.blocks * 16
-        restore(form, layer, tile, weights, state, form.products + lane * form.products_lane, y)
+    for block in range(layer.blocks):
+        multiply(form, layer, tile, block, weights, state)
+        for lane in range(form.lanes):
+            y = layer.older + lane * layer.older_lane + (clock[1] * layer.blocks + block) * 16
+            restore(form, layer, tile, weights, state, form.products + lane * form.products_lane, y)
 
 
 @inner
@@ -276,250 +433,85 @@ def transform(
 def restore(
     form: Record, layer: Record, tile: Record, weights: Array, state: Array, products: int, y: int
 ) -> None:
-    """Inverse of `transform`: add the `writes` rows from `reads` on to the sums at y.
+    """Inverse of `transform`: add the `writes` rows from `reads` on to a block of sums at y.
 
     The look-back, which comes first in a block, sets them instead.
     """
     half = tile.length // 2
     width = layer.blocks * 16
-    for block in range(layer.blocks):
-        f = products + block * 32 * (half + 1)
-        # With real and imaginary parts swapped, the forward transform computes the inverse.
-        re = load(state, f)
-        im = load(state, f + 16)
-        store(state, form.work, re - im)
-        store(state, form.work + 16, re + im)
-        for k in range(1, half // 2 + 1):
-            unsplit(state, f, form.work, k, half, weights, tile.twiddles)
-        z = fft(state, form.work, form.work + 32 * half, half, weights, tile.twiddles)
-        z += 16 * tile.reads
-        target = y + 16 * block
-        for _ in range(0, tile.writes, 2):
-            even = load(state, z + 16)
-            odd = load(state, z)
-            if not tile.first:
-                even = even + load(state, target)
-                odd = odd + load(state, target + width)
-            store(state, target, even)
-            store(state, target + width, odd)
-            target += 2 * width
-            z += 32
-
-
-@inner
-def split(
-    state: Array, source: int, to: int, k: int, half: int, weights: Array, turns: int
-) -> None:
-    """Turn bins k and half - k of a half-length spectrum into twice the real one's."""
-    m = 32 * (half - k)
-    c = splat(weights, turns + 2 * k)
-    s = splat(weights, turns + 2 * k + 1)
-    k *= 32
-    ar = load(state, source + k)
-    ai = load(state, source + k + 16)
-    br = load(state, source + m)
-    bi = load(state, source + m + 16)
-    er = ar + br
-    ei = ai - bi
-    dr = ar - br
-    di = ai + bi
-    pr = fma(c, di, s * dr)
-    pi = fnma(c, dr, s * di)
-    store(state, to + k, er + pr)
-    store(state, to + k + 16, ei + pi)
-    store(state, to + m, er - pr)
-    store(state, to + m + 16, pi - ei)
-
-
-@inner
-def unsplit(
-    state: Array, source: int, to: int, k: int, half: int, weights: Array, turns: int
-) -> None:
-    """Inverse of `split`, doubled once more, with real and imaginary parts swapped."""
-    m = 32 * (half - k)
-    c = splat(weights, turns + 2 * k)
-    s = splat(weights, turns + 2 * k + 1)
-    k *= 32
-    ar = load(state, source + k)
-    ai = load(state, source + k + 16)
-    br = load(state, source + m)
-    bi = load(state, source + m + 16)
-    er = ar + br
-    ei = ai - bi
-    dr = ar - br
-    di = ai + bi
-    pr = fnma(c, di, s * dr)
-    pi = fma(c, dr, s * di)
-    store(state, to + k, ei + pi)
-    store(state, to + k + 16, er + pr)
-    store(state, to + m, pi - ei)
-    store(state, to + m + 16, er - pr)
+    # With real and imaginary parts swapped, the forward transform computes the inverse.
+    re = load(state, products)
+    im = load(state, products + 16)
+    store(state, form.work, re - im)
+    store(state, form.work + 16, re + im)
+    for k in range(1, half // 2 + 1):
+        unsplit(state, products, form.work, k, half, weights, tile.twiddles)
+    z = fft(state, form.work, form.work + 32 * half, half, weights, tile.twiddles)
+    z += 16 * tile.reads
+    for _ in range(0, tile.writes, 2):
+        even = load(state, z + 16)
+        odd = load(state, z)
+        if not tile.first:
+            even = even + load(state, y)
+            odd = odd + load(state, y + width)
+        store(state, y, even)
+        store(state, y + width, odd)
+        y += 2 * width
+        z += 32
 
 
 @inner
 def multiply(
-    like: Vectors, form: Record, layer: Record, tile: Record, weights: Array, state: Array
+    form: Record, layer: Record, tile: Record, block: int, weights: Array, state: Array
 ) -> None:
-    """Write products = weights @ spectra, bin by bin; bin 0 is two real numbers.
+    """Write products = weights @ spectra of a block of outputs, bin by bin; bin 0 is two reals.
 
-    The weights are [bin][block][input][16 real | 16 imaginary]: each is read once for all lanes.
+    The weights are [block][bin][input][16 real | 16 imaginary]: each is read once for all lanes.
     """
     half = tile.length // 2
-    stride = form.spectra_lane
+    w = tile.spectrum + block * half * layer.inputs * 32
+    whole = form.lanes - form.lanes % ROWS
     for k in range(half):
-        for lane in range(0, form.lanes, ROWS):
-            w = tile.spectrum + k * layer.blocks * layer.inputs * 32
-            for block in range(layer.blocks):
-                a = zeros_like(like)
-                b = zeros_like(like)
-                c = zeros_like(like)
-                d = zeros_like(like)
-                for group in range(layer.inputs // 16):
-                    x = form.spectra + lane * stride + 32 * (group * (half + 1) + k)
-                    for i in range(x, x + 16):
-                        wr = load(weights, w)
-                        wi = load(weights, w + 16)
-                        xr = splat_rows(like, state, i, stride)
-                        xi = splat_rows(like, state, i + 16, stride)
-                        a = fma(wr, xr, a)
-                        b = fma(wi, xi, b)
-                        c = fma(wr, xi, c)
-                        d = fma(wi, xr, d)
-                        w += 32
-                y = form.products + lane * form.products_lane + 32 * (block * (half + 1) + k)
-                if k > 0:
-                    a = a - b
-                    b = c + d
-                store_rows(state, y, form.products_lane, a)
-                store_rows(state, y + 16, form.products_lane, b)
+        for lane in range(0, whole, ROWS):
+            multiply_bin(zeros(ROWS), lane, k, half, form, layer, weights, w, state)
+        for lane in range(whole, form.lanes):
+            multiply_bin(zeros(1), lane, k, half, form, layer, weights, w, state)
+        w += layer.inputs * 32
 
 
 @inner
-def fft(state: Array, z: int, spare: int, length: int, weights: Array, turns: int) -> int:
-    """Transform `length` complex rows at z, and return where the result is: z or spare.
-
-    Stockham's autosort algorithm, decimation in frequency, radix 4, then 2 and 3, on 16 channels
-    at a time. `turns` is a table of exp(-2 pi i k / (2 length)).
-    """
-    n = length
-    while n > 1:
-        s = length // n
-        if n % 4 == 0:
-            pass_4(state, z, spare, n // 4, s, weights, turns)
-            n //= 4
-        elif n % 2 == 0:
-            pass_2(state, z, spare, n // 2, s, weights, turns)
-            n //= 2
-        else:
-            pass_3(state, z, spare, n // 3, s, weights, turns)
-            n //= 3
-        z, spare = spare, z
-    return z
-
-
-@inner
-def put(state: Array, o: int, re: Vectors, im: Vectors, c: Vectors, s: Vectors) -> None:
-    """Store (re + i im)(c + i s)."""
-    store(state, o, fnma(im, s, re * c))
-    store(state, o + 16, fma(im, c, re * s))
-
-
-@inner
-def pass_4(state: Array, z: int, out: int, m: int, s: int, weights: Array, turns: int) -> None:
-    """Do one radix-4 pass: m groups of s butterflies."""
-    d = 32 * s * m
-    o = 32 * s
-    for p in range(m):
-        t = turns + 4 * s * p
-        c1 = splat(weights, t)
-        s1 = splat(weights, t + 1)
-        t += 4 * s * p
-        c2 = splat(weights, t)
-        s2 = splat(weights, t + 1)
-        t += 4 * s * p
-        c3 = splat(weights, t)
-        s3 = splat(weights, t + 1)
-        i = z + 32 * s * p
-        j = out + 128 * s * p
-        for _ in range(s):
-            ar = load(state, i)
-            ai = load(state, i + 16)
-            br = load(state, i + d)
-            bi = load(state, i + d + 16)
-            cr = load(state, i + 2 * d)
-            ci = load(state, i + 2 * d + 16)
-            dr = load(state, i + 3 * d)
-            di = load(state, i + 3 * d + 16)
-            er = ar + cr
-            ei = ai + ci
-            fr = ar - cr
-            fi = ai - ci
-            gr = br + dr
-            gi = bi + di
-            hr = br - dr
-            hi = bi - di
-            store(state, j, er + gr)
-            store(state, j + 16, ei + gi)
-            put(state, j + o, fr + hi, fi - hr, c1, s1)
-            put(state, j + 2 * o, er - gr, ei - gi, c2, s2)
-            put(state, j + 3 * o, fr - hi, fi + hr, c3, s3)
-            i += 32
-            j += 32
-
-
-@inner
-def pass_2(state: Array, z: int, out: int, m: int, s: int, weights: Array, turns: int) -> None:
-    """Do one radix-2 pass."""
-    d = 32 * s * m
-    for p in range(m):
-        c = splat(weights, turns + 4 * s * p)
-        e = splat(weights, turns + 4 * s * p + 1)
-        i = z + 32 * s * p
-        j = out + 64 * s * p
-        for _ in range(s):
-            ar = load(state, i)
-            ai = load(state, i + 16)
-            br = load(state, i + d)
-            bi = load(state, i + d + 16)
-            store(state, j, ar + br)
-            store(state, j + 16, ai + bi)
-            put(state, j + 32 * s, ar - br, ai - bi, c, e)
-            i += 32
-            j += 32
-
-
-@inner
-def pass_3(state: Array, z: int, out: int, m: int, s: int, weights: Array, turns: int) -> None:
-    """Do one radix-3 pass."""
-    d = 32 * s * m
-    o = 32 * s
-    half = constant(HALF)
-    sin = constant(SIN_60)
-    for p in range(m):
-        t = turns + 4 * s * p
-        c1 = splat(weights, t)
-        s1 = splat(weights, t + 1)
-        t += 4 * s * p
-        c2 = splat(weights, t)
-        s2 = splat(weights, t + 1)
-        i = z + 32 * s * p
-        j = out + 96 * s * p
-        for _ in range(s):
-            ar = load(state, i)
-            ai = load(state, i + 16)
-            br = load(state, i + d)
-            bi = load(state, i + d + 16)
-            cr = load(state, i + 2 * d)
-            ci = load(state, i + 2 * d + 16)
-            er = br + cr
-            ei = bi + ci
-            fr = fnma(half, er, ar)
-            fi = fnma(half, ei, ai)
-            gr = sin * (br - cr)
-            gi = sin * (bi - ci)
-            store(state, j, ar + er)
-            store(state, j + 16, ai + ei)
-            put(state, j + o, fr + gi, fi - gr, c1, s1)
-            put(state, j + 2 * o, fr - gi, fi + gr, c2, s2)
-            i += 32
-            j += 32
+def multiply_bin(
+    like: Vectors,
+    lane: int,
+    k: int,
+    half: int,
+    form: Record,
+    layer: Record,
+    weights: Array,
+    w: int,
+    state: Array,
+) -> None:
+    """Multiply bin k, for as many lanes as `like` has rows, from `lane` on."""
+    stride = form.spectra_lane
+    a = zeros_like(like)
+    b = zeros_like(like)
+    c = zeros_like(like)
+    d = zeros_like(like)
+    for group in range(layer.inputs // 16):
+        x = form.spectra + lane * stride + 32 * (group * (half + 1) + k)
+        for i in range(x, x + 16):
+            wr = load(weights, w)
+            wi = load(weights, w + 16)
+            xr = splat_rows(like, state, i, stride)
+            xi = splat_rows(like, state, i + 16, stride)
+            a = fma(wr, xr, a)
+            b = fma(wi, xi, b)
+            c = fma(wr, xi, c)
+            d = fma(wi, xr, d)
+            w += 32
+    if k > 0:
+        a = a - b
+        b = c + d
+    y = form.products + lane * form.products_lane + 32 * k
+    store_rows(state, y, form.products_lane, a)
+    store_rows(state, y + 16, form.products_lane, b)

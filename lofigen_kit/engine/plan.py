@@ -51,12 +51,12 @@ LAYER = record(
     "taps",  # lags in the weights that a step sums
     "near",  # their start: [block][lag, oldest first][input][16]
     "bias",  # start of the bias: [block][16]
-    "guide",  # start of the guide's weights: [block][guide channel][16]
+    "place",  # the first of its blocks among those of all layers
     # In the state:
     "history",  # start of the first lane's inputs: [row][input]
     "history_lane",  # floats from one lane's to the next's
-    "sums",  # start of the first lane's older contributions: [step of the block][block][16]
-    "sums_lane",
+    "older",  # start of the first lane's older contributions: [step of the block][block][16]
+    "older_lane",
     "out",  # start of the first lane's outputs: the next layer's history, or the head
     "out_lane",
     "out_row",  # floats from one step's outputs to the next's
@@ -69,7 +69,7 @@ TILE = record(
     "first",  # whether it is the look-back, which starts the block's sums
     "length",  # of the real FFT
     "twiddles",  # start of the table exp(-2 pi i k / length): [k][real, imaginary]
-    "spectrum",  # start of the weights' spectrum: [bin][block][input][16 real | 16 imaginary]
+    "spectrum",  # start of the weights' spectrum: [block][bin][input][16 real | 16 imaginary]
 )
 """One square of input rows against output steps, done by FFT."""
 
@@ -83,6 +83,7 @@ class PackedNetwork:
         tiles: `TILE` records [shape=(layers, levels + 1)], the look-back last.
         weights: All numbers that the records point to.
         channels: How many channels guide each hidden layer, in whole fours.
+        guide: Start of their weights: [block, of all hidden layers][guide channel][16].
         head_kind: Index into `HEADS`.
         head_outputs: How many numbers the head gives.
         memory: Rows of the past that a history keeps.
@@ -93,6 +94,7 @@ class PackedNetwork:
     tiles: np.ndarray
     weights: np.ndarray
     channels: int
+    guide: int
     head_kind: int
     head_outputs: int
     memory: int
@@ -162,23 +164,23 @@ def _pack(network: Network) -> PackedNetwork:
         scale = spec.input_scale if index == 0 else 1.0
         lags = _by_lag(network.weights[index] * np.float32(scale))
         layer["bias"] = pool.add(_by_block(network.biases[index]))
-        if index < len(network.guide_weights):
-            columns = network.guide_weights[index].T
-            more = round_up(len(columns), CHAINS) - len(columns)
-            layer["guide"] = pool.add(_by_block(np.pad(columns, ((0, more), (0, 0)))))
         layer["inputs"], layer["blocks"] = lags.shape[1], lags.shape[2] // WIDTH
+        layer["place"] = layers["blocks"][:index].sum()
         layer["hidden"] = index < len(layers) - 1
         layer["relaxed"] = lags.shape[1] > 1 and len(lags) > SHORT
         near = lags[:NEAR] if layer["relaxed"] else lags
         layer["taps"], layer["near"] = len(near), pool.add(_by_block(near[::-1]))
         if layer["relaxed"]:
             tiles[index] = _pack_tiles(lags, levels, pool, twiddles)
+    channels = round_up(len(spec.guide), CHAINS)
+    guide = pool.add(_join_guides(network, channels))
     deepest = max(tiles["reads"].max(), *(layers["taps"] * (1 - layers["relaxed"])))
     return PackedNetwork(
         layers=layers,
         tiles=tiles,
         weights=pool.flat(),
-        channels=round_up(len(spec.guide), CHAINS),
+        channels=channels,
+        guide=guide,
         head_kind=HEADS.index(spec.head),
         head_outputs=spec.head_outputs,
         memory=round_up(int(deepest)),
@@ -202,6 +204,15 @@ def _by_lag(weights: np.ndarray) -> np.ndarray:
     inputs_more = 0 if inputs == 1 else round_up(inputs) - inputs
     lags_more = round_up(kernel, CHAINS) - kernel if inputs == 1 else 0
     return np.pad(lags, ((0, lags_more), (0, inputs_more), (0, round_up(outputs) - outputs)))
+
+
+def _join_guides(network: Network, channels: int) -> np.ndarray:
+    """Return the guide's weights of all hidden layers [shape=(blocks, channels, 16)]."""
+    columns = [weights.T for weights in network.guide_weights]
+    if not columns:
+        return np.zeros((0, channels, WIDTH), np.float32)
+    more = channels - len(columns[0])
+    return np.concatenate([_by_block(np.pad(each, ((0, more), (0, 0)))) for each in columns])
 
 
 def _by_block(array: np.ndarray) -> np.ndarray:
@@ -253,4 +264,4 @@ def _spectrum(lags: np.ndarray, length: int) -> np.ndarray:
     bins = np.fft.rfft(lags[:length].astype(np.float64), length, axis=0)
     parts = np.stack([bins.real[:-1], bins.imag[:-1]], -2) / (2 * length)
     parts[0] = np.stack([bins.real[0], bins.real[-1]], -2) / length
-    return _by_block(parts).swapaxes(0, 1)
+    return _by_block(parts)

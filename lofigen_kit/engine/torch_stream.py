@@ -215,7 +215,7 @@ class TorchDecoder:
         guide, uniforms = read_step_inputs(
             self._tracks, self._steps, BLOCK, lanes=state.lanes, channels=self._plan.channels
         )
-        state.guide.copy_(torch.from_numpy(guide))
+        state.guide.copy_(torch.from_numpy(guide[..., :BLOCK]).permute(2, 0, 1))
         state.uniforms.copy_(torch.from_numpy(uniforms))
         self._generate_block()
         self._steps = [before + BLOCK for before in self._steps]

@@ -68,15 +68,20 @@ class Track:
         Step s takes the known or drawn input s and predicts the sample after it; steps beyond the
         track's end are unguided, and channels beyond the guide's are zeros.
         """
-        rows = np.zeros((stop - start, channels), np.float32)
+        columns = np.zeros((channels, stop - start), np.float32)
+        self.write_guide(start, columns)
+        return columns.T
+
+    def write_guide(self, start: int, columns: np.ndarray) -> None:
+        """Write the guide of the steps from `start` on over zeros [shape=(channels, steps)]."""
+        stop = start + columns.shape[1]
         shift = 1 if len(self.prime) else 0
-        columns = np.zeros((0, 0), np.float32)
+        guide = np.zeros((0, 0), np.float32)
         if self.guide_reader:
-            columns = self.guide_reader.read(start + shift, stop + shift)
+            guide = self.guide_reader.read(start + shift, stop + shift)
         elif self.guide is not None:
-            columns = self.guide[:, start + shift : stop + shift]
-        rows[: columns.shape[1], : len(columns)] = columns.T
-        return rows
+            guide = self.guide[:, start + shift : stop + shift]
+        columns[: len(guide), : guide.shape[1]] = guide
 
 
 class GuideReader:
@@ -131,14 +136,15 @@ def read_step_inputs(
         channels: How many the guide is to have, those of zeros included.
 
     Returns:
-        tuple[np.ndarray, np.ndarray]: guide [shape=(steps, lanes, channels), dtype=float32], and
-        uniforms [shape=(steps, lanes, 2), dtype=float64].
+        tuple[np.ndarray, np.ndarray]: guide [shape=(lanes, channels, steps and more),
+        dtype=float32], and uniforms [shape=(steps, lanes, 2), dtype=float64].
     """
-    guide = np.zeros((steps, lanes, channels), np.float32)
+    # Channels that lie a multiple of 4 KiB apart would share a cache set.
+    guide = np.zeros((lanes, channels, steps + 16), np.float32)
     uniforms = np.zeros((steps, lanes, 2))
     for lane, track in enumerate(tracks):
         first = len(track.first_inputs) - 1 + done[lane]
-        guide[:, lane] = track.read_guide(first, first + steps, channels)
+        track.write_guide(first, guide[lane, :, :steps])
         live = min(steps, max(0, track.frames - done[lane]))
         uniforms[:live, lane] = track.rng.random((live, 2))
     return guide, uniforms

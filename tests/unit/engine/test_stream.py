@@ -228,7 +228,7 @@ def test_a_temperature_that_is_turned_holds_for_all_tracks() -> None:
     assert_array_equal(stream.run(2 * BLOCK)[0], expected)
 
 
-@pytest.mark.parametrize("lanes", [1, 2, 4, 7, 33, 64])
+@pytest.mark.parametrize("lanes", [1, 2, 4, 5, 7, 33, 64])
 def test_every_lane_gives_the_same_bits(lanes: int) -> None:
     lengths = [350] * lanes
     [alone] = generate(GUIDED, ByLaw(), make_tracks(GUIDED, lengths)[-1:])
@@ -236,6 +236,11 @@ def test_every_lane_gives_the_same_bits(lanes: int) -> None:
     for lane, track in enumerate(make_tracks(GUIDED, lengths)):
         stream.prime(track, lane)
     assert_array_equal(stream.run(350)[-1], alone)
+
+
+def test_a_fifth_part_costs_no_more_than_a_lane() -> None:
+    four, five, six = (CompiledDecoder(GUIDED, ByLaw(), lanes=lanes).nbytes for lanes in (4, 5, 6))
+    assert five - four == six - five
 
 
 def test_more_tracks_than_lanes_refill_them(monkeypatch: pytest.MonkeyPatch) -> None:
