@@ -64,7 +64,6 @@ SAMPLING_DTYPE = np.dtype(
         ("top_p", np.float64),
         ("tail", np.float64),
         ("spread", np.float64),
-        ("noise_level", np.float64),
     ]
 )
 """A `SamplingParams` as the kernels read it."""

@@ -10,13 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from lofigen_kit.engine.compiling import inner
-from lofigen_kit.nn.sampling import (
-    LEAST_NOISE,
-    LOGISTIC_VARIANCE,
-    MIN_LOG_SCALE,
-    MULAW_LEVELS,
-    mulaw_decode,
-)
+from lofigen_kit.nn.sampling import MIN_LOG_SCALE, MULAW_LEVELS, mulaw_decode
 
 Array: TypeAlias = np.ndarray
 Record: TypeAlias = Any
@@ -57,36 +51,8 @@ def draw(
         for i in range(count):
             mean += scratch[0, i] * centre(numbers, start + count + i, i, form)
         mean /= total
-        spread = law.spread
-        if law.noise_level > 0.0:
-            spread += (1.0 - spread) * measure_noise(
-                numbers, start, count, form, law, scratch, mean
-            )
-        drawn = mean + spread * (drawn - mean)
+        drawn = mean + law.spread * (drawn - mean)
     return judged(drawn, numbers, start, form.head_outputs)
-
-
-@inner
-def measure_noise(
-    numbers: Array, start: int, count: int, form: Record, law: Record, scratch: Array, mean: float
-) -> float:
-    """Return how far the distribution's variance is above the noise level's, 0 to 1."""
-    total = 0.0
-    square = 0.0
-    for i in range(count):
-        middle = centre(numbers, start + count + i, i, form)
-        own = middle * middle
-        if form.head_kind == MOL:
-            log_scale: float = np.float64(numbers[start + 2 * count + i])
-            log_scale = MIN_LOG_SCALE if log_scale < MIN_LOG_SCALE else log_scale
-            width = exp(log_scale) * law.temperature
-            own += LOGISTIC_VARIANCE * width * width
-        square += scratch[0, i] * own
-        total += scratch[0, i]
-    variance = max(square / total - mean * mean, 0.0)
-    level = max(law.noise_level, LEAST_NOISE)
-    noise: float = variance / (variance + level * level)
-    return noise
 
 
 @inner

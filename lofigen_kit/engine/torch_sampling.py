@@ -14,8 +14,6 @@ from torch import Tensor
 
 from lofigen_kit.errors import InputError
 from lofigen_kit.nn.sampling import (
-    LEAST_NOISE,
-    LOGISTIC_VARIANCE,
     MIN_LOG_SCALE,
     MULAW_LEVELS,
     HeadKind,
@@ -23,7 +21,7 @@ from lofigen_kit.nn.sampling import (
     mulaw_decode,
 )
 
-_TEMPERATURE, _TAIL, _SPREAD, _NOISE_LEVEL = range(4)
+_TEMPERATURE, _TAIL, _SPREAD = range(3)
 
 
 class TorchSampler:
@@ -87,13 +85,12 @@ class TorchSampler:
             weights = self._compute_weights(numbers)
             # A choice among weights that are not numbers is not a number either.
             drawn = self._levels[_choose(weights, noise)[:, 0]] + 0.0 * weights[:, 0]
-            drawn = self._narrow_draw(drawn, weights, self._levels, self._zero)
+            drawn = self._narrow_draw(drawn, weights, self._levels)
         else:
             logits, means, log_scales = numbers.chunk(3, dim=1)
             weights = self._compute_weights(logits)
             drawn = self._draw_logistic(weights, means, log_scales, noise)
-            widths = log_scales.clamp(min=MIN_LOG_SCALE).exp() * self._lanes[_TEMPERATURE, :, None]
-            drawn = self._narrow_draw(drawn, weights, means, LOGISTIC_VARIANCE * widths**2)
+            drawn = self._narrow_draw(drawn, weights, means)
         # Zero times an infinity is no number, and leaves every other number as it is.
         return torch.addcmul(drawn.clamp(-1.0, 1.0), drawn, self._zero)
 
@@ -105,16 +102,10 @@ class TorchSampler:
         width = log_scale.clamp(min=MIN_LOG_SCALE).exp() * self._lanes[_TEMPERATURE]
         return mean + width * noise[:, 1]
 
-    def _narrow_draw(
-        self, drawn: Tensor, weights: Tensor, centres: Tensor, variances: Tensor
-    ) -> Tensor:
-        spread, level = self._lanes[_SPREAD], self._lanes[_NOISE_LEVEL]
+    def _narrow_draw(self, drawn: Tensor, weights: Tensor, centres: Tensor) -> Tensor:
+        spread = self._lanes[_SPREAD]
         mean = (weights * centres).sum(1)
-        square = (weights * (centres**2 + variances)).sum(1)
-        variance = (square - mean**2).clamp(min=0.0)
-        noise = variance / (variance + level.clamp(min=LEAST_NOISE) ** 2)
-        kept = spread + (1.0 - spread) * torch.where(level > 0.0, noise, self._zero)
-        return torch.where(spread < 1.0, mean + kept * (drawn - mean), drawn)
+        return torch.where(spread < 1.0, mean + spread * (drawn - mean), drawn)
 
     def _compute_weights(self, logits: Tensor) -> Tensor:
         """Return the probabilities that the parameters leave, each row summing to 1."""
@@ -133,7 +124,7 @@ class TorchSampler:
 
 def _to_numbers(params: SamplingParams) -> tuple[float, ...]:
     """Return what a lane has of its own, in the order of the rows."""
-    return params.temperature, max(params.tail, 1e-7), params.spread, params.noise_level
+    return params.temperature, max(params.tail, 1e-7), params.spread
 
 
 def _choose(weights: Tensor, noise: Tensor) -> Tensor:

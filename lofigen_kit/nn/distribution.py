@@ -31,9 +31,6 @@ class SamplingParams:
             nothing.
         spread: Scale the distance of a draw from the mean of what is kept; 1 leaves it, 0 gives the
             mean, as in the reference implementation.
-        noise_level: Where `spread` holds: below this deviation of the distribution, of full scale.
-            Far above it a draw keeps its whole distance, since what is as uncertain as that is
-            noise: a hat, a snare, breath. 0 is nowhere: `spread` holds everywhere.
     """
 
     temperature: float = 1.0
@@ -41,4 +38,3 @@ class SamplingParams:
     top_p: float = 1.0
     tail: float = 0.0
     spread: float = 1.0
-    noise_level: float = 0.0

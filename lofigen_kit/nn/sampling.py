@@ -6,19 +6,11 @@ import numpy as np
 
 from lofigen_kit.nn.distribution import MIN_LOG_SCALE, MULAW_LEVELS, HeadKind, SamplingParams
 
-LOGISTIC_VARIANCE = np.pi**2 / 3.0
-"""The variance of the standard logistic."""
-LEAST_NOISE = 1e-6
-"""The lowest noise level that is told apart: its square is still a number."""
-
 __all__ = [
-    "LEAST_NOISE",
-    "LOGISTIC_VARIANCE",
     "MIN_LOG_SCALE",
     "MULAW_LEVELS",
     "HeadKind",
     "SamplingParams",
-    "compute_spread",
     "draw",
     "mulaw_decode",
     "mulaw_encode",
@@ -89,29 +81,13 @@ def _draw(
     if kind == "mulaw":
         levels = mulaw_decode(np.arange(logits.shape[1]))
         drawn, mean = levels[_choose(weights, uniforms[:, 0])], weights @ levels
-        square = weights @ levels**2
     else:
         means, log_scales = np.split(rows[:, logits.shape[1] :], 2, axis=1)
         drawn = _draw_logistic(weights, means, log_scales, params, uniforms)
         mean = (weights * means).sum(axis=1)
-        widths = _compute_widths(log_scales, params)
-        square = (weights * (means**2 + LOGISTIC_VARIANCE * widths**2)).sum(axis=1)
     if params.spread < 1.0:
-        drawn = mean + compute_spread(square - mean**2, params) * (drawn - mean)
+        drawn = mean + params.spread * (drawn - mean)
     return np.asarray(drawn)
-
-
-def compute_spread(variance: np.ndarray, params: SamplingParams) -> np.ndarray:
-    """Return which share of its distance from the mean a draw keeps, by the variance."""
-    if not params.noise_level:
-        return np.full_like(variance, params.spread)
-    variance = np.maximum(variance, 0.0)
-    noise = variance / (variance + max(params.noise_level, LEAST_NOISE) ** 2)
-    return np.asarray(params.spread + (1.0 - params.spread) * noise)
-
-
-def _compute_widths(log_scales: np.ndarray, params: SamplingParams) -> np.ndarray:
-    return np.asarray(np.exp(np.maximum(log_scales, MIN_LOG_SCALE)) * params.temperature)
 
 
 def _compute_weights(logits: np.ndarray, params: SamplingParams) -> np.ndarray:
@@ -150,5 +126,5 @@ def _draw_logistic(
     chosen = _choose(weights, uniforms[:, 0])
     edge = max(params.tail, 1e-7)
     quantile = np.clip(uniforms[:, 1], edge, 1.0 - edge)
-    width = _compute_widths(log_scales[rows, chosen], params)
+    width = np.exp(np.maximum(log_scales[rows, chosen], MIN_LOG_SCALE)) * params.temperature
     return np.asarray(means[rows, chosen] + width * (np.log(quantile) - np.log1p(-quantile)))

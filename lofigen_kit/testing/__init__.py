@@ -43,7 +43,7 @@ from lofigen_kit.effects.effect import BlockEffect
 from lofigen_kit.errors import CheckpointError
 from lofigen_kit.nn.checkpoint import expected_shapes
 from lofigen_kit.nn.distribution import MIN_LOG_SCALE, MULAW_LEVELS, HeadKind, SamplingParams
-from lofigen_kit.nn.sampling import LOGISTIC_VARIANCE, compute_spread, draw, mulaw_decode
+from lofigen_kit.nn.sampling import draw, mulaw_decode
 from lofigen_kit.plugins.loader import NAME
 from lofigen_kit.testing import instruments, strokes
 from lofigen_kit.testing.cases import iterate_variants, make_context, require
@@ -418,16 +418,12 @@ def _cumulative_probability(
     means = means[kept]
     # `spread` moves draws towards the mean: `moved` is each place before that move.
     mean = float(weights @ means)
-    widths = np.zeros(len(means))
-    if head == "mol":
-        widths = np.exp(np.maximum(row[2 * levels :][kept], MIN_LOG_SCALE)) * params.temperature
-    variance = weights @ (means**2 + LOGISTIC_VARIANCE * widths**2) - mean**2
-    spread = float(compute_spread(np.asarray(variance), params)) if params.spread < 1.0 else 1.0
-    if spread == 0.0:
+    if params.spread == 0.0:
         return np.asarray(mean < places, np.float64)
-    moved = (mean + (places - mean) / spread)[:, None]
+    moved = (mean + (places - mean) / params.spread)[:, None]
     if head == "mulaw":
         return np.asarray((weights * (means < moved)).sum(axis=1))
+    widths = np.exp(np.maximum(row[2 * levels :][kept], MIN_LOG_SCALE)) * params.temperature
     with np.errstate(over="ignore"):
         below = 1.0 / (1.0 + np.exp(-(moved - means) / np.maximum(widths, 1e-12)))
     below = np.where(below < params.tail, 0.0, np.where(below > 1.0 - params.tail, 1.0, below))

@@ -74,8 +74,8 @@ class TrainingConfig:
     steps: Annotated[int, Field(ge=1, le=1 << 40)] = 10_000
     batch: Count = 8
     window: Count = 4096
-    learning_rate: NotNegative = 1e-3
-    learning_rate_scaling: Literal["none", "fan-in"] = "none"
+    learning_rate: NotNegative = 3e-3
+    learning_rate_scaling: Literal["none", "fan-in"] = "fan-in"
     warm_up: Every = 300
     schedule: Literal["cosine", "constant"] = "cosine"
     beta2: Annotated[float, Field(ge=0, lt=1)] = 0.99
@@ -102,6 +102,7 @@ REFERENCE: dict[str, Any] = {
     "batch": 128,
     "window": 8192,
     "learning_rate": 1e-5,
+    "learning_rate_scaling": "none",
     "warm_up": 0,
     "schedule": "constant",
     "beta2": 0.999,
@@ -131,8 +132,8 @@ STORED_NAMES = {
 }
 """Fields whose key in training states and checkpoints is another one. Those keys never change:
 a state that was written by an older version still resumes."""
-LATER_NAMES = ("percussive_share", "learning_rate_scaling")
-"""Fields that came later than the first files, which leave them out where they are as before."""
+LATER: dict[str, Any] = {"percussive_share": 0.0, "learning_rate_scaling": "none"}
+"""Fields that came later than the first files: what they are where a file leaves them out."""
 FIELD_NAMES = {stored: name for name, stored in STORED_NAMES.items()}
 
 
@@ -144,13 +145,12 @@ def make_default_config(head: HeadKind) -> TrainingConfig:
 def to_json(config: TrainingConfig) -> dict[str, Any]:
     """Return the hyperparameters as plain data, with the keys that files have.
 
-    The fields of `LATER_NAMES` are left out where they have their default.
+    The fields of `LATER` are left out where they are as before.
     """
     values = {STORED_NAMES.get(name, name): value for name, value in asdict(config).items()}
-    for name in LATER_NAMES:
-        if values[name] == getattr(TrainingConfig, name):
-            del values[name]
-    return values
+    return {
+        name: value for name, value in values.items() if name not in LATER or value != LATER[name]
+    }
 
 
 def from_json(data: Mapping[str, Any]) -> TrainingConfig:
@@ -168,7 +168,7 @@ def from_json(data: Mapping[str, Any]) -> TrainingConfig:
     if unknown := values.keys() - {field.name for field in fields(TrainingConfig)}:
         raise InputError(f"there is no hyperparameter {min(unknown)!r}")
     try:
-        return TrainingConfig(**values)
+        return TrainingConfig(**(LATER | values))
     except ValidationError as error:
         first = error.errors()[0]
         raise InputError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None

@@ -18,15 +18,12 @@ class Narrowed(ParametricSampler):
         spread: The share of its distance from the mean that a draw keeps, 0 to 1.
         spreads: The same of parts that a network plays alone, by their name: a part that is noise
             wants a wider one than a tone.
-        noise_level: The deviation of the distribution, of full scale, above which a draw keeps its
-            whole distance, so that hats, snares and breath stay noise; 0 narrows everything.
         tail: The quantile cut at either end of each component, 0 to 0.49; 0 cuts nothing.
     """
 
     use: Literal["narrowed"] = "narrowed"
     spread: float = Field(default=0.1, ge=0, le=1)
     spreads: dict[PartName, Annotated[float, Field(ge=0, le=1)]] = Field(default={}, max_length=32)
-    noise_level: float = Field(default=0.0, ge=0, le=1)
     tail: float = Field(default=0.01, ge=0, le=0.49)
 
     def sampling_params_of(self, part: str) -> SamplingParams:
@@ -35,7 +32,7 @@ class Narrowed(ParametricSampler):
 
     def sampling_params(self) -> SamplingParams:
         """Return parameters that cut the tails and narrow the draw."""
-        return SamplingParams(tail=self.tail, spread=self.spread, noise_level=self.noise_level)
+        return SamplingParams(tail=self.tail, spread=self.spread)
 
 
 @hookimpl

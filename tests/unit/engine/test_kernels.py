@@ -30,7 +30,6 @@ laws = st.builds(
     top_p=st.one_of(st.just(1.0), st.floats(0.01, 1.0)),
     tail=st.floats(0.0, 0.4),
     spread=st.sampled_from([0.0, 0.1, 1.0]),
-    noise_level=st.sampled_from([0.0, 0.02]),
 )
 
 

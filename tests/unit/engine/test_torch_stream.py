@@ -182,7 +182,7 @@ def test_free_running_follows_the_compiled_engine(
 def test_each_lane_is_drawn_as_its_track_says(device: str) -> None:
     lengths = [300, 200, 260]
     own = [SamplingParams(temperature=0.9, top_p=0.95, spread=0.1), None,
-           SamplingParams(temperature=0.9, top_p=0.95, spread=0.5, noise_level=0.02)]  # fmt: skip
+           SamplingParams(temperature=0.9, top_p=0.95, spread=0.5)]  # fmt: skip
 
     def tracks() -> list[Track]:
         pairs = zip(make_tracks(GUIDED, lengths), own, strict=True)
@@ -291,7 +291,6 @@ laws = st.builds(
     top_p=st.one_of(st.just(1.0), st.floats(0.01, 1.0)),
     tail=st.floats(0.0, 0.4),
     spread=st.sampled_from([0.0, 0.1, 1.0]),
-    noise_level=st.sampled_from([0.0, 0.02]),
 )
 
 

@@ -24,7 +24,8 @@ STATE = Path(__file__).parent / "data" / "first_version.state"
 """Three of six updates, and what the network played before the third."""
 
 CONFIG = TrainingConfig(
-    steps=6, batch=2, window=32, warm_up=2, beta2=0.98, noise_min=1e-3, noise_max=0.1,
+    steps=6, batch=2, window=32, learning_rate=1e-3, learning_rate_scaling="none", warm_up=2,
+    beta2=0.98, noise_min=1e-3, noise_max=0.1,
     noise_final=0.01, instrument_dropout=0.25, max_grad_norm=2.0, ema_decay=0.99,
     self_play_every=2, self_play_from=0.25, self_play_songs=1, self_play_share=0.75,
     self_play_spread=0.2, validate_every=0, seed=3,

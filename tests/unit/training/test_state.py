@@ -190,7 +190,7 @@ def test_a_signal_stops_between_two_updates_and_keeps_everything(
     ("change", "message"),
     [
         ({"config": replace(CONFIG, window=64)}, "window is 64 now and was 128"),
-        ({"config": replace(CONFIG, learning_rate=0.5)}, "learning_rate is 0.5 now and was 0.001"),
+        ({"config": replace(CONFIG, learning_rate=0.5)}, "learning_rate is 0.5 now and was 0.003"),
         ({"config": replace(CONFIG, noise_max=0.1)}, "noise_max is 0.1 now and was 0.15"),
         ({"facts": {"licence": "MIT"}}, 'licence is "MIT" now and was "CC0-1.0"'),
         ({"start": True}, "start is .* now and was null"),
