@@ -41,7 +41,7 @@ def raise_from_callbacks() -> Iterator[None]:
 
 
 def _install() -> None:
-    global _before  # noqa: PLW0603 - the hook is the process's
+    global _before
     if sys.unraisablehook is not _keep:
         _before, sys.unraisablehook = sys.unraisablehook, _keep
 

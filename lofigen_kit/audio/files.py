@@ -6,13 +6,11 @@ allocated from a header's claim, and every error is one line. Files are written 
 
 from __future__ import annotations
 
-import io
 import logging
-import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal, get_args
+from typing import BinaryIO, Literal, get_args
 
 import numpy as np
 
@@ -25,14 +23,13 @@ from lofigen_kit.audio.buffer import (
     AudioBuffer,
     AudioFormat,
 )
+from lofigen_kit.audio.decode import Decoder
 from lofigen_kit.audio.hashing import SoundHash
 from lofigen_kit.audio.metadata import AudioMetadata
-from lofigen_kit.errors import AudioError, InputError, RenderError
+from lofigen_kit.audio.survey import survey
+from lofigen_kit.errors import AudioError, InputError, LofigenError, RenderError
 from lofigen_kit.runtime.files import AtomicFile, open_atomic
 from lofigen_kit.runtime.version import get_program_name
-
-if TYPE_CHECKING:
-    import soundfile
 
 Format = Literal["wav", "flac", "ogg", "mp3"]
 BitDepth = Literal[16, 24, 32]
@@ -44,8 +41,6 @@ LOSSY: tuple[Format, ...] = ("ogg", "mp3")
 MAX_WAV_BYTES = (1 << 32) - 2 * MAX_COMMENT_BYTES
 
 _BLOCK_FRAMES = 4096
-_UNKNOWN_FRAMES = 1 << 62
-"""libsndfile returns the greatest possible count for a stream of unknown length."""
 _FORMATS_OF = {
     ".wav": ("WAV", "WAVEX", "RF64"),
     ".flac": ("FLAC",),
@@ -60,43 +55,50 @@ _logger = logging.getLogger(__name__)
 def read_audio(
     path: Path | str, *, max_duration_s: float = 3600.0, strict: bool = False
 ) -> AudioBuffer:
-    """Read any sound file that libsndfile can decode, whatever its name.
+    """Read any sound file that libsndfile can decode, to its real end, whatever its name.
 
-    A file that is truncated, states a wrong length, or has the suffix of another format is read as
-    far as possible, with a warning in the log.
+    Streams that are joined are read one after the other. A damaged file is read as far as possible,
+    with a warning in the log, as is one with the suffix of another format.
 
     Args:
         path: The file.
         max_duration_s: The greatest allowed duration in seconds.
-        strict: Refuse a file that is truncated or states a wrong length.
+        strict: Refuse a file that is damaged.
 
     Raises:
         AudioError: if the file does not exist, is no audio, is too long, holds no sound, or has an
             impossible shape, rate or samples.
     """
     path = Path(path)
+    blocks: list[np.ndarray] = []
+    frames = 0
     with _open(path) as sound:
-        _check_shape(sound, path)
-        _check_suffix(sound, path)
-        samples, broken = _read_blocks(sound, path, max_duration_s)
-        if broken or _is_truncated(sound, samples.shape[1]):
-            _report_truncation(path, samples.shape[1] / sound.samplerate, strict=strict)
-        if samples.shape[1] == 0:
-            raise AudioError("the file holds no sound", where=path, remedy="choose another one")
-        rate_hz = sound.samplerate
-    return _as_buffer(samples, rate_hz, path)
+        rate_hz = sound.sample_rate_hz
+        max_frames = min(int(max_duration_s * rate_hz), MAX_SAMPLES // sound.channels)
+        for block in _decode(sound, path, _BLOCK_FRAMES, strict=strict):
+            frames += len(block)
+            if frames > max_frames:
+                raise AudioError(
+                    f"the file is longer than {max_frames / rate_hz:.0f} s",
+                    where=path,
+                    remedy="cut it into shorter ones",
+                )
+            blocks.append(block)
+    return _as_buffer(np.concatenate(blocks).T, rate_hz, path)
 
 
 def read_duration_s(path: Path | str) -> float:
-    """Return the duration that the header of a sound file states, in seconds.
+    """Return the duration of a sound file in seconds.
 
     Raises:
         AudioError: if the file does not exist, is no audio, or has an impossible shape or rate.
     """
     path = Path(path)
-    with _open(path) as sound:
-        _check_shape(sound, path)
-        return float(sound.frames / sound.samplerate)
+    with _open(path) as sound, _explain(path):
+        frames = sound.count_frames()
+        if frames is None:
+            frames = sum(len(block) for block in sound.blocks(_BLOCK_FRAMES))
+        return float(frames / sound.sample_rate_hz)
 
 
 def _as_buffer(samples: np.ndarray, rate_hz: int, path: Path) -> AudioBuffer:
@@ -122,39 +124,23 @@ def read_audio_blocks(
         path: The file.
         frames: Frames in each block; the last may be shorter.
         max_duration_s: Where to stop, in seconds.
-        strict: Refuse a file that is truncated or states a wrong length.
+        strict: Refuse a file that is damaged.
         again: Do not repeat the warnings of an earlier reading.
 
     Raises:
         AudioError: if the file does not exist, is no audio, holds no sound, or has an impossible
             shape, rate or samples; the blocks before the fault have been yielded by then.
     """
-    import soundfile
-
     path = Path(path)
-    with _open(path) as sound:
-        _check_shape(sound, path)
-        if not again:
-            _check_suffix(sound, path)
-        frames_read, rate_hz, broken = 0, sound.samplerate, False
-        while frames_read < max_duration_s * rate_hz:
-            try:
-                block = sound.read(frames, dtype="float32", always_2d=True)
-            except soundfile.LibsndfileError:
-                broken = True
-                break
-            if len(block) == 0:
-                break
+    with _open(path, again=again) as sound:
+        frames_read, rate_hz = 0, sound.sample_rate_hz
+        for block in _decode(sound, path, frames, strict=strict, again=again):
+            if frames_read >= max_duration_s * rate_hz:
+                if not again:
+                    _logger.warning("%s: all after %.0f s is left out", path, max_duration_s)
+                return
             frames_read += len(block)
             yield _as_buffer(block.T, rate_hz, path)
-        else:
-            if not again:
-                _logger.warning("%s: all after %.0f s is left out", path, max_duration_s)
-            return
-        if frames_read == 0:
-            raise AudioError("the file holds no sound", where=path, remedy="choose another one")
-        if not again and (broken or _is_truncated(sound, frames_read)):
-            _report_truncation(path, frames_read / rate_hz, strict=strict)
 
 
 def write_audio(
@@ -288,7 +274,7 @@ def detect_format(path: Path | str) -> Format | None:
     """
     with _open(Path(path)) as sound:
         return next(
-            (name for name in get_args(Format) if sound.format in _FORMATS_OF[f".{name}"]), None
+            (name for name in get_args(Format) if sound.kind in _FORMATS_OF[f".{name}"]), None
         )
 
 
@@ -339,11 +325,11 @@ def quantise_blocks(
 
 
 def _read_metadata_and_comment(path: Path) -> tuple[AudioMetadata, str]:
-    with _open(path) as sound:
-        kind = sound.format
-    with _open_binary(path) as file:
+    with _open(path, again=True) as sound:
+        kind, start = sound.kind, sound.start
+    with _open_binary(path) as file, _explain(path):
         if kind in _FORMATS_OF[".wav"]:
-            return riff.read(file)
+            return riff.read(file, start)
         return tags.read(file, kind)
 
 
@@ -361,41 +347,56 @@ def hash_audio_file(path: Path) -> str:
     return digest.hexdigest()
 
 
-class _CallbackReader(io.BufferedReader):
-    """A file that libsndfile reads through soundfile's callbacks, which must not raise."""
-
-    name = ""
-    """soundfile treats a file whose name ends in .raw as headerless samples."""
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Stay in place if a damaged header asks for a position before the start of the file."""
-        try:
-            return super().seek(offset, whence)
-        except (OSError, ValueError):
-            return self.tell()
+@contextmanager
+def _open(path: Path, *, again: bool = False) -> Iterator[Decoder]:
+    """Open a sound file; its content alone decides the format."""
+    with _open_binary(path) as file:
+        with _explain(path):
+            found = survey(file)
+            sound = Decoder(file, found)
+        _check_shape(sound, path)
+        if not again:
+            _check_suffix(sound, path)
+        yield sound
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[soundfile.SoundFile]:
-    """Open a sound file for sequential reading; its content alone decides the format."""
-    import soundfile
+def _explain(path: Path) -> Iterator[None]:
+    """Turn whatever comes of a stranger's bytes into one line.
 
-    class Stream(soundfile.SoundFile):  # type: ignore[misc]
-        def seekable(self) -> bool:
-            """Return False: soundfile would seek after each block, which fails for some FLAC."""
-            return False
+    Raises:
+        AudioError: for anything.
+    """
+    try:
+        yield
+    except LofigenError:
+        raise
+    except OSError as error:
+        raise AudioError(
+            f"the file cannot be read ({error.strerror or error})", where=path,
+            remedy="check the disk",
+        ) from None  # fmt: skip
+    except Exception:
+        raise AudioError(
+            "this is not audio that can be read",
+            where=path,
+            remedy="use a WAV, FLAC, OGG, MP3 or AIFF file",
+        ) from None
 
-    with _open_binary(path) as file:
-        try:
-            sound = Stream(file)
-        except soundfile.LibsndfileError:
-            raise AudioError(
-                "this is not audio that can be read",
-                where=path,
-                remedy="use a WAV, FLAC, OGG, MP3 or AIFF file",
-            ) from None
-        with sound:
-            yield sound
+
+def _decode(
+    sound: Decoder, path: Path, frames: int, *, strict: bool, again: bool = False
+) -> Iterator[np.ndarray]:
+    """Yield all blocks [shape=(frames, channels)], and then say what was wrong with them."""
+    read = 0
+    with _explain(path):
+        for block in sound.blocks(frames):
+            read += len(block)
+            yield block
+    if sound.faults and not again:
+        _report_faults(path, sound.faults, read / sound.sample_rate_hz, strict=strict)
+    if not read:
+        raise AudioError("the file holds no sound", where=path, remedy="choose another one")
 
 
 @contextmanager
@@ -405,7 +406,7 @@ def _open_binary(path: Path) -> Iterator[BinaryIO]:
             raise AudioError("this is a folder", where=path, remedy="name a file in it")
         if path.exists() and not path.is_file():
             raise AudioError("this is a device", where=path, remedy="name a file")
-        file = _CallbackReader(path.open("rb", buffering=0))
+        file = path.open("rb", buffering=0)
     except FileNotFoundError:
         raise AudioError("there is no such file", where=path, remedy="check the path") from None
     except PermissionError:
@@ -420,70 +421,29 @@ def _open_binary(path: Path) -> Iterator[BinaryIO]:
         yield file
 
 
-def _check_shape(sound: soundfile.SoundFile, path: Path) -> None:
+def _check_shape(sound: Decoder, path: Path) -> None:
     if sound.channels > MAX_CHANNELS:
         raise AudioError(
             f"{sound.channels} channels are more than {MAX_CHANNELS}",
             where=path,
             remedy="mix it to stereo",
         )
-    if not MIN_RATE_HZ <= sound.samplerate <= MAX_RATE_HZ:
+    if not MIN_RATE_HZ <= sound.sample_rate_hz <= MAX_RATE_HZ:
         raise AudioError(
-            f"a sample rate of {sound.samplerate} Hz is outside 1 to 384 kHz",
+            f"a sample rate of {sound.sample_rate_hz} Hz is outside 1 to 384 kHz",
             where=path,
             remedy="export it at 44.1 or 48 kHz",
         )
 
 
-def _check_suffix(sound: soundfile.SoundFile, path: Path) -> None:
+def _check_suffix(sound: Decoder, path: Path) -> None:
     expected = _FORMATS_OF.get(path.suffix.lower())
-    if expected and sound.format not in expected:
-        _logger.warning("%s: the name says %s, it is %s", path, path.suffix, sound.format)
+    if expected and sound.kind not in expected:
+        _logger.warning("%s: the name says %s, it is %s", path, path.suffix, sound.kind)
 
 
-def _read_blocks(
-    sound: soundfile.SoundFile, path: Path, max_duration_s: float
-) -> tuple[np.ndarray, bool]:
-    """Return all samples [shape=(channels, frames)], and whether decoding failed before the end."""
-    import soundfile
-
-    max_frames = min(int(max_duration_s * sound.samplerate), MAX_SAMPLES // sound.channels)
-    blocks = [np.zeros((0, sound.channels), dtype=np.float32)]
-    frames, broken = 0, False
-    while True:
-        try:
-            block = sound.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)
-        except soundfile.LibsndfileError:
-            broken = True
-            break
-        if len(block) == 0:
-            break
-        frames += len(block)
-        if frames > max_frames:
-            raise AudioError(
-                f"the file is longer than {max_frames / sound.samplerate:.0f} s",
-                where=path,
-                remedy="cut it into shorter ones",
-            )
-        blocks.append(block)
-    return np.concatenate(blocks).T, broken
-
-
-def _is_truncated(sound: soundfile.SoundFile, frames: int) -> bool:
-    """Return whether the header states more frames than the file contains.
-
-    libsndfile corrects a RIFF or AIFF header silently and reports it only in its log, as in
-    `data : 88200 (should be 43956)`. Streams of unknown length have a size near 2**32.
-    """
-    if frames < sound.frames < _UNKNOWN_FRAMES:
-        return True
-    sizes = re.findall(r": (\d+) \(should be (\d+)\)", sound.extra_info)
-    # Many programs miscount the padding byte of an odd chunk: ignore 1 byte.
-    return any(int(actual) + 1 < int(declared) < 0xFFFF_0000 for declared, actual in sizes)
-
-
-def _report_truncation(path: Path, duration_s: float, *, strict: bool) -> None:
-    message = f"the file is damaged: only {duration_s:.1f} s of it can be read"
+def _report_faults(path: Path, faults: list[str], duration_s: float, *, strict: bool) -> None:
+    message = f"the file is damaged: {', '.join(faults)}; {duration_s:.1f} s of it can be read"
     if strict:
         raise AudioError(
             message, where=path, remedy="export it again, or use --salvage where a command has it"

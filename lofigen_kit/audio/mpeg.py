@@ -1,8 +1,9 @@
 """The frames of MPEG audio: MP1, MP2 and MP3, bare or inside a WAV file.
 
-A decoder trusts the first frame and guesses the length from it. Here every frame is counted, and what
-stands between frames (tags, a second file's header, rubbish) is told from them. After ISO 11172-3 and
-13818-3; the header of variable bit rates is Xing's, with LAME's count of samples to leave out.
+A decoder trusts the first frame and guesses the length from it. Here every frame is counted, and
+what stands between frames (tags, a second file's header, rubbish) is told from them. After ISO
+11172-3 and 13818-3; the header of variable bit rates is Xing's, with LAME's count of samples to
+leave out.
 """
 
 from __future__ import annotations
@@ -164,6 +165,7 @@ class _Walk:
         self._declared_bytes = 0
         self._bytes = 0
         self._reservoir_bytes = 0
+        self._sound_end = place
         self._padding = 0
         self._is_cut = False
         self._lost_bytes = 0
@@ -191,7 +193,11 @@ class _Walk:
         place, self._place = self._place, self._place + header.size
         self._bytes += header.size
         if header.layer == 3 and self._read_information(place, header):
-            return
+            if self._stream.frames == 0 or place != self._sound_end:
+                return
+            # Right behind a frame, a second file's header is what decoders take it for: silence.
+            self._declared += 1
+        self._sound_end = self._place
         self._stream.frames += 1
         if header.layer == 3 and self._reservoir_bytes < _MAX_RESERVOIR_BYTES:
             self._add_first(place, header)
@@ -359,9 +365,7 @@ def _headers(window: Window, place: int, shape: tuple[int, int, int, int]) -> It
         place += header.size
 
 
-def _find_run(
-    window: Window, place: int, least: int, within: int = MAX_JUNK_BYTES
-) -> int | None:
+def _find_run(window: Window, place: int, least: int, within: int = MAX_JUNK_BYTES) -> int | None:
     end = min(place + within, window.end)
     while (place := window.find(b"\xff", place, end)) >= 0:
         if _is_run(window, place, least):

@@ -72,9 +72,7 @@ def read_links(window: Window) -> list[Link]:
 def _add(link: Link, page: Page) -> None:
     if page.flags & _FIRST and len(link.numbers) < MAX_STREAMS:
         link.open_serials.add(page.serial)
-    elif page.serial in link.numbers and page.number != link.numbers[page.serial] + 1:
-        link.has_gaps = True
-    elif page.place > link.end:
+    elif page.number != link.numbers.get(page.serial, -1) + 1 or page.place > link.end:
         link.has_gaps = True
     if page.serial in link.numbers or len(link.numbers) < MAX_STREAMS:
         link.numbers[page.serial] = page.number

@@ -1,7 +1,7 @@
 """A file that is put together from stretches of another one, without a copy of it.
 
-Decoders stumble over what is no sound of theirs: tags in front and behind, a second stream, a header
-with a wrong size. They are given the stretches that are sound, and a better header.
+Decoders stumble over what is no sound of theirs: tags in front and behind, a second stream, a
+header with a wrong size. They are given the stretches that are sound, and a better header.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ Piece = bytes | range
 class PiecedFile(io.RawIOBase):
     """A file for reading, which libsndfile reads through soundfile's callbacks.
 
-    Callbacks must not raise: where the file underneath fails, this one ends, and `failure` says why.
+    Callbacks must not raise: where the file underneath fails, this one ends, and `failure` has the
+    reason.
 
     Args:
         file: The file underneath; it may be shared, but not by threads.

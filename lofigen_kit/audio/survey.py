@@ -155,7 +155,7 @@ def _find_flac(window: Window, place: int) -> int:
     """Return where the next FLAC stream begins, or the end."""
     while (place := window.find(_FLAC_MAGIC, place)) >= 0:
         head = window.at(place + 4, 4)
-        if bytes([head[0] & 0x7F]) + head[1:] == _STREAMINFO if len(head) == 4 else False:
+        if len(head) == 4 and bytes([head[0] & 0x7F]) + head[1:] == _STREAMINFO:
             return place
         place += 1
     return window.end
