@@ -220,9 +220,11 @@ class _Walk:
     def _look_behind(self) -> None:
         """See whether something follows the last chunk that may be sound."""
         window, found = self._window, self._found
+        if is_container(window, found.sound.stop):  # its writer left out the padding
+            found.end = found.sound.stop
         if is_container(window, found.end):
-            found.faults.append("another file is joined to it")
-        elif window.end - found.end > MAX_JUNK_BYTES and window.skip_zeros(found.end) < window.end:
+            return
+        if window.end - found.end > MAX_JUNK_BYTES and window.skip_zeros(found.end) < window.end:
             found.faults.append("it goes on behind its stated end")
             if found.end - found.sound.stop <= 1:
                 found.end, found.sound = window.end, range(found.sound.start, window.end)

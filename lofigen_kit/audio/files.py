@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal, get_args
 
@@ -23,6 +24,7 @@ from lofigen_kit.audio.buffer import (
     AudioBuffer,
     AudioFormat,
 )
+from lofigen_kit.audio.callbacks import raise_from_callbacks
 from lofigen_kit.audio.decode import Decoder
 from lofigen_kit.audio.hashing import SoundHash
 from lofigen_kit.audio.metadata import AudioMetadata
@@ -220,12 +222,14 @@ def write_blocks(
     prepared = (prepare(block) for block in rechunk(blocks, _BLOCK_FRAMES))
     try:
         with open_atomic(path) as file:
-            _encode(file, path, prepared, sound, format=format, subtype=subtype)
+            frames = _encode(file, path, prepared, sound, format=format, subtype=subtype)
             _write_metadata(
                 file, metadata or AudioMetadata(), comment, format, sound.sample_rate_hz
             )
             if seal:
                 seal(file)
+            file.check()
+            _count_again(file, path, frames)
     except (PermissionError, FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         raise InputError(
             f"cannot be written ({error.strerror})", where=path, remedy="choose another place"
@@ -333,18 +337,44 @@ def _read_metadata_and_comment(path: Path) -> tuple[AudioMetadata, str]:
         return tags.read(file, kind)
 
 
+@dataclass(frozen=True)
+class StoredSound:
+    """What a file was found to hold, read to its end.
+
+    Attributes:
+        sha256: The hash of its samples; see `SoundHash`.
+        frames: How many there are.
+        sample_rate_hz: Its sample rate.
+    """
+
+    sha256: str
+    frames: int
+    sample_rate_hz: int
+
+
+def measure_audio_file(path: Path) -> StoredSound:
+    """Return the hash and the length of a file's audio, in constant memory.
+
+    Raises:
+        AudioError: if the file cannot be read or is no audio.
+    """
+    digest, frames, rate_hz = None, 0, 0
+    for block in read_audio_blocks(path):
+        rate_hz = block.sample_rate_hz
+        digest = digest or SoundHash(block.channels, rate_hz)
+        digest.update(block.samples)
+        frames += block.frames
+    assert digest is not None  # noqa: S101 - an empty file has raised
+    return StoredSound(digest.hexdigest(), frames, rate_hz)
+
+
 def hash_audio_file(path: Path) -> str:
     """Return the hash of a file's audio, in constant memory; see `SoundHash`.
 
     Raises:
         AudioError: if the file cannot be read or is no audio.
     """
-    digest = None
-    for block in read_audio_blocks(path):
-        digest = digest or SoundHash(block.channels, block.sample_rate_hz)
-        digest.update(block.samples)
-    assert digest is not None  # noqa: S101 - an empty file has raised
-    return digest.hexdigest()
+    return measure_audio_file(path).sha256
 
 
 @contextmanager
@@ -459,24 +489,31 @@ def _encode(
     *,
     format: Format,  # noqa: A002
     subtype: str,
-) -> None:
-    """Encode the samples with libsndfile."""
+) -> int:
+    """Encode the samples with libsndfile, and return how many frames there were."""
     import soundfile
 
+    frames = 0
     options = {"bitrate_mode": "CONSTANT", "compression_level": 0.0} if format == "mp3" else {}
     try:
-        with soundfile.SoundFile(
-            file,
-            "w",
-            sound.sample_rate_hz,
-            sound.channels,
-            subtype,
-            format=format.upper(),
-            **options,
-        ) as encoder:
+        with raise_from_callbacks():
+            encoder = soundfile.SoundFile(
+                file,
+                "w",
+                sound.sample_rate_hz,
+                sound.channels,
+                subtype,
+                format=format.upper(),
+                **options,
+            )
+        with encoder:
             for block in prepared:
-                encoder.write(block.T)
+                frames += block.shape[1]
+                with raise_from_callbacks():
+                    encoder.write(block.T)
                 file.check()
+            with raise_from_callbacks():
+                encoder.close()
     except soundfile.LibsndfileError as error:
         file.check()
         raise InputError(
@@ -487,6 +524,26 @@ def _encode(
         ) from None
     if format == "ogg":
         tags.fix_serial(file)
+    return frames
+
+
+def _count_again(file: AtomicFile, path: Path, frames: int) -> None:
+    """Count what a finished file holds, by the same reading as any file's.
+
+    Raises:
+        RenderError: if that is not what was written into it.
+    """
+    found = 0
+    if frames:
+        sound = Decoder(file, survey(file))
+        counted = sound.count_frames()
+        found = sum(map(len, sound.blocks(_BLOCK_FRAMES))) if counted is None else counted
+    if found != frames:
+        raise RenderError(
+            f"writing failed (the file holds {found} of {frames} frames)",
+            where=path,
+            remedy="render it again",
+        )
 
 
 def _write_metadata(

@@ -122,6 +122,8 @@ def _survey_containers(window: Window) -> Survey:
             found.parts.append(Part(container.pieces))
         found.faults += container.faults
         place = container.end
+    if len(found.parts) > 1:
+        found.faults.append("several files are joined in it")
     if not found.parts:  # its samples were not found: let the decoder look
         found.parts.append(Part([range(window.start, window.end)]))
     return found

@@ -36,7 +36,9 @@ MAX_MIDI_BYTES = 1 << 17
 """A longer score is left out of the recipe: some twenty minutes of all parts."""
 
 
-def make_recipe(rendering: Result, registry: Registry, audio_sha256: str) -> dict[str, Any]:
+def make_recipe(
+    rendering: Result, registry: Registry, audio_sha256: str, *, frames: int
+) -> dict[str, Any]:
     """Return all data that is needed to render the same audio again, with its licences.
 
     Results are bit-identical on the same kind of CPU or GPU with the same versions, so these are
@@ -47,6 +49,7 @@ def make_recipe(rendering: Result, registry: Registry, audio_sha256: str) -> dic
         registry: The plugins that provide its components.
         audio_sha256: The hash of the samples in the file or, for a lossy format, of the samples
             before encoding.
+        frames: How many frames the file holds.
     """
     from lofigen_kit.audio.files import LOSSY
 
@@ -74,6 +77,7 @@ def make_recipe(rendering: Result, registry: Registry, audio_sha256: str) -> dic
         "network_sha256": rendering.network_sha256,
         **({"players": dict(rendering.players)} if rendering.players else {}),
         "audio_sha256": audio_sha256,
+        "frames": frames,
         "audio_sha256_of": BEFORE_ENCODING if output.format in LOSSY else AS_DECODED,
         **_describe_environment(rendering.preset, registry, rendering.device),
     }

@@ -83,7 +83,7 @@ def test_no_frame_is_lost_without_a_word(tmp_path: Path, name: str, state: str) 
     path.write_bytes(make(name, state))
     known = ENCODINGS[name][1] * (2 if state == "joined" else 1)
     if state == "cut" or (state == "joined" and name in ONE_TO_A_FILE):
-        with pytest.raises(AudioError, match="the file is damaged: [^\n]+") as refused:
+        with pytest.raises(AudioError, match=r"the file is damaged: [^\n]+") as refused:
             count(path, strict=True)
         assert refused.value.exit_code == 2
         assert count(path, strict=False) > 0
@@ -100,7 +100,9 @@ def test_no_frame_is_lost_that_ffmpeg_finds(tmp_path: Path, name: str, state: st
     path = tmp_path / name
     path.write_bytes(make(name, state))
     found, frames = ask_ffmpeg(path), count(path, strict=False)
-    if (name, state) in FFMPEG_TAKES_MORE:
+    if (name, state) == ("w64", "tagged behind"):  # which ffmpeg does not read
+        assert frames == ENCODINGS[name][1]
+    elif (name, state) in FFMPEG_TAKES_MORE:
         assert found - 700 < frames < found
     elif state == "joined" and name in ONE_TO_A_FILE:
         assert frames == 2 * ENCODINGS[name][1] > found
