@@ -331,7 +331,7 @@ def quantise_blocks(
 def _read_metadata_and_comment(path: Path) -> tuple[AudioMetadata, str]:
     with _open(path, again=True) as sound:
         kind, start = sound.kind, sound.start
-    with _open_binary(path) as file, _explain(path):
+    with _open_binary(path) as file, _explain(path, "its tags are damaged", "remove them"):
         if kind in _FORMATS_OF[".wav"]:
             return riff.read(file, start)
         return tags.read(file, kind)
@@ -391,8 +391,12 @@ def _open(path: Path, *, again: bool = False) -> Iterator[Decoder]:
 
 
 @contextmanager
-def _explain(path: Path) -> Iterator[None]:
-    """Turn whatever comes of a stranger's bytes into one line.
+def _explain(
+    path: Path,
+    message: str = "this is not audio that can be read",
+    remedy: str = "use a WAV, FLAC, OGG, MP3 or AIFF file",
+) -> Iterator[None]:
+    """Turn whatever comes of a stranger's bytes into one line: libraries raise anything.
 
     Raises:
         AudioError: for anything.
@@ -407,11 +411,7 @@ def _explain(path: Path) -> Iterator[None]:
             remedy="check the disk",
         ) from None  # fmt: skip
     except Exception:
-        raise AudioError(
-            "this is not audio that can be read",
-            where=path,
-            remedy="use a WAV, FLAC, OGG, MP3 or AIFF file",
-        ) from None
+        raise AudioError(message, where=path, remedy=remedy) from None
 
 
 def _decode(
@@ -473,7 +473,9 @@ def _check_suffix(sound: Decoder, path: Path) -> None:
 
 
 def _report_faults(path: Path, faults: list[str], duration_s: float, *, strict: bool) -> None:
-    message = f"the file is damaged: {', '.join(faults)}; {duration_s:.1f} s of it can be read"
+    message = (
+        f"the file is damaged: only {duration_s:.1f} s of it can be read ({', '.join(faults)})"
+    )
     if strict:
         raise AudioError(
             message, where=path, remedy="export it again, or use --salvage where a command has it"

@@ -39,16 +39,24 @@ def hold_native_output() -> Iterator[None]:
                 os.dup2(sink.fileno(), stream)
             yield
         finally:
-            _flush_native()
-            for stream, copy in zip(_STREAMS, kept, strict=True):
-                os.dup2(copy, stream)
+            try:
+                _give_back(kept)
+            finally:  # Ctrl-C may come within the first
+                _give_back(kept)
+            for copy in kept:
                 os.close(copy)
             _log(sink)
 
 
+def _give_back(kept: list[int]) -> None:
+    _flush_native()
+    for stream, copy in zip(_STREAMS, kept, strict=True):
+        os.dup2(copy, stream)
+
+
 @cache
 def _sink() -> BinaryIO:
-    return tempfile.TemporaryFile(buffering=0)  # type: ignore[return-value]
+    return tempfile.TemporaryFile(buffering=0)
 
 
 def _log(sink: BinaryIO) -> None:

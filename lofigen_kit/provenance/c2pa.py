@@ -240,7 +240,7 @@ def _validate_credentials(file: BinaryIO, media: str, anchors: Path | None) -> C
             c2pa.Reader(media, file, context=context) as reader,
         ):
             report = json.loads(reader.json())
-    except (c2pa.C2paError, ValueError) as error:
+    except Exception as error:  # whatever a stranger's bytes bring about
         return Credentials("broken", faults=(f"the credentials cannot be read ({error})",))
     return _interpret_report(report)
 

@@ -141,8 +141,24 @@ def read(path: Path) -> dict[str, Any] | None:
     from lofigen_kit.audio.files import MAX_COMMENT_BYTES, read_comment
 
     text = read_comment(path) or ""
-    if len(text) > MAX_COMMENT_BYTES:
+    return _parse(text) if len(text) <= MAX_COMMENT_BYTES else None
+
+
+def read_sidecar(path: Path) -> dict[str, Any] | None:
+    """Return the recipe in the JSON file beside an audio file, or None where there is none."""
+    from lofigen_kit.audio.files import MAX_COMMENT_BYTES
+
+    if path.suffix.lower() != ".json":
         return None
+    try:
+        with path.open("rb") as file:
+            text = file.read(2 * MAX_COMMENT_BYTES + 1)
+        return _parse(text.decode()) if len(text) <= 2 * MAX_COMMENT_BYTES else None
+    except (OSError, ValueError):
+        return None
+
+
+def _parse(text: str) -> dict[str, Any] | None:
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):

@@ -26,7 +26,8 @@ class Verdict:
         recipe: The file's recipe; None if it has none.
         sound: `as recorded` if the samples match the recipe's hash, `changed` if they do not;
             `encoded` if the hash is from before a lossy encoding, so that it cannot be checked;
-            `shorter` if there is less of it than the recipe says; `unknown` without a recipe or hash.
+            `shorter` if there is less of it than the recipe says; `unknown` without a recipe or
+            hash.
         credentials: The result of checking its signature.
         replay: The result of rendering its recipe again; None if not requested.
         not_replayed: Why it could not be rendered again.
