@@ -162,7 +162,7 @@ def inspect(
     from lofigen_kit.provenance import recipe
 
     metadata = read_metadata(file)
-    with progress_bar(quiet=quiet or as_json):  # which shows warnings
+    with progress_bar(quiet=quiet):  # which shows warnings
         audio = read_audio(file)
     recipe_facts = recipe.read(file)
     facts = {**_measure_sound(audio), "labels": asdict(metadata), "recipe": recipe_facts}
