@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
+from lofigen_kit.audio import flac
 from lofigen_kit.audio.callbacks import raise_from_callbacks
 from lofigen_kit.audio.native_output import hold_native_output
 from lofigen_kit.audio.pieces import PiecedFile
 from lofigen_kit.audio.survey import Part, Survey
+from lofigen_kit.audio.window import Window
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -26,6 +28,9 @@ UNKNOWN_FRAMES = 1 << 62
 """libsndfile returns the greatest possible count for a stream of unknown length."""
 MAX_FAILURES = 64
 """How often in a row decoding may fail before the rest is given up."""
+_SPOILT = "a part of it is spoilt"
+MAX_RESUMES = 1000
+"""How many spoilt places of a file are passed."""
 MAX_LATE_START_S = 60.0
 """Where an OGG stream may begin by its own count; one recorded from the middle begins anywhere."""
 
@@ -57,6 +62,9 @@ class Decoder:
         self._survey = survey
         self.start = survey.start
         self.faults = list(survey.faults)
+        self._first_sample = self._resume_place = 0
+        self._resumes = 0
+        self._fail_sample: int | None = None
         with self._open(survey.parts[0]) as sound:
             self.channels: int = sound.channels
             self.sample_rate_hz: int = sound.samplerate
@@ -72,14 +80,18 @@ class Decoder:
             OSError: if the disk fails.
         """
         for index, part in enumerate(self._survey.parts):
+            self._first_sample = self._resume_place = 0
+            rest: Part | None = part
             try:
-                with self._open(part) as sound:
-                    if not self._fits(sound):
-                        self._add_fault("it goes on in another rate or number of channels")
-                        return
-                    yield from self._decode(sound, part, frames)
+                while rest:
+                    with self._open(rest) as sound:
+                        if not self._fits(sound):
+                            self._add_fault("it goes on in another rate or number of channels")
+                            return
+                        yield from self._decode(sound, rest, frames)
+                    rest = self._resume(part)
             except UndecodableError:
-                if index == 0:
+                if index == 0 and rest is part:
                     raise
                 self._add_fault("a part of it cannot be decoded")
 
@@ -128,7 +140,28 @@ class Decoder:
             if len(block):
                 yield block
         if self._is_short(read, stated, has_failed=has_failed):
-            self._add_fault("a part of it is spoilt" if is_spoilt else "it breaks off")
+            self._add_fault(_SPOILT if is_spoilt else "it breaks off")
+        self._fail_sample = read if has_failed else None
+
+    def _resume(self, part: Part) -> Part | None:
+        """Return what follows a spoilt frame of FLAC, at which its decoder gives up, or None."""
+        whole = part.pieces[0]
+        self._resumes += 1
+        if self._resumes > MAX_RESUMES:
+            return None
+        if self.kind != "FLAC" or self._fail_sample is None or not isinstance(whole, range):
+            return None
+        window = Window(self._file, whole.start, whole.stop)
+        frames = flac.find_frames(window)
+        found = flac.find_frame_behind(
+            window, max(frames, self._resume_place), self._first_sample + self._fail_sample
+        )
+        if found is None:
+            return None
+        place, self._first_sample = found
+        self._resume_place = place + 1
+        self._add_fault(_SPOILT)
+        return Part([range(whole.start, frames), range(place, whole.stop)])
 
     def _is_short(self, read: int, stated: int | None, *, has_failed: bool) -> bool:
         if stated is None:

@@ -327,7 +327,7 @@ class _Walk:
         if self._is_cut:
             stream.faults.append("it breaks off")
         if self._lost_bytes:
-            stream.faults.append(f"{self._lost_bytes} bytes between its sound are none")
+            stream.faults.append(f"{self._lost_bytes} bytes in it are no sound")
         return stream
 
 

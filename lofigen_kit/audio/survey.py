@@ -9,13 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from lofigen_kit.audio import containers, mpeg, ogg
+from lofigen_kit.audio import containers, flac, mpeg, ogg
 from lofigen_kit.audio.pieces import Piece
 from lofigen_kit.audio.window import Window
 
 MAX_PARTS = 1000
-_FLAC_MAGIC = b"fLaC"
-_STREAMINFO = b"\0\0\0\x22"
 _LYRICS_END = b"LYRICS200"
 
 
@@ -67,7 +65,7 @@ def survey(file: BinaryIO) -> Survey:
         found = _survey_containers(window)
     elif head == b"OggS":
         found = _survey_ogg(window)
-    elif head == _FLAC_MAGIC:
+    elif head == flac.MAGIC:
         found = _survey_flac(window)
     else:
         found = _survey_mpeg(window, mpeg.find_stream(window))
@@ -145,22 +143,12 @@ def _survey_flac(window: Window) -> Survey:
     found = Survey("FLAC")
     place = window.start
     while len(found.parts) < MAX_PARTS:
-        following = _find_flac(window, place + 4)
+        following = flac.find_stream(window, place + 4)
         found.parts.append(Part([range(place, following)]))
         if following >= window.end:
             break
         place = following
     return found
-
-
-def _find_flac(window: Window, place: int) -> int:
-    """Return where the next FLAC stream begins, or the end."""
-    while (place := window.find(_FLAC_MAGIC, place)) >= 0:
-        head = window.at(place + 4, 4)
-        if len(head) == 4 and bytes([head[0] & 0x7F]) + head[1:] == _STREAMINFO:
-            return place
-        place += 1
-    return window.end
 
 
 def _survey_mpeg(window: Window, first: int | None) -> Survey:
