@@ -16,7 +16,7 @@ from lofigen_kit.audio import flac
 from lofigen_kit.audio.callbacks import raise_from_callbacks
 from lofigen_kit.audio.native_output import hold_native_output
 from lofigen_kit.audio.pieces import PiecedFile
-from lofigen_kit.audio.survey import Part, Survey
+from lofigen_kit.audio.survey import Part, Survey, survey
 from lofigen_kit.audio.window import Window
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 UNKNOWN_FRAMES = 1 << 62
 """libsndfile returns the greatest possible count for a stream of unknown length."""
+_BLOCK_FRAMES = 4096
 MAX_FAILURES = 64
 """How often in a row decoding may fail before the rest is given up."""
 _SPOILT = "a part of it is spoilt"
@@ -44,7 +45,7 @@ class Decoder:
 
     Args:
         file: The file.
-        survey: What it consists of.
+        found: What it consists of.
 
     Attributes:
         channels: Its channels.
@@ -57,18 +58,18 @@ class Decoder:
         UndecodableError: if nothing in it can be decoded.
     """
 
-    def __init__(self, file: BinaryIO, survey: Survey) -> None:
+    def __init__(self, file: BinaryIO, found: Survey) -> None:
         self._file = file
-        self._survey = survey
-        self.start = survey.start
-        self.faults = list(survey.faults)
+        self._survey = found
+        self.start = found.start
+        self.faults = list(found.faults)
         self._first_sample = self._resume_place = 0
         self._resumes = 0
         self._fail_sample: int | None = None
-        with self._open(survey.parts[0]) as sound:
+        with self._open(found.parts[0]) as sound:
             self.channels: int = sound.channels
             self.sample_rate_hz: int = sound.samplerate
-            self.kind: str = survey.kind or sound.format
+            self.kind: str = found.kind or sound.format
 
     def blocks(self, frames: int) -> Iterator[np.ndarray]:
         """Yield the samples in blocks [shape=(frames, channels), dtype=float32].
@@ -217,6 +218,18 @@ class Decoder:
     def _check(file: PiecedFile) -> None:
         if file.failure:
             raise file.failure
+
+
+def count_frames(file: BinaryIO) -> int:
+    """Return how many frames a sound file holds: by its structure where that is sure, else decoded.
+
+    Raises:
+        UndecodableError: if it is no sound.
+        OSError: if the disk fails.
+    """
+    sound = Decoder(file, survey(file))
+    counted = sound.count_frames()
+    return sum(map(len, sound.blocks(_BLOCK_FRAMES))) if counted is None else counted
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from lofigen_kit.audio.buffer import (
     AudioFormat,
 )
 from lofigen_kit.audio.callbacks import raise_from_callbacks
-from lofigen_kit.audio.decode import Decoder
+from lofigen_kit.audio.decode import Decoder, count_frames
 from lofigen_kit.audio.hashing import SoundHash
 from lofigen_kit.audio.metadata import AudioMetadata
 from lofigen_kit.audio.survey import survey
@@ -96,11 +96,10 @@ def read_duration_s(path: Path | str) -> float:
         AudioError: if the file does not exist, is no audio, or has an impossible shape or rate.
     """
     path = Path(path)
-    with _open(path) as sound, _explain(path):
-        frames = sound.count_frames()
-        if frames is None:
-            frames = sum(len(block) for block in sound.blocks(_BLOCK_FRAMES))
-        return float(frames / sound.sample_rate_hz)
+    with _open(path) as sound:
+        rate_hz = sound.sample_rate_hz
+    with _open_binary(path) as file, _explain(path):
+        return float(count_frames(file) / rate_hz)
 
 
 def _as_buffer(samples: np.ndarray, rate_hz: int, path: Path) -> AudioBuffer:
@@ -423,10 +422,11 @@ def _decode(
         for block in sound.blocks(frames):
             read += len(block)
             yield block
+    if not read:
+        why = f" ({', '.join(sound.faults)})" if sound.faults else ""
+        raise AudioError(f"the file holds no sound{why}", where=path, remedy="choose another one")
     if sound.faults and not again:
         _report_faults(path, sound.faults, read / sound.sample_rate_hz, strict=strict)
-    if not read:
-        raise AudioError("the file holds no sound", where=path, remedy="choose another one")
 
 
 @contextmanager
@@ -535,11 +535,7 @@ def _count_again(file: AtomicFile, path: Path, frames: int) -> None:
     Raises:
         RenderError: if that is not what was written into it.
     """
-    found = 0
-    if frames:
-        sound = Decoder(file, survey(file))
-        counted = sound.count_frames()
-        found = sum(map(len, sound.blocks(_BLOCK_FRAMES))) if counted is None else counted
+    found = count_frames(file) if frames else 0
     if found != frames:
         raise RenderError(
             f"writing failed (the file holds {found} of {frames} frames)",

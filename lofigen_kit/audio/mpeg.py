@@ -19,6 +19,8 @@ DECODER_DELAY = 529
 """The samples by which a decoder of layer 3 is late, which LAME's count leaves out."""
 MAX_JUNK_BYTES = 1 << 16
 """How far frames are looked for where there are none."""
+MAX_END_BYTES = 1 << 14
+"""What may stand behind the last frame without being missed: a tag of an unknown kind."""
 MAX_PIECES = 10_000
 
 _KBPS = {
@@ -285,7 +287,9 @@ class _Walk:
         rest = self._window.end - place
         if rest < 4 and self._window.at(place, 1) == b"\xff":
             self._is_cut = self._stream.frames != self._declared
-        elif rest > MAX_JUNK_BYTES and not self._is_over(place):
+        elif (rest > MAX_END_BYTES or len(self._stream.pieces) > MAX_PIECES) and not self._is_over(
+            place
+        ):
             self._lost_bytes += rest
 
     def _read_information(self, place: int, header: Header) -> bool:
