@@ -19,7 +19,7 @@ MPEG_CODINGS = (0x50, 0x55)
 """The codings of a WAV file that are MPEG audio: layers 1 and 2, and 3."""
 _EXTENSIBLE = 0xFFFE
 _UNKNOWN_FROM = 0xFFFF_0000
-_PLACEHOLDERS = range(0x7FFF_0000, 0x8000_0001)
+_PLACEHOLDERS = (range(0x7F00_0000, 0x7F01_0000), range(0x7FFF_0000, 0x8000_0001))
 _MAGICS = (b"RIFF", b"RIFX", b"RF64", b"FORM", b"caff", b"riff", b".snd")
 
 
@@ -103,7 +103,7 @@ def _read_au(window: Window, start: int) -> Container | None:
         return None
     end = min(first + size, window.end)
     found = Container(start, end, range(first, end))
-    if size >= _UNKNOWN_FROM or size in _PLACEHOLDERS:
+    if _is_unknown(size):
         found.end, found.sound = window.end, range(first, window.end)
     elif first + size > window.end:
         found.faults.append("it breaks off")
@@ -257,4 +257,4 @@ def _is_name(name: bytes) -> bool:
 
 
 def _is_unknown(size: int) -> bool:
-    return size >= _UNKNOWN_FROM or size in _PLACEHOLDERS
+    return size >= _UNKNOWN_FROM or any(size in sizes for sizes in _PLACEHOLDERS)

@@ -161,6 +161,9 @@ UNKNOWN_LENGTH: dict[str, Callable[[], bytes]] = {
     "wav of 24 bits": lambda: with_size(encode("WAV", "PCM_24"), b"data", 0x7FFF_FFFF),
     "wav of floats": lambda: with_size(encode("WAV", "FLOAT"), b"data", 0xFFFF_FFFF),
     "extensible wav": lambda: with_size(encode("WAVEX", "PCM_16"), b"data", 0x8000_0000),
+    "aiff": lambda: with_size(
+        with_size(encode("AIFF", "PCM_16"), b"FORM", 0x7F00_0050, ">I"), b"SSND", 0x7F00_0008, ">I"
+    ),
     "au": lambda: encode("AU", "PCM_16")[:8] + b"\xff" * 4 + encode("AU", "PCM_16")[12:],
     "caf": lambda: with_size(encode("CAF", "PCM_16"), b"data", -1, ">q"),
     "flac": lambda: with_flac_length(encode("FLAC", "PCM_16"), 0),

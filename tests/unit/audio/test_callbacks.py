@@ -17,6 +17,10 @@ from lofigen_kit.errors import AudioError, RenderError
 from lofigen_kit.runtime.files import AtomicFile
 
 FORMATS: list[Format] = ["wav", "flac", "ogg", "mp3"]
+LEFT_TO_COLLECT = pytest.mark.filterwarnings(
+    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
+"""A library that is interrupted leaves its own open files to the garbage collector."""
 AUDIO = AudioBuffer(np.random.default_rng(0).uniform(-0.5, 0.5, (2, 60_000)), 44_100)
 
 
@@ -61,6 +65,7 @@ def alarms() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("alarms")
+@LEFT_TO_COLLECT
 @pytest.mark.parametrize("file_format", FORMATS)
 def test_a_signal_at_any_time_leaves_a_whole_file_or_none(
     tmp_path: Path, file_format: Format
@@ -82,6 +87,7 @@ def test_a_signal_at_any_time_leaves_a_whole_file_or_none(
 
 
 @pytest.mark.usefixtures("alarms")
+@LEFT_TO_COLLECT
 @pytest.mark.parametrize("file_format", FORMATS)
 def test_a_signal_while_a_file_is_read_ends_the_reading(
     tmp_path: Path, file_format: Format
