@@ -13,6 +13,7 @@ import soundfile
 
 from lofigen_kit.audio import tags
 from lofigen_kit.audio.metadata import AudioMetadata, Loop
+from tests.unit.audio.encodings import bare_mp3, chunk, mp2, riff, wave_format
 
 PRESET = """\
 version: 1
@@ -83,7 +84,10 @@ def sound_seeds() -> list[bytes]:
     plain = [_encode("WAV"), ogg, flac, aiff, mp3, opus, _encode("AU"), _encode("CAF"),
              _encode("W64"), _encode("RF64")]  # fmt: skip
     joined = [mp3 + mp3, ogg + ogg, flac + flac, mp3[800:], bytes(100) + mp3[800:]]
-    return [*plain, *joined, _tagged("MP3"), _tagged("OGG"), _tagged("FLAC"),
+    bare = bare_mp3("VARIABLE", frames=4500)
+    odd = [bare, mp2(6), riff(wave_format(0x55), chunk(b"data", bare)),
+           riff(wave_format(), chunk(b"data", bytes(8000), 0), size=0)]  # fmt: skip
+    return [*plain, *joined, *odd, _tagged("MP3"), _tagged("OGG"), _tagged("FLAC"),
             *(_covered(name) for name in ("MP3", "FLAC", "OGG"))]  # fmt: skip
 
 
@@ -130,7 +134,7 @@ def _covered(format: str) -> bytes:  # noqa: A002
 def make_png(side: int = 8) -> bytes:
     """Return a grey picture."""
 
-    def chunk(name: bytes, payload: bytes) -> bytes:
+    def block(name: bytes, payload: bytes) -> bytes:
         checked = name + payload
         return struct.pack(">I", len(payload)) + checked + struct.pack(">I", zlib.crc32(checked))
 
