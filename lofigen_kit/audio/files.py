@@ -6,13 +6,12 @@ allocated from a header's claim, and every error is one line. Files are written 
 
 from __future__ import annotations
 
-import io
 import logging
-import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal, get_args
+from typing import BinaryIO, Literal, get_args
 
 import numpy as np
 
@@ -25,14 +24,14 @@ from lofigen_kit.audio.buffer import (
     AudioBuffer,
     AudioFormat,
 )
+from lofigen_kit.audio.callbacks import raise_from_callbacks
+from lofigen_kit.audio.decode import Decoder, count_frames
 from lofigen_kit.audio.hashing import SoundHash
 from lofigen_kit.audio.metadata import AudioMetadata
-from lofigen_kit.errors import AudioError, InputError, RenderError
+from lofigen_kit.audio.survey import survey
+from lofigen_kit.errors import AudioError, InputError, LofigenError, RenderError
 from lofigen_kit.runtime.files import AtomicFile, open_atomic
 from lofigen_kit.runtime.version import get_program_name
-
-if TYPE_CHECKING:
-    import soundfile
 
 Format = Literal["wav", "flac", "ogg", "mp3"]
 BitDepth = Literal[16, 24, 32]
@@ -44,8 +43,6 @@ LOSSY: tuple[Format, ...] = ("ogg", "mp3")
 MAX_WAV_BYTES = (1 << 32) - 2 * MAX_COMMENT_BYTES
 
 _BLOCK_FRAMES = 4096
-_UNKNOWN_FRAMES = 1 << 62
-"""libsndfile returns the greatest possible count for a stream of unknown length."""
 _FORMATS_OF = {
     ".wav": ("WAV", "WAVEX", "RF64"),
     ".flac": ("FLAC",),
@@ -60,43 +57,49 @@ _logger = logging.getLogger(__name__)
 def read_audio(
     path: Path | str, *, max_duration_s: float = 3600.0, strict: bool = False
 ) -> AudioBuffer:
-    """Read any sound file that libsndfile can decode, whatever its name.
+    """Read any sound file that libsndfile can decode, to its real end, whatever its name.
 
-    A file that is truncated, states a wrong length, or has the suffix of another format is read as
-    far as possible, with a warning in the log.
+    Streams that are joined are read one after the other. A damaged file is read as far as possible,
+    with a warning in the log, as is one with the suffix of another format.
 
     Args:
         path: The file.
         max_duration_s: The greatest allowed duration in seconds.
-        strict: Refuse a file that is truncated or states a wrong length.
+        strict: Refuse a file that is damaged.
 
     Raises:
         AudioError: if the file does not exist, is no audio, is too long, holds no sound, or has an
             impossible shape, rate or samples.
     """
     path = Path(path)
+    blocks: list[np.ndarray] = []
+    frames = 0
     with _open(path) as sound:
-        _check_shape(sound, path)
-        _check_suffix(sound, path)
-        samples, broken = _read_blocks(sound, path, max_duration_s)
-        if broken or _is_truncated(sound, samples.shape[1]):
-            _report_truncation(path, samples.shape[1] / sound.samplerate, strict=strict)
-        if samples.shape[1] == 0:
-            raise AudioError("the file holds no sound", where=path, remedy="choose another one")
-        rate_hz = sound.samplerate
-    return _as_buffer(samples, rate_hz, path)
+        rate_hz = sound.sample_rate_hz
+        max_frames = min(int(max_duration_s * rate_hz), MAX_SAMPLES // sound.channels)
+        for block in _decode(sound, path, _BLOCK_FRAMES, strict=strict):
+            frames += len(block)
+            if frames > max_frames:
+                raise AudioError(
+                    f"the file is longer than {max_frames / rate_hz:.0f} s",
+                    where=path,
+                    remedy="cut it into shorter ones",
+                )
+            blocks.append(block)
+    return _as_buffer(np.concatenate(blocks).T, rate_hz, path)
 
 
 def read_duration_s(path: Path | str) -> float:
-    """Return the duration that the header of a sound file states, in seconds.
+    """Return the duration of a sound file in seconds.
 
     Raises:
         AudioError: if the file does not exist, is no audio, or has an impossible shape or rate.
     """
     path = Path(path)
     with _open(path) as sound:
-        _check_shape(sound, path)
-        return float(sound.frames / sound.samplerate)
+        rate_hz = sound.sample_rate_hz
+    with _open_binary(path) as file, _explain(path):
+        return float(count_frames(file) / rate_hz)
 
 
 def _as_buffer(samples: np.ndarray, rate_hz: int, path: Path) -> AudioBuffer:
@@ -122,39 +125,23 @@ def read_audio_blocks(
         path: The file.
         frames: Frames in each block; the last may be shorter.
         max_duration_s: Where to stop, in seconds.
-        strict: Refuse a file that is truncated or states a wrong length.
+        strict: Refuse a file that is damaged.
         again: Do not repeat the warnings of an earlier reading.
 
     Raises:
         AudioError: if the file does not exist, is no audio, holds no sound, or has an impossible
             shape, rate or samples; the blocks before the fault have been yielded by then.
     """
-    import soundfile
-
     path = Path(path)
-    with _open(path) as sound:
-        _check_shape(sound, path)
-        if not again:
-            _check_suffix(sound, path)
-        frames_read, rate_hz, broken = 0, sound.samplerate, False
-        while frames_read < max_duration_s * rate_hz:
-            try:
-                block = sound.read(frames, dtype="float32", always_2d=True)
-            except soundfile.LibsndfileError:
-                broken = True
-                break
-            if len(block) == 0:
-                break
+    with _open(path, again=again) as sound:
+        frames_read, rate_hz = 0, sound.sample_rate_hz
+        for block in _decode(sound, path, frames, strict=strict, again=again):
+            if frames_read >= max_duration_s * rate_hz:
+                if not again:
+                    _logger.warning("%s: all after %.0f s is left out", path, max_duration_s)
+                return
             frames_read += len(block)
             yield _as_buffer(block.T, rate_hz, path)
-        else:
-            if not again:
-                _logger.warning("%s: all after %.0f s is left out", path, max_duration_s)
-            return
-        if frames_read == 0:
-            raise AudioError("the file holds no sound", where=path, remedy="choose another one")
-        if not again and (broken or _is_truncated(sound, frames_read)):
-            _report_truncation(path, frames_read / rate_hz, strict=strict)
 
 
 def write_audio(
@@ -234,12 +221,14 @@ def write_blocks(
     prepared = (prepare(block) for block in rechunk(blocks, _BLOCK_FRAMES))
     try:
         with open_atomic(path) as file:
-            _encode(file, path, prepared, sound, format=format, subtype=subtype)
+            frames = _encode(file, path, prepared, sound, format=format, subtype=subtype)
             _write_metadata(
                 file, metadata or AudioMetadata(), comment, format, sound.sample_rate_hz
             )
             if seal:
                 seal(file)
+            file.check()
+            _count_again(file, path, frames)
     except (PermissionError, FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         raise InputError(
             f"cannot be written ({error.strerror})", where=path, remedy="choose another place"
@@ -288,7 +277,7 @@ def detect_format(path: Path | str) -> Format | None:
     """
     with _open(Path(path)) as sound:
         return next(
-            (name for name in get_args(Format) if sound.format in _FORMATS_OF[f".{name}"]), None
+            (name for name in get_args(Format) if sound.kind in _FORMATS_OF[f".{name}"]), None
         )
 
 
@@ -339,12 +328,43 @@ def quantise_blocks(
 
 
 def _read_metadata_and_comment(path: Path) -> tuple[AudioMetadata, str]:
-    with _open(path) as sound:
-        kind = sound.format
-    with _open_binary(path) as file:
+    with _open(path, again=True) as sound:
+        kind, start = sound.kind, sound.start
+    with _open_binary(path) as file, _explain(path, "its tags are damaged", "remove them"):
         if kind in _FORMATS_OF[".wav"]:
-            return riff.read(file)
+            return riff.read(file, start)
         return tags.read(file, kind)
+
+
+@dataclass(frozen=True)
+class StoredSound:
+    """What a file was found to hold, read to its end.
+
+    Attributes:
+        sha256: The hash of its samples; see `SoundHash`.
+        frames: How many there are.
+        sample_rate_hz: Its sample rate.
+    """
+
+    sha256: str
+    frames: int
+    sample_rate_hz: int
+
+
+def measure_audio_file(path: Path) -> StoredSound:
+    """Return the hash and the length of a file's audio, in constant memory.
+
+    Raises:
+        AudioError: if the file cannot be read or is no audio.
+    """
+    digest, frames, rate_hz = None, 0, 0
+    for block in read_audio_blocks(path):
+        rate_hz = block.sample_rate_hz
+        digest = digest or SoundHash(block.channels, rate_hz)
+        digest.update(block.samples)
+        frames += block.frames
+    assert digest is not None  # noqa: S101 - an empty file has raised
+    return StoredSound(digest.hexdigest(), frames, rate_hz)
 
 
 def hash_audio_file(path: Path) -> str:
@@ -353,49 +373,60 @@ def hash_audio_file(path: Path) -> str:
     Raises:
         AudioError: if the file cannot be read or is no audio.
     """
-    digest = None
-    for block in read_audio_blocks(path):
-        digest = digest or SoundHash(block.channels, block.sample_rate_hz)
-        digest.update(block.samples)
-    assert digest is not None  # noqa: S101 - an empty file has raised
-    return digest.hexdigest()
-
-
-class _CallbackReader(io.BufferedReader):
-    """A file that libsndfile reads through soundfile's callbacks, which must not raise."""
-
-    name = ""
-    """soundfile treats a file whose name ends in .raw as headerless samples."""
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Stay in place if a damaged header asks for a position before the start of the file."""
-        try:
-            return super().seek(offset, whence)
-        except (OSError, ValueError):
-            return self.tell()
+    return measure_audio_file(path).sha256
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[soundfile.SoundFile]:
-    """Open a sound file for sequential reading; its content alone decides the format."""
-    import soundfile
-
-    class Stream(soundfile.SoundFile):  # type: ignore[misc]
-        def seekable(self) -> bool:
-            """Return False: soundfile would seek after each block, which fails for some FLAC."""
-            return False
-
+def _open(path: Path, *, again: bool = False) -> Iterator[Decoder]:
+    """Open a sound file; its content alone decides the format."""
     with _open_binary(path) as file:
-        try:
-            sound = Stream(file)
-        except soundfile.LibsndfileError:
-            raise AudioError(
-                "this is not audio that can be read",
-                where=path,
-                remedy="use a WAV, FLAC, OGG, MP3 or AIFF file",
-            ) from None
-        with sound:
-            yield sound
+        with _explain(path):
+            found = survey(file)
+            sound = Decoder(file, found)
+        _check_shape(sound, path)
+        if not again:
+            _check_suffix(sound, path)
+        yield sound
+
+
+@contextmanager
+def _explain(
+    path: Path,
+    message: str = "this is not audio that can be read",
+    remedy: str = "use a WAV, FLAC, OGG, MP3 or AIFF file",
+) -> Iterator[None]:
+    """Turn whatever comes of a stranger's bytes into one line: libraries raise anything.
+
+    Raises:
+        AudioError: for anything.
+    """
+    try:
+        yield
+    except LofigenError:
+        raise
+    except OSError as error:
+        raise AudioError(
+            f"the file cannot be read ({error.strerror or error})", where=path,
+            remedy="check the disk",
+        ) from None  # fmt: skip
+    except Exception:
+        raise AudioError(message, where=path, remedy=remedy) from None
+
+
+def _decode(
+    sound: Decoder, path: Path, frames: int, *, strict: bool, again: bool = False
+) -> Iterator[np.ndarray]:
+    """Yield all blocks [shape=(frames, channels)], and then say what was wrong with them."""
+    read = 0
+    with _explain(path):
+        for block in sound.blocks(frames):
+            read += len(block)
+            yield block
+    if not read:
+        why = f" ({', '.join(sound.faults)})" if sound.faults else ""
+        raise AudioError(f"the file holds no sound{why}", where=path, remedy="choose another one")
+    if sound.faults and not again:
+        _report_faults(path, sound.faults, read / sound.sample_rate_hz, strict=strict)
 
 
 @contextmanager
@@ -405,7 +436,7 @@ def _open_binary(path: Path) -> Iterator[BinaryIO]:
             raise AudioError("this is a folder", where=path, remedy="name a file in it")
         if path.exists() and not path.is_file():
             raise AudioError("this is a device", where=path, remedy="name a file")
-        file = _CallbackReader(path.open("rb", buffering=0))
+        file = path.open("rb", buffering=0)
     except FileNotFoundError:
         raise AudioError("there is no such file", where=path, remedy="check the path") from None
     except PermissionError:
@@ -420,70 +451,31 @@ def _open_binary(path: Path) -> Iterator[BinaryIO]:
         yield file
 
 
-def _check_shape(sound: soundfile.SoundFile, path: Path) -> None:
+def _check_shape(sound: Decoder, path: Path) -> None:
     if sound.channels > MAX_CHANNELS:
         raise AudioError(
             f"{sound.channels} channels are more than {MAX_CHANNELS}",
             where=path,
             remedy="mix it to stereo",
         )
-    if not MIN_RATE_HZ <= sound.samplerate <= MAX_RATE_HZ:
+    if not MIN_RATE_HZ <= sound.sample_rate_hz <= MAX_RATE_HZ:
         raise AudioError(
-            f"a sample rate of {sound.samplerate} Hz is outside 1 to 384 kHz",
+            f"a sample rate of {sound.sample_rate_hz} Hz is outside 1 to 384 kHz",
             where=path,
             remedy="export it at 44.1 or 48 kHz",
         )
 
 
-def _check_suffix(sound: soundfile.SoundFile, path: Path) -> None:
+def _check_suffix(sound: Decoder, path: Path) -> None:
     expected = _FORMATS_OF.get(path.suffix.lower())
-    if expected and sound.format not in expected:
-        _logger.warning("%s: the name says %s, it is %s", path, path.suffix, sound.format)
+    if expected and sound.kind not in expected:
+        _logger.warning("%s: the name says %s, it is %s", path, path.suffix, sound.kind)
 
 
-def _read_blocks(
-    sound: soundfile.SoundFile, path: Path, max_duration_s: float
-) -> tuple[np.ndarray, bool]:
-    """Return all samples [shape=(channels, frames)], and whether decoding failed before the end."""
-    import soundfile
-
-    max_frames = min(int(max_duration_s * sound.samplerate), MAX_SAMPLES // sound.channels)
-    blocks = [np.zeros((0, sound.channels), dtype=np.float32)]
-    frames, broken = 0, False
-    while True:
-        try:
-            block = sound.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)
-        except soundfile.LibsndfileError:
-            broken = True
-            break
-        if len(block) == 0:
-            break
-        frames += len(block)
-        if frames > max_frames:
-            raise AudioError(
-                f"the file is longer than {max_frames / sound.samplerate:.0f} s",
-                where=path,
-                remedy="cut it into shorter ones",
-            )
-        blocks.append(block)
-    return np.concatenate(blocks).T, broken
-
-
-def _is_truncated(sound: soundfile.SoundFile, frames: int) -> bool:
-    """Return whether the header states more frames than the file contains.
-
-    libsndfile corrects a RIFF or AIFF header silently and reports it only in its log, as in
-    `data : 88200 (should be 43956)`. Streams of unknown length have a size near 2**32.
-    """
-    if frames < sound.frames < _UNKNOWN_FRAMES:
-        return True
-    sizes = re.findall(r": (\d+) \(should be (\d+)\)", sound.extra_info)
-    # Many programs miscount the padding byte of an odd chunk: ignore 1 byte.
-    return any(int(actual) + 1 < int(declared) < 0xFFFF_0000 for declared, actual in sizes)
-
-
-def _report_truncation(path: Path, duration_s: float, *, strict: bool) -> None:
-    message = f"the file is damaged: only {duration_s:.1f} s of it can be read"
+def _report_faults(path: Path, faults: list[str], duration_s: float, *, strict: bool) -> None:
+    message = (
+        f"the file is damaged: only {duration_s:.1f} s of it can be read ({', '.join(faults)})"
+    )
     if strict:
         raise AudioError(
             message, where=path, remedy="export it again, or use --salvage where a command has it"
@@ -499,24 +491,31 @@ def _encode(
     *,
     format: Format,  # noqa: A002
     subtype: str,
-) -> None:
-    """Encode the samples with libsndfile."""
+) -> int:
+    """Encode the samples with libsndfile, and return how many frames there were."""
     import soundfile
 
+    frames = 0
     options = {"bitrate_mode": "CONSTANT", "compression_level": 0.0} if format == "mp3" else {}
     try:
-        with soundfile.SoundFile(
-            file,
-            "w",
-            sound.sample_rate_hz,
-            sound.channels,
-            subtype,
-            format=format.upper(),
-            **options,
-        ) as encoder:
+        with raise_from_callbacks():
+            encoder = soundfile.SoundFile(
+                file,
+                "w",
+                sound.sample_rate_hz,
+                sound.channels,
+                subtype,
+                format=format.upper(),
+                **options,
+            )
+        with encoder:
             for block in prepared:
-                encoder.write(block.T)
+                frames += block.shape[1]
+                with raise_from_callbacks():
+                    encoder.write(block.T)
                 file.check()
+            with raise_from_callbacks():
+                encoder.close()
     except soundfile.LibsndfileError as error:
         file.check()
         raise InputError(
@@ -527,6 +526,22 @@ def _encode(
         ) from None
     if format == "ogg":
         tags.fix_serial(file)
+    return frames
+
+
+def _count_again(file: AtomicFile, path: Path, frames: int) -> None:
+    """Count what a finished file holds, by the same reading as any file's.
+
+    Raises:
+        RenderError: if that is not what was written into it.
+    """
+    found = count_frames(file) if frames else 0
+    if found != frames:
+        raise RenderError(
+            f"writing failed (the file holds {found} of {frames} frames)",
+            where=path,
+            remedy="render it again",
+        )
 
 
 def _write_metadata(

@@ -120,17 +120,18 @@ def clear_peak_time(file: BinaryIO) -> None:
             return
 
 
-def read(file: BinaryIO) -> tuple[AudioMetadata, str]:
+def read(file: BinaryIO, start: int = 0) -> tuple[AudioMetadata, str]:
     """Return the metadata and the comment of a WAV file, as far as it has any.
 
     Args:
         file: The file, open for reading; not trusted.
+        start: Where the WAV file begins in it.
     """
     texts: dict[str, str] = {}
     fields: dict[str, int | float | str | Loop | None] = {}
     cue_frames: dict[int, int] = {}
     cue_names: dict[int, str] = {}
-    file.seek(12)
+    file.seek(start + 12)
     for chunk, size in islice(_chunks(file), MAX_CHUNKS):
         if chunk not in (b"smpl", b"acid", b"bext", b"cue ", b"LIST"):
             continue

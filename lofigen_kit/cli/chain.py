@@ -42,7 +42,11 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Render, list, show and check presets.")
 PresetArgument = Annotated[
-    str, typer.Argument(metavar="PRESET", help="A preset's name or path, or a rendered file.")
+    str,
+    typer.Argument(
+        metavar="PRESET",
+        help="A preset's name or path, or a rendered file, or the recipe beside it.",
+    ),
 ]
 
 

@@ -161,8 +161,9 @@ def inspect(
     from lofigen_kit.audio.files import read_audio, read_metadata
     from lofigen_kit.provenance import recipe
 
-    audio = read_audio(file)
     metadata = read_metadata(file)
+    with progress_bar(quiet=quiet):  # which shows warnings
+        audio = read_audio(file)
     recipe_facts = recipe.read(file)
     facts = {**_measure_sound(audio), "labels": asdict(metadata), "recipe": recipe_facts}
     if against:

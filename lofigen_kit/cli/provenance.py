@@ -45,6 +45,7 @@ _SOUND = {
     "unknown": "not checked: the recipe has no hash of the samples",
     "as recorded": "the samples match the recipe",
     "changed": "CHANGED: the samples do not match the recipe",
+    "shorter": "SHORTER than the recipe says: the file broke off",
     "encoded": "not checked: the recipe's hash is from before the lossy encoding; use --replay, or "
     "a signature",
 }
@@ -236,6 +237,7 @@ def _read_signable(file: Path, *, force: bool) -> str:
         )
     faults = {
         "changed": "the samples do not match the recipe",
+        "shorter": "it is shorter than the recipe says",
         "unknown": "the recipe has no hash of the samples, as in the output of `stream`",
     }
     if fault := faults.get(compare(file, facts)):

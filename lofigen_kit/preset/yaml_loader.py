@@ -90,6 +90,10 @@ def load(blob: bytes, name: str) -> Document:
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
         where = f"{name}:{line}:{column}"
         raise PresetError("not YAML: a control character", where=where) from None
+    except PresetError:
+        raise
+    except Exception as error:  # whatever a stranger's bytes bring about
+        raise PresetError(f"not YAML that can be read ({error})", where=name) from None
 
 
 def load_file(path: Path) -> Document:

@@ -22,6 +22,8 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from lofigen_kit.audio import riff, tags
+from lofigen_kit.audio.callbacks import raise_from_callbacks
+from lofigen_kit.audio.decode import count_frames
 from lofigen_kit.audio.files import Format, detect_format
 from lofigen_kit.errors import InputError, RenderError
 from lofigen_kit.provenance.recipe import is_generated
@@ -156,6 +158,7 @@ class Identity:
             c2pa.Context(settings) as context,
             c2pa.Signer.from_info(info) as signer,
             c2pa.Builder(manifest, context) as builder,
+            raise_from_callbacks(),
         ):
             builder.sign(signer, MEDIA[kind], file, signed)
 
@@ -190,7 +193,14 @@ def sign(path: Path, identity: Identity, comment: str) -> None:
             where=path,
             remedy="render it in one of these formats",
         )
-    rewrite(path, lambda file: identity.sign_file(file, path=path, format=kind, comment=comment))
+
+    def change(file: BinaryIO) -> None:
+        frames = count_frames(file)
+        identity.sign_file(file, path=path, format=kind, comment=comment)
+        if count_frames(file) != frames:
+            raise RenderError("signing failed (some of the sound is lost)", where=path)
+
+    rewrite(path, change)
 
 
 def read(path: Path, *, anchors: Path | None = None) -> Credentials:
@@ -240,7 +250,7 @@ def _validate_credentials(file: BinaryIO, media: str, anchors: Path | None) -> C
             c2pa.Reader(media, file, context=context) as reader,
         ):
             report = json.loads(reader.json())
-    except (c2pa.C2paError, ValueError) as error:
+    except Exception as error:  # whatever a stranger's bytes bring about
         return Credentials("broken", faults=(f"the credentials cannot be read ({error})",))
     return _interpret_report(report)
 

@@ -11,20 +11,21 @@ from lofigen_kit.errors import PresetError
 from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.preset.schema import Preset, load_preset, parse_preset
 from lofigen_kit.preset.yaml_loader import Document
-from lofigen_kit.provenance.recipe import all_effects, read
+from lofigen_kit.provenance import recipe
+from lofigen_kit.provenance.recipe import all_effects
 
 
 def find_preset(
     name: str, registry: Registry, overrides: Sequence[str] = (), *, native: bool = False
 ) -> tuple[Preset, int, dict[str, Any]]:
-    """Return the preset of a name, a preset file or a rendered file; see `load`.
+    """Return the preset of a name, a preset file, a rendered file or its sidecar; see `load`.
 
     Raises:
         PresetError: if there is none, or it is not valid.
         AudioError: if it is an audio file that cannot be read.
     """
     path = Path(name)
-    if path.suffix.lower() in AUDIO_SUFFIXES:
+    if path.suffix.lower() in AUDIO_SUFFIXES or recipe.read_sidecar(path) is not None:
         return load(path, registry, overrides, native=native)
     return load_preset(name, registry=registry, overrides=overrides), 0, {}
 
@@ -32,13 +33,13 @@ def find_preset(
 def load(
     path: Path, registry: Registry, overrides: Sequence[str] = (), *, native: bool = False
 ) -> tuple[Preset, int, dict[str, Any]]:
-    """Return the preset inside a rendered file, the number of its take, and the whole recipe.
+    """Return the preset that made a file, the number of its take, and the whole recipe.
 
     The recipe is untrusted: its preset is validated like any other, and files that it names must be
     in the file's own folder.
 
     Args:
-        path: The audio file.
+        path: The audio file, or the recipe beside it.
         registry: The components to choose from.
         overrides: `KEY=VALUE` texts.
         native: Accept plugins of machine code (VST3): the user trusts the file, or nothing is run.
@@ -47,7 +48,7 @@ def load(
         PresetError: if there is no recipe, its preset is not valid, or a plugin is missing.
         AudioError: if the file is not readable audio.
     """
-    facts = read(path)
+    facts = recipe.read_sidecar(path) or recipe.read(path)
     if facts is None:
         raise PresetError(
             "the file has no recipe", where=path, remedy="give a preset, or a rendered file"

@@ -36,7 +36,9 @@ MAX_MIDI_BYTES = 1 << 17
 """A longer score is left out of the recipe: some twenty minutes of all parts."""
 
 
-def make_recipe(rendering: Result, registry: Registry, audio_sha256: str) -> dict[str, Any]:
+def make_recipe(
+    rendering: Result, registry: Registry, audio_sha256: str, *, frames: int
+) -> dict[str, Any]:
     """Return all data that is needed to render the same audio again, with its licences.
 
     Results are bit-identical on the same kind of CPU or GPU with the same versions, so these are
@@ -47,6 +49,7 @@ def make_recipe(rendering: Result, registry: Registry, audio_sha256: str) -> dic
         registry: The plugins that provide its components.
         audio_sha256: The hash of the samples in the file or, for a lossy format, of the samples
             before encoding.
+        frames: How many frames the file holds.
     """
     from lofigen_kit.audio.files import LOSSY
 
@@ -74,6 +77,7 @@ def make_recipe(rendering: Result, registry: Registry, audio_sha256: str) -> dic
         "network_sha256": rendering.network_sha256,
         **({"players": dict(rendering.players)} if rendering.players else {}),
         "audio_sha256": audio_sha256,
+        "frames": frames,
         "audio_sha256_of": BEFORE_ENCODING if output.format in LOSSY else AS_DECODED,
         **_describe_environment(rendering.preset, registry, rendering.device),
     }
@@ -137,8 +141,24 @@ def read(path: Path) -> dict[str, Any] | None:
     from lofigen_kit.audio.files import MAX_COMMENT_BYTES, read_comment
 
     text = read_comment(path) or ""
-    if len(text) > MAX_COMMENT_BYTES:
+    return _parse(text) if len(text) <= MAX_COMMENT_BYTES else None
+
+
+def read_sidecar(path: Path) -> dict[str, Any] | None:
+    """Return the recipe in the JSON file beside an audio file, or None where there is none."""
+    from lofigen_kit.audio.files import MAX_COMMENT_BYTES
+
+    if path.suffix.lower() != ".json":
         return None
+    try:
+        with path.open("rb") as file:
+            text = file.read(2 * MAX_COMMENT_BYTES + 1)
+        return _parse(text.decode()) if len(text) <= 2 * MAX_COMMENT_BYTES else None
+    except (OSError, ValueError):
+        return None
+
+
+def _parse(text: str) -> dict[str, Any] | None:
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):

@@ -100,7 +100,7 @@ def replay(
             return _compare_file(path, recorded, current, again.blocks, again.sound)
     rendering = render_again(preset, take, recorded, threads=threads, progress=progress)
     audio = quantise_rendering(rendering)
-    current = recipe.make_recipe(rendering, registry, hash_audio(audio))
+    current = recipe.make_recipe(rendering, registry, hash_audio(audio), frames=audio.frames)
     sound = audio.format
     return _compare_file(path, recorded, current, lambda: split_blocks(audio.samples), sound)
 

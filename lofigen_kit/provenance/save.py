@@ -41,7 +41,8 @@ def make_file_recipe(rendering: Rendering, registry: Registry) -> dict[str, Any]
     """Return the recipe of a take, as it will be written into its file."""
     from lofigen_kit.audio.hashing import hash_audio
 
-    return make_recipe(rendering, registry, hash_audio(quantise_rendering(rendering)))
+    audio = quantise_rendering(rendering)
+    return make_recipe(rendering, registry, hash_audio(audio), frames=audio.frames)
 
 
 def save(
@@ -75,7 +76,7 @@ def save(
         *list_output_files(path, midi=midi), *list_stem_files(path, rendering.stems), force=force
     )
     audio = quantise_rendering(rendering)
-    facts = make_recipe(rendering, registry, hash_audio(audio))
+    facts = make_recipe(rendering, registry, hash_audio(audio), frames=audio.frames)
     sound = audio.format
     write(
         rendering, path, facts, split_blocks(audio.samples), sound, identity=identity, force=force
@@ -335,7 +336,7 @@ def recipe_of_processed(done: ProcessedRecording, path: Path, registry: Registry
         path: The input file. If its recipe discloses that it was generated, so does the new one.
         registry: The plugins that provide the preset's components.
     """
-    facts = make_recipe(done.result, registry, done.audio_sha256)
+    facts = make_recipe(done.result, registry, done.audio_sha256, frames=done.sound.frames)
     if is_generated(read(path)):
         facts["disclosure"] = f"{MADE}, {PROCESSED}"
     return facts

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from lofigen_kit.audio.files import hash_audio_file
+from lofigen_kit.audio.files import StoredSound, measure_audio_file
 from lofigen_kit.errors import InputError
 from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.provenance import c2pa, recipe
@@ -15,7 +15,7 @@ from lofigen_kit.provenance.c2pa import Credentials
 from lofigen_kit.provenance.replay import ReplayResult, replay
 from lofigen_kit.runtime.progress import Progress
 
-SoundState = Literal["unknown", "as recorded", "changed", "encoded"]
+SoundState = Literal["unknown", "as recorded", "changed", "encoded", "shorter"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,8 @@ class Verdict:
         recipe: The file's recipe; None if it has none.
         sound: `as recorded` if the samples match the recipe's hash, `changed` if they do not;
             `encoded` if the hash is from before a lossy encoding, so that it cannot be checked;
-            `unknown` without a recipe or hash.
+            `shorter` if there is less of it than the recipe says; `unknown` without a recipe or
+            hash.
         credentials: The result of checking its signature.
         replay: The result of rendering its recipe again; None if not requested.
         not_replayed: Why it could not be rendered again.
@@ -44,7 +45,7 @@ class Verdict:
     def holds(self) -> bool:
         """Whether no check failed, and no required evidence is missing."""
         return (
-            self.sound != "changed"
+            self.sound not in ("changed", "shorter")
             and self.credentials.state != "broken"
             and (self.replay is None or self.replay.holds)
             and not self.missing
@@ -89,14 +90,20 @@ def verify(
 
 
 def compare(path: Path, facts: dict[str, Any] | None) -> SoundState:
-    """Compare a file's samples with the hash in its recipe, in constant memory.
+    """Compare a file's samples with the hash and the length in its recipe, in constant memory.
 
     Raises:
         AudioError: if the file is not readable audio.
     """
-    digest = hash_audio_file(path)
+    found = measure_audio_file(path)
     if facts is None or facts.get("command") == recipe.STREAM:  # its recipe has no hash
         return "unknown"
     if facts.get("audio_sha256_of") == recipe.BEFORE_ENCODING:
-        return "encoded"
-    return "as recorded" if digest == facts.get("audio_sha256") else "changed"
+        return "shorter" if _is_short(found, facts) else "encoded"
+    return "as recorded" if found.sha256 == facts.get("audio_sha256") else "changed"
+
+
+def _is_short(found: StoredSound, facts: dict[str, Any]) -> bool:
+    """Return whether there is less of a sound than its recipe says."""
+    frames = facts.get("frames")
+    return isinstance(frames, int) and found.frames < frames

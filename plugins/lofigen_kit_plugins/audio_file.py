@@ -45,7 +45,7 @@ class AudioFile(Source):
 
         try:
             soundfile.info(path)
-        except soundfile.LibsndfileError:
+        except Exception:  # whatever a stranger's bytes bring about
             return False
         return True
 

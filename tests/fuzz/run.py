@@ -20,7 +20,7 @@ INSTRUMENTED = ["lofigen_kit", "lofigen_kit_plugins", "yaml", "mutagen"]
 def main() -> None:
     """Fuzz one target, or try files on it."""
     with atheris.instrument_imports(include=INSTRUMENTED):
-        sys.path.insert(0, str(Path(__file__).parent))
+        sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
         from targets import TARGETS  # type: ignore[import-not-found,unused-ignore]
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=_Verbatim)

@@ -40,6 +40,7 @@ from lofigen_kit.provenance import recipe
 from lofigen_kit.provenance.load import load
 from lofigen_kit_plugins.instruments.sfz_file import parse_regions
 from lofigen_kit_plugins.midi_file.arrange import Request, make_score
+from tests.fuzz import commands
 
 NAME = "fuzzed.yaml"
 PLACE = re.compile(rf"{re.escape(NAME)}(:\d+:\d+)?: ")
@@ -156,6 +157,41 @@ def check_audio(data: bytes) -> None:
                 assert np.isfinite(block.samples).all()
         except AudioError as error:
             _check_line(error, re.compile(r".*fuzzed\.wav"))
+
+
+def check_sound(data: bytes) -> None:
+    """Any file is read to an end that is the same for any size of block, or refused in one line."""
+    with _on_disk(data, "fuzzed") as path:
+        lengths = []
+        for frames in (4096, 1000):
+            try:
+                blocks = islice(read_audio_blocks(path, frames=frames), 4000)
+                lengths.append(sum(block.frames for block in blocks))
+            except AudioError as error:
+                _check_line(error, re.compile(r".*fuzzed"))
+                lengths.append(0)
+        assert lengths[0] == lengths[1], lengths
+
+
+def check_ogg(data: bytes) -> None:
+    """Any OGG file's comments are read, or refused in one line."""
+    with _on_disk(data, "fuzzed.ogg") as path:
+        try:
+            _check_labels(read_metadata(path))
+        except AudioError as error:
+            _check_line(error, re.compile(r".*fuzzed\.ogg"))
+
+
+def check_command(data: bytes) -> None:
+    """The commands end well on any sound file."""
+    with _on_disk(b"", "empty") as path:
+        commands.check_sound(data, path.parent)
+
+
+def check_midi_command(data: bytes) -> None:
+    """The commands end well on any MIDI file."""
+    with _on_disk(b"", "empty") as path:
+        commands.check_midi(data, path.parent)
 
 
 def check_midi(data: bytes) -> None:
@@ -320,4 +356,8 @@ TARGETS = {
     "score-midi": Target(check_score_midi, _midi_seeds),
     "sfz": Target(check_sfz, _sfz_seeds),
     "audio": Target(check_audio, _wav_seeds),
+    "ogg": Target(check_ogg, _tagged_seeds("OGG")),
+    "sound": Target(check_sound, commands.sound_seeds),
+    "command": Target(check_command, commands.sound_seeds),
+    "midi-command": Target(check_midi_command, _midi_seeds),
 }

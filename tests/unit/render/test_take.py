@@ -140,7 +140,7 @@ def test_the_plugins_within_branches_are_in_the_recipe(load: Load, registry: Reg
     preset = load("model=null", "sampler=null")
     branched = Mix(branches=((Lowpass(),), (Mix(branches=((TapeHiss(),),)),)))
     rendering = render(preset.model_copy(update={"effects": (branched,)}))
-    plugins = recipe.make_recipe(rendering, registry, "")["plugins"]
+    plugins = recipe.make_recipe(rendering, registry, "", frames=1)["plugins"]
     assert {"mix", "lowpass", "tape-hiss"} <= set(plugins)
 
 
