@@ -22,9 +22,10 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from lofigen_kit.audio.metadata import AUDIO_SUFFIXES
-from lofigen_kit.audition.decisions import MAX_DECISIONS, MAX_NAME, find_place_fault, resolve_place
+from lofigen_kit.audition.decisions import MAX_DECISIONS, MAX_NAME
 from lofigen_kit.errors import InputError, LofigenError, RenderError, to_one_line
 from lofigen_kit.provenance.save import STEMS, get_stems_folder
+from lofigen_kit.runtime.places import find_place_fault, resolve_place
 from lofigen_kit.runtime.progress import Progress
 from lofigen_kit.runtime.workers import allow_interrupts, collect_warnings, make_pool
 

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from time import monotonic
-from typing import Any
+from typing import Any, Self
 
 from lofigen_kit.analysis import collapse
 from lofigen_kit.batch.ledger import Record
@@ -61,6 +61,18 @@ class BatchOptions:
     rank: bool = False
     stems: bool = False
     commercial: bool = False
+
+    @classmethod
+    def from_json(cls, data: dict[str, bool], *, where: Path) -> Self:
+        """Return the options in a kept plan.
+
+        Raises:
+            InputError: for one that there is not.
+        """
+        try:
+            return cls(**data)
+        except TypeError:
+            raise InputError("the plan has an option that is not known", where=where) from None
 
     def to_json(self) -> dict[str, bool]:
         """Return plain data; what came later than the first folders only where it is set."""

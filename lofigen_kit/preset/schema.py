@@ -326,6 +326,7 @@ def parse_preset(
     root: Path | None,
     registry: Registry | None = None,
     overrides: Sequence[str] = (),
+    named: list[str] | None = None,
 ) -> Preset:
     """Validate a document into a preset; see `load_preset`.
 
@@ -334,6 +335,7 @@ def parse_preset(
         root: The folder that must contain the preset's files.
         registry: The components to choose from; by default all that are installed.
         overrides: `KEY=VALUE` texts.
+        named: Takes the files that the preset names.
     """
     if registry is None:
         from lofigen_kit.plugins.loader import load_plugins
@@ -350,7 +352,7 @@ def parse_preset(
     try:
         # For JSON, pydantic's strict mode refuses "5" for 5 and still accepts 5 for 5.0.
         text = json.dumps(document.data, ensure_ascii=False).encode()
-        context = {"root": root, "registry": registry}
+        context = {"root": root, "registry": registry, "named": [] if named is None else named}
         preset = make_preset_type(registry).model_validate_json(text, strict=True, context=context)
     except UnicodeEncodeError:  # in a recipe or an override
         raise PresetError("the preset has text that is not Unicode", where=document.name) from None

@@ -60,10 +60,12 @@ def resolve_inside(root: Path | None, path: str) -> Path:
 
 
 def _validate_inside(path: str, info: ValidationInfo) -> str:
+    context = info.context or {}
     try:
-        resolve_inside((info.context or {}).get("root"), path)
+        resolve_inside(context.get("root"), path)
     except InputError as error:
         raise ValueError(f"{error.message}; {error.remedy}") from None
+    context.get("named", []).append(path)
     return path
 
 
