@@ -19,7 +19,7 @@ from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.preset.schema import Preset, parse_preset
 from lofigen_kit.preset.yaml_loader import Document
 from lofigen_kit.provenance.load import check_native, find_preset
-from lofigen_kit.runtime.files import make_safe_name
+from lofigen_kit.runtime.names import make_safe_name
 from lofigen_kit.runtime.places import find_name_fault, is_inside
 
 MAX_CSV_BYTES = 1 << 20

@@ -6,6 +6,7 @@ libraries inside their functions, so that `--help` stays fast.
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,6 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: The arguments after `lofigen-kit`; by default those of the process.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a path that cannot be printed ends no work
+            stream.reconfigure(errors="backslashreplace")
     try:
         build_app()(args=None if arguments is None else list(arguments), prog_name="lofigen-kit")
     except LofigenError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -25,6 +24,7 @@ from lofigen_kit.cli.common import (
     align_columns,
     load_registry,
     show,
+    to_json,
     to_printable,
     warn,
 )
@@ -415,7 +415,7 @@ def _open_record_display(
     def report(record: Record) -> None:
         ledger.append(record)
         if as_json:
-            typer.echo(json.dumps(record, ensure_ascii=False))
+            typer.echo(to_json(record))
         elif record["status"] != "done":
             warn(f"take {record['take']}: {record['error']}")
         speed = bar.tasks[0].speed

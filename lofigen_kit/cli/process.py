@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -34,6 +36,9 @@ from lofigen_kit.cli.output import (
     report,
 )
 from lofigen_kit.errors import InputError
+
+MAX_NAMED = 3
+"""Files of one kind that are named when they are left out."""
 
 if TYPE_CHECKING:
     from lofigen_kit.audio.buffer import AudioBuffer
@@ -80,30 +85,31 @@ def process(
     """Process audio files with a preset's effects and mastering.
 
     The preset's network is not used. A folder is searched with its subfolders, and its structure is
-    kept. If some of several files cannot be processed, the others still are, and the exit code is
-    3.
+    kept; what is no audio in it is left out. If some of several files cannot be processed, the
+    others still are, and the exit code is 3. Run it again to resume: what is done already is kept.
     """
     from lofigen_kit.batch import process_files
+    from lofigen_kit.batch.input_files import find_files
 
     registry = load_registry(ctx)
     settings: RootOptions = ctx.obj
-    found = process_files.find_files(audio, output or Path())
-    place = Destination.from_option(output, len(found))
+    found = find_files(audio, output or Path())
+    if not quiet and not as_json:
+        _tell_left_out(found.left_out)
+    place = Destination.from_option(output, len(found.sounds))
     changes = [*(overrides or []), *place.overrides]
     if seed is not None:
         changes.append(f"seed={seed}")
     preset_ref = process_files.PresetRef(preset, tuple(changes), settings.plugin_dir)
     chosen = preset_ref.load(registry)
     identity = load_signer(certificate, key, chosen.output.format) if sign else None
+    folder = place.path.parent if place.is_file else place.path
     jobs = process_files.list_jobs(
-        found,
-        chosen,
-        place.path.parent if place.is_file else place.path,
-        name=place.path if place.is_file else None,
-        force=force,
+        found.sounds, chosen, folder, name=place.path if place.is_file else None
     )
+    is_alone = len(jobs) == 1 and not found.in_folder
     results = []
-    with progress_bar(quiet=quiet or as_json) as bar:
+    with progress_bar(quiet=quiet or as_json) as bar, _hold(folder, wanted=len(jobs) > 1):
         for done in process_files.process_files(
             jobs,
             preset_ref,
@@ -112,9 +118,10 @@ def process(
             salvage=salvage,
             identity=identity,
             force=force,
+            go_on=not is_alone and not force and not sign,
             progress=bar,
         ):
-            if done.failure and len(jobs) == 1:
+            if done.failure and is_alone:
                 raise done.failure
             results.append(done)
             _report_result(done, quiet=quiet or as_json)
@@ -124,6 +131,7 @@ def process(
             "files": [{"path": str(d.job.target), "recipe": d.facts} for d in written],
             "failed": [{"path": str(d.job.source), "error": str(d.failure)} for d in results
                        if d.failure],
+            "left_out": [{"path": str(p), "why": why} for p, why in found.left_out.items()],
         },
         (),
         as_json=as_json,
@@ -132,13 +140,46 @@ def process(
         raise typer.Exit(SOME_FAILED)
 
 
+@contextmanager
+def _hold(folder: Path, *, wanted: bool) -> Iterator[None]:
+    """Let no other process work in the output's folder, and say how to go on where it is stopped.
+
+    One file is locked only while it is written: others may be processed beside it.
+    """
+    from lofigen_kit.runtime.files import explain_write_errors
+    from lofigen_kit.runtime.locks import lock_folder
+
+    if not wanted:
+        yield
+        return
+    with explain_write_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with lock_folder(folder, wait=True):
+        try:
+            yield
+        except KeyboardInterrupt:
+            warn(f"{folder}: stopped; run the same command again to resume")
+            raise
+
+
+def _tell_left_out(left_out: Mapping[Path, str]) -> None:
+    """Print a line for each reason to leave files out, with the first of them."""
+    for why in dict.fromkeys(left_out.values()):
+        names = [path.name for path, reason in left_out.items() if reason == why]
+        others = len(names) - MAX_NAMED
+        more = f" and {others} others" if others > 0 else ""
+        warn(f"left out, since {why}: {', '.join(names[:MAX_NAMED])}{more}")
+
+
 def _report_result(done: FileResult, *, quiet: bool) -> None:
     """Print the result of one file, with its warnings."""
     for warning in () if quiet else done.warnings:
         warn(warning)
     if done.failure:
         warn(str(done.failure))
-    if done.facts:
+    if done.kept and not quiet:
+        typer.echo(f"{done.job.target}  done already")
+    elif done.facts:
         report(done.job.target, done.facts, quiet=quiet)
 
 

@@ -25,6 +25,7 @@ from lofigen_kit.music.score import BeatGrid, Score
 from lofigen_kit.preset.schema import Preset
 from lofigen_kit.render.chain import Chain, transform_score
 from lofigen_kit.render.result import Result
+from lofigen_kit.runtime.names import to_text
 from lofigen_kit.runtime.progress import Progress
 from lofigen_kit.runtime.seeding import rng_for
 
@@ -162,6 +163,20 @@ def examine(path: Path, *, salvage: bool = False) -> Recording:
     )
 
 
+def hash_recording(path: Path, *, salvage: bool = False) -> str:
+    """Return the hash of a file's samples, as `examine` does, without looking for its beat.
+
+    Raises:
+        AudioError: as `examine`.
+    """
+    digest: SoundHash | None = None
+    for block in read_audio_blocks(path, frames=FRAMES_AT_ONCE, strict=not salvage, again=salvage):
+        digest = digest or SoundHash(block.channels, block.sample_rate_hz)
+        digest.update(block.samples)
+    assert digest is not None  # noqa: S101 - a file without samples was refused
+    return digest.hexdigest()
+
+
 def _compute_output_format(recording: Recording, rate_hz: int) -> AudioFormat:
     from lofigen_kit.dsp.resample import count_resampled_frames
 
@@ -233,7 +248,7 @@ def _make_result(
     return Result(
         preset=preset,
         take=0,
-        title=recording.path.stem,
+        title=to_text(recording.path.stem),
         score=processed,
         loudness_lufs=mastered.loudness_lufs,
         true_peak_dbtp=mastered.true_peak_dbtp,

@@ -25,6 +25,7 @@ from lofigen_kit.preset.schema import Preset
 from lofigen_kit.render.chain import PART_STEM, Chain, is_loop, list_stage_names, transform_score
 from lofigen_kit.render.result import Rendering
 from lofigen_kit.runtime.device import choose_device
+from lofigen_kit.runtime.names import to_text
 from lofigen_kit.runtime.prefetch import prefetch
 from lofigen_kit.runtime.progress import Progress
 
@@ -234,7 +235,7 @@ class _TakeRenderer:
             written=take.score,
             preset=preset,
             take=number,
-            title=take.title,
+            title=to_text(take.title),
             score=_extend_score(transform_score(preset, take.score), audio),
             loudness_lufs=mastered.loudness_lufs,
             true_peak_dbtp=mastered.true_peak_dbtp,

@@ -152,7 +152,7 @@ def test_a_kept_plan_names_folders_inside_its_own(
 def test_a_kept_plan_reads_no_file_outside_its_folder(
     planned: Planned, registry: Registry, tmp_path: Path, root: str | None
 ) -> None:
-    """A preset may name what lies in its own folder; a stranger's plan says which folder that is."""
+    """A preset may name files in its folder, and a stranger's plan says which folder that is."""
     folder = tmp_path / "beats"
     folder.mkdir()
     (tmp_path / "secret.wav").write_bytes(b"RIFF")
