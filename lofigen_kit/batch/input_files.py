@@ -74,13 +74,13 @@ def _walk(folder: Path, output: Path, left_out: dict[Path, str]) -> Iterator[Pat
 
     Each folder is searched once, so a link that leads back to one is left out.
     """
-    seen = {output}
+    seen = {output} - {folder.resolve()}
     waiting, links = [folder], list[Path]()
     while waiting or links:
         here = waiting.pop() if waiting else links.pop(0)
         real = here.resolve()
         if real in seen:
-            if real != output:
+            if real != output:  # the results of other runs
                 left_out[here] = "it links to a folder that is searched already"
             continue
         seen.add(real)

@@ -99,6 +99,19 @@ def list_jobs(
     return jobs
 
 
+def drop_results(jobs: Sequence[FileJob], left_out: dict[Path, str]) -> list[FileJob]:
+    """Return the jobs whose inputs are not what another job writes, as in a folder of both.
+
+    Args:
+        jobs: The jobs.
+        left_out: Takes the inputs that are left out, with the reason.
+    """
+    targets = {job.target.resolve() for job in jobs}
+    results = {job.source for job in jobs if job.source.resolve() in targets}
+    left_out |= dict.fromkeys(sorted(results), "it is the result of another file")
+    return [job for job in jobs if job.source not in results]
+
+
 def process_files(
     jobs: Sequence[FileJob],
     preset_ref: PresetRef,

@@ -94,8 +94,6 @@ def process(
     registry = load_registry(ctx)
     settings: RootOptions = ctx.obj
     found = find_files(audio, output or Path())
-    if not quiet and not as_json:
-        _tell_left_out(found.left_out)
     place = Destination.from_option(output, len(found.sounds))
     changes = [*(overrides or []), *place.overrides]
     if seed is not None:
@@ -107,6 +105,10 @@ def process(
     jobs = process_files.list_jobs(
         found.sounds, chosen, folder, name=place.path if place.is_file else None
     )
+    if found.in_folder:
+        jobs = process_files.drop_results(jobs, found.left_out)
+    if not quiet and not as_json:
+        _tell_left_out(found.left_out)
     is_alone = len(jobs) == 1 and not found.in_folder
     results = []
     with progress_bar(quiet=quiet or as_json) as bar, _hold(folder, wanted=len(jobs) > 1):
@@ -167,7 +169,7 @@ def _tell_left_out(left_out: Mapping[Path, str]) -> None:
     for why in dict.fromkeys(left_out.values()):
         names = [path.name for path, reason in left_out.items() if reason == why]
         others = len(names) - MAX_NAMED
-        more = f" and {others} others" if others > 0 else ""
+        more = f" and {others} more" if others > 0 else ""
         warn(f"left out, since {why}: {', '.join(names[:MAX_NAMED])}{more}")
 
 

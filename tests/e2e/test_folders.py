@@ -274,6 +274,20 @@ def test_the_kits_own_batch_is_processed(run: Run, beats: Path, preset_file: Pat
     assert "left out, since this is not audio that can be read: CREDITS.txt, batch.json" in err
 
 
+def test_results_beside_their_inputs_are_not_processed_again(
+    run: Run, crate: Path, preset_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(crate)
+    assert run("process", ".", "-p", preset_file, "-q")[0] == 0
+    names = sorted(path.name for path in crate.iterdir())
+    assert len(names) == 18
+    code, out, err = run("process", ".", "-p", preset_file)
+    assert code == 0, err
+    assert out.count("done already\n") == 6
+    assert "since it is the result of another file: 0_small.wav, 1_small.wav, 2_small" in err
+    assert sorted(path.name for path in crate.iterdir()) == names
+
+
 # Names.
 
 
