@@ -23,7 +23,13 @@ from typing import TYPE_CHECKING, Any
 
 from lofigen_kit.audio.metadata import AUDIO_SUFFIXES
 from lofigen_kit.audition.decisions import MAX_DECISIONS, MAX_NAME
-from lofigen_kit.errors import InputError, LofigenError, RenderError, to_one_line
+from lofigen_kit.errors import (
+    NO_MEMORY,
+    InputError,
+    LofigenError,
+    RenderError,
+    to_one_line,
+)
 from lofigen_kit.provenance.save import STEMS, get_stems_folder
 from lofigen_kit.runtime.places import find_place_fault, resolve_place
 from lofigen_kit.runtime.progress import Progress
@@ -286,6 +292,8 @@ def _read_take(folder: Path, job: tuple[str, Facts]) -> SheetRow:
             take = _examine_take(folder, place, record)
         except LofigenError as error:
             take = SheetRow(place, error=error.message)
+        except MemoryError:
+            take = SheetRow(place, error=NO_MEMORY)
     flags = [Flag(to_one_line(text.removeprefix(f"{folder / place}: "))) for text in warnings]
     return replace(take, flags=(*take.flags, *flags))
 

@@ -164,7 +164,7 @@ def from_json(data: dict[str, Any], registry: Registry, *, where: Path) -> Batch
         points = tuple(
             SweepPoint(_read_name(point["name"], len(data["points"]), where),
                        parse_preset(Document(point["preset"], str(where)), root=root,
-                                    registry=registry, named=named))
+                                    registry=registry, named=named, is_strangers=True))
             for point in data["points"]
         )  # fmt: skip
         plan = BatchPlan(points, int(data["takes"]), root)

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lofigen_kit.errors import LofigenError, RenderError
+from lofigen_kit.errors import NO_MEMORY, LofigenError, RenderError
 from lofigen_kit.plugins.loader import load_plugins
 from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.preset.schema import Preset
@@ -206,6 +206,8 @@ def _process_job(
         )
     except LofigenError as failure:
         return FileResult(job, failure=failure)
+    except MemoryError:
+        return FileResult(job, failure=RenderError(NO_MEMORY, where=job.source))
     return FileResult(job, facts)
 
 

@@ -91,6 +91,7 @@ class WorkerSettings:
         cache: The folder of the cache of network outputs; None disables it.
         device: The network's device.
         identity: The signer of the files.
+        is_strangers: Whether the presets come from a file that a stranger may have made.
     """
 
     folder: Path
@@ -99,6 +100,7 @@ class WorkerSettings:
     cache: Path | None = None
     device: str = "cpu"
     identity: Identity | None = None
+    is_strangers: bool = False
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,12 @@ def render_group(group: TakeGroup) -> list[Record]:
     try:
         registry = _registry(group.settings.plugin_dir)
         document = Document(group.preset, "the batch's preset")
-        preset = parse_preset(document, root=group.settings.root, registry=registry)
+        preset = parse_preset(
+            document,
+            root=group.settings.root,
+            registry=registry,
+            is_strangers=group.settings.is_strangers,
+        )
     except LofigenError as error:
         return group.make_failures(str(error))
     with allow_interrupts():

@@ -31,7 +31,7 @@ from lofigen_kit.cli import (
     train,
 )
 from lofigen_kit.cli.common import RootOptions, warn
-from lofigen_kit.errors import LofigenError
+from lofigen_kit.errors import NO_MEMORY, LofigenError
 
 GROUPS = (
     chain, play, process, batch, audition, curate, provenance, corpus, train, evaluate, experiment,
@@ -53,6 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except LofigenError as error:
         print(f"lofigen-kit: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
+    except MemoryError:
+        print(f"lofigen-kit: {NO_MEMORY}", file=sys.stderr)
+        raise SystemExit(1) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
 

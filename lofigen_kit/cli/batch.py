@@ -338,6 +338,7 @@ def _make_worker_settings(
         cache=get_cache_dir() if cache else None,
         device="cuda" if gpu else "cpu",
         identity=identity,
+        is_strangers=any(point.preset.is_strangers for point in plan.points),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -41,6 +42,8 @@ MAX_NAMED = 3
 """Files of one kind that are named when they are left out."""
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from lofigen_kit.audio.buffer import AudioBuffer
     from lofigen_kit.audio.metadata import AudioMetadata
     from lofigen_kit.batch.process_files import FileResult
@@ -201,17 +204,19 @@ def inspect(
     quiet: Quiet = False,
 ) -> None:
     """Show an audio file's format, levels, metadata and recipe."""
-    from lofigen_kit.audio.files import read_audio, read_metadata
+    from lofigen_kit.audio.files import read_audio, read_audio_blocks, read_metadata
     from lofigen_kit.provenance import recipe
 
-    audio = read_audio(file)
     metadata = read_metadata(file)
     recipe_facts = recipe.read(file)
-    facts = {**_measure_sound(audio), "labels": asdict(metadata), "recipe": recipe_facts}
-    if against:
+    # A picture, and what is compared, are of the whole sound; all else is measured as it goes by.
+    audio = read_audio(file) if against or picture else None
+    blocks = read_audio_blocks(file) if audio is None else iter([audio])
+    facts = {**_measure_sound(blocks), "labels": asdict(metadata), "recipe": recipe_facts}
+    if audio and against:
         with progress_bar(quiet=quiet or as_json) as bar:
             facts["memory"] = _compare_with_corpus(audio, against, bar)
-    if picture:
+    if audio and picture:
         bars_s = [c.frame / audio.sample_rate_hz for c in metadata.cues if c.frame < audio.frames]
         _draw(audio, to_printable(file.name), picture, bars_s=bars_s, force=force)
     rows = [
@@ -298,15 +303,26 @@ def _format_similarity(match: dict[str, Any]) -> str:
     return f"similarity {match['similarity']:.2f} at {match['clip_s']:.1f} s of this file"
 
 
-def _measure_sound(audio: AudioBuffer) -> dict[str, Any]:
-    from lofigen_kit.dsp.loudness import integrated_lufs, true_peak_dbtp
+def _measure_sound(blocks: Iterator[AudioBuffer]) -> dict[str, Any]:
+    """Return the format and the levels of a sound that goes by in blocks."""
+    from lofigen_kit.audio.buffer import AudioFormat
+    from lofigen_kit.dsp.loudness import measure_loudness
 
-    loudness, peak = integrated_lufs(audio), true_peak_dbtp(audio)
+    first, frames = next(blocks), 0
+
+    def count_frames() -> Iterator[np.ndarray]:
+        nonlocal frames
+        for block in chain([first], blocks):
+            frames += block.frames
+            yield block.samples
+
+    sound = AudioFormat(first.channels, None, first.sample_rate_hz)
+    loudness, peak = measure_loudness(count_frames(), sound)
     silent = float("-inf") in (loudness, peak)
     return {
-        "sample_rate_hz": audio.sample_rate_hz,
-        "channels": audio.channels,
-        "duration_s": audio.duration_s,
+        "sample_rate_hz": first.sample_rate_hz,
+        "channels": first.channels,
+        "duration_s": frames / first.sample_rate_hz,
         "loudness_lufs": None if silent else loudness,
         "true_peak_dbtp": None if silent else peak,
     }

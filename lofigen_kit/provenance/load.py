@@ -54,7 +54,13 @@ def load(
         )
     document = Document(facts.get("preset"), str(path))
     try:
-        preset = parse_preset(document, root=path.parent, registry=registry, overrides=overrides)
+        preset = parse_preset(
+            document,
+            root=path.parent,
+            registry=registry,
+            overrides=overrides,
+            is_strangers=True,
+        )
     except PresetError:
         _check_components(path, facts, registry)
         raise

@@ -24,6 +24,7 @@ from lofigen_kit.errors import AudioError, PresetError
 from lofigen_kit.music.score import BeatGrid, Score
 from lofigen_kit.preset.schema import Preset
 from lofigen_kit.render.chain import Chain, transform_score
+from lofigen_kit.render.limits import check_recording
 from lofigen_kit.render.result import Result
 from lofigen_kit.runtime.names import to_text
 from lofigen_kit.runtime.progress import Progress
@@ -100,6 +101,7 @@ def process_recording(
     if output.midi:
         raise PresetError("a recording has no score to write", where="output.midi",
                           remedy="set output.midi=false")  # fmt: skip
+    check_recording(preset, recording.sound.duration_s)
     chain = Chain.load(preset.without_model())
     piece, blocks = _process_blocks(recording, chain)
     if target:
