@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from lofigen_kit import COMPILES_ANEW
 from lofigen_kit.cli import (
     audition,
     batch,
@@ -32,6 +33,7 @@ from lofigen_kit.cli import (
 )
 from lofigen_kit.cli.common import RootOptions, warn
 from lofigen_kit.errors import NO_MEMORY, LofigenError
+from lofigen_kit.runtime.caches import NO_PLACE
 
 GROUPS = (
     chain, play, process, batch, audition, curate, provenance, corpus, train, evaluate, experiment,
@@ -53,6 +55,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except LofigenError as error:
         print(f"lofigen-kit: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
+    except RuntimeError as error:
+        if "no locator available" not in str(error):
+            raise
+        print(f"lofigen-kit: {NO_PLACE}", file=sys.stderr)
+        raise SystemExit(2) from None
     except MemoryError:
         print(f"lofigen-kit: {NO_MEMORY}", file=sys.stderr)
         raise SystemExit(1) from None
@@ -112,4 +119,6 @@ def _root(
     ] = False,
 ) -> None:
     """Generate lofi beats with a small neural network and a chain of tape effects."""
+    if COMPILES_ANEW:
+        warn(NO_PLACE)
     ctx.obj = RootOptions(plugin_dir=plugin_dir, strict_plugins=strict_plugins)
