@@ -201,7 +201,9 @@ def _check_files_inside(named: Sequence[str], root: Path | None, where: Path) ->
     """
     for name in named:
         path = Path(name) if root is None else root / name
-        if os.path.lexists(path) and not is_inside(where.parent, path):
+        # A bundled checkpoint is named as a file would be: `lofi-guided`.
+        is_file = len(Path(name).parts) > 1 or bool(path.suffix) or os.path.lexists(path)
+        if is_file and not is_inside(where.parent, path):
             raise InputError(
                 f"its preset reads {name!r}, which is not in the batch's folder",
                 where=where,

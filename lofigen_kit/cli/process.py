@@ -36,7 +36,7 @@ from lofigen_kit.cli.output import (
     load_signer,
     report,
 )
-from lofigen_kit.errors import InputError
+from lofigen_kit.errors import AudioError, InputError
 
 MAX_NAMED = 3
 """Files of one kind that are named when they are left out."""
@@ -212,7 +212,7 @@ def inspect(
     # A picture, and what is compared, are of the whole sound; all else is measured as it goes by.
     audio = read_audio(file) if against or picture else None
     blocks = read_audio_blocks(file) if audio is None else iter([audio])
-    facts = {**_measure_sound(blocks), "labels": asdict(metadata), "recipe": recipe_facts}
+    facts = {**_measure_sound(file, blocks), "labels": asdict(metadata), "recipe": recipe_facts}
     if audio and against:
         with progress_bar(quiet=quiet or as_json) as bar:
             facts["memory"] = _compare_with_corpus(audio, against, bar)
@@ -303,7 +303,7 @@ def _format_similarity(match: dict[str, Any]) -> str:
     return f"similarity {match['similarity']:.2f} at {match['clip_s']:.1f} s of this file"
 
 
-def _measure_sound(blocks: Iterator[AudioBuffer]) -> dict[str, Any]:
+def _measure_sound(file: Path, blocks: Iterator[AudioBuffer]) -> dict[str, Any]:
     """Return the format and the levels of a sound that goes by in blocks."""
     from lofigen_kit.audio.buffer import AudioFormat
     from lofigen_kit.dsp.loudness import measure_loudness
@@ -317,7 +317,11 @@ def _measure_sound(blocks: Iterator[AudioBuffer]) -> dict[str, Any]:
             yield block.samples
 
     sound = AudioFormat(first.channels, None, first.sample_rate_hz)
-    loudness, peak = measure_loudness(count_frames(), sound)
+    try:
+        loudness, peak = measure_loudness(count_frames(), sound)
+    except AudioError as error:
+        error.where = error.where or str(file)
+        raise
     silent = float("-inf") in (loudness, peak)
     return {
         "sample_rate_hz": first.sample_rate_hz,

@@ -13,6 +13,9 @@ from lofigen_kit.preset.schema import Preset, load_preset, parse_preset
 from lofigen_kit.preset.yaml_loader import Document
 from lofigen_kit.provenance.recipe import all_effects, read
 
+MAX_TAKE = 1 << 32
+"""A recipe's take with a higher number is none."""
+
 
 def find_preset(
     name: str, registry: Registry, overrides: Sequence[str] = (), *, native: bool = False
@@ -72,7 +75,7 @@ def load(
             "use `chain replay --native`",
         )
     take = facts.get("take")
-    return preset, take if isinstance(take, int) and take >= 0 else 0, facts
+    return preset, take if isinstance(take, int) and 0 <= take < MAX_TAKE else 0, facts
 
 
 def _check_components(path: Path, facts: dict[str, Any], registry: Registry) -> None:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import unicodedata
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from lofigen_kit.audio.files import read_audio
+from lofigen_kit.audio.buffer import AudioBuffer
+from lofigen_kit.audio.files import read_audio, write_audio
 from lofigen_kit.provenance import recipe
 from lofigen_kit.runtime.locks import lock_folder
 from lofigen_kit.runtime.names import MAX_NAME_BYTES, make_safe_name
@@ -168,11 +171,17 @@ Start = Callable[..., subprocess.Popen[bytes]]
 
 
 @pytest.fixture
-def start(run: Run, preset_file: Path) -> Start:  # noqa: ARG001 - it is called where `run` calls
+def start(start_command: Start, preset_file: Path) -> Start:
     """Start `process` in a process of its own."""
+    return partial(start_command, "process", "-p", preset_file)
+
+
+@pytest.fixture
+def start_command(run: Run) -> Start:  # noqa: ARG001 - it is called where `run` calls
+    """Start a command in a process of its own."""
 
     def begin(*arguments: object, **environment: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "lofigen_kit", "process", "-p", preset_file, *arguments]
+        command = [sys.executable, "-m", "lofigen_kit", *arguments]
         return subprocess.Popen(
             [os.fsencode(str(part)) for part in command],
             env={**os.environ, **environment},
@@ -224,6 +233,61 @@ def test_a_batch_and_a_processing_in_one_folder(crate: Path, beats: Path, start:
     out, err = waiting.communicate(timeout=120)
     assert waiting.returncode == 0, err
     assert len(out.splitlines()) == 6
+
+
+# Small files with large claims.
+
+
+def write_with_recipe(path: Path, preset: dict[str, object], **facts: object) -> None:
+    """Write a second of silence whose recipe is a stranger's."""
+    made = {"format": recipe.FORMAT, "command": "chain", "preset": preset, "take": 0, **facts}
+    silence = AudioBuffer(np.zeros((1, 8000)), 8000)
+    write_audio(path, silence, format="wav", bit_depth=16, comment=json.dumps(made), rng=None)
+
+
+@pytest.mark.parametrize(
+    ("effects", "message"),
+    [
+        ([{"use": "varispeed", "semitones": -12}] * 40, "h of sound: the limit is 20 min"),
+        (
+            [{"use": "mix", "branches": [[{"use": "gain"}] * 64] * 8}] * 40,
+            "h of sound: the limit is 5 h",
+        ),
+    ],
+)
+def test_a_recipe_that_asks_for_too_much(
+    refused: Refused, tmp_path: Path, effects: list[object], message: str
+) -> None:
+    preset = {"version": 1, "name": "b", "source": {"use": "bursts"}, "effects": effects}
+    path = tmp_path / "small.wav"
+    write_with_recipe(path, preset)
+    for command in (["chain", "preset", path], ["chain", "replay", path]):
+        assert message in refused(*command)
+    write_noise(tmp_path / "a.wav")
+    assert "the limit is" in refused("process", tmp_path / "a.wav", "-p", path)
+
+
+def test_a_take_without_end_is_the_first(run: Run, tmp_path: Path) -> None:
+    preset = {"version": 1, "name": "b", "source": {"use": "bursts"}}
+    write_with_recipe(tmp_path / "many.wav", preset, take=10**300)
+    assert run("chain", "preset", tmp_path / "many.wav", "-o", "out/")[0] == 0
+    assert [path.stem for path in Path("out").glob("*.wav")] == ["b_200bpm_Dmin_seed0_take0"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is counted otherwise")
+def test_a_long_sound_is_inspected_as_it_goes_by(start_command: Start, tmp_path: Path) -> None:
+    """Six hours at 8 kHz are 13 kB, and would be 700 MB of samples."""
+    path = tmp_path / "long.flac"
+    with soundfile.SoundFile(path, "w", 8000, 1, format="FLAC") as file:
+        for _ in range(6):
+            file.write(np.zeros(3600 * 8000, np.int16))
+    before = path.stat().st_size
+    process = start_command("inspect", path, "--json")
+    out, err = process.communicate(timeout=300)
+    assert (process.returncode, err) == (0, b"")
+    assert json.loads(out)["duration_s"] == 6 * 3600.0
+    assert before < 1 << 20
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 600 << 10
 
 
 # A stopped folder.
