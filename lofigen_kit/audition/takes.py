@@ -231,6 +231,8 @@ def _import_readers() -> None:
 def _walk(folder: Path) -> Iterator[str]:
     for here, folders, names in os.walk(folder):
         folders[:] = [n for n in folders if not n.startswith(".") and not n.endswith(STEMS)]
+        for link in (path for path in (Path(here, name) for name in folders) if path.is_symlink()):
+            _logger.warning("%s: left out: links to folders are not followed", link)
         for name in names:
             path = Path(here, name)
             if name.startswith(".") or path.suffix.lower() not in SUFFIXES:

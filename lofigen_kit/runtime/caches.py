@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import shutil
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -50,6 +48,8 @@ def prepare_numba() -> bool:
         if named:
             os.environ[NUMBA_VARIABLE] = str(folder.absolute() / "numba")
         return False
+    import tempfile
+
     for parent in (None, _SHARED_MEMORY):
         with suppress(OSError):
             temporary = tempfile.mkdtemp(prefix="lofigen-kit-", dir=parent)
@@ -63,12 +63,13 @@ def _can_write(folder: Path) -> bool:
     """Return whether files can be written into a folder, which is created if it is missing."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return True
     except OSError:
         return False
+    return os.access(folder, os.W_OK | os.X_OK)
 
 
 def _remove(folder: str, process: int) -> None:
     if os.getpid() == process:  # and not in one that was forked
+        import shutil
+
         shutil.rmtree(folder, ignore_errors=True)
