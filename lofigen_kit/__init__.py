@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lofigen_kit.runtime.caches import prepare_numba
 from lofigen_kit.runtime.lazy_imports import lazy_getattr
 
 if TYPE_CHECKING:
@@ -39,6 +40,9 @@ __all__ = [
     "render_takes",
     "save",
 ]
+
+COMPILES_ANEW = prepare_numba()
+"""Whether there is no place that lasts for compiled code."""
 
 _import_name = lazy_getattr(
     __name__,

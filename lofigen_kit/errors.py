@@ -15,6 +15,7 @@ The command line catches only the root class and prints the error as one line.
 
 from __future__ import annotations
 
+NO_MEMORY = "the memory does not suffice; close other programs, or do less at once"
 MAX_MESSAGE_CHARS = 500
 """The longest message that is shown: untrusted files hold names of any length."""
 

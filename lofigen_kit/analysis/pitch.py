@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from lofigen_kit.analysis._mono import RATE_HZ, mono_8k
 from lofigen_kit.audio.buffer import AudioBuffer
 from lofigen_kit.music.conditioning import render_conditioning
 from lofigen_kit.music.score import Score
+from lofigen_kit.runtime.caches import get_cache_dir
 
 HOP_S = 0.064
 LOWEST_MIDI, PITCHES = 24, 72
@@ -51,10 +51,9 @@ def _compile_alone() -> None:
     Two processes that write numba's cache at the same time can leave a file that crashes.
     """
     import librosa
-    import platformdirs
     from filelock import FileLock
 
-    folder = Path(platformdirs.user_cache_dir("lofigen-kit", appauthor=False))
+    folder = get_cache_dir()
     with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / "librosa.lock"):

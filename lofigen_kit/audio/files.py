@@ -36,8 +36,8 @@ from lofigen_kit.runtime.version import get_program_name
 Format = Literal["wav", "flac", "ogg", "mp3"]
 BitDepth = Literal[16, 24, 32]
 
-MAX_SAMPLES = 1 << 30
-"""Over all channels: 4 GiB of float32, about three hours of stereo at 48 kHz."""
+MAX_SAMPLES = 2 * 3600 * 48_000
+"""Over all channels of a sound in memory: an hour of stereo at 48 kHz, 1.4 GB of float32."""
 MAX_COMMENT_BYTES = 1 << 20
 LOSSY: tuple[Format, ...] = ("ogg", "mp3")
 MAX_WAV_BYTES = (1 << 32) - 2 * MAX_COMMENT_BYTES

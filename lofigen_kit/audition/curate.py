@@ -7,14 +7,16 @@ may be moved to another folder.
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from lofigen_kit.audio.metadata import AUDIO_SUFFIXES
-from lofigen_kit.audition.decisions import Decision, Decisions, resolve_place
+from lofigen_kit.audition.decisions import Decision, Decisions
 from lofigen_kit.errors import InputError, LofigenError, RenderError, to_one_line
 from lofigen_kit.provenance import recipe
 from lofigen_kit.provenance.licences import CREDITS, format_credits, list_components
@@ -26,6 +28,8 @@ from lofigen_kit.provenance.save import (
     save_stems,
 )
 from lofigen_kit.runtime.files import check_free, explain_write_errors
+from lofigen_kit.runtime.locks import lock_folder
+from lofigen_kit.runtime.places import resolve_place
 
 if TYPE_CHECKING:
     from lofigen_kit.plugins.registry import Registry
@@ -70,6 +74,27 @@ class Selection:
     kept: tuple[KeptTake, ...]
     rejected: tuple[KeptTake, ...]
     failed: dict[str, str]
+
+
+@contextmanager
+def hold(folder: Path, *, create: bool = False) -> Iterator[None]:
+    """Keep batches, and others who curate, out of a folder meanwhile.
+
+    Args:
+        folder: The folder; one that cannot be written to is only read, by anyone.
+        create: Create it if it is missing; it is to be written to.
+
+    Raises:
+        InputError: if another process works in it, or it cannot be created.
+    """
+    if create:
+        with explain_write_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+    elif not os.access(folder, os.W_OK):
+        yield
+        return
+    with lock_folder(folder):
+        yield
 
 
 def select(folder: Path, decisions: Decisions, *, min_stars: int = 0) -> Selection:
@@ -319,7 +344,7 @@ def _files(folder: Path, path: Path) -> Iterator[Path]:
     twins = [path.with_suffix(suffix) for suffix in AUDIO_SUFFIXES]
     if not any(twin.exists() for twin in twins if twin != path):
         for file in (path.with_suffix(suffix) for suffix in SIDECAR_SUFFIXES):
-            if file.is_file():
+            if resolve_place(folder, file.relative_to(folder).as_posix()):
                 yield file.relative_to(folder)
     stems = get_stems_folder(path)
     if stems.is_dir() and not stems.is_symlink():

@@ -6,12 +6,13 @@ with limits, and cannot name files outside its folder.
 
 from __future__ import annotations
 
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from lofigen_kit.errors import InputError
+from lofigen_kit.runtime.places import find_place_fault
 
 FORMAT: Final = "lofigen-kit decisions 1"
 NAME = "decisions.json"
@@ -19,33 +20,6 @@ NAME = "decisions.json"
 MAX_BYTES = 32 << 20
 MAX_DECISIONS = 100_000
 MAX_NAME = 4096
-
-
-def find_place_fault(place: str) -> str | None:
-    """Return why a text is not a valid path inside a folder, or None if it is valid.
-
-    Args:
-        place: A relative path such as `warm/take3.wav`, with `/` on every system; line breaks and
-            quotes are allowed.
-    """
-    parts = place.split("/")
-    if "\\" in place or "\0" in place:
-        return "has a backslash or a NUL"
-    if parts[0] == "" or PureWindowsPath(place).drive:
-        return "is not relative"
-    if any(part in ("", ".", "..") for part in parts):
-        return "has an empty part, `.` or `..`"
-    return None
-
-
-def resolve_place(folder: Path, place: str) -> Path | None:
-    """Return the path of a file, or None if it is missing or a link leads out of the folder."""
-    path = folder / place
-    try:
-        resolved = path.resolve(strict=True)
-    except OSError:
-        return None
-    return path if resolved.is_file() and resolved.is_relative_to(folder.resolve()) else None
 
 
 def _validate_place(place: str) -> str:

@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from lofigen_kit.audition.decisions import resolve_place
 from lofigen_kit.errors import InputError
 from lofigen_kit.music.midi import from_midi
 from lofigen_kit.music.midi_reader import MAX_BYTES
 from lofigen_kit.music.roll import DRUM_ROWS, describe, list_drums
 from lofigen_kit.music.score import Score
+from lofigen_kit.runtime.places import resolve_place
 
 COLUMNS, FEWEST_COLUMNS = 2048, 64
 MAX_PACKED_BYTES = 3600

@@ -19,9 +19,11 @@ from typing import Any, Self
 from urllib.parse import unquote
 
 from lofigen_kit.audition import decisions, page
-from lofigen_kit.audition.decisions import Decision, Decisions, resolve_place
+from lofigen_kit.audition.decisions import Decision, Decisions
 from lofigen_kit.audition.takes import SheetRow
 from lofigen_kit.errors import InputError, LofigenError, RenderError
+from lofigen_kit.runtime.locks import DECISIONS_LOCK, lock_folder
+from lofigen_kit.runtime.places import resolve_place
 
 ADDRESS = "127.0.0.1"
 MAX_BODY = 4 << 20
@@ -41,7 +43,7 @@ _HEADERS = {
 
 
 class DecisionStore:
-    """The decisions of a folder, in memory and in its `decisions.json`.
+    """The decisions of a folder, in its `decisions.json`, which several servers may share.
 
     Args:
         folder: The folder of the file.
@@ -53,12 +55,20 @@ class DecisionStore:
     def __init__(self, folder: Path) -> None:
         self.path = folder / decisions.NAME
         self._lock = Lock()
-        stored = decisions.read(self.path).decisions if self.path.exists() else {}
-        self._current = Decisions(sheet=page.get_sheet_name(folder), decisions=stored)
+        self._sheet = page.get_sheet_name(folder)
+        self._read()
 
     def text(self) -> str:
-        """Return the current text of the file."""
-        return self._current.to_json()
+        """Return the current text of the file.
+
+        Raises:
+            InputError: if the file is no longer valid.
+        """
+        return self._read().to_json()
+
+    def _read(self) -> Decisions:
+        stored = decisions.read(self.path).decisions if self.path.exists() else {}
+        return Decisions(sheet=self._sheet, decisions=stored)
 
     def apply_changes(self, changes: Mapping[str, Decision]) -> None:
         """Add decisions and write the file; an empty decision removes an earlier one.
@@ -68,12 +78,12 @@ class DecisionStore:
         """
         from lofigen_kit.runtime.files import explain_write_errors, write_atomic
 
-        with self._lock, explain_write_errors(self.path):
-            merged = {**self._current.decisions, **changes}
+        with self._lock, lock_folder(self.path.parent, name=DECISIONS_LOCK, wait=True):
+            merged = {**self._read().decisions, **changes}
             valid = {place: one for place, one in merged.items() if one.verdict or one.stars}
-            updated = Decisions(sheet=self._current.sheet, decisions=valid)
-            write_atomic(self.path, updated.to_json().encode())
-            self._current = updated
+            updated = Decisions(sheet=self._sheet, decisions=valid)
+            with explain_write_errors(self.path):
+                write_atomic(self.path, updated.to_json().encode())
 
 
 class Server:
@@ -214,11 +224,15 @@ class _Handler(BaseHTTPRequestHandler):
         if place is None:
             return
         if place in ("", decisions.NAME):
-            body, kind = (
-                (site.store.text().encode(), "application/json")
-                if place
-                else (site.html, "text/html; charset=utf-8")
-            )
+            try:
+                body, kind = (
+                    (site.store.text().encode(), "application/json")
+                    if place
+                    else (site.html, "text/html; charset=utf-8")
+                )
+            except LofigenError as error:  # the file was spoilt meanwhile
+                self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, str(error))
+                return
             headers = {"Content-Type": kind, "Content-Length": str(len(body))}
             self._send(HTTPStatus.OK, headers)
             if with_body:

@@ -22,9 +22,16 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from lofigen_kit.audio.metadata import AUDIO_SUFFIXES
-from lofigen_kit.audition.decisions import MAX_DECISIONS, MAX_NAME, find_place_fault, resolve_place
-from lofigen_kit.errors import InputError, LofigenError, RenderError, to_one_line
+from lofigen_kit.audition.decisions import MAX_DECISIONS, MAX_NAME
+from lofigen_kit.errors import (
+    NO_MEMORY,
+    InputError,
+    LofigenError,
+    RenderError,
+    to_one_line,
+)
 from lofigen_kit.provenance.save import STEMS, get_stems_folder
+from lofigen_kit.runtime.places import find_place_fault, resolve_place
 from lofigen_kit.runtime.progress import Progress
 from lofigen_kit.runtime.workers import allow_interrupts, collect_warnings, make_pool
 
@@ -224,6 +231,8 @@ def _import_readers() -> None:
 def _walk(folder: Path) -> Iterator[str]:
     for here, folders, names in os.walk(folder):
         folders[:] = [n for n in folders if not n.startswith(".") and not n.endswith(STEMS)]
+        for link in (path for path in (Path(here, name) for name in folders) if path.is_symlink()):
+            _logger.warning("%s: left out: links to folders are not followed", link)
         for name in names:
             path = Path(here, name)
             if name.startswith(".") or path.suffix.lower() not in SUFFIXES:
@@ -285,6 +294,8 @@ def _read_take(folder: Path, job: tuple[str, Facts]) -> SheetRow:
             take = _examine_take(folder, place, record)
         except LofigenError as error:
             take = SheetRow(place, error=error.message)
+        except MemoryError:
+            take = SheetRow(place, error=NO_MEMORY)
     flags = [Flag(to_one_line(text.removeprefix(f"{folder / place}: "))) for text in warnings]
     return replace(take, flags=(*take.flags, *flags))
 

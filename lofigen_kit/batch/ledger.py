@@ -8,16 +8,21 @@ process, is ignored.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
 from lofigen_kit.errors import InputError
-from lofigen_kit.runtime.files import explain_write_errors, write_atomic
+from lofigen_kit.provenance.licences import CREDITS
+from lofigen_kit.runtime.files import check_free, explain_write_errors, write_atomic
+from lofigen_kit.runtime.locks import LOCKS, lock_folder
+from lofigen_kit.runtime.places import find_links_out, find_place_fault, resolve_place
 
 FORMAT = "lofigen-kit batch 1"
-HEAD, MANIFEST, LOCK = "batch.json", "manifest.jsonl", ".lofigen-lock"
+HEAD, MANIFEST, RANKING = "batch.json", "manifest.jsonl", "ranking.csv"
+MAX_POINTS = 10_000
+MAX_TAKES = 10_000_000
 
 Record = dict[str, Any]
 """One line: `job`, its key; `status`, `done` or `failed`; and the facts on the take."""
@@ -48,8 +53,11 @@ class Ledger:
         with explain_write_errors(folder):
             if head is not None:
                 folder.mkdir(parents=True, exist_ok=True)
-        self._lock()
+        if head is None:
+            read_head(folder)  # no lock is left where there is no batch
+        self._stack.enter_context(lock_folder(folder))
         try:
+            _refuse_links_out(folder)
             self.head = self._begin(head)
             self._read()
         except BaseException:
@@ -73,33 +81,21 @@ class Ledger:
         """Yield the last record of each job, in the order of the manifest."""
         return read_last_records(self.folder)
 
-    def _lock(self) -> None:
-        from filelock import FileLock, Timeout
-
-        lock = FileLock(self.folder / LOCK, timeout=0)
-        with explain_write_errors(self.folder):
-            try:
-                self._stack.enter_context(lock)
-            except Timeout:
-                raise InputError(
-                    "another process is working in this folder",
-                    where=self.folder,
-                    remedy="wait for it, or choose another folder",
-                ) from None
-
     def _begin(self, head: dict[str, Any] | None) -> dict[str, Any]:
         path = self.folder / HEAD
-        for temporary in self.folder.rglob(".lofigen-*"):
-            if temporary.name != LOCK:
-                temporary.unlink(missing_ok=True)
         stored = read_head(self.folder) if path.exists() or head is None else None
         if stored is None:
             assert head is not None  # noqa: S101 - else it was read
+            names = (MANIFEST, CREDITS, *((RANKING,) if head["options"].get("rank") else ()))
+            check_free(*(self.folder / name for name in names), force=False)
             head = {"format": FORMAT, **head}
         else:
             if head is not None:
                 _check_same(stored, head, self.folder)
             head = {**stored, **(head or {})}
+        for temporary in self.folder.rglob(".lofigen-*"):
+            if temporary.name not in LOCKS:
+                temporary.unlink(missing_ok=True)
         with explain_write_errors(path):
             write_atomic(path, (json.dumps(head, ensure_ascii=False, indent=1) + "\n").encode())
         return head
@@ -125,8 +121,8 @@ class Ledger:
     def _is_whole(self, record: Record) -> bool:
         """Return whether the files of a finished take are all there: it, and its stems."""
         return all(
-            (self.folder / str(path)).is_file()
-            for path in (record.get("path"), *record.get("stems", ()))
+            resolve_place(self.folder, place) is not None
+            for place in (record["path"], *record.get("stems", ()))
         )
 
 
@@ -145,11 +141,40 @@ def read_head(folder: Path) -> dict[str, Any]:
             where=folder,
             remedy="name a folder that `batch` has written",
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"cannot be read ({error})", where=path) from None
     if not isinstance(head, dict) or head.get("format") != FORMAT:
         raise InputError("this is not the plan of a batch", where=path)
+    if fault := _find_head_fault(head):
+        raise InputError(f"the batch's plan is damaged ({fault})", where=path)
     return head
+
+
+def _find_head_fault(head: dict[str, Any]) -> str | None:
+    """Return what is wrong with the parts of a plan that are read before its presets are."""
+    points, takes = head.get("points"), head.get("takes")
+    if not isinstance(points, list) or not 1 <= len(points) <= MAX_POINTS:
+        return f"points: 1 to {MAX_POINTS} settings are needed"
+    if type(takes) is not int or not 1 <= takes <= MAX_TAKES:
+        return f"takes: a number from 1 to {MAX_TAKES} is needed"
+    options = head.get("options")
+    if not isinstance(options, dict) or any(type(value) is not bool for value in options.values()):
+        return "options: each is true or false"
+    return None
+
+
+def _refuse_links_out(folder: Path) -> None:
+    """Refuse a folder with a link out of it: a batch would write or look through it.
+
+    Raises:
+        InputError: naming the link.
+    """
+    for link in find_links_out(folder):
+        raise InputError(
+            "the link leads out of the batch's folder",
+            where=link,
+            remedy="remove it, or choose another folder",
+        )
 
 
 def read_last_records(folder: Path) -> Iterator[Record]:
@@ -168,14 +193,33 @@ def read_last_records(folder: Path) -> Iterator[Record]:
             yield _parse_record(file.readline())
 
 
+def read_duration_s(record: Record) -> float:
+    """Return how long a finished take is, or 0 where its record does not say."""
+    value = record.get("duration_s")
+    return float(value) if isinstance(value, float) else 0.0
+
+
 def _parse_record(line: bytes) -> Record:
     """Return the record of a line, or an empty one if the line is incomplete."""
     try:
         record = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
-    is_record = isinstance(record, dict) and isinstance(record.get("job"), str)
-    return record if is_record and "status" in record and line.endswith(b"\n") else {}
+    return record if line.endswith(b"\n") and _is_record(record) else {}
+
+
+def _is_record(record: Any) -> bool:
+    """Return whether data is a record; the files of a finished take are named inside the folder."""
+    if not isinstance(record, dict) or not isinstance(record.get("job"), str):
+        return False
+    if record.get("status") != "done":
+        return "status" in record
+    stems = record.get("stems", [])
+    return isinstance(stems, list) and _are_places([record.get("path"), *stems])
+
+
+def _are_places(names: Iterable[Any]) -> bool:
+    return all(isinstance(name, str) and find_place_fault(name) is None for name in names)
 
 
 def _truncate_incomplete_line(path: Path) -> None:

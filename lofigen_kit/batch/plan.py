@@ -7,22 +7,24 @@ import hashlib
 import io
 import itertools
 import json
+import os
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lofigen_kit.batch.ledger import MAX_POINTS, MAX_TAKES
 from lofigen_kit.errors import InputError, PresetError
 from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.preset.schema import Preset, parse_preset
 from lofigen_kit.preset.yaml_loader import Document
 from lofigen_kit.provenance.load import check_native, find_preset
-from lofigen_kit.runtime.files import make_safe_name
+from lofigen_kit.runtime.names import make_safe_name
+from lofigen_kit.runtime.places import find_name_fault, is_inside
 
-MAX_POINTS = 10_000
-MAX_TAKES = 10_000_000
 MAX_CSV_BYTES = 1 << 20
 TAKES_PER_FOLDER = 1000
+_IF_TRUSTED = "if you trust it, run the `batch` command again"
 
 
 @dataclass(frozen=True)
@@ -143,24 +145,70 @@ def make_plan(
 
 
 def from_json(data: dict[str, Any], registry: Registry, *, where: Path) -> BatchPlan:
-    """Return a plan from its plain data.
+    """Return a plan from its plain data, which may be a stranger's.
+
+    Its points are folders inside the batch's own, and so are the files that its presets name.
+
+    Args:
+        data: The plan.
+        registry: The components to choose from.
+        where: Its file, in the batch's folder.
 
     Raises:
-        InputError: if it is damaged, or a component is not installed.
+        InputError: if it is damaged, names what lies outside the folder, or a component is not
+            installed.
     """
+    named: list[str] = []
     try:
         root = Path(data["root"]) if data["root"] else None
         points = tuple(
-            SweepPoint(point["name"], parse_preset(Document(point["preset"], str(where)), root=root,
-                                       registry=registry))
+            SweepPoint(_read_name(point["name"], len(data["points"]), where),
+                       parse_preset(Document(point["preset"], str(where)), root=root,
+                                    registry=registry, named=named, is_strangers=True))
             for point in data["points"]
         )  # fmt: skip
         plan = BatchPlan(points, int(data["takes"]), root)
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"the batch's plan is damaged ({error!r})", where=where) from None
+    _check_files_inside(named, root, where)
     for point in points:
-        check_native(where, point.preset, remedy="if you trust it, run the `batch` command again")
+        check_native(where, point.preset, remedy=_IF_TRUSTED)
     return plan
+
+
+def _read_name(name: Any, points: int, where: Path) -> str:
+    """Return the name of a point's folder; only the one point of a plan may have none.
+
+    Raises:
+        InputError: if it is not a folder inside the batch's.
+    """
+    if not isinstance(name, str):
+        raise TypeError(name)
+    fault = find_name_fault(name) if name or points > 1 else None
+    if fault:
+        raise InputError(
+            f"the setting {name!r} would be written outside the folder: its name {fault}",
+            where=where,
+        )
+    return name
+
+
+def _check_files_inside(named: Sequence[str], root: Path | None, where: Path) -> None:
+    """Refuse presets of a kept plan that read files outside the batch's folder.
+
+    Raises:
+        InputError: naming the file.
+    """
+    for name in named:
+        path = Path(name) if root is None else root / name
+        # A bundled checkpoint is named as a file would be: `lofi-guided`.
+        is_file = len(Path(name).parts) > 1 or bool(path.suffix) or os.path.lexists(path)
+        if is_file and not is_inside(where.parent, path):
+            raise InputError(
+                f"its preset reads {name!r}, which is not in the batch's folder",
+                where=where,
+                remedy=_IF_TRUSTED,
+            )
 
 
 def _settings(sweeps: Sequence[str], table: Path | None) -> list[tuple[str, ...]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -11,13 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lofigen_kit.errors import InputError, LofigenError, RenderError
+from lofigen_kit.errors import NO_MEMORY, LofigenError, RenderError
 from lofigen_kit.plugins.loader import load_plugins
 from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.preset.schema import Preset
 from lofigen_kit.provenance.load import find_preset
-from lofigen_kit.provenance.save import list_output_files, process
-from lofigen_kit.runtime.files import check_free, make_safe_name
+from lofigen_kit.provenance.save import find_processed, process
+from lofigen_kit.runtime.names import fold_name, make_free_name, make_safe_name
 from lofigen_kit.runtime.progress import Progress
 from lofigen_kit.runtime.workers import allow_interrupts, collect_warnings, make_pool
 
@@ -40,12 +39,14 @@ class FileResult:
     Attributes:
         job: The job.
         facts: The recipe of the written file; None if it failed.
+        kept: Whether the file was there already, from an earlier run.
         failure: The error if it failed.
         warnings: Warnings from the worker process.
     """
 
     job: FileJob
     facts: dict[str, Any] | None = None
+    kept: bool = False
     failure: LofigenError | None = None
     warnings: tuple[str, ...] = ()
 
@@ -70,66 +71,45 @@ class PresetRef:
         return chosen.without_model()
 
 
-def find_files(inputs: Iterable[Path], output: Path) -> list[tuple[Path, Path]]:
-    """Return each input file with its relative output path; a folder's structure is kept.
-
-    Hidden files and the output folder itself are left out.
-
-    Args:
-        inputs: Audio files and folders.
-        output: The folder to write into.
-
-    Raises:
-        InputError: for a folder without files.
-    """
-    result: list[tuple[Path, Path]] = []
-    for path in inputs:
-        if not path.is_dir():
-            result.append((path, Path(path.name)))
-            continue
-        files = list(_walk(path, output.resolve()))
-        if not files:
-            raise InputError("the folder holds no files", where=path, remedy="name another one")
-        result += [(file, file.relative_to(path)) for file in files]
-    return result
-
-
 def list_jobs(
     files: Iterable[tuple[Path, Path]],
     preset: Preset,
     output: Path,
     *,
     name: Path | None = None,
-    force: bool = False,
 ) -> list[FileJob]:
-    """Return the jobs, with output names that are safe on every system.
+    """Return the jobs, with output names that are safe on every system and apart from each other.
 
     Args:
         files: The input files and their relative output paths.
         preset: The preset, whose name becomes part of the file names.
         output: The folder to write into.
         name: The output file, if there is only one.
-        force: Overwrite existing files.
-
-    Raises:
-        InputError: if two inputs have the same output file, or an output file exists already.
     """
-    suffix = f"_{make_safe_name(preset.name)}.{preset.output.format}"
-    jobs, taken = [], dict[str, Path]()
+    of_preset = f"_{make_safe_name(preset.name)}"
+    jobs = list[FileJob]()
+    taken: dict[str, set[str]] = {}
     for source, relative in files:
         folder = output.joinpath(*(make_safe_name(part) for part in relative.parent.parts))
-        target = name or folder / (make_safe_name(relative.stem) + suffix)
         # Some file systems do not distinguish upper and lower case.
-        other = taken.setdefault(str(target).casefold(), source)
-        if other is not source:
-            raise InputError(
-                f"{other} and {source} would be written to the same file",
-                where=target,
-                remedy="rename one of them, or process them one by one",
-            )
-        check_free(*list_output_files(target), force=force)
-        jobs.append(FileJob(source, target))
+        names = taken.setdefault(fold_name(str(folder)), set())
+        stem = make_free_name(make_safe_name(relative.stem), names)
+        names.add(fold_name(stem))
+        jobs.append(FileJob(source, name or folder / f"{stem}{of_preset}.{preset.output.format}"))
     return jobs
+
+
+def drop_results(jobs: Sequence[FileJob], left_out: dict[Path, str]) -> list[FileJob]:
+    """Return the jobs whose inputs are not what another job writes, as in a folder of both.
+
+    Args:
+        jobs: The jobs.
+        left_out: Takes the inputs that are left out, with the reason.
+    """
+    targets = {job.target.resolve() for job in jobs}
+    results = {job.source for job in jobs if job.source.resolve() in targets}
+    left_out |= dict.fromkeys(sorted(results), "it is the result of another file")
+    return [job for job in jobs if job.source not in results]
 
 
 def process_files(
@@ -141,11 +121,13 @@ def process_files(
     salvage: bool = False,
     identity: Identity | None = None,
     force: bool = False,
+    go_on: bool = False,
     progress: Progress | None = None,
 ) -> Iterator[FileResult]:
     """Process all files and yield their results, in the order in which they finish.
 
-    The sound is the same for any number of workers.
+    The sound is the same for any number of workers. No two processes write into one folder at a
+    time: for several files it is locked meanwhile by the caller, for one only while it is written.
 
     Args:
         jobs: The files to process.
@@ -155,12 +137,20 @@ def process_files(
         salvage: Process the readable part of damaged files.
         identity: The signer of the written files.
         force: Overwrite existing files.
+        go_on: Keep what an earlier run with the same preset has made of the same files.
         progress: Called with the seconds of a single file, or the number of files of several.
 
     Raises:
         RenderError: if a worker dies.
     """
-    run = partial(_process_job, salvage=salvage, identity=identity, force=force)
+    run = partial(
+        _process_job,
+        salvage=salvage,
+        identity=identity,
+        force=force,
+        go_on=go_on,
+        lock=len(jobs) == 1,
+    )
     if workers == 1 or len(jobs) == 1:
         preset = preset_ref.load(registry)
         for number, job in enumerate(jobs, start=1):
@@ -185,17 +175,6 @@ def process_files(
         ) from None
 
 
-def _walk(folder: Path, output: Path) -> Iterator[Path]:
-    for parent, folders, names in os.walk(folder):
-        here = Path(parent)
-        folders[:] = sorted(
-            name
-            for name in folders
-            if not name.startswith(".") and (here / name).resolve() != output
-        )
-        yield from (here / name for name in sorted(names) if not name.startswith("."))
-
-
 def _process_job(
     job: FileJob,
     preset: Preset,
@@ -204,12 +183,16 @@ def _process_job(
     salvage: bool,
     identity: Identity | None,
     force: bool,
+    go_on: bool,
+    lock: bool,
     progress: Progress | None = None,
 ) -> FileResult:
     """Process one file; an error becomes its result."""
     source = registry.make_file_source(job.source, like=Path("recording.wav"))
     chosen = preset.with_source(source)
     try:
+        if go_on and (facts := find_processed(job.source, chosen, job.target, salvage=salvage)):
+            return FileResult(job, facts, kept=True)
         facts = process(
             job.source,
             chosen,
@@ -218,10 +201,13 @@ def _process_job(
             salvage=salvage,
             identity=identity,
             force=force,
+            lock=lock,
             progress=progress,
         )
     except LofigenError as failure:
         return FileResult(job, failure=failure)
+    except MemoryError:
+        return FileResult(job, failure=RenderError(NO_MEMORY, where=job.source))
     return FileResult(job, facts)
 
 

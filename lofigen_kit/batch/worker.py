@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from time import monotonic
-from typing import Any
+from typing import Any, Self
 
 from lofigen_kit.analysis import collapse
 from lofigen_kit.batch.ledger import Record
@@ -62,6 +62,18 @@ class BatchOptions:
     stems: bool = False
     commercial: bool = False
 
+    @classmethod
+    def from_json(cls, data: dict[str, bool], *, where: Path) -> Self:
+        """Return the options in a kept plan.
+
+        Raises:
+            InputError: for one that there is not.
+        """
+        try:
+            return cls(**data)
+        except TypeError:
+            raise InputError("the plan has an option that is not known", where=where) from None
+
     def to_json(self) -> dict[str, bool]:
         """Return plain data; what came later than the first folders only where it is set."""
         values = asdict(self)
@@ -79,6 +91,7 @@ class WorkerSettings:
         cache: The folder of the cache of network outputs; None disables it.
         device: The network's device.
         identity: The signer of the files.
+        is_strangers: Whether the presets come from a file that a stranger may have made.
     """
 
     folder: Path
@@ -87,6 +100,7 @@ class WorkerSettings:
     cache: Path | None = None
     device: str = "cpu"
     identity: Identity | None = None
+    is_strangers: bool = False
 
 
 @dataclass(frozen=True)
@@ -132,7 +146,12 @@ def render_group(group: TakeGroup) -> list[Record]:
     try:
         registry = _registry(group.settings.plugin_dir)
         document = Document(group.preset, "the batch's preset")
-        preset = parse_preset(document, root=group.settings.root, registry=registry)
+        preset = parse_preset(
+            document,
+            root=group.settings.root,
+            registry=registry,
+            is_strangers=group.settings.is_strangers,
+        )
     except LofigenError as error:
         return group.make_failures(str(error))
     with allow_interrupts():

@@ -6,6 +6,7 @@ libraries inside their functions, so that `--help` stays fast.
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from lofigen_kit import COMPILES_ANEW
 from lofigen_kit.cli import (
     audition,
     batch,
@@ -30,7 +32,8 @@ from lofigen_kit.cli import (
     train,
 )
 from lofigen_kit.cli.common import RootOptions, warn
-from lofigen_kit.errors import LofigenError
+from lofigen_kit.errors import NO_MEMORY, LofigenError
+from lofigen_kit.runtime.caches import NO_PLACE
 
 GROUPS = (
     chain, play, process, batch, audition, curate, provenance, corpus, train, evaluate, experiment,
@@ -44,11 +47,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: The arguments after `lofigen-kit`; by default those of the process.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a path that cannot be printed ends no work
+            stream.reconfigure(errors="backslashreplace")
     try:
         build_app()(args=None if arguments is None else list(arguments), prog_name="lofigen-kit")
     except LofigenError as error:
         print(f"lofigen-kit: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
+    except RuntimeError as error:
+        if "no locator available" not in str(error):
+            raise
+        print(f"lofigen-kit: {NO_PLACE}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except MemoryError:
+        print(f"lofigen-kit: {NO_MEMORY}", file=sys.stderr)
+        raise SystemExit(1) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
 
@@ -105,4 +119,6 @@ def _root(
     ] = False,
 ) -> None:
     """Generate lofi beats with a small neural network and a chain of tape effects."""
+    if COMPILES_ANEW:
+        warn(NO_PLACE)
     ctx.obj = RootOptions(plugin_dir=plugin_dir, strict_plugins=strict_plugins)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -25,6 +24,7 @@ from lofigen_kit.cli.common import (
     align_columns,
     load_registry,
     show,
+    to_json,
     to_printable,
     warn,
 )
@@ -223,7 +223,7 @@ def status(
     quiet: Quiet = False,
 ) -> None:
     """Show how many takes are done, failed or missing, and why."""
-    from lofigen_kit.batch.ledger import read_head, read_last_records
+    from lofigen_kit.batch.ledger import read_duration_s, read_head, read_last_records
 
     head = read_head(folder)
     total = len(head["points"]) * head["takes"]
@@ -235,8 +235,8 @@ def status(
         "done": len(done),
         "failed": len(failed),
         "missing": max(total - len(done) - len(failed), 0),
-        "sound_s": sum(record["duration_s"] for record in done),
-        "collapsed": sum(bool(record["findings"]) for record in done),
+        "sound_s": sum(read_duration_s(record) for record in done),
+        "collapsed": sum(bool(record.get("findings")) for record in done),
         "failures": [{"take": r.get("take"), "error": r.get("error")} for r in failed],
     }
     rows = [
@@ -276,7 +276,7 @@ def retry(
 
     head = read_head(folder)
     plan = from_json(head, load_registry(ctx), where=folder / HEAD)
-    options = BatchOptions(**head["options"])
+    options = BatchOptions.from_json(head["options"], where=folder / HEAD)
     executor = _make_executor("local", workers or os.cpu_count() or 1, ctx.obj)
     identity = _identity(plan, certificate, key) if sign else None
     worker_settings = _make_worker_settings(ctx.obj, folder, plan, cache=cache, identity=identity)
@@ -338,6 +338,7 @@ def _make_worker_settings(
         cache=get_cache_dir() if cache else None,
         device="cuda" if gpu else "cpu",
         identity=identity,
+        is_strangers=any(point.preset.is_strangers for point in plan.points),
     )
 
 
@@ -357,7 +358,7 @@ def _run_batch(
     from lofigen_kit.batch.scheduler import run_groups
     from lofigen_kit.batch.worker import TakeGroup, render_group
     from lofigen_kit.provenance.licences import CREDITS, format_credits
-    from lofigen_kit.runtime.files import write_atomic
+    from lofigen_kit.runtime.files import explain_write_errors, write_atomic
 
     folder = worker_settings.folder
     data = [point.data for point in plan.points]
@@ -374,7 +375,8 @@ def _run_batch(
             except KeyboardInterrupt:
                 warn(f"{folder}: stopped; run the same command again to resume")
                 raise
-        write_atomic(folder / CREDITS, format_credits(ledger.read_records()).encode())
+        with explain_write_errors(folder / CREDITS):
+            write_atomic(folder / CREDITS, format_credits(ledger.read_records()).encode())
         if options.rank:
             _write_ranking(ledger)
         failed = len(ledger.failed)
@@ -414,7 +416,7 @@ def _open_record_display(
     def report(record: Record) -> None:
         ledger.append(record)
         if as_json:
-            typer.echo(json.dumps(record, ensure_ascii=False))
+            typer.echo(to_json(record))
         elif record["status"] != "done":
             warn(f"take {record['take']}: {record['error']}")
         speed = bar.tasks[0].speed
@@ -436,15 +438,18 @@ def _write_ranking(ledger: Ledger) -> None:
     import csv
     import io
 
-    from lofigen_kit.runtime.files import write_atomic
+    from lofigen_kit.batch.ledger import RANKING
+    from lofigen_kit.runtime.files import explain_write_errors, write_atomic
 
-    ranked = [record for record in ledger.read_records() if "rank" in record]
+    ranked = [r for r in ledger.read_records() if isinstance(r.get("rank"), int | float)]
     ranked.sort(key=lambda record: -record["rank"])
     text = io.StringIO()
     rows = csv.writer(text)
     rows.writerow(["rank", "collapsed", "path"])
-    rows.writerows([r["rank"], len(r["findings"]), r["path"]] for r in ranked)
-    write_atomic(ledger.folder / "ranking.csv", text.getvalue().encode())
+    rows.writerows([r["rank"], len(r.get("findings") or ()), r.get("path")] for r in ranked)
+    path = ledger.folder / RANKING
+    with explain_write_errors(path):
+        write_atomic(path, text.getvalue().encode())
 
 
 def _check_plan_licences(plan: BatchPlan) -> None:

@@ -107,12 +107,18 @@ def warn(text: str) -> None:
 def show(data: Any, lines: Iterable[str], *, as_json: bool, quiet: bool = False) -> None:
     """Print data as JSON, or lines for a person, or nothing if quiet."""
     if as_json:
-        import json
-
-        typer.echo(json.dumps(data, ensure_ascii=False, indent=2))
+        typer.echo(to_json(data, indent=2))
     elif not quiet:
         for line in lines:
             typer.echo(line)
+
+
+def to_json(data: Any, *, indent: int | None = None) -> str:
+    """Return data as JSON, in characters that standard output can show."""
+    import json
+
+    encoding = (getattr(sys.stdout, "encoding", None) or "ascii").lower().replace("-", "")
+    return json.dumps(data, ensure_ascii=encoding != "utf8", indent=indent)
 
 
 def to_printable(text: str) -> str:

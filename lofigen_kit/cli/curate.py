@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -72,24 +73,30 @@ def curate(
 
     _check_apart(folder, keep_to, reject_to)
     decisions = decisions or folder / NAME
-    chosen = curation.select(folder, read(decisions), min_stars=stars)
-    failed = dict(chosen.failed)
-    for failure in failed.values():
-        warn(failure)
-    if not chosen.kept and not (chosen.rejected and reject_to):
-        raise InputError(
-            "no take was kept", where=decisions, remedy="keep a take, or lower --stars"
-        )
-    zip_path = keep_to.with_name(f"{keep_to.name}.zip") if zipped else None
-    curation.check(chosen, keep_to, zip_path, reject_to, force=force)
-    curation.copy(chosen.kept, folder, keep_to, force=force)
-    kept: Sequence[KeptTake] = chosen.kept
-    if stems:
-        with progress_bar(quiet=quiet or as_json) as bar:
-            kept = _with_stems(kept, keep_to, load_registry(ctx), failed, bar, force=force)
-    written = curation.write_delivery(kept, keep_to, zip_path, force=force) if kept else []
-    if reject_to:
-        curation.move(chosen.rejected, folder, reject_to)
+    with ExitStack() as locks:
+        if folder.is_dir():
+            locks.enter_context(curation.hold(folder))
+        chosen = curation.select(folder, read(decisions), min_stars=stars)
+        failed = dict(chosen.failed)
+        for failure in failed.values():
+            warn(failure)
+        if not chosen.kept and not (chosen.rejected and reject_to):
+            raise InputError(
+                "no take was kept", where=decisions, remedy="keep a take, or lower --stars"
+            )
+        zip_path = keep_to.with_name(f"{keep_to.name}.zip") if zipped else None
+        curation.check(chosen, keep_to, zip_path, reject_to, force=force)
+        for target, takes in ((keep_to, chosen.kept), (reject_to, chosen.rejected)):
+            if target and takes:
+                locks.enter_context(curation.hold(target, create=True))
+        curation.copy(chosen.kept, folder, keep_to, force=force)
+        kept: Sequence[KeptTake] = chosen.kept
+        if stems:
+            with progress_bar(quiet=quiet or as_json) as bar:
+                kept = _with_stems(kept, keep_to, load_registry(ctx), failed, bar, force=force)
+        written = curation.write_delivery(kept, keep_to, zip_path, force=force) if kept else []
+        if reject_to:
+            curation.move(chosen.rejected, folder, reject_to)
     moved = len(chosen.rejected) if reject_to else 0
     show(
         {

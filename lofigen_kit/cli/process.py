@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,9 +36,14 @@ from lofigen_kit.cli.output import (
     load_signer,
     report,
 )
-from lofigen_kit.errors import InputError
+from lofigen_kit.errors import AudioError, InputError
+
+MAX_NAMED = 3
+"""Files of one kind that are named when they are left out."""
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from lofigen_kit.audio.buffer import AudioBuffer
     from lofigen_kit.audio.metadata import AudioMetadata
     from lofigen_kit.batch.process_files import FileResult
@@ -80,30 +88,33 @@ def process(
     """Process audio files with a preset's effects and mastering.
 
     The preset's network is not used. A folder is searched with its subfolders, and its structure is
-    kept. If some of several files cannot be processed, the others still are, and the exit code is
-    3.
+    kept; what is no audio in it is left out. If some of several files cannot be processed, the
+    others still are, and the exit code is 3. Run it again to resume: what is done already is kept.
     """
     from lofigen_kit.batch import process_files
+    from lofigen_kit.batch.input_files import find_files
 
     registry = load_registry(ctx)
     settings: RootOptions = ctx.obj
-    found = process_files.find_files(audio, output or Path())
-    place = Destination.from_option(output, len(found))
+    found = find_files(audio, output or Path())
+    place = Destination.from_option(output, len(found.sounds))
     changes = [*(overrides or []), *place.overrides]
     if seed is not None:
         changes.append(f"seed={seed}")
     preset_ref = process_files.PresetRef(preset, tuple(changes), settings.plugin_dir)
     chosen = preset_ref.load(registry)
     identity = load_signer(certificate, key, chosen.output.format) if sign else None
+    folder = place.path.parent if place.is_file else place.path
     jobs = process_files.list_jobs(
-        found,
-        chosen,
-        place.path.parent if place.is_file else place.path,
-        name=place.path if place.is_file else None,
-        force=force,
+        found.sounds, chosen, folder, name=place.path if place.is_file else None
     )
+    if found.in_folder:
+        jobs = process_files.drop_results(jobs, found.left_out)
+    if not quiet and not as_json:
+        _tell_left_out(found.left_out)
+    is_alone = len(jobs) == 1 and not found.in_folder
     results = []
-    with progress_bar(quiet=quiet or as_json) as bar:
+    with progress_bar(quiet=quiet or as_json) as bar, _hold(folder, wanted=len(jobs) > 1):
         for done in process_files.process_files(
             jobs,
             preset_ref,
@@ -112,9 +123,10 @@ def process(
             salvage=salvage,
             identity=identity,
             force=force,
+            go_on=not is_alone and not force and not sign,
             progress=bar,
         ):
-            if done.failure and len(jobs) == 1:
+            if done.failure and is_alone:
                 raise done.failure
             results.append(done)
             _report_result(done, quiet=quiet or as_json)
@@ -124,6 +136,7 @@ def process(
             "files": [{"path": str(d.job.target), "recipe": d.facts} for d in written],
             "failed": [{"path": str(d.job.source), "error": str(d.failure)} for d in results
                        if d.failure],
+            "left_out": [{"path": str(p), "why": why} for p, why in found.left_out.items()],
         },
         (),
         as_json=as_json,
@@ -132,13 +145,46 @@ def process(
         raise typer.Exit(SOME_FAILED)
 
 
+@contextmanager
+def _hold(folder: Path, *, wanted: bool) -> Iterator[None]:
+    """Let no other process work in the output's folder, and say how to go on where it is stopped.
+
+    One file is locked only while it is written: others may be processed beside it.
+    """
+    from lofigen_kit.runtime.files import explain_write_errors
+    from lofigen_kit.runtime.locks import lock_folder
+
+    if not wanted:
+        yield
+        return
+    with explain_write_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with lock_folder(folder, wait=True):
+        try:
+            yield
+        except KeyboardInterrupt:
+            warn(f"{folder}: stopped; run the same command again to resume")
+            raise
+
+
+def _tell_left_out(left_out: Mapping[Path, str]) -> None:
+    """Print a line for each reason to leave files out, with the first of them."""
+    for why in dict.fromkeys(left_out.values()):
+        names = [path.name for path, reason in left_out.items() if reason == why]
+        others = len(names) - MAX_NAMED
+        more = f" and {others} more" if others > 0 else ""
+        warn(f"left out, since {why}: {', '.join(names[:MAX_NAMED])}{more}")
+
+
 def _report_result(done: FileResult, *, quiet: bool) -> None:
     """Print the result of one file, with its warnings."""
     for warning in () if quiet else done.warnings:
         warn(warning)
     if done.failure:
         warn(str(done.failure))
-    if done.facts:
+    if done.kept and not quiet:
+        typer.echo(f"{done.job.target}  done already")
+    elif done.facts:
         report(done.job.target, done.facts, quiet=quiet)
 
 
@@ -158,18 +204,21 @@ def inspect(
     quiet: Quiet = False,
 ) -> None:
     """Show an audio file's format, levels, metadata and recipe."""
-    from lofigen_kit.audio.files import read_audio, read_metadata
+    from lofigen_kit.audio.files import read_audio, read_audio_blocks, read_metadata
     from lofigen_kit.provenance import recipe
 
     metadata = read_metadata(file)
     with progress_bar(quiet=quiet):  # which shows warnings
         audio = read_audio(file)
     recipe_facts = recipe.read(file)
-    facts = {**_measure_sound(audio), "labels": asdict(metadata), "recipe": recipe_facts}
-    if against:
+    # A picture, and what is compared, are of the whole sound; all else is measured as it goes by.
+    audio = read_audio(file) if against or picture else None
+    blocks = read_audio_blocks(file) if audio is None else iter([audio])
+    facts = {**_measure_sound(file, blocks), "labels": asdict(metadata), "recipe": recipe_facts}
+    if audio and against:
         with progress_bar(quiet=quiet or as_json) as bar:
             facts["memory"] = _compare_with_corpus(audio, against, bar)
-    if picture:
+    if audio and picture:
         bars_s = [c.frame / audio.sample_rate_hz for c in metadata.cues if c.frame < audio.frames]
         _draw(audio, to_printable(file.name), picture, bars_s=bars_s, force=force)
     rows = [
@@ -256,15 +305,30 @@ def _format_similarity(match: dict[str, Any]) -> str:
     return f"similarity {match['similarity']:.2f} at {match['clip_s']:.1f} s of this file"
 
 
-def _measure_sound(audio: AudioBuffer) -> dict[str, Any]:
-    from lofigen_kit.dsp.loudness import integrated_lufs, true_peak_dbtp
+def _measure_sound(file: Path, blocks: Iterator[AudioBuffer]) -> dict[str, Any]:
+    """Return the format and the levels of a sound that goes by in blocks."""
+    from lofigen_kit.audio.buffer import AudioFormat
+    from lofigen_kit.dsp.loudness import measure_loudness
 
-    loudness, peak = integrated_lufs(audio), true_peak_dbtp(audio)
+    first, frames = next(blocks), 0
+
+    def count_frames() -> Iterator[np.ndarray]:
+        nonlocal frames
+        for block in chain([first], blocks):
+            frames += block.frames
+            yield block.samples
+
+    sound = AudioFormat(first.channels, None, first.sample_rate_hz)
+    try:
+        loudness, peak = measure_loudness(count_frames(), sound)
+    except AudioError as error:
+        error.where = error.where or str(file)
+        raise
     silent = float("-inf") in (loudness, peak)
     return {
-        "sample_rate_hz": audio.sample_rate_hz,
-        "channels": audio.channels,
-        "duration_s": audio.duration_s,
+        "sample_rate_hz": first.sample_rate_hz,
+        "channels": first.channels,
+        "duration_s": frames / first.sample_rate_hz,
         "loudness_lufs": None if silent else loudness,
         "true_peak_dbtp": None if silent else peak,
     }

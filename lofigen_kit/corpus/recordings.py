@@ -152,7 +152,7 @@ def _close(
 
 
 def _find_distinct(folder: Path) -> tuple[list[tuple[str, str]], list[dict[str, str]]]:
-    """Return the name and hash of each file below a folder, and those that are copies.
+    """Return the name and hash of each file below a folder, and what is left out: copies, links.
 
     Names are relative to the folder and sorted; hidden files are no recordings.
     """
@@ -160,9 +160,14 @@ def _find_distinct(folder: Path) -> tuple[list[tuple[str, str]], list[dict[str, 
         raise InputError("there is no such folder", where=folder, remedy="check the path")
     first: dict[str, str] = {}
     copies = []
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+    for path in sorted(folder.rglob("*")):
         parts = path.relative_to(folder).parts
         if any(part.startswith(".") for part in parts):
+            continue
+        if path.is_symlink() and path.is_dir():
+            why = "a link to a folder, which is not followed: name that folder, or copy it"
+            copies.append({"recording": _to_printable(str(Path(*parts))), "why": why})
+        if not path.is_file():
             continue
         name, sha256 = str(Path(*parts)), _hash_file(path)
         if sha256 in first:

@@ -14,12 +14,16 @@ from lofigen_kit.audio.buffer import AudioBuffer, AudioFormat
 from lofigen_kit.components.base import Context
 from lofigen_kit.components.contracts import Effect
 from lofigen_kit.components.nested import AnyOf
+from lofigen_kit.errors import PresetError
 
 if TYPE_CHECKING:
     import numpy as np
 
 ANY_EFFECT_SCHEMA = {"type": "object", "title": "Any effect", "required": ["use"]}
 """What stands for the schema of all effects within one of them."""
+
+MAX_SPEED = 1000.0
+"""How much faster, or slower, effects together may make a piece."""
 
 Process = Callable[["np.ndarray", Any], "np.ndarray"]
 """From a block [shape=(channels, frames), dtype=float32] and the effect as it is at its start to
@@ -131,8 +135,20 @@ class BranchedEffect(Effect):
 
 
 def compute_speed(effects: Iterable[Effect]) -> float:
-    """Return how fast a piece goes by after effects; those that cancel give 1 exactly."""
-    return round(math.prod(get_speed(effect) for effect in effects), 12)
+    """Return how fast a piece goes by after effects; those that cancel give 1 exactly.
+
+    Raises:
+        PresetError: if that is no speed at which anything could be heard.
+    """
+    speed = math.prod(get_speed(effect) for effect in effects)
+    if not 1.0 / MAX_SPEED <= speed <= MAX_SPEED:
+        raise PresetError(
+            f"the effects make it {speed:.3g} times as fast: the limit is {MAX_SPEED:g} times "
+            "faster or slower",
+            where="effects",
+            remedy="use fewer effects that change the tempo",
+        )
+    return round(speed, 12)
 
 
 def compute_transposition(effects: Iterable[Effect]) -> float:

@@ -11,7 +11,8 @@ from typing import Any, TypeVar, cast
 
 import numba
 from numba import njit
-from platformdirs import user_cache_path
+
+from lofigen_kit.runtime.caches import get_cache_dir
 
 _config: Any = numba.config
 _log = logging.getLogger(__name__)
@@ -32,8 +33,8 @@ def inner(function: _Function) -> _Function:
 def entry(function: _Function) -> _Function:
     """Compile for this CPU once, on the first call, to run without the interpreter's lock.
 
-    The result is kept in the user's cache folder, or in `NUMBA_CACHE_DIR`. Where neither can be
-    written, every process compiles anew.
+    The result is kept in the user's cache folder, `LOFIGEN_CACHE_DIR` or `NUMBA_CACHE_DIR`. Where
+    none can be written, every run compiles anew.
     """
     compiled = njit(**_OPTIONS, nogil=True)(function)
     chosen = _config.CACHE_DIR
@@ -57,7 +58,7 @@ def _cache_folder() -> Path:
     sources = [engine / name for name in ("simd.py", "fft.py", "draw.py")]
     sources += [theory / name for name in ("sampling.py", "distribution.py")]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
-    folder = Path(_config.CACHE_DIR or user_cache_path("lofigen-kit"))
+    folder = Path(_config.CACHE_DIR or get_cache_dir())
     return folder / f"engine-{digest[:12]}"
 
 

@@ -148,6 +148,7 @@ class Preset(_Part):
 
     _root: Path | None = PrivateAttr(default=None)
     _source_root: Path | None = PrivateAttr(default=None)
+    _is_strangers: bool = PrivateAttr(default=False)
 
     @field_validator("mixer", mode="before")
     @classmethod
@@ -173,6 +174,11 @@ class Preset(_Part):
         """The folder that must contain the source's file; None if the user named the source."""
         return self._source_root
 
+    @property
+    def is_strangers(self) -> bool:
+        """Whether it comes from a rendered file or a kept plan, which a stranger may have made."""
+        return self._is_strangers
+
     def with_source(self, source: Source) -> Preset:
         """Return the preset with a source that the user named, whose file may be anywhere."""
         copy = self.model_copy(update={"source": source})
@@ -180,8 +186,9 @@ class Preset(_Part):
         return copy
 
     def model_post_init(self, context: Any) -> None:
-        """Set the root folder from the validation context."""
+        """Set the root folder, and whose preset it is, from the validation context."""
         self._root = self._source_root = (context or {}).get("root")
+        self._is_strangers = (context or {}).get("is_strangers", False)
 
     def make_source_context(self) -> Context:
         """Return what the source is given for the first take."""
@@ -326,6 +333,8 @@ def parse_preset(
     root: Path | None,
     registry: Registry | None = None,
     overrides: Sequence[str] = (),
+    named: list[str] | None = None,
+    is_strangers: bool = False,
 ) -> Preset:
     """Validate a document into a preset; see `load_preset`.
 
@@ -334,6 +343,8 @@ def parse_preset(
         root: The folder that must contain the preset's files.
         registry: The components to choose from; by default all that are installed.
         overrides: `KEY=VALUE` texts.
+        named: Takes the files that the preset names.
+        is_strangers: Whether it comes from a file that a stranger may have made.
     """
     if registry is None:
         from lofigen_kit.plugins.loader import load_plugins
@@ -350,7 +361,12 @@ def parse_preset(
     try:
         # For JSON, pydantic's strict mode refuses "5" for 5 and still accepts 5 for 5.0.
         text = json.dumps(document.data, ensure_ascii=False).encode()
-        context = {"root": root, "registry": registry}
+        context = {
+            "root": root,
+            "registry": registry,
+            "named": [] if named is None else named,
+            "is_strangers": is_strangers,
+        }
         preset = make_preset_type(registry).model_validate_json(text, strict=True, context=context)
     except UnicodeEncodeError:  # in a recipe or an override
         raise PresetError("the preset has text that is not Unicode", where=document.name) from None

@@ -57,9 +57,12 @@ def format_credits(records: Iterable[Mapping[str, Any]]) -> str:
     """Return the text of CREDITS.txt for a batch's records."""
     counts: Counter[tuple[str, str, str]] = Counter()
     for record in records:
-        if record["status"] == "done":
-            for part, licence in record["licences"].items():
-                counts[part, record["made_with"][part], licence] += 1
+        licences, names = record.get("licences"), record.get("made_with")
+        if record["status"] != "done" or not isinstance(licences, dict):
+            continue
+        for part, licence in licences.items():
+            name = names.get(part) if isinstance(names, dict) else None
+            counts[to_one_line(part), to_one_line(str(name)), to_one_line(str(licence))] += 1
     lines = [
         f"{part}: {name}; {licence}; in {count} {'sound' if count == 1 else 'sounds'}"
         for (part, name, licence), count in sorted(counts.items())

@@ -14,6 +14,9 @@ from lofigen_kit.preset.yaml_loader import Document
 from lofigen_kit.provenance import recipe
 from lofigen_kit.provenance.recipe import all_effects
 
+MAX_TAKE = 1 << 32
+"""A recipe's take with a higher number is none."""
+
 
 def find_preset(
     name: str, registry: Registry, overrides: Sequence[str] = (), *, native: bool = False
@@ -55,7 +58,13 @@ def load(
         )
     document = Document(facts.get("preset"), str(path))
     try:
-        preset = parse_preset(document, root=path.parent, registry=registry, overrides=overrides)
+        preset = parse_preset(
+            document,
+            root=path.parent,
+            registry=registry,
+            overrides=overrides,
+            is_strangers=True,
+        )
     except PresetError:
         _check_components(path, facts, registry)
         raise
@@ -67,7 +76,7 @@ def load(
             "use `chain replay --native`",
         )
     take = facts.get("take")
-    return preset, take if isinstance(take, int) and take >= 0 else 0, facts
+    return preset, take if isinstance(take, int) and 0 <= take < MAX_TAKE else 0, facts
 
 
 def _check_components(path: Path, facts: dict[str, Any], registry: Registry) -> None:

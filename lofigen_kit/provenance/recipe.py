@@ -22,6 +22,7 @@ from lofigen_kit.preset.yaml_loader import MAX_DEPTH
 from lofigen_kit.render.result import Result
 from lofigen_kit.render.stream import StreamRenderer
 from lofigen_kit.runtime.device import device_name
+from lofigen_kit.runtime.names import to_text
 
 FORMAT = "lofigen-kit recipe 1"
 PACKAGES = ("lofigen-kit", "numpy", "numba", "torch", "scipy", "soxr", "pedalboard", "soundfile")
@@ -58,7 +59,7 @@ def make_recipe(
         "format": FORMAT,
         "disclosure": make_disclosure(rendering.network_sha256, rendering.players),
         "command": rendering.command,
-        "preset": _portable(rendering.preset),
+        "preset": make_portable(rendering.preset),
         "seed": rendering.preset.seed,
         "take": rendering.take,
         "attempt": rendering.attempt,
@@ -109,7 +110,7 @@ def make_stream_recipe(
         "format": FORMAT,
         "disclosure": make_disclosure(network_sha256, endless.players),
         "command": STREAM,
-        "preset": _portable(preset),
+        "preset": make_portable(preset),
         "seed": preset.seed,
         "tempo_bpm": endless.grid.tempo_bpm,
         "gain_db": gain_db,
@@ -199,13 +200,14 @@ def describe_cpu() -> str:
     return platform.processor() or platform.machine()
 
 
-def _portable(preset: Preset) -> dict[str, Any]:
+def make_portable(preset: Preset) -> dict[str, Any]:
     """Return the preset as plain data, without this machine's folders."""
     data: dict[str, Any] = preset.model_dump(mode="json", serialize_as_any=True)
     source = data["source"]
     for name, value in source.items():
-        if isinstance(value, str) and (Path(value).is_absolute() or ".." in Path(value).parts):
-            source[name] = Path(value).name
+        if isinstance(value, str):
+            is_elsewhere = Path(value).is_absolute() or ".." in Path(value).parts
+            source[name] = to_text(Path(value).name if is_elsewhere else value)
     return data
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,14 +17,30 @@ from lofigen_kit.audio.blocks import split_blocks
 from lofigen_kit.audio.buffer import AudioBuffer, AudioFormat
 from lofigen_kit.audio.metadata import MAX_CUES, AudioMetadata, Cue, Loop
 from lofigen_kit.effects.effect import compute_speed, compute_transposition
+from lofigen_kit.errors import AudioError
 from lofigen_kit.music.score import Score
 from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.preset.schema import Preset
-from lofigen_kit.provenance.recipe import MADE, PROCESSED, finite, is_generated, make_recipe, read
+from lofigen_kit.provenance.recipe import (
+    MADE,
+    PROCESSED,
+    finite,
+    is_generated,
+    make_portable,
+    make_recipe,
+    read,
+)
 from lofigen_kit.render.chain import PART_STEM
-from lofigen_kit.render.recording import ProcessedRecording, examine, process_recording
+from lofigen_kit.render.recording import (
+    ProcessedRecording,
+    examine,
+    hash_recording,
+    process_recording,
+)
 from lofigen_kit.render.result import Rendering, Result
-from lofigen_kit.runtime.files import check_free, explain_write_errors, make_safe_name
+from lofigen_kit.runtime.files import check_free, explain_write_errors
+from lofigen_kit.runtime.locks import lock_folder
+from lofigen_kit.runtime.names import make_safe_name
 from lofigen_kit.runtime.progress import Progress
 from lofigen_kit.runtime.seeding import rng_for
 
@@ -297,6 +314,7 @@ def process(
     salvage: bool = False,
     identity: Identity | None = None,
     force: bool = False,
+    lock: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Process a file, write the result with its recipe, and return the recipe.
@@ -312,20 +330,73 @@ def process(
         salvage: Process the readable part of a damaged file.
         identity: The signer of the result.
         force: Overwrite existing files.
+        lock: Wait while another process writes into the folder, and keep others out meanwhile.
         progress: Called with the progress.
 
     Raises:
         InputError: if the file is not audio or damaged, or the folder cannot be written to.
         RenderError: if a stage fails; the message names it, and no incomplete file stays.
     """
-    check_free(*list_output_files(target), force=force)
+    files = list_output_files(target)
+    check_free(*files, force=force)
     # Temporary files go to the disk of the result: its folder, or the nearest existing parent.
     folder = next(p for p in target.absolute().parents if p.is_dir())
     recording = examine(path, salvage=salvage)
     with process_recording(recording, preset, folder, target=target, progress=progress) as done:
         facts = recipe_of_processed(done, path, registry)
-        write(done.result, target, facts, done.blocks(), done.sound, identity=identity, force=force)
+        with explain_write_errors(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+        with lock_folder(target.parent, wait=True) if lock else nullcontext():
+            check_free(*files, force=force)  # another process may have written them meanwhile
+            write(
+                done.result, target, facts, done.blocks(), done.sound,
+                identity=identity, force=force,
+            )  # fmt: skip
     return facts
+
+
+def find_processed(
+    path: Path, preset: Preset, target: Path, *, salvage: bool = False
+) -> dict[str, Any] | None:
+    """Return the recipe of a file that an earlier run has made of the same sound, or None.
+
+    What a run that was stopped has left beside a file that is not there is removed.
+
+    Args:
+        path: The input file.
+        preset: The preset that would process it, with the file as its source.
+        target: The file that would be written.
+        salvage: Take the input as far as it goes where it is damaged.
+
+    Raises:
+        InputError: if the input cannot be read.
+    """
+    beside = target.with_suffix(".json")
+    if not target.exists():
+        if _is_processed(_read_json(beside), preset):
+            beside.unlink()
+        return None
+    try:
+        facts = read(target)
+    except AudioError:
+        return None
+    if facts is None or not _is_processed(facts, preset) or not beside.is_file():
+        return None
+    return facts if facts.get("source_sha256") == hash_recording(path, salvage=salvage) else None
+
+
+def _is_processed(facts: Any, preset: Preset) -> bool:
+    """Return whether a recipe is that of a file which was processed by a preset."""
+    made = json.loads(json.dumps(make_portable(preset)))
+    is_recipe = isinstance(facts, dict) and facts.get("command") == "process"
+    return is_recipe and facts.get("preset") == made
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
 
 
 def recipe_of_processed(done: ProcessedRecording, path: Path, registry: Registry) -> dict[str, Any]:

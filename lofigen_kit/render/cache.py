@@ -22,9 +22,9 @@ _KEPT_OF_MOST = 0.9
 
 def get_cache_dir() -> Path:
     """Return the user's folder for it, which need not exist."""
-    import platformdirs
+    from lofigen_kit.runtime import caches
 
-    return Path(platformdirs.user_cache_dir("lofigen-kit", appauthor=False)) / "played"
+    return caches.get_cache_dir() / "played"
 
 
 class Cache:

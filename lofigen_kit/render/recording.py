@@ -24,7 +24,9 @@ from lofigen_kit.errors import AudioError, PresetError
 from lofigen_kit.music.score import BeatGrid, Score
 from lofigen_kit.preset.schema import Preset
 from lofigen_kit.render.chain import Chain, transform_score
+from lofigen_kit.render.limits import check_recording
 from lofigen_kit.render.result import Result
+from lofigen_kit.runtime.names import to_text
 from lofigen_kit.runtime.progress import Progress
 from lofigen_kit.runtime.seeding import rng_for
 
@@ -99,6 +101,7 @@ def process_recording(
     if output.midi:
         raise PresetError("a recording has no score to write", where="output.midi",
                           remedy="set output.midi=false")  # fmt: skip
+    check_recording(preset, recording.sound.duration_s)
     chain = Chain.load(preset.without_model())
     piece, blocks = _process_blocks(recording, chain)
     if target:
@@ -160,6 +163,20 @@ def examine(path: Path, *, salvage: bool = False) -> Recording:
         BeatGrid(tempo_bpm=tempo_bpm, start_s=start_s),
         digest.hexdigest(),
     )
+
+
+def hash_recording(path: Path, *, salvage: bool = False) -> str:
+    """Return the hash of a file's samples, as `examine` does, without looking for its beat.
+
+    Raises:
+        AudioError: as `examine`.
+    """
+    digest: SoundHash | None = None
+    for block in read_audio_blocks(path, frames=FRAMES_AT_ONCE, strict=not salvage, again=salvage):
+        digest = digest or SoundHash(block.channels, block.sample_rate_hz)
+        digest.update(block.samples)
+    assert digest is not None  # noqa: S101 - a file without samples was refused
+    return digest.hexdigest()
 
 
 def _compute_output_format(recording: Recording, rate_hz: int) -> AudioFormat:
@@ -233,7 +250,7 @@ def _make_result(
     return Result(
         preset=preset,
         take=0,
-        title=recording.path.stem,
+        title=to_text(recording.path.stem),
         score=processed,
         loudness_lufs=mastered.loudness_lufs,
         true_peak_dbtp=mastered.true_peak_dbtp,

@@ -27,6 +27,7 @@ from lofigen_kit.errors import PresetError
 from lofigen_kit.preset.schema import Preset
 from lofigen_kit.render.bars import BEATS_PER_BAR, Bar, check_section, extract_bar, hold_tempo
 from lofigen_kit.render.chain import MIX, Chain, get_sound, make_prime, select_part
+from lofigen_kit.render.limits import check_take
 from lofigen_kit.runtime.device import choose_device
 from lofigen_kit.runtime.prefetch import prefetch
 from lofigen_kit.runtime.seeding import rng_for_part
@@ -80,6 +81,7 @@ class StreamRenderer:
         if written := chain.make_score(0):
             check_section(written, written.grid, preset.source, number=0)
         self.first = chain.make_take(0)
+        check_take(preset, self.first.score.duration_s)
         self.chain = replace(chain, preset=hold_tempo(preset, self.first.score))
         self.sound = AudioFormat(2, None, preset.output.sample_rate_hz)
         self.grid = self.first.score.grid

@@ -23,8 +23,10 @@ from lofigen_kit.errors import PresetError, RenderError
 from lofigen_kit.music.score import Score
 from lofigen_kit.preset.schema import Preset
 from lofigen_kit.render.chain import PART_STEM, Chain, is_loop, list_stage_names, transform_score
+from lofigen_kit.render.limits import check_take
 from lofigen_kit.render.result import Rendering
 from lofigen_kit.runtime.device import choose_device
+from lofigen_kit.runtime.names import to_text
 from lofigen_kit.runtime.prefetch import prefetch
 from lofigen_kit.runtime.progress import Progress
 
@@ -93,7 +95,7 @@ def render_takes(
     def begin(numbers: tuple[int, ...]) -> list[tuple[int, Take, dict[str, AudioBuffer]]]:
         batch = []
         for number in numbers:
-            take = _make_take(renderer.chain, number)
+            take = _make_take(renderer.chain, number, stems=stems)
             if on_take:
                 on_take(number, take, renderer.chain.list_stem_names(take))
             batch.append((number, take))
@@ -113,13 +115,20 @@ def find_licences(preset: Preset) -> dict[str, str]:
     return chain.find_licences(_make_take(chain, 0))
 
 
-def _make_take(chain: Chain, number: int) -> Take:
+def _make_take(chain: Chain, number: int, *, stems: bool = False) -> Take:
     """Return a take of the source.
 
     Raises:
-        PresetError: if it is a loop and the preset fades, which has no meaning.
+        PresetError: if it is a loop and the preset fades, which has no meaning, or it asks for
+            more than it may.
     """
+    preset = chain.preset
+    # A song in a file may be of any length: it is read before it is played.
+    is_told = preset.is_strangers or preset.source.file_parameter
+    if is_told and (score := chain.make_score(number)):
+        check_take(preset, score.duration_s, stems=stems)
     take = chain.make_take(number)
+    check_take(preset, take.score.duration_s, stems=stems)
     if chain.preset.master.has_fades and is_loop(chain.preset, take.score):
         raise PresetError("a loop cannot fade", where="master", remedy="set output.loop=false")
     return take
@@ -222,11 +231,16 @@ class _TakeRenderer:
         loop = is_loop(preset, take.score)
         audio, parts = chain.mix(number, take, generated)
         first, *_ = list_stage_names(preset)
+        names = list(parts)
         stems = {**{PART_STEM + name: part for name, part in parts.items()}, first: audio}
+        if not self.keep_stems:
+            parts, stems = {}, {}
         for stage, processed in chain.process_whole(
             number, audio, take.score.grid_with_kicks, loop=loop
         ):
-            audio = stems[stage] = processed
+            audio = processed
+            if self.keep_stems:
+                stems[stage] = processed
         mastered = chain.master_whole(audio, loop=loop)
         return Rendering(
             audio=mastered.audio,
@@ -234,7 +248,7 @@ class _TakeRenderer:
             written=take.score,
             preset=preset,
             take=number,
-            title=take.title,
+            title=to_text(take.title),
             score=_extend_score(transform_score(preset, take.score), audio),
             loudness_lufs=mastered.loudness_lufs,
             true_peak_dbtp=mastered.true_peak_dbtp,
@@ -244,8 +258,8 @@ class _TakeRenderer:
             licences=chain.find_licences(take),
             device=chain.device,
             attempt=self.attempt,
-            players={part: "network" if part in generated else "samples" for part in parts},
-            stems=stems if self.keep_stems else {},
+            players={part: "network" if part in generated else "samples" for part in names},
+            stems=stems,
         )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import io
 import os
-import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
@@ -15,8 +14,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from lofigen_kit.errors import InputError, RenderError
-
-MAX_NAME = 80
 
 
 def write_atomic(path: Path, data: bytes | memoryview) -> None:
@@ -149,12 +146,3 @@ def explain_write_errors(path: Path) -> Iterator[None]:
         ) from None
     except OSError as error:
         raise RenderError(f"writing failed ({error.strerror or error})", where=path) from error
-
-
-def make_safe_name(text: str) -> str:
-    """Return a text as part of a file name: letters, digits, dots, dashes and underscores.
-
-    It has at most `MAX_NAME` characters; an empty one becomes `untitled`.
-    """
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", text)[:MAX_NAME].strip(".-_")
-    return name or "untitled"

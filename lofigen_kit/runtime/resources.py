@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    Field,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from lofigen_kit.errors import InputError
+from lofigen_kit.runtime.names import to_text
 
 
 def package_dir() -> Path:
@@ -60,13 +67,26 @@ def resolve_inside(root: Path | None, path: str) -> Path:
 
 
 def _validate_inside(path: str, info: ValidationInfo) -> str:
+    context = info.context or {}
     try:
-        resolve_inside((info.context or {}).get("root"), path)
+        resolve_inside(context.get("root"), path)
     except InputError as error:
         raise ValueError(f"{error.message}; {error.remedy}") from None
+    context.get("named", []).append(path)
     return path
 
 
-PresetPath = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_validate_inside)]
+def _accept_bytes(path: Any, check: ValidatorFunctionWrapHandler) -> str:
+    """Accept the name of a file, such as the system gives it, whose bytes are no Unicode."""
+    is_text = not isinstance(path, str) or to_text(path) == path
+    return str(check(path)) if is_text else str(path)
+
+
+PresetPath = Annotated[
+    str,
+    Field(min_length=1, max_length=4096),
+    WrapValidator(_accept_bytes),
+    AfterValidator(_validate_inside),
+]
 """A path in a preset. Validation refuses one that leaves the preset's folder, if that is known.
 Open it by `resolve_inside(ctx.root, path)`, which also checks where no preset was read."""

@@ -145,6 +145,7 @@ def crate(tmp_path: Path) -> Path:
         write_audio(folder / name, AudioBuffer(noise, 8000), format="wav", bit_depth=16,
                     comment="", rng=np.random.default_rng(0))  # fmt: skip
     (folder / "cover.jpg").write_bytes(b"\xff\xd8\xff no sound")
+    (folder / "torn.wav").write_bytes(b"RIFF")
     return folder
 
 
@@ -159,26 +160,30 @@ def test_a_folder_is_processed_and_what_is_no_audio_stops_nothing(
         result = json.loads(out)
         assert code == 3
         assert err == (
-            f"lofigen-kit: {crate}/cover.jpg: this is not audio that can be read; use a WAV, "
+            f"lofigen-kit: {crate}/torn.wav: this is not audio that can be read; use a WAV, "
             "FLAC, OGG, MP3 or AIFF file\n"
         )
-        assert [failed["path"] for failed in result["failed"]] == [str(crate / "cover.jpg")]
+        assert [failed["path"] for failed in result["failed"]] == [str(crate / "torn.wav")]
+        assert [left["path"] for left in result["left_out"]] == [str(crate / "cover.jpg")]
         files = {f["path"]: f["recipe"]["audio_sha256"] for f in result["files"]}
-        assert set(files) == {f"{output}/one_small.wav", f"{output}/side-b/two_small.wav"}
+        assert set(files) == {f"{output}/one_small.wav", f"{output}/side b/two_small.wav"}
         hashes.append([files[path] for path in sorted(files)])
         names = sorted(str(p.relative_to(output)) for p in Path(output).rglob("*.*"))
         assert names == [
-            "one_small.json", "one_small.wav", "side-b/two_small.json", "side-b/two_small.wav"
+            "one_small.json", "one_small.wav", "side b/two_small.json", "side b/two_small.wav"
         ]  # fmt: skip
     assert hashes[0] == hashes[1]
     again = ("process", crate, "--preset", preset_file, "--workers", 2, "-o", "by-2")
-    code, _, err = run(*again)
-    assert code == 2
-    assert "the file is there already" in err
+    code, out, err = run(*again)
+    assert code == 3
+    assert sorted(out.splitlines()) == [
+        "by-2/one_small.wav  done already", "by-2/side b/two_small.wav  done already"
+    ]  # fmt: skip
+    assert "left out, since this is not audio that can be read: cover.jpg\n" in err
     code, out, err = run(*again, "--force")
     assert code == 3
-    assert sorted(line.split()[0] for line in out.splitlines()) == [
-        "by-2/one_small.wav", "by-2/side-b/two_small.wav"
+    assert sorted(line.split("  ")[0] for line in out.splitlines()) == [
+        "by-2/one_small.wav", "by-2/side b/two_small.wav"
     ]  # fmt: skip
     assert "side b/two.flac: the name says .flac, it is WAV" in err
 

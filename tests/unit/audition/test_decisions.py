@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lofigen_kit.audition import decisions
-from lofigen_kit.audition.decisions import Decision, Decisions, find_place_fault, parse, read
+from lofigen_kit.audition.decisions import Decision, Decisions, parse, read
 from lofigen_kit.errors import InputError
+from lofigen_kit.runtime.places import find_place_fault
 
 ODD = "a1. \"'<>&\n\t\r\x1b\u202e\u2028é\U0001f3b9#?%*"
 PARTS = st.text(ODD, max_size=8).map(lambda text: f"{text}x")

@@ -6,6 +6,7 @@ import json
 import os
 import socket
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Thread
 from typing import Any, NamedTuple
@@ -275,6 +276,43 @@ def test_what_was_decided_before_is_kept(folder: Path) -> None:
     path.write_text("{}")
     with pytest.raises(InputError, match="not valid decisions"):
         module.DecisionStore(folder)
+
+
+def test_two_sheets_of_one_folder_share_its_decisions(folder: Path) -> None:
+    one, other = module.DecisionStore(folder), module.DecisionStore(folder)
+    one.apply_changes({"take.wav": Decision(verdict="keep", stars=5)})
+    other.apply_changes({"below/other.wav": Decision(verdict="reject")})
+    one.apply_changes({"third.wav": Decision(stars=2)})
+    expected = {
+        "take.wav": Decision(verdict="keep", stars=5),
+        "below/other.wav": Decision(verdict="reject"),
+        "third.wav": Decision(stars=2),
+    }
+    assert decisions.read(folder / "decisions.json").decisions == expected
+    for store in (one, other):
+        assert decisions.parse(store.text().encode(), where="").decisions == expected
+
+
+def test_sheets_that_save_at_once_lose_nothing(folder: Path) -> None:
+    def save(number: int) -> None:
+        store = module.DecisionStore(folder)
+        for count in range(20):
+            store.apply_changes({f"{number}-{count}.wav": Decision(stars=1 + number)})
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(save, range(4)))
+    assert len(decisions.read(folder / "decisions.json").decisions) == 80
+
+
+def test_decisions_that_are_spoilt_meanwhile_are_told_and_kept(client: Client) -> None:
+    path = client.folder / "decisions.json"
+    assert client.decide(verdict="keep", stars=0).status == 204
+    path.write_text("{")
+    assert client.ask("decisions.json").status == 500
+    answer = client.decide(verdict="reject", stars=0)
+    assert answer.status == 400
+    assert b"not valid decisions" in answer.body
+    assert path.read_text() == "{"
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from lofigen_kit.batch.worker import BatchOptions, TakeGroup, WorkerSettings
 from lofigen_kit.errors import InputError, LofigenError
 from lofigen_kit.plugins.registry import Registry
 from lofigen_kit.provenance.licences import check_commercial, format_credits
+from lofigen_kit.runtime.locks import LOCK
 
 Planned = Callable[..., BatchPlan]
 
@@ -135,6 +136,40 @@ def test_a_kept_plan_runs_no_machine_code(planned: Planned, registry: Registry) 
         from_json(data, registry, where=Path("batch.json"))
 
 
+@pytest.mark.parametrize(
+    "name", ["/elsewhere", "../up", "a/b", "a\\b", "..", ".", "C:x", "a\0b", "up/../../x"]
+)
+def test_a_kept_plan_names_folders_inside_its_own(
+    planned: Planned, registry: Registry, name: str
+) -> None:
+    data = planned().to_json()
+    data["points"][0]["name"] = name
+    with pytest.raises(InputError, match="would be written outside the folder"):
+        from_json(data, registry, where=Path("batch.json"))
+
+
+@pytest.mark.parametrize("root", ["/", "", None, ".."])
+def test_a_kept_plan_reads_no_file_outside_its_folder(
+    planned: Planned, registry: Registry, tmp_path: Path, root: str | None
+) -> None:
+    """A preset may name files in its folder, and a stranger's plan says which folder that is."""
+    folder = tmp_path / "beats"
+    folder.mkdir()
+    (tmp_path / "secret.wav").write_bytes(b"RIFF")
+    data = planned().to_json()
+    path = {"/": str(tmp_path / "secret.wav")[1:], "..": "secret.wav"}.get(
+        str(root), str(tmp_path / "secret.wav")
+    )
+    data["root"] = str(tmp_path) if root == ".." else root
+    data["points"][0]["preset"]["source"] = {"use": "audio-file", "path": path}
+    with pytest.raises(InputError, match=r"reads '.*secret.wav', which is not in the batch's"):
+        from_json(data, registry, where=folder / "batch.json")
+    (folder / "own.wav").write_bytes(b"RIFF")
+    data["points"][0]["preset"]["source"]["path"] = "own.wav"
+    data["root"] = str(folder)
+    assert len(from_json(data, registry, where=folder / "batch.json")) == 3
+
+
 # The ledger.
 
 
@@ -218,6 +253,56 @@ def test_what_a_kill_left_behind_goes(tmp_path: Path, head: dict[str, object]) -
     torn.write_bytes(b"half")
     with Ledger(tmp_path / "b", head):
         assert not torn.exists()
+
+
+@pytest.mark.parametrize("link", [".lofigen-lock", "manifest.jsonl", "deep/take1000-", "a.wav"])
+def test_a_link_out_of_the_folder_is_refused(
+    tmp_path: Path, head: dict[str, object], link: str
+) -> None:
+    """A stranger's folder may hold links, through which a batch would write."""
+    outside = tmp_path / "outside"
+    outside.write_bytes(b"mine, without a line's end")
+    folder = tmp_path / "b"
+    with Ledger(folder, head):
+        pass
+    (folder / "deep").mkdir()
+    (folder / link).unlink(missing_ok=True)
+    (folder / link).symlink_to(outside)
+    with pytest.raises(InputError, match="link"):
+        Ledger(folder, head)
+    assert outside.read_bytes() == b"mine, without a line's end"
+
+
+@pytest.mark.parametrize("name", ["manifest.jsonl", "CREDITS.txt"])
+def test_files_that_are_no_batchs_are_kept(
+    tmp_path: Path, head: dict[str, object], name: str
+) -> None:
+    (tmp_path / name).write_text("mine, without a line's end")
+    with pytest.raises(InputError, match=f"{name}: the file is there already"):
+        Ledger(tmp_path, head)
+    assert [p.name for p in tmp_path.iterdir() if p.name not in ("small.yaml", "cwd")] == [name]
+    assert (tmp_path / name).read_text() == "mine, without a line's end"
+
+
+@pytest.mark.parametrize("path", ["/etc/hostname", "../outside.wav", None, 3, ["a.wav"]])
+def test_a_record_that_names_a_file_elsewhere_is_passed_over(
+    tmp_path: Path, head: dict[str, object], path: object
+) -> None:
+    (tmp_path / "outside.wav").write_bytes(b"x")
+    with Ledger(tmp_path / "b", head) as ledger:
+        ledger.append(record("a", ledger.folder))
+    line = {"job": "z", "status": "done", "path": path, "take": 1}
+    stem = {"job": "y", "status": "done", "path": "a.wav", "stems": [path], "take": 1}
+    with (tmp_path / "b" / MANIFEST).open("a") as file:
+        file.write(f"{json.dumps(line)}\n{json.dumps(stem)}\n")
+    with Ledger(tmp_path / "b", head) as ledger:
+        assert set(ledger.done) == {"a"}
+
+
+def test_no_lock_is_left_behind(tmp_path: Path, head: dict[str, object]) -> None:
+    with Ledger(tmp_path / "b", head) as ledger:
+        assert (ledger.folder / LOCK).exists()
+    assert not (tmp_path / "b" / LOCK).exists()
 
 
 # Giving out the work.

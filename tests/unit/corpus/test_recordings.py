@@ -42,6 +42,7 @@ def crate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "copy.flac").write_bytes((folder / "one.flac").read_bytes())
     (folder / "cover.jpg").write_bytes(b"\xff\xd8\xff\xe0 no sound")
     (folder / ".hidden.wav").write_bytes(b"RIFF")
+    (folder / "linked").symlink_to(folder / "album", target_is_directory=True)
     soundfile.write(folder / "silence.wav", np.zeros(5 * RATE_HZ), RATE_HZ)
     return folder
 
@@ -63,6 +64,7 @@ def test_every_recording_is_in_and_the_rest_is_reported(
     }  # fmt: skip
     assert {each["recording"]: each["why"] for each in manifest["left_out"]} == {
         "one.flac": "the same file as copy.flac",
+        "linked": "a link to a folder, which is not followed: name that folder, or copy it",
         "cover.jpg": "this is not audio that can be read",
         "silence.wav": "it holds no whole bar of sound",
     }
@@ -196,7 +198,7 @@ def test_the_command_takes_a_folder(run: Callable[..., tuple[int, str, str]], cr
     assert code == 0
     assert out.startswith("mine  4 songs")
     assert sorted(line.split(": ")[2] for line in err.splitlines()) == [
-        "cover.jpg", "one.flac", "silence.wav"
+        "cover.jpg", "linked", "one.flac", "silence.wav"
     ]  # fmt: skip
 
 

@@ -17,7 +17,8 @@ from lofigen_kit.audio.block_file import BlockFile
 from lofigen_kit.audio.buffer import AudioBuffer, AudioFormat
 from lofigen_kit.audio.files import as_stored, read_audio, read_metadata
 from lofigen_kit.audio.hashing import hash_audio
-from lofigen_kit.batch.process_files import find_files, list_jobs
+from lofigen_kit.batch.input_files import find_files
+from lofigen_kit.batch.process_files import list_jobs
 from lofigen_kit.components.base import Context
 from lofigen_kit.dsp.fades import apply_fades
 from lofigen_kit.dsp.mastering import master
@@ -301,29 +302,72 @@ def crate(tmp_path: Path) -> Path:
 
 def test_a_tree_is_kept_and_names_are_made_safe(crate: Path, preset: Preset) -> None:
     found = find_files([crate], crate / "out")
-    jobs = list_jobs(found, preset, crate / "out")
+    jobs = list_jobs(found.sounds, preset, crate / "out")
     assert [(job.source.name, str(job.target.relative_to(crate / "out"))) for job in jobs] == [
+        ("Ünsafe: näme.wav", "A side/Ünsafe- näme_plain.wav"),
         ("b.wav", "b_plain.wav"),
-        ("Ünsafe: näme.wav", "A-side/nsafe-n-me_plain.wav"),
     ]
 
 
-def test_two_files_for_one_place_are_refused(crate: Path, preset: Preset) -> None:
+def list_names(folder: Path, preset: Preset) -> dict[str, str]:
+    """Return the name of each output, by that of its input."""
+    found = find_files([folder], folder / "out")
+    jobs = list_jobs(found.sounds, preset, folder / "out")
+    return {job.source.name: job.target.name for job in jobs}
+
+
+def test_files_for_one_place_are_numbered(crate: Path, preset: Preset) -> None:
     (crate / "B.flac").write_bytes(b"x")
-    with pytest.raises(InputError, match=r"B\.flac and .*b\.wav would be written to the same"):
-        list_jobs(find_files([crate], crate / "out"), preset, crate / "out")
+    (crate / "b-2.wav").write_bytes(b"x")
+    assert list_names(crate, preset) == {
+        "Ünsafe: näme.wav": "Ünsafe- näme_plain.wav",
+        "B.flac": "B_plain.wav",
+        "b-2.wav": "b-2_plain.wav",
+        "b.wav": "b-3_plain.wav",
+    }
 
 
-def test_what_is_there_is_found_before_anything_is_done(crate: Path, preset: Preset) -> None:
+def test_what_is_no_sound_is_left_out(crate: Path) -> None:
+    (crate / "b.cue").write_text('FILE "b.wav" WAVE\n')
+    (crate / "b.json").write_text("{}")
+    (crate / "cover.jpg").write_bytes(b"\xff\xd8\xff\xe0" + bytes(100))
+    (crate / "Thumbs.db").write_bytes(b"")
+    (crate / "lost.wav").symlink_to(crate / "nowhere.wav")
+    (crate / "b.stems").mkdir()
+    (crate / "b.stems" / "part-drums.wav").write_bytes(b"x")
+    soundfile.write(crate / "really", np.zeros(800), 8000, format="WAV")
+    os.mkfifo(crate / "pipe.wav")
     found = find_files([crate], crate / "out")
-    (crate / "out" / "b_plain.json").write_text("mine")
-    with pytest.raises(InputError, match=r"b_plain\.json: the file is there already"):
-        list_jobs(found, preset, crate / "out")
-    assert list_jobs(found, preset, crate / "out", force=True)
+    assert [path.name for path, _ in found.sounds] == ["Ünsafe: näme.wav", "b.wav", "really"]
+    assert {path.name: why for path, why in found.left_out.items()} == {
+        "b.cue": "this is not audio that can be read",
+        "b.json": "this is not audio that can be read",
+        "cover.jpg": "this is not audio that can be read",
+        "Thumbs.db": "the file is empty",
+        "lost.wav": "the link leads nowhere, or the file may not be read",
+        "b.stems": "it holds the stems of a take",
+        "pipe.wav": "it is a device",
+    }
 
 
-def test_a_folder_without_files(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="the folder holds no files"):
+def test_a_linked_folder_is_searched_once(crate: Path, tmp_path: Path) -> None:
+    (tmp_path / "drive").mkdir()
+    (tmp_path / "drive" / "far.wav").write_bytes(b"x")
+    (crate / "0 link").symlink_to(tmp_path / "drive", target_is_directory=True)
+    (crate / "0 again").symlink_to(tmp_path / "drive", target_is_directory=True)
+    (crate / "0 near").symlink_to(crate / "A side", target_is_directory=True)
+    (tmp_path / "drive" / "back").symlink_to(crate, target_is_directory=True)
+    (crate / "0 out").symlink_to(crate / "out", target_is_directory=True)
+    found = find_files([crate], crate / "out")
+    places = [str(place) for _, place in found.sounds]
+    assert places == ["0 again/far.wav", "A side/Ünsafe: näme.wav", "b.wav"]
+    assert sorted(path.name for path in found.left_out) == ["0 link", "0 near", "back"]
+    assert {*found.left_out.values()} == {"it links to a folder that is searched already"}
+
+
+def test_a_folder_without_sounds(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("nothing")
+    with pytest.raises(InputError, match="the folder holds no sound"):
         find_files([tmp_path], tmp_path / "out")
 
 
