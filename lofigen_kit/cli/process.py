@@ -208,13 +208,13 @@ def inspect(
     from lofigen_kit.provenance import recipe
 
     metadata = read_metadata(file)
-    with progress_bar(quiet=quiet):  # which shows warnings
-        audio = read_audio(file)
     recipe_facts = recipe.read(file)
-    # A picture, and what is compared, are of the whole sound; all else is measured as it goes by.
-    audio = read_audio(file) if against or picture else None
-    blocks = read_audio_blocks(file) if audio is None else iter([audio])
-    facts = {**_measure_sound(file, blocks), "labels": asdict(metadata), "recipe": recipe_facts}
+    with progress_bar(quiet=quiet):  # which shows warnings
+        # A picture, and what is compared, are of the whole sound; all else is measured as it goes.
+        audio = read_audio(file) if against or picture else None
+        blocks = read_audio_blocks(file) if audio is None else iter([audio])
+        measured = _measure_sound(file, blocks)
+    facts = {**measured, "labels": asdict(metadata), "recipe": recipe_facts}
     if audio and against:
         with progress_bar(quiet=quiet or as_json) as bar:
             facts["memory"] = _compare_with_corpus(audio, against, bar)
