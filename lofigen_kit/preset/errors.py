@@ -234,7 +234,7 @@ def _explain_value(error: ErrorDetails, keys: Keys, field: FieldInfo | None) -> 
 
 
 def _explain_unknown_component(keys: Keys, name: str, registry: Registry) -> Advice:
-    kind = "effect" if keys[0] == "effects" else str(keys[0])
+    kind = "effect" if keys[0] in ("effects", "mixer") else str(keys[0])
     if keys[0] == "source" and len(keys) > 1:
         kind = "instrument"
     try:

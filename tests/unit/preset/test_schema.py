@@ -55,6 +55,10 @@ def refusal(text: str, registry: Registry) -> str:
             "t.yaml:4:9: mixer.Lead Synth: 'Lead Synth' is no part's",
         ),
         (
+            BASE + "mixer: {keys: {effects: [{use: revrb}]}}",
+            "t.yaml:4:32: mixer.keys.effects[0]: there is no effect 'revrb'; did you mean 'reverb'",
+        ),
+        (
             BASE + "mixer: {808: {}}",
             "t.yaml:4:9: mixer.808: '808' is no part's name, which begins ",
         ),
