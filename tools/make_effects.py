@@ -411,7 +411,7 @@ def make_pink_noise(frames: int) -> np.ndarray:
 
 def play_dry_beats() -> tuple[AudioBuffer, BeatGrid]:
     """Return a few beats that the shipped network plays, and where they fall."""
-    preset = load_preset(presets_dir() / "lofi-tape.yaml", overrides=["source.bars=2"])
+    preset = load_preset(presets_dir() / "mono-deck.yaml", overrides=["source.bars=2"])
     rendering = render(preset, stems=True)
     grid = rendering.score.grid
     return _cut(rendering.stems["model"], 0.0, DRY_BEATS * grid.beat_s), grid
