@@ -130,7 +130,7 @@ def test_what_was_begun_is_neither_lost_nor_mixed_up(
     assert "--resume" in again.err
     other = train(corpus, "-o", path, "--resume", "--learning-rate", 0.5)
     assert other.code == 2
-    assert "learning_rate is 0.5 now and was 0.001" in other.err
+    assert "learning_rate is 0.5 now and was 0.003" in other.err
     wider = train(corpus, "-o", path, "--resume", "--mixtures", 3)
     assert wider.code == 2
     assert "mixtures is 3 now and was 2" in wider.err
