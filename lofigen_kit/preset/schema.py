@@ -190,9 +190,10 @@ class Preset(_Part):
         self._root = self._source_root = (context or {}).get("root")
         self._is_strangers = (context or {}).get("is_strangers", False)
 
-    def make_source_context(self) -> Context:
-        """Return what the source is given for the first take."""
-        return Context(rng=rng_for(self.seed, 0, "source"), root=self.source_root)
+    def make_source_context(self, take: int = 0, *, device: str = "cpu") -> Context:
+        """Return what the source is given for a take."""
+        rng = rng_for(self.seed, take, "source")
+        return Context(rng=rng, device=device, root=self.source_root)
 
     def without_model(self) -> Preset:
         """Return the preset without model and sampler, to process audio."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -93,9 +93,8 @@ class Chain:
             LofigenError: naming the source, where it cannot give one.
         """
         source = self.preset.source
-        root = self.preset.source_root
         with locate_errors(f"source {source.use}", reads=True):
-            return source.make_take(self._make_context(number, "source", BeatGrid(), root))
+            return source.make_take(self.preset.make_source_context(number, device=self.device))
 
     def make_score(self, number: int) -> Score | None:
         """Return the score of a take without rendering it; None where only the take tells.
@@ -104,9 +103,8 @@ class Chain:
             LofigenError: naming the source, where it cannot give one.
         """
         source = self.preset.source
-        root = self.preset.source_root
         with locate_errors(f"source {source.use}", reads=True):
-            return source.make_score(self._make_context(number, "source", BeatGrid(), root))
+            return source.make_score(self.preset.make_source_context(number, device=self.device))
 
     def find_licences(self, take: Take) -> dict[str, str]:
         """Return the terms of a take's source and of the weights."""
@@ -399,10 +397,7 @@ class Chain:
 
     def _make_effect_contexts(self, number: int, grid: BeatGrid) -> rack.Contexts:
         """Return what gives each effect its context, the beats where they fall in the dry sound."""
-        return lambda stage: self._make_context(number, stage, grid, self.preset.root)
-
-    def _make_context(self, number: int, stage: str, grid: BeatGrid, root: Path | None) -> Context:
-        return _make_context(self.preset, number, stage, grid, device=self.device, root=root)
+        return partial(_make_context, self.preset, number, grid=grid, device=self.device)
 
 
 def load_network(preset: Preset, device: str = "cpu") -> Network | None:
@@ -414,7 +409,7 @@ def load_network(preset: Preset, device: str = "cpu") -> Network | None:
     if preset.model is None or preset.sampler is None:
         return None
     with locate_errors(f"model {preset.model.use}", reads=True):
-        context = _make_context(preset, 0, "model", BeatGrid(), device=device, root=preset.root)
+        context = _make_context(preset, 0, "model", grid=BeatGrid(), device=device)
         network = preset.model.load(context)
     if network.spec.head not in preset.sampler.heads:
         heads = " and ".join(repr(head) for head in preset.sampler.heads)
@@ -482,11 +477,10 @@ def is_loop(preset: Preset, score: Score) -> bool:
     return score.loop and preset.output.loop
 
 
-def _make_context(
-    preset: Preset, take: int, stage: str, grid: BeatGrid, *, device: str, root: Path | None
-) -> Context:
+def _make_context(preset: Preset, take: int, stage: str, *, grid: BeatGrid, device: str) -> Context:
     """Return what a stage of a take is given: its own stream of randomness, and the beats."""
-    return Context(rng=rng_for(preset.seed, take, stage), grid=grid, device=device, root=root)
+    rng = rng_for(preset.seed, take, stage)
+    return Context(rng=rng, grid=grid, device=device, root=preset.root)
 
 
 def _resample_to_score(audio: AudioBuffer, rate_hz: int, score: Score) -> AudioBuffer:
